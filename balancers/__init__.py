@@ -1,0 +1,24 @@
+"""Gradient balancers for multi-task learning: interchangeable methods that put K losses into one update."""
+
+from balancers.balancer import Balancer, measure
+from balancers.base import Claim, Draws, Evidence, Need, Stateless, Weighting, reference
+from balancers.inputs import NonFiniteLossError
+from balancers.registry import create, get, load_plugin, names, register
+
+__all__ = [
+    "Balancer",
+    "Claim",
+    "Draws",
+    "Evidence",
+    "Need",
+    "NonFiniteLossError",
+    "Stateless",
+    "Weighting",
+    "create",
+    "get",
+    "load_plugin",
+    "measure",
+    "names",
+    "reference",
+    "register",
+]

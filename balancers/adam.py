@@ -1,0 +1,40 @@
+"""Adam for a method's own learnable weights, as a pure function, without an absolute epsilon."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+DECAYS = (0.9, 0.999)  # of the two moments, as in the paper
+
+
+class AdamStep(NamedTuple):
+    """Where to go and what to remember."""
+
+    direction: Float[Tensor, "*B K"]
+    first: Float[Tensor, "*B K"]
+    second: Float[Tensor, "*B K"]
+
+
+def adam_step(
+    gradient: Float[Tensor, "*B K"],
+    first: Float[Tensor, "*B K"],
+    second: Float[Tensor, "*B K"],
+    steps: Float[Tensor, "*B K"],
+) -> AdamStep:
+    r"""The direction :math:`\hat m / \sqrt{\hat v}` of one Adam step and the next moments.
+
+    ``steps`` counts the steps of each entry, this one included. The epsilon of the paper is left out, because it would
+    make methods depend on the scale of the losses; where the second moment is zero the direction is zero.
+
+    Reference: Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, Algorithm 1.
+    """
+    first = DECAYS[0] * first + (1 - DECAYS[0]) * gradient
+    second = DECAYS[1] * second + (1 - DECAYS[1]) * gradient**2
+    unbiased_first = first / (1 - DECAYS[0] ** steps)
+    unbiased_second = second / (1 - DECAYS[1] ** steps)
+    direction = torch.where(unbiased_second > 0, unbiased_first / unbiased_second.sqrt(), 0.0)
+    return AdamStep(direction, first, second)

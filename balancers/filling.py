@@ -1,0 +1,85 @@
+"""How ``.grad`` is filled, one function for each place where gradients can be measured.
+
+Each asks for the weights as soon as what they depend on is known, and writes to ``.grad`` only after that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from balancers.gradients import TaskGradients, combine, task_gradients
+from balancers.graph import Leaves, checked
+
+
+class Job(NamedTuple):
+    """What is to be filled, and who says how."""
+
+    losses: Sequence[Tensor]
+    leaves: Leaves
+    weigh: Callable[[TaskGradients | None], Tensor]  # (K,), or (K, D) for an elementwise method
+    weigh_heads: bool  # whether task-specific parameters follow the weighted losses
+
+
+def from_losses(job: Job) -> Tensor:
+    """One backward pass of the weighted losses; nothing is measured."""
+    return _backward_weighted(job, job.weigh(None))
+
+
+def at_parameters(job: Job, at: Iterable[Tensor]) -> Tensor:
+    """Short backward passes down to the parameters ``at``, and a whole one of the weighted losses."""
+    found = task_gradients(job.losses, Leaves(checked(at, "at"), []), retain_graph=True)
+    if not any(found.reached):
+        raise ValueError("none of the parameters in at= is reached by the losses: pass a shared layer's parameters")
+    return _backward_weighted(job, job.weigh(found))
+
+
+def at_features(job: Job, features: Sequence[Tensor]) -> Tensor:
+    """Backward passes through the heads alone, and one through the encoder."""
+    found = task_gradients(job.losses, Leaves(list(features), job.leaves.specific), retain_graph=True)
+    weights = job.weigh(found)
+    update = combine(weights, found.matrix).split([feature.numel() for feature in features])
+    _fill_specific(job, found, weights)
+    torch.autograd.backward(features, [u.view_as(f).to(f.dtype) for u, f in zip(update, features, strict=True)])
+    return weights
+
+
+def at_shared(job: Job) -> Tensor:
+    """One backward pass per task; the update is put together from the gradients that were measured."""
+    found = task_gradients(job.losses, job.leaves)
+    weights = job.weigh(found)
+    parts = combine(weights, found.matrix).split([tensor.numel() for tensor in found.shared])
+    for tensor, part, reached in zip(found.shared, parts, found.reached, strict=True):
+        if reached:
+            _accumulate(tensor, part.view_as(tensor).to(tensor.dtype))
+    _fill_specific(job, found, weights)
+    return weights
+
+
+def _backward_weighted(job: Job, weights: Tensor) -> Tensor:
+    if weights.dim() > 1:
+        raise ValueError("a method that weighs element by element needs its gradients at all shared parameters")
+    stacked = torch.stack(list(job.losses))
+    seed = weights.to(stacked.dtype)
+    if job.weigh_heads:
+        stacked.backward(seed)
+        return weights
+    if job.leaves.specific:  # a partial pass that ends at the heads and does not enter the encoder
+        stacked.backward(torch.ones_like(seed), retain_graph=True, inputs=job.leaves.specific)
+    stacked.backward(seed, inputs=job.leaves.shared)
+    return weights
+
+
+def _fill_specific(job: Job, found: TaskGradients, weights: Tensor) -> None:
+    if job.weigh_heads and weights.dim() > 1:
+        raise ValueError('a method that weighs element by element has no weight for a head: use heads="own"')
+    for row, pairs in enumerate(found.specific):
+        for tensor, gradient in pairs:
+            _accumulate(tensor, gradient * weights[row].to(gradient.dtype) if job.weigh_heads else gradient)
+
+
+def _accumulate(tensor: Tensor, gradient: Tensor) -> None:
+    tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient

@@ -1,0 +1,78 @@
+"""From losses and parameters to task gradients, their Gramian and their combination."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.graph import Leaves
+
+PIECE = 1 << 20  # elements of a row that are multiplied at a time
+
+
+@dataclass(frozen=True)
+class TaskGradients:
+    """The gradient of every task, at the shared tensors as one flat matrix and at the specific ones as they are."""
+
+    shared: list[Tensor]
+    matrix: Float[Tensor, "K D"]
+    reached: list[bool]  # for every shared tensor, whether any loss depends on it
+    specific: list[list[tuple[Tensor, Tensor]]]  # task -> (parameter, gradient)
+
+
+def task_gradients(losses: Sequence[Tensor], leaves: Leaves, *, retain_graph: bool = False) -> TaskGradients:
+    """One backward pass per task; the graph is freed with the last one unless ``retain_graph``."""
+    sizes = [tensor.numel() for tensor in leaves.shared]
+    dtype = torch.result_type(leaves.shared[0], leaves.shared[-1])
+    matrix = torch.zeros(len(losses), sum(sizes), dtype=dtype, device=losses[0].device)
+    reached = [False] * len(sizes)
+    specific = []
+    for row, loss in enumerate(losses):
+        gradients = torch.autograd.grad(
+            loss,
+            [*leaves.shared, *leaves.specific],
+            retain_graph=retain_graph or row + 1 < len(losses),
+            allow_unused=True,
+        )
+        at_shared, at_specific = gradients[: len(sizes)], gradients[len(sizes) :]
+        for i, (part, gradient) in enumerate(zip(matrix[row].split(sizes), at_shared, strict=True)):
+            if gradient is not None:
+                part.copy_(gradient.reshape(-1))
+                reached[i] = True
+        specific.append([(p, g) for p, g in zip(leaves.specific, at_specific, strict=True) if g is not None])
+    return TaskGradients(leaves.shared, matrix, reached, specific)
+
+
+def gramian_of(matrix: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K K"]:
+    """Inner products of the rows, in float64 and exactly symmetric.
+
+    Rows are scaled by a power of two first, so that no square leaves the range of float32, and long rows are taken in
+    pieces, which bounds memory and rounding.
+    """
+    tasks, length = matrix.shape[-2:]
+    gramian = torch.zeros(*matrix.shape[:-1], tasks, dtype=torch.float64, device=matrix.device)
+    if length == 0:
+        return gramian
+    largest = matrix.abs().amax(-1, keepdim=True).float()
+    scale = torch.where(largest > 0, torch.exp2(torch.floor(torch.log2(largest))), 1.0)
+    for piece in matrix.split(PIECE, dim=-1):
+        scaled = piece / scale.to(piece.dtype)
+        scaled = scaled if scaled.dtype == torch.float64 else scaled.float()
+        gramian = gramian + (scaled @ scaled.mT).double()
+    scale = scale.double()
+    gramian = gramian * scale * scale.mT
+    return (gramian + gramian.mT) / 2
+
+
+def combine(
+    weights: Float[Tensor, "*B K"] | Float[Tensor, "*B K D"], matrix: Float[Tensor, "*B K D"]
+) -> Float[Tensor, "*B D"]:
+    """The weighted sum of the rows; weights are per row, or per element."""
+    weights = weights.to(matrix.dtype)
+    if weights.dim() == matrix.dim():
+        return (weights * matrix).sum(-2)
+    return (weights[..., None, :] @ matrix).squeeze(-2)

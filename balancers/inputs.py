@@ -1,0 +1,102 @@
+"""What users pass as losses, in whatever shape, becomes the losses of the tasks that are present."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from balancers.registry import nearest
+
+
+class NonFiniteLossError(ValueError):
+    """A loss is NaN or infinite."""
+
+
+class Step(NamedTuple):
+    """The losses of the tasks that are present, and their positions among all tasks."""
+
+    losses: list[Tensor]  # scalars with a graph
+    present: Int[Tensor, "P"]  # on the losses' device
+
+
+def task_names(tasks: int | Sequence[str]) -> tuple[str, ...]:
+    """Names of the tasks: those given, or "0", "1", ... for a number.
+
+    Raises:
+        ValueError: there is no task, or two have one name.
+    """
+    if isinstance(tasks, str):
+        raise ValueError(f"tasks is the string {tasks!r}: pass a list of names, or how many tasks there are")
+    names = tuple(str(i) for i in range(tasks)) if isinstance(tasks, int) else tuple(tasks)
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"expected at least one task and no name twice, got {list(names)}")
+    return names
+
+
+def per_task(what: str, values: Sequence[float] | Mapping[str, float], tasks: tuple[str, ...]) -> tuple[float, ...]:
+    """One value per task in the order of the tasks, from a sequence or a mapping by name.
+
+    Raises:
+        ValueError: there are not exactly as many values as tasks, or other names.
+    """
+    if isinstance(values, Mapping):
+        if set(values) != set(tasks):
+            raise ValueError(f"{what}: expected one value for each of {list(tasks)}, got {sorted(values)}")
+        return tuple(values[task] for task in tasks)
+    if len(values) != len(tasks):
+        raise ValueError(f"{what}: expected {len(tasks)} values, one per task, got {len(values)}")
+    return tuple(values)
+
+
+def collect(
+    losses: Tensor | Sequence[Tensor | None] | Mapping[str, Tensor],
+    tasks: tuple[str, ...],
+    present: Tensor | Sequence[bool] | None,
+) -> Step:
+    """The losses of the present tasks, checked.
+
+    Raises:
+        ValueError: names or numbers do not match the tasks, no task is present, or a loss is no scalar with a graph.
+    """
+    entries = _by_name(losses, tasks) if isinstance(losses, Mapping) else _by_position(losses, len(tasks))
+    if present is not None:
+        flags = [bool(flag) for flag in present]
+        if len(flags) != len(tasks):
+            raise ValueError(f"present has {len(flags)} entries for {len(tasks)} tasks")
+        entries = [entry if flag else None for entry, flag in zip(entries, flags, strict=True)]
+    positions = [i for i, entry in enumerate(entries) if entry is not None]
+    if not positions:
+        raise ValueError("no task is present in this batch: skip the step")
+    chosen = [_checked(entry, tasks[i]) for i, entry in enumerate(entries) if entry is not None]
+    return Step(chosen, torch.tensor(positions, device=chosen[0].device))
+
+
+def _by_name(losses: Mapping[str, Tensor], tasks: tuple[str, ...]) -> list[Tensor | None]:
+    for name in losses:
+        if name not in tasks:
+            raise ValueError(f"there is a loss for {name!r}, which is no task of this balancer{nearest(name, tasks)}")
+    return [losses.get(task) for task in tasks]
+
+
+def _by_position(losses: Tensor | Sequence[Tensor | None], count: int) -> list[Tensor | None]:
+    if isinstance(losses, Tensor) and losses.dim() != 1:
+        raise ValueError(f"expected losses of shape ({count},), one scalar per task, got {tuple(losses.shape)}")
+    if len(losses) != count:
+        raise ValueError(f"expected {count} losses, one per task, got {len(losses)}; an absent task's entry is None")
+    if isinstance(losses, Tensor):
+        return list(losses.unbind())
+    return list(losses)
+
+
+def _checked(loss: Tensor, task: str) -> Tensor:
+    if not isinstance(loss, Tensor):
+        raise ValueError(f"the loss of task {task!r} is a {type(loss).__name__}: pass the tensor, not its value")
+    if loss.numel() != 1:
+        raise ValueError(f"the loss of task {task!r} has shape {tuple(loss.shape)}: reduce it to a scalar first")
+    if not loss.requires_grad:
+        raise ValueError(f"the loss of task {task!r} has no graph: was it detached, or computed under no_grad?")
+    return loss.reshape(()) if loss.dim() else loss

@@ -1,0 +1,62 @@
+"""Fixed weights: the weighted sum of the losses, equal weights by default."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.base import Claim, Draws, Evidence, Need, Weighting
+from balancers.registry import register
+
+
+class FixedState(NamedTuple):
+    """The weights, one per task."""
+
+    weights: Float[Tensor, "*B K"]
+
+
+@register("fixed")
+@dataclass(frozen=True)
+class Fixed(Weighting[FixedState]):
+    r"""Linear scalarization: :math:`\sum_i w_i \ell_i` with constant weights, 1 for every task unless given.
+
+    With equal weights this is exactly ``losses.sum().backward()``. Some libraries take the mean instead, which
+    trains the same way at K times the learning rate under SGD and nearly the same way under Adam.
+
+    Attributes:
+        weights: one finite number per task, in the order of the tasks (or, in a `Balancer`, a mapping by task name).
+
+    Reference: the plain weighted sum; as a baseline in Kurin et al., In Defense of the Unitary Scalarization for Deep
+    Multi-Task Learning, NeurIPS 2022.
+    """
+
+    weights: Sequence[float] | None = None
+
+    needs = Need.LOSSES
+    claims = frozenset({Claim.SCALE_EQUIVARIANT})
+
+    def __post_init__(self) -> None:
+        if self.weights is not None:
+            object.__setattr__(self, "weights", tuple(float(weight) for weight in self.weights))
+            if not all(math.isfinite(weight) for weight in self.weights or ()):
+                raise ValueError(f"fixed: expected finite weights, got {self.weights}")
+
+    def init(self, losses: Float[Tensor, "*B K"]) -> FixedState:
+        """The given weights, for every replica."""
+        if self.weights is None:
+            return FixedState(torch.ones_like(losses, dtype=torch.float64))
+        tasks = losses.shape[-1]
+        if len(self.weights) != tasks:
+            raise ValueError(f"fixed: {len(self.weights)} weights were given for {tasks} tasks; give one per task")
+        weights = torch.tensor(self.weights, dtype=torch.float64, device=losses.device)
+        return FixedState(weights.expand(losses.shape).clone())
+
+    def update(self, seen: Evidence, state: FixedState, draws: Draws) -> tuple[Tensor, FixedState]:  # noqa: ARG002
+        """The same weights as ever."""
+        return state.weights, state

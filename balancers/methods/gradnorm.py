@@ -1,0 +1,95 @@
+"""GradNorm: weights move until every task's gradient has the norm that its training rate asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.adam import adam_step
+from balancers.base import Claim, Draws, Evidence, Need, Weighting
+from balancers.registry import register
+
+
+class GradNormState(NamedTuple):
+    """The weights, the first loss of every task (meaningful once ``steps`` > 0), and what Adam remembers."""
+
+    weights: Float[Tensor, "*B K"]
+    first_losses: Float[Tensor, "*B K"]
+    first: Float[Tensor, "*B K"]
+    second: Float[Tensor, "*B K"]
+    steps: Float[Tensor, "*B K"]
+
+
+@register("gradnorm")
+@dataclass(frozen=True)
+class GradNorm(Weighting[GradNormState]):
+    r"""Gradient normalization at the last shared layer W.
+
+    With :math:`n_i = \|\nabla_W \ell_i\|` and :math:`G_i = w_i n_i`, the weights descend on
+    :math:`\sum_i |G_i - \bar G\, r_i^\alpha|` where :math:`\bar G` is the mean of the :math:`G_i` and
+    :math:`r_i = (\ell_i / \ell_i(0)) / \mathrm{mean}_j(\ell_j / \ell_j(0))`, both held constant: the slope in
+    :math:`w_i` is :math:`\mathrm{sign}(G_i - \bar G r_i^\alpha)\, n_i`. Then they are rescaled to sum to K.
+
+    The weights are this method's own, so nothing of that objective reaches the network. What the paper leaves open is
+    settled so: the update rule is Adam (without epsilon, so that the scale of the losses does not matter), and a
+    weight that would become negative becomes 0, from where it can rise again. :math:`\ell_i(0)` is the loss of the
+    first step in which the task is present. Rescaling keeps the sum of the weights of the tasks that are present.
+
+    Attributes:
+        alpha: strength of the pull towards equal training rates; 0 asks for equal norms. The paper's value for NYUv2
+            is 1.5, for its regression problem 0.12.
+        learning_rate: of the weights, per step, below 1.
+
+    Reference: Chen et al., GradNorm: Gradient Normalization for Adaptive Loss Balancing in Deep Multitask Networks,
+    ICML 2018, Equation 2 and Algorithm 1.
+    """
+
+    alpha: float = 1.5
+    learning_rate: float = 0.025
+
+    needs = Need.LOSSES | Need.GRAMIAN
+    positive_losses = True
+    place = "last"
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.SUM_TO_TASKS, Claim.SCALE_EQUIVARIANT, Claim.PERMUTATION_EQUIVARIANT})
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.alpha < float("inf"):
+            raise ValueError(f"gradnorm: expected a finite alpha of at least 0, got {self.alpha}")
+        if not 0 < self.learning_rate < 1:
+            raise ValueError(f"gradnorm: expected a learning_rate between 0 and 1, got {self.learning_rate}")
+
+    def init(self, losses: Float[Tensor, "*B K"]) -> GradNormState:
+        """Equal weights of 1."""
+        zeros = torch.zeros_like(losses, dtype=torch.float64)
+        return GradNormState(zeros + 1, zeros.clone(), zeros.clone(), zeros.clone(), zeros.clone())
+
+    def update(
+        self,
+        seen: Evidence,
+        state: GradNormState,
+        draws: Draws,  # noqa: ARG002
+    ) -> tuple[Float[Tensor, "*B K"], GradNormState]:
+        """The weights of this step, and those of the next after one descent step and rescaling."""
+        first_losses = torch.where(state.steps > 0, state.first_losses, seen.losses)
+        norms = seen.norms
+        weighted = state.weights * norms
+        target = weighted.mean(-1, keepdim=True) * relative_rates(seen.losses, first_losses) ** self.alpha
+        slope = torch.sign(weighted - target) * norms
+        steps = state.steps + 1
+        direction, first, second = adam_step(slope, state.first, state.second, steps)
+        moved = (state.weights - self.learning_rate * direction).clamp(min=0)
+        total = moved.sum(-1, keepdim=True)
+        rescaled = moved * (state.weights.sum(-1, keepdim=True) / total)
+        weights = torch.where(total > 0, rescaled, state.weights)
+        return state.weights, GradNormState(weights, first_losses, first, second, steps)
+
+
+def relative_rates(losses: Float[Tensor, "*B K"], first_losses: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+    """Inverse training rates over their mean; a task that began at loss 0 counts as not having moved."""
+    ratios = torch.where(first_losses > 0, losses / first_losses, 1.0)
+    mean = ratios.mean(-1, keepdim=True)
+    return torch.where(mean > 0, ratios / mean, 1.0)

@@ -1,0 +1,51 @@
+"""PCGrad: each task's gradient loses its components along the gradients it conflicts with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.base import Claim, Draws, Evidence, Need, Stateless
+from balancers.registry import register
+
+
+@register("pcgrad")
+@dataclass(frozen=True)
+class PCGrad(Stateless):
+    r"""Gradient surgery, done in coefficients of the task gradients, so that only the Gramian is touched.
+
+    For every task i, in random order over the others j: where :math:`g_i \cdot g_j < 0`,
+    :math:`g_i \leftarrow g_i - \frac{g_i \cdot g_j}{\|g_j\|^2} g_j`. The update is the sum of the results. Projections
+    are onto the original gradients. A task is not projected against itself, and the order is drawn anew for every
+    task and step; the official code does neither.
+
+    Reference: Yu et al., Gradient Surgery for Multi-Task Learning, NeurIPS 2020, Algorithm 1.
+    """
+
+    needs = Need.GRAMIAN
+    stochastic = True
+    heads = "own"
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.SCALE_EQUIVARIANT})
+
+    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+        """One weight per task, at least 1: projections only ever add multiples of the other gradients."""
+        return project(seen.gramian, draws.uniform(seen.gramian).argsort(-1))
+
+
+def project(gramian: Float[Tensor, "*B K K"], order: Tensor) -> Float[Tensor, "*B K"]:
+    """PCGrad's weights when task i meets the tasks ``order[..., i, :]`` one after the other."""
+    tasks = gramian.shape[-1]
+    squared_norms = gramian.diagonal(dim1=-2, dim2=-1)
+    own = torch.arange(tasks, device=gramian.device)
+    # Row i holds the projected gradient of task i as a combination of all original gradients.
+    coefficients = torch.eye(tasks, dtype=gramian.dtype, device=gramian.device).expand_as(gramian).clone()
+    for turn in range(tasks):
+        met = order[..., turn]  # (*B, K)
+        dots = (coefficients * gramian.take_along_dim(met[..., None], -2)).sum(-1)
+        conflict = (dots < 0) & (met != own)
+        shift = torch.where(conflict, dots / squared_norms.take_along_dim(met, -1), 0.0)
+        coefficients.scatter_add_(-1, met[..., None], -shift[..., None])
+    return coefficients.sum(-2)

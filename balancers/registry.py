@@ -1,0 +1,135 @@
+"""All methods by name: those of this package, those of installed packages, and those of plug-in files."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import importlib.util
+import pkgutil
+import sys
+import warnings
+from collections.abc import Callable, Iterable
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, TypeVar
+
+from balancers import methods
+from balancers.base import Need, Weighting
+
+ENTRY_POINT_GROUP = "balancers"
+
+_registered: dict[str, type[Weighting]] = {}
+Method = TypeVar("Method", bound=type[Weighting])
+
+
+def register(name: str) -> Callable[[Method], Method]:
+    """Class decorator: make a frozen dataclass derived from `Weighting` known under ``name``.
+
+    Raises:
+        ValueError: the name is taken, or the class is not what a method must be.
+    """
+
+    def decorate(cls: Method) -> Method:
+        _check_method(name, cls)
+        cls.name = name
+        _registered[name] = cls
+        return cls
+
+    return decorate
+
+
+def _check_method(name: str, cls: type) -> None:
+    if not (isinstance(cls, type) and issubclass(cls, Weighting)):
+        raise ValueError(f"balancer {name!r}: expected a class derived from Weighting, got {cls!r}")
+    parameters = getattr(cls, "__dataclass_params__", None)
+    if parameters is None or not parameters.frozen:
+        raise ValueError(f"balancer {name!r}: put @dataclass(frozen=True) between @register and class {cls.__name__}")
+    if not isinstance(getattr(cls, "needs", None), Need):
+        raise ValueError(f"balancer {name!r}: class {cls.__name__} must say `needs = Need.LOSSES`, or more")
+    taken = _registered.get(name)
+    if taken is not None and (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
+        raise ValueError(f"balancer {name!r} is already registered by {taken.__module__}.{taken.__qualname__}")
+
+
+def names() -> list[str]:
+    """The names of all methods, sorted."""
+    _discover()
+    return sorted(_registered)
+
+
+def get(name: str) -> type[Weighting]:
+    """The class of a method.
+
+    Raises:
+        ValueError: there is no such method; the message names the nearest.
+    """
+    _discover()
+    if name not in _registered:
+        raise ValueError(f"there is no balancer {name!r}{nearest(name, _registered)}")
+    return _registered[name]
+
+
+def create(name: str, **hyperparameters: Any) -> Weighting:
+    """A method with the given hyperparameters, the paper's defaults for the others.
+
+    Raises:
+        ValueError: unknown method or hyperparameter (with the nearest name), or a value that the method refuses.
+    """
+    cls = get(name)
+    known = [field.name for field in dataclasses.fields(cls)]  # pyright: ignore[reportArgumentType]
+    for key in hyperparameters:
+        if key not in known:
+            raise ValueError(f"balancer {name!r} has no hyperparameter {key!r}{nearest(key, known)}")
+    return cls(**hyperparameters)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence that says what ``name`` might have meant, and what there is."""
+    known = sorted(known)
+    guesses = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    guess = f"; did you mean {guesses[0]!r}?" if guesses else "."
+    return f"{guess} There is: {', '.join(known)}." if known else "; it has none."
+
+
+def load_plugin(path: str | Path) -> list[str]:
+    """Import a Python file that registers methods, and return their names.
+
+    Raises:
+        ValueError: there is no such file, it raises, or it registers nothing.
+    """
+    path = Path(path).resolve()
+    if not path.is_file():
+        raise ValueError(f"plug-in {path} is not a file; give the path of a Python file that registers a balancer")
+    _discover()
+    before = dict(_registered)
+    module_name = f"balancers_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"plug-in {path} cannot be imported; its name must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module  # dataclasses look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        _registered.clear()
+        _registered.update(before)
+        del sys.modules[module_name]
+        raise ValueError(f"plug-in {path} failed: {type(error).__name__}: {error}") from error
+    added = [name for name, cls in _registered.items() if before.get(name) is not cls]
+    if not added:
+        raise ValueError(f'plug-in {path} registers no balancer; decorate a class with @register("name")')
+    return sorted(added)
+
+
+@cache
+def _discover() -> None:
+    for module in pkgutil.iter_modules(methods.__path__):
+        importlib.import_module(f"{methods.__name__}.{module.name}")
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            entry.load()
+        except Exception as error:  # somebody else's package must not take ours down
+            message = f"balancers of {entry.value!r} are left out: {type(error).__name__}: {error}"
+            warnings.warn(message, RuntimeWarning, stacklevel=3)

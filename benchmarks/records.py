@@ -1,0 +1,103 @@
+"""What a run is (`Cell`) and what it leaves behind (`Record`); both are JSON on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+RECORD_FORMAT = 1
+SINGLE_TASK = "single-task"  # the row of the baselines: one model per task
+
+Status = Literal["done", "diverged", "failed"]
+Scalars = dict[str, dict[str, float]]  # task -> metric -> value
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Cell(_Frozen):
+    """One training run, described completely: equal cells give equal records on the same machine."""
+
+    suite: str
+    suite_version: int
+    suite_options: dict[str, Any]
+    tasks: tuple[str, ...]  # the tasks that are trained: all of the suite's, or one for a single-task baseline
+    row: str  # the row of the table it belongs to: a method's label, or SINGLE_TASK
+    balancer: str
+    hyperparameters: dict[str, Any]
+    heads: Literal["own", "weighted"]
+    place: Literal["shared", "last", "features"]
+    optimizer: Literal["adam", "sgd"]
+    learning_rate: float
+    batch_size: int
+    steps: int | None  # exactly one of steps and epochs is set
+    epochs: int | None
+    evaluations: int  # how often, evenly spaced, the model is evaluated on validation
+    seed: int
+
+    @property
+    def id(self) -> str:
+        """A hash of the cell's canonical JSON."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+class MetricFact(_Frozen):
+    """What a table must know to read a metric."""
+
+    name: str
+    best: float
+    higher_is_better: bool
+
+
+class Outcome(_Frozen):
+    """The metrics of one state of the model on the two splits that training did not see."""
+
+    step: int
+    validation: Scalars
+    test: Scalars
+
+
+class Curves(_Frozen):
+    """What was seen along the way; every list is as long as ``step``. Step 0 is the untrained model."""
+
+    step: list[int]
+    train_loss: dict[str, list[float | None]]  # task -> mean since the point before; none at step 0
+    validation: dict[str, dict[str, list[float]]]  # task -> metric
+    weights: dict[str, list[float | None]]  # task -> mean weight since the point before; none at step 0
+    norms: dict[str, list[float]]  # task -> norm of its gradient at all shared parameters, on one training batch
+    cosines: dict[str, list[float]]  # "a|b" -> cosine of the two tasks' gradients on that batch
+    snapshots: dict[str, list[list[float]]]  # the suite's own numbers about the model
+
+
+class Cost(_Frozen):
+    """Seconds are medians over training steps; evaluation and measuring for the curves are outside of them."""
+
+    step: float  # one training step, all parts
+    forward: float
+    backward: float  # the balancer's whole work: gradients, weights, filling .grad
+    weighting: float  # of which the weighting's own mathematics
+    optimizer: float
+    total: float  # wall time of the cell, everything included
+    peak_memory: int  # bytes: the process on a CPU, allocated on the device on a GPU
+
+
+class Record(_Frozen):
+    """The outcome of one cell."""
+
+    format: Literal[1] = RECORD_FORMAT
+    id: str
+    cell: Cell
+    status: Status
+    reason: str  # empty when done
+    metrics: dict[str, list[MetricFact]]  # task -> metrics, the primary one first
+    best: Outcome | None  # the evaluation chosen on validation; none unless done
+    last: Outcome | None  # the end of training; none unless done
+    curves: Curves
+    cost: Cost | None
+    environment: dict[str, str]
+    finished: str  # ISO time

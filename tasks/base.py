@@ -1,0 +1,205 @@
+"""What a suite is: data, a shared encoder, and for each task a head, a loss and metrics."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class DataUnavailableError(RuntimeError):
+    """The data of a suite cannot be had here; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that says how well one task is solved on a whole split.
+
+    It is accumulated batch by batch, so that a split never has to fit in memory: ``collect(outputs, targets)`` gives
+    a tensor of sums for one batch, these are added up, and ``value(total)`` turns the total into the metric.
+    """
+
+    name: str
+    best: float  # the value of a perfect model; the error of a model is its distance to this
+    higher_is_better: bool
+    collect: Callable[[Tensor, Tensor], Tensor]
+    value: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task: its training loss (mean over the batch) and its metrics, the primary one first.
+
+    ``lower_bound`` is a known infimum of the loss. Balancers that take ratios or logarithms of losses see the loss
+    minus this bound; it is 0 for all common losses.
+    """
+
+    name: str
+    loss: Callable[[Tensor, Tensor], Tensor]  # (outputs, targets) -> scalar
+    metrics: tuple[Metric, ...]
+    lower_bound: float = 0.0
+
+    @property
+    def primary(self) -> Metric:
+        """The metric that decides, declared before any run."""
+        return self.metrics[0]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples as tensors that share their first axis: the encoder's keyword arguments, and one target per task."""
+
+    inputs: Mapping[str, Tensor]
+    targets: Mapping[str, Tensor]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.inputs.values())))
+
+    def take(self, index: Tensor | slice) -> Split:
+        """The examples at ``index`` (a slice or a tensor of positions)."""
+        return Split({k: v[index] for k, v in self.inputs.items()}, {k: v[index] for k, v in self.targets.items()})
+
+    def to(self, device: torch.device) -> Split:
+        """The same examples on ``device``."""
+        return Split(
+            {k: v.to(device) for k, v in self.inputs.items()}, {k: v.to(device) for k, v in self.targets.items()}
+        )
+
+    def batches(self, size: int) -> Iterator[Split]:
+        """All examples in order, ``size`` at a time."""
+        return (self.take(slice(start, start + size)) for start in range(0, len(self), size))
+
+
+class Splits(NamedTuple):
+    """The three parts of a data set. Training sees the first, selection the second, the final table the third."""
+
+    train: Split
+    validation: Split
+    test: Split
+
+
+class MultiTaskModel(nn.Module):
+    """A shared encoder and one head per task.
+
+    ``last_shared`` is the encoder's last layer, whose gradients GradNorm measures (default: the whole encoder).
+    """
+
+    def __init__(self, encoder: nn.Module, heads: Mapping[str, nn.Module], last_shared: nn.Module | None = None) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.heads = nn.ModuleDict(heads)
+        self._last = [last_shared if last_shared is not None else encoder]  # a list: not registered a second time
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The shared representation, and the output of every head by task name."""
+        features = self.encoder(**inputs)
+        return features, {name: head(features) for name, head in self.heads.items()}
+
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """The encoder's trainable parameters."""
+        return [p for p in self.encoder.parameters() if p.requires_grad]
+
+    def last_shared_parameters(self) -> list[nn.Parameter]:
+        """The trainable parameters of the encoder's last layer."""
+        return [p for p in self._last[0].parameters() if p.requires_grad]
+
+
+class Landscape(NamedTuple):
+    """A two-dimensional problem as a picture: total loss on a grid, and the Pareto front in the plane."""
+
+    x: Tensor  # (W,)
+    y: Tensor  # (H,)
+    losses: Mapping[str, Tensor]  # each (H, W)
+    front: Tensor  # (P, 2)
+    snapshot: str  # the key in a record's snapshots that holds the trajectory
+
+
+class Suite(ABC):
+    """A multi-task problem. A subclass is a frozen dataclass whose fields are the options a protocol may set.
+
+    The splits never depend on the seed of a run; initialisation and data order do.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]  # raised whenever numbers are no longer comparable with earlier ones
+    summary: ClassVar[str]  # one line for lists and reports
+
+    @property
+    @abstractmethod
+    def tasks(self) -> tuple[Task, ...]:
+        """All tasks, in the order of every table."""
+
+    @abstractmethod
+    def load(self, data: Path | None = None) -> Splits:
+        """The data; ``data`` is a folder to look into first.
+
+        Raises:
+            DataUnavailableError: the data cannot be had here.
+        """
+
+    @abstractmethod
+    def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
+        """A fresh model with heads for ``tasks``; the same seed gives the same encoder whatever the tasks."""
+
+    def snapshot(self, model: MultiTaskModel) -> dict[str, list[float]]:  # noqa: ARG002
+        """Numbers about the model to keep at every evaluation, by name. None for most suites."""
+        return {}
+
+    def landscape(self) -> Landscape | None:
+        """The picture behind trajectories, for problems that live in a plane."""
+        return None
+
+
+def seed_for(purpose: str, seed: int) -> int:
+    """A seed for one purpose ("init", "data", "head/left", ...) of run ``seed``; unrelated between purposes."""
+    digest = hashlib.sha256(f"{purpose}/{seed}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")
+
+
+@contextmanager
+def seeded(purpose: str, seed: int) -> Iterator[None]:
+    """Run a block with torch's global generator seeded for ``purpose``, and leave the generator as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_for(purpose, seed))
+        yield
+
+
+def mean_metric(
+    name: str, best: float, per_example: Callable[[Tensor, Tensor], Tensor], *, higher_is_better: bool
+) -> Metric:
+    """A metric that is the mean over all examples of ``per_example(outputs, targets)``, shape (N,)."""
+
+    def collect(outputs: Tensor, targets: Tensor) -> Tensor:
+        values = per_example(outputs, targets).double()
+        return torch.stack([values.sum(), values.new_tensor(values.numel())])
+
+    return Metric(name, best, higher_is_better, collect, lambda total: total[0] / total[1])
+
+
+def accuracy(name: str = "accuracy") -> Metric:
+    """Share of examples whose largest logit (N, C) is at the target (N,)."""
+    return mean_metric(name, 1.0, lambda outputs, targets: outputs.argmax(-1) == targets, higher_is_better=True)
+
+
+def split_indices(count: int, shares: Sequence[float], seed: int) -> list[Tensor]:
+    """A seeded permutation of ``count`` positions cut into parts of the given shares, which sum to 1."""
+    assert math.isclose(sum(shares), 1.0)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    edges = [round(count * sum(shares[:i])) for i in range(1, len(shares))]
+    return list(order.tensor_split(edges))
+
+
+def check_tasks(suite: Suite, names: Iterable[str]) -> None:
+    """Raise ``ValueError`` if a name is not one of the suite's tasks."""
+    known = [task.name for task in suite.tasks]
+    for name in names:
+        if name not in known:
+            raise ValueError(f"suite {suite.name!r} has no task {name!r}; its tasks are {', '.join(known)}")
