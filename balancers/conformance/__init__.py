@@ -1,0 +1,65 @@
+"""The public test kit: what every method owes its users, checked on anybody's new method.
+
+From Python, ``check("mine")`` lists what holds and what does not; from a test suite::
+
+    @pytest.mark.parametrize("name", CHECKS)
+    def test_conformance(name):
+        CHECKS[name](create("mine"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from balancers.base import Weighting
+from balancers.conformance import checks
+from balancers.conformance.claims import declared_claims
+from balancers.conformance.problems import Violation
+from balancers.registry import create
+
+
+class Result(NamedTuple):
+    """One line of a report: what was checked, whether it holds, and if not, what happened."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+def check(method: str | Weighting) -> list[Result]:
+    """Run all checks on a method, by name (with its default hyperparameters) or as an object.
+
+    Raises:
+        ValueError: there is no method of that name.
+    """
+    weighting = create(method) if isinstance(method, str) else method
+    return [_run(name, function, weighting) for name, function in CHECKS.items()]
+
+
+def _run(name: str, function: Callable[[Weighting], None], weighting: Weighting) -> Result:
+    try:
+        function(weighting)
+    except Exception as error:  # a method that raises fails its check, whatever it raises
+        kind = "" if isinstance(error, Violation) else f"{type(error).__name__}: "
+        return Result(name, False, f"{kind}{error}")
+    return Result(name, True, "")
+
+
+CHECKS: dict[str, Callable[[Weighting], None]] = {
+    function.__name__.replace("_", " "): function
+    for function in (
+        checks.shapes,
+        checks.states,
+        checks.purity,
+        checks.batch_axes,
+        checks.single_task,
+        checks.degenerate_gradients,
+        checks.degenerate_losses,
+        checks.extreme_scales,
+        checks.absent_tasks,
+        checks.determinism,
+        checks.resume,
+        declared_claims,
+    )
+}
