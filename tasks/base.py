@@ -92,7 +92,9 @@ class MultiTaskModel(nn.Module):
     ``last_shared`` is the encoder's last layer, whose gradients GradNorm measures (default: the whole encoder).
     """
 
-    def __init__(self, encoder: nn.Module, heads: Mapping[str, nn.Module], last_shared: nn.Module | None = None) -> None:
+    def __init__(
+        self, encoder: nn.Module, heads: Mapping[str, nn.Module], last_shared: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.heads = nn.ModuleDict(heads)

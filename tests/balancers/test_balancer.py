@@ -60,7 +60,8 @@ def test_weights_reach_the_encoder_and_only_the_chosen_heads(place: str, observe
     torch.stack(network.losses()).sum().backward()
     plain = network.take_gradients()
     shared = len(list(network.encoder.parameters()))
-    for heads, expected in (("weighted", weighted), ("own", weighted[:shared] + plain[shared:])):
+    cases: list[tuple[Heads, list[Tensor]]] = [("weighted", weighted), ("own", weighted[:shared] + plain[shared:])]
+    for heads, expected in cases:
         balancer = Balancer("fixed", 3, heads=heads, observe=observe, weights=weights.tolist())
         for got, want in zip(balanced(network, balancer, place), expected, strict=True):
             torch.testing.assert_close(got, want)

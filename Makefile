@@ -1,0 +1,58 @@
+# `make bench` and `make test` set everything up themselves. `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup bench test plots micro lint clean
+
+PYTHON ?= python3
+PIP_ARGS ?=
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+
+PROTOCOL ?= quick
+BALANCERS ?=
+SUITES ?=
+SEEDS ?=
+DEVICE ?= auto
+PLUGIN ?=
+DATA ?=
+RESULTS ?=
+
+OPTIONS = --protocol $(PROTOCOL) --device $(DEVICE) \
+	$(if $(BALANCERS),--balancers $(BALANCERS)) $(if $(SUITES),--suites $(SUITES)) $(if $(SEEDS),--seeds $(SEEDS)) \
+	$(foreach file,$(PLUGIN),--plugin $(file)) $(if $(DATA),--data $(DATA)) $(if $(RESULTS),--results $(RESULTS))
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@echo "variables: PROTOCOL BALANCERS SUITES SEEDS DEVICE PLUGIN DATA RESULTS (bench), PYTHON PIP_ARGS (setup)"
+	@echo "example:   make bench SUITES=multimnist BALANCERS=pcgrad,gradnorm SEEDS=3"
+
+setup: $(VENV)/ready ## virtual environment with pinned versions
+$(VENV)/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; say which with: make setup PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[bench,dev]'
+	touch $@
+
+bench: setup ## train, evaluate, and write tables, charts and report to results/PROTOCOL
+	$(RUN) benchmarks run $(OPTIONS)
+
+test: setup ## the tests
+	$(RUN) pytest
+
+plots: setup ## draw the charts and write the report anew from what is in results/PROTOCOL
+	$(RUN) benchmarks report $(or $(RESULTS),results/$(PROTOCOL))
+
+micro: setup ## cost of one balanced step, as ratios, to results/micro
+	mkdir -p results/micro
+	$(RUN) pytest benchmarks/micro --benchmark-enable --benchmark-quiet --benchmark-json=results/micro/raw.json
+	$(RUN) benchmarks.micro results/micro
+
+lint: setup ## style and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/pyright
+
+clean: ## remove the virtual environment and caches; results stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .benchmarks build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

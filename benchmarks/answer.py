@@ -1,0 +1,101 @@
+"""The first lines of the report: what beats single-task training and equal weights, and how surely."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks import formats
+from benchmarks.statistics import MIN_SEEDS, Estimate
+from benchmarks.summaries import Aggregates, Overall
+
+
+class Verdict(NamedTuple):
+    """How often one row is better than what it is compared with, over the suites where both have results."""
+
+    better: int
+    surely: int  # of these, where the interval lies above 0
+    of: int
+
+    def __str__(self) -> str:
+        """As in "3 of 4 suites, 1 of them surely"."""
+        text = f"{self.better} of {self.of} suite{'s' if self.of != 1 else ''}"
+        return f"{text}, {self.surely} of them surely" if self.surely else text
+
+
+def verdict(differences: Sequence[Estimate]) -> Verdict:
+    """Count the differences above 0, and those whose interval is."""
+    known = [d for d in differences if math.isfinite(d.mean)]
+    return Verdict(sum(d.mean > 0 for d in known), sum(d.has_interval and d.low > 0 for d in known), len(known))
+
+
+def over_single(row: Overall) -> Verdict:
+    """How often a row beats the single-task baselines."""
+    return verdict([found.delta_taskwise for found in row.by_suite.values()])
+
+
+def over_equal(row: Overall) -> Verdict:
+    """How often a row beats equal weights, seed by seed."""
+    return verdict([found.over_equal for found in row.by_suite.values()])
+
+
+def sentences(aggregates: Aggregates) -> list[str]:
+    """The answer in a few plain sentences, the most important first."""
+    if not any(over_single(row).of for row in aggregates.overall):
+        return ["Nothing can be compared yet: no suite has both a finished method and finished single-task baselines."]
+    return [*_best(aggregates), *_each(aggregates)]
+
+
+def _best(aggregates: Aggregates) -> list[str]:
+    ranked = [row for row in aggregates.overall if math.isfinite(row.delta_taskwise)]
+    count = len(aggregates.suites)
+    where = f"Over {count} suites" if count > 1 else f"On {aggregates.suites[0].name}"
+    if not ranked:
+        return ["No method has results on every suite, so there is no best one over all of them."]
+    best = ranked[0]
+    winners = [row.row for row in ranked if row.delta_taskwise > 0]
+    if winners:
+        first = f"{where}, {_list(winners)} {'does' if len(winners) == 1 else 'do'} better than single-task on average."
+    else:
+        first = f"{where}, no method does better than single-task on average."
+    cost = f", at {formats.ratio(best.cost)} the time of an equal-weights step" if math.isfinite(best.cost) else ""
+    second = f"Best is {best.row} with a mean Δ of {formats.percent(best.delta_taskwise)} %{cost}."
+    if winners and not any(over_single(row).surely for row in ranked):
+        second += " No gain is certain: no interval lies above 0."
+    return [first, second]
+
+
+def _each(aggregates: Aggregates) -> list[str]:
+    found = []
+    for row in aggregates.overall:
+        single, equal = over_single(row), over_equal(row)
+        text = f"{row.row} beats single-task on {single}" if single.of else f"{row.row} cannot be compared"
+        if row.row == aggregates.equal_weights:
+            text += " (it is the row of equal weights)"
+        elif equal.of:
+            gain = float(
+                np.mean([r.over_equal.mean for r in row.by_suite.values() if math.isfinite(r.over_equal.mean)])
+            )
+            text += f", and equal weights on {equal} ({formats.percent(gain)} points on average)"
+        if row.done < row.total:
+            text += f"; {row.total - row.done} of its {row.total} runs gave no result"
+        found.append(text + ".")
+    return found
+
+
+def caution(aggregates: Aggregates) -> str:
+    """How far the numbers can be trusted, by the number of seeds."""
+    few = [f"{s.name} ({s.rows[0].total})" for s in aggregates.suites if s.rows[0].total < MIN_SEEDS]
+    if not few:
+        return f"Every suite has at least {MIN_SEEDS} seeds; “surely” means that the 95 % interval lies above 0."
+    return (
+        f"Smoke run: fewer than {MIN_SEEDS} seeds on {', '.join(few)}. No interval is given there, and small "
+        "differences can be chance."
+    )
+
+
+def _list(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,56 @@
+"""Charts of a results folder, each as SVG and PNG: ``draw(folder)`` writes them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from benchmarks import study
+from benchmarks.charts.comparison import draw_cost, draw_overview, draw_tasks
+from benchmarks.charts.curves import draw_cosines, draw_curves, draw_weights
+from benchmarks.charts.landscape import draw_landscape
+from benchmarks.charts.style import Styles, save, styles
+from benchmarks.records import Record
+from benchmarks.study import Study
+from benchmarks.summaries import SuiteSummary
+
+OVERVIEW = "overview"
+
+
+def draw(folder: Path) -> list[Path]:
+    """Draw all charts of the results in ``folder`` into ``folder/charts`` and return their paths.
+
+    Raises:
+        ValueError: the folder holds no record.
+    """
+    return draw_study(study.read(folder), folder)
+
+
+def draw_study(found: Study, folder: Path) -> list[Path]:
+    """Draw all charts of a study into ``folder/charts`` and return their paths, SVG and PNG."""
+    charts = folder / "charts"
+    charts.mkdir(parents=True, exist_ok=True)
+    return [path for name, figure in figures(found) for path in save(figure(), charts, name)]
+
+
+def figures(found: Study) -> Iterator[tuple[str, Callable[[], Figure]]]:
+    """The name of every chart of a study, and the function that draws it."""
+    looks = styles(found.aggregates.rows)
+    yield OVERVIEW, lambda: draw_overview(found.aggregates, looks)
+    for suite in found.aggregates.suites:
+        for kind, figure in _of_suite(suite, found.of(suite.name), looks):
+            yield f"{suite.name}-{kind}", figure
+
+
+def _of_suite(suite: SuiteSummary, records: list[Record], looks: Styles) -> Iterator[tuple[str, Callable[[], Figure]]]:
+    yield "tasks", lambda: draw_tasks(suite, looks)
+    yield "cost", lambda: draw_cost(suite, looks)
+    yield "curves", lambda: draw_curves(suite, records, looks)
+    yield "weights", lambda: draw_weights(suite, records, looks)
+    yield "cosines", lambda: draw_cosines(suite, records, looks)
+    problem = study.problem(records[0])
+    picture = problem.landscape() if problem else None
+    if picture is not None:
+        yield "trajectories", lambda: draw_landscape(suite, records, picture, looks)

@@ -1,0 +1,53 @@
+"""Labels beside a chart that never overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from scipy.optimize import isotonic_regression
+
+LINE_HEIGHT = 11.0  # points between two labels of 8.5 points
+
+
+def spread(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """The positions nearest to the given ones, in least squares, that keep ``gap`` and lie within ``low`` and ``high``.
+
+    Order is kept. Where the room is too small for the gap, the labels are spaced evenly over it.
+    """
+    if len(positions) < 2:
+        return [float(np.clip(p, low, high)) for p in positions]
+    gap = min(gap, (high - low) / (len(positions) - 1))
+    order = np.argsort(positions, kind="stable")
+    steps = gap * np.arange(len(positions))
+    free = isotonic_regression(np.asarray(positions, dtype=float)[order] - steps).x
+    found = np.empty(len(positions))
+    found[order] = np.clip(free, low, high - steps[-1]) + steps
+    return found.tolist()
+
+
+def beside(axes: Axes, ends: Sequence[tuple[float, float]], texts: Sequence[str], colors: Sequence[str]) -> None:
+    """Write ``texts`` right of the axes, each joined by a thin line with its point in data coordinates.
+
+    Call it when the limits of the axes are final.
+    """
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    height = axes.get_position().height * figure.get_size_inches()[1] * 72  # points
+    to_axes = axes.transData + axes.transAxes.inverted()
+    points = [to_axes.transform(end) for end in ends]
+    places = spread([float(p[1]) for p in points], LINE_HEIGHT / height, 0.02, 0.98)
+    for point, place, text, color in zip(points, places, texts, colors, strict=True):
+        axes.annotate(
+            text,
+            xy=(point[0], point[1]),
+            xytext=(1.03, place),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            color=color,
+            fontsize=8.5,
+            va="center",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": "#c4c4c4", "linewidth": 0.6, "shrinkA": 1, "shrinkB": 4},
+        )

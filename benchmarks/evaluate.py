@@ -1,0 +1,72 @@
+"""What is seen of a model between training steps: metrics on a split, and the geometry of its task gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import combinations
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from balancers import measure
+from benchmarks.records import Scalars
+from tasks.base import MultiTaskModel, Split, Task
+
+EVALUATION_BATCH = 256  # examples at a time, small enough for a transformer in a few GB
+
+
+class Geometry(NamedTuple):
+    """Of the task gradients at all shared parameters: norm by task, and cosine by pair "a|b"."""
+
+    norms: dict[str, float]
+    cosines: dict[str, float]
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Run a block with ``model`` in evaluation mode, then put it back into the mode that it was in."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
+
+
+def evaluate(model: MultiTaskModel, tasks: Sequence[Task], split: Split) -> Scalars:
+    """All metrics of ``tasks`` on a split, accumulated batch by batch."""
+    collected: dict[tuple[str, str], list[torch.Tensor]] = {}
+    with torch.no_grad(), evaluation_mode(model):
+        for batch in split.batches(EVALUATION_BATCH):
+            _, outputs = model(batch.inputs)
+            for task in tasks:
+                for metric in task.metrics:
+                    sums = metric.collect(outputs[task.name], batch.targets[task.name])
+                    collected.setdefault((task.name, metric.name), []).append(sums)
+
+    def value(task: Task, index: int) -> float:
+        metric = task.metrics[index]
+        return float(metric.value(torch.stack(collected[task.name, metric.name]).sum(0)))
+
+    return {task.name: {m.name: value(task, i) for i, m in enumerate(task.metrics)} for task in tasks}
+
+
+def geometry(model: MultiTaskModel, tasks: Sequence[Task], batch: Split) -> Geometry:
+    """Norms and cosines of the task gradients on one batch.
+
+    The model is in evaluation mode meanwhile: dropout would add noise of its own to the cosines, and batch-norm
+    statistics must not see the batch. No ``.grad`` is touched.
+    """
+    with evaluation_mode(model):
+        _, outputs = model(batch.inputs)
+        losses = {task.name: task.loss(outputs[task.name], batch.targets[task.name]) for task in tasks}
+        seen = measure(losses, model.shared_parameters())
+    names = [task.name for task in tasks]
+    cosines = seen.cosines.tolist()
+    pairs = combinations(range(len(names)), 2)
+    return Geometry(
+        norms=dict(zip(names, seen.norms.tolist(), strict=True)),
+        cosines={f"{names[i]}|{names[j]}": cosines[i][j] for i, j in pairs},
+    )

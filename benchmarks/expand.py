@@ -1,0 +1,128 @@
+"""From a protocol to the cells that it stands for; every mistake in a name shows here, before any training."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, cast
+
+from balancers import Balancer, registry
+from balancers.registry import nearest
+from benchmarks.protocol import MethodEntry, Protocol, SuiteEntry
+from benchmarks.records import SINGLE_TASK, Cell
+from tasks import registry as suites
+from tasks.base import Suite
+
+# A baseline has one task, of weight 1: its loss is all there is, wherever gradients would be measured.
+SINGLE_TASK_ENTRY = MethodEntry(balancer="fixed", heads="weighted", place="shared")
+
+
+class Filters(NamedTuple):
+    """What to run of a protocol; an empty filter lets everything through.
+
+    Methods and suites that the protocol lacks are added with their defaults. ``seeds`` is a number of seeds.
+    """
+
+    balancers: tuple[str, ...] = ()
+    suites: tuple[str, ...] = ()
+    seeds: int | None = None
+
+
+ALL = Filters()
+
+
+class _Row(NamedTuple):
+    label: str
+    tasks: tuple[str, ...]
+    balancer: str
+    hyperparameters: dict[str, Any]
+    heads: str
+    place: str
+
+
+def expand(protocol: Protocol, filters: Filters = ALL) -> list[Cell]:
+    """All cells, in the order in which they should run.
+
+    Suite by suite; within a suite all of seed 0 comes first, the single-task baselines before the methods.
+
+    Raises:
+        ValueError: an unknown balancer, suite, hyperparameter or option (with the nearest name), or a bad value.
+    """
+    methods = _methods(protocol, filters.balancers)
+    chosen = _suites(protocol, filters.suites)
+    return [cell for name in chosen for cell in _cells(protocol, name, methods, filters.seeds)]
+
+
+def _methods(protocol: Protocol, wanted: Iterable[str]) -> dict[str, MethodEntry]:
+    """Methods by label. A wanted name is a label, or a balancer: then all labels that use it, or a new one."""
+    if not wanted:
+        return dict(protocol.methods)
+    chosen: dict[str, MethodEntry] = {}
+    for name in wanted:
+        labels = [label for label, entry in protocol.methods.items() if name in (label, entry.balancer)]
+        if not labels and name != SINGLE_TASK and name not in registry.names():
+            hint = nearest(name, {*protocol.methods, *registry.names()})
+            raise ValueError(f"there is no balancer {name!r}{hint}")
+        chosen |= {label: protocol.methods[label] for label in labels}
+        if not labels and name != SINGLE_TASK:  # the baselines run anyway
+            chosen[name] = MethodEntry()
+    return chosen
+
+
+def _suites(protocol: Protocol, wanted: Iterable[str]) -> list[str]:
+    if not wanted:
+        return list(protocol.suites)
+    return list(dict.fromkeys(name for pattern in wanted for name in suites.resolve(pattern)))
+
+
+def _cells(protocol: Protocol, name: str, methods: Mapping[str, MethodEntry], seeds: int | None) -> Iterator[Cell]:
+    entry = protocol.suites.get(name, SuiteEntry())
+    settings = protocol.settings(name)
+    suite = suites.create(name, **entry.options)
+    rows = _rows(suite, entry, methods)
+    for seed in range(settings.seeds if seeds is None else seeds):
+        for row in rows:
+            for learning_rate in settings.learning_rates:
+                yield Cell(
+                    suite=name,
+                    suite_version=suite.version,
+                    suite_options=entry.options,
+                    tasks=row.tasks,
+                    row=row.label,
+                    balancer=row.balancer,
+                    hyperparameters=row.hyperparameters,
+                    heads=cast(Any, row.heads),
+                    place=cast(Any, row.place),
+                    optimizer=settings.optimizer,
+                    learning_rate=learning_rate,
+                    batch_size=settings.batch_size,
+                    steps=settings.steps,
+                    epochs=settings.epochs,
+                    evaluations=settings.evaluations,
+                    seed=seed,
+                )
+
+
+def _rows(suite: Suite, entry: SuiteEntry, methods: Mapping[str, MethodEntry]) -> list[_Row]:
+    names = tuple(task.name for task in suite.tasks)
+    baselines = [_row(SINGLE_TASK, (name,), SINGLE_TASK_ENTRY, {}) for name in names]
+    return baselines + [_row(label, names, method, entry.methods.get(label, {})) for label, method in methods.items()]
+
+
+def _row(label: str, tasks: tuple[str, ...], method: MethodEntry, here: Mapping[str, Any]) -> _Row:
+    """A row with everything that its method leaves to defaults written out, after a trial of its hyperparameters."""
+    name = method.balancer or label
+    facts = registry.get(name)
+    given = {**method.hyperparameters, **here}
+    known = [field.name for field in dataclasses.fields(cast(Any, facts))]
+    for key in given:
+        if key not in known:
+            raise ValueError(f"method {label!r}: balancer {name!r} has no hyperparameter {key!r}{nearest(key, known)}")
+    try:
+        balancer = Balancer(name, tasks=tasks, heads=method.heads, **given)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"method {label!r} with hyperparameters {given}: {error}") from error
+    # As JSON knows them, so that a cell equals the one read back from its record.
+    hyperparameters = json.loads(json.dumps(dataclasses.asdict(cast(Any, balancer.weighting))))
+    return _Row(label, tasks, name, hyperparameters, balancer.heads, method.place or facts.place)

@@ -1,0 +1,44 @@
+"""The pieces of a training loop: batches, optimizer, when to evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from benchmarks.records import MetricFact
+from tasks.base import Split, Task, seed_for
+
+SGD_MOMENTUM = 0.9
+
+
+def metric_facts(task: Task) -> list[MetricFact]:
+    """What a record says about the metrics of a task."""
+    return [MetricFact(name=m.name, best=m.best, higher_is_better=m.higher_is_better) for m in task.metrics]
+
+
+def make_optimizer(name: str, model: nn.Module, learning_rate: float) -> torch.optim.Optimizer:
+    """Adam, or SGD with momentum, over the trainable parameters; fused, which is fastest for small models."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if name == "adam":
+        return torch.optim.Adam(parameters, learning_rate, fused=True)
+    return torch.optim.SGD(parameters, learning_rate, momentum=SGD_MOMENTUM, fused=True)
+
+
+def evaluation_points(total: int, count: int) -> set[int]:
+    """The steps after which the model is evaluated: ``count`` evenly spaced ones, the last included."""
+    return {round(total * i / count) for i in range(1, count + 1)} - {0}
+
+
+def batches_of(split: Split, size: int, seed: int) -> Iterator[Split]:
+    """Endless batches; every epoch has its own order, no example is dropped, and the last batch may be smaller."""
+    if len(split) <= size:  # one batch holds everything, and its order does not matter
+        while True:
+            yield split
+    generator = torch.Generator().manual_seed(seed_for("data", seed))
+    device = next(iter(split.inputs.values())).device
+    while True:
+        order = torch.randperm(len(split), generator=generator).to(device)
+        for index in order.split(size):
+            yield split.take(index)

@@ -1,0 +1,134 @@
+"""How far a run is: a bar in a terminal, a line per finished cell elsewhere, and the time left in both."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+from time import perf_counter
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from benchmarks.records import Cell, Record
+
+STARTED = 0.05  # share of a cell after which its own speed says more than that of other cells
+
+
+class Forecast:
+    """Guesses what cells take from those that have finished: of the same row, else suite, else of all."""
+
+    def __init__(self, finished: Iterable[Record]) -> None:
+        self._seconds: dict[tuple[str, ...], list[float]] = defaultdict(list)
+        for record in finished:
+            self.add(record)
+
+    def add(self, record: Record) -> None:
+        """One more cell has finished."""
+        if record.cost is not None:
+            for key in _keys(record.cell):
+                self._seconds[key].append(record.cost.total)
+
+    def seconds(self, cells: Iterable[Cell]) -> float | None:
+        """What ``cells`` will take together; none if nothing is known yet."""
+        if not self._seconds:
+            return None
+        return sum(fmean(next(self._seconds[key] for key in _keys(cell) if key in self._seconds)) for cell in cells)
+
+
+def _keys(cell: Cell) -> tuple[tuple[str, ...], ...]:
+    return (cell.suite, cell.row), (cell.suite,), ()
+
+
+class Display:
+    """Shows a run's progress on ``console``; use it as a context manager.
+
+    Args:
+        cells: those that will run, in order.
+        finished: records of cells that need not run again, which help to guess times.
+    """
+
+    def __init__(self, cells: Sequence[Cell], finished: Sequence[Record], console: Console) -> None:
+        self._waiting = list(cells)
+        self._forecast = Forecast(finished)
+        self._console = console
+        self._began = 0.0
+        self._number = len(finished)
+        self._total = len(finished) + len(cells)
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._all = self._bars.add_task("cells", total=self._total, completed=self._number, note="")
+        self._one = self._bars.add_task("", total=None, note="", visible=False)
+
+    def __enter__(self) -> Display:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def begin(self, cell: Cell) -> None:
+        """``cell``, the next of those that wait, starts."""
+        self._waiting.remove(cell)
+        self._began = perf_counter()
+        self._bars.reset(self._one, description=title(cell), total=None, note="steps", visible=True)
+        self._bars.update(self._all, note=duration_left(self._forecast.seconds([cell, *self._waiting])))
+
+    def steps(self, done: int, total: int) -> None:
+        """The current cell has done ``done`` of ``total`` steps."""
+        self._bars.update(self._one, completed=done, total=total)
+        share = done / total
+        if share > STARTED:
+            elapsed = perf_counter() - self._began
+            ahead = self._forecast.seconds(self._waiting) or elapsed / share * len(self._waiting)
+            self._bars.update(self._all, note=duration_left(elapsed / share - elapsed + ahead))
+
+    def finish(self, record: Record) -> None:
+        """The current cell is over."""
+        self._forecast.add(record)
+        self._number += 1
+        self._bars.update(self._all, completed=self._number)
+        if record.status != "done" or not self._console.is_terminal:
+            took = duration(record.cost.total) if record.cost else "no step"
+            reason = f" ({record.reason})" if record.reason else ""
+            left = duration_left(self._forecast.seconds(self._waiting))
+            line = f"[{self._number}/{self._total}] {title(record.cell)}: {record.status}{reason}, {took}"
+            line += f"; {left}" if left else ""
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def skip(self, cells: Sequence[Cell], reason: str) -> None:
+        """``cells`` of one suite will not run."""
+        for cell in cells:
+            self._waiting.remove(cell)
+        self._total -= len(cells)
+        self._bars.update(self._all, total=self._total)
+        line = f"{cells[0].suite} is skipped: {reason}"
+        self._console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def title(cell: Cell) -> str:
+    """A cell in a few words."""
+    task = f" {cell.tasks[0]}" if len(cell.tasks) == 1 else ""
+    return f"{cell.suite} {cell.row}{task}, seed {cell.seed}, learning rate {cell.learning_rate:g}"
+
+
+def duration_left(seconds: float | None) -> str:
+    """For example "about 3 min left"; empty if unknown or over."""
+    return f"about {duration(seconds)} left" if seconds else ""
+
+
+def duration(seconds: float) -> str:
+    """For example "12 s", "3 min" or "2 h 05 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"

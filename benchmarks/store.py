@@ -1,0 +1,109 @@
+"""Records on disk: one JSON file per cell, written whole or not at all; what cannot be read is set aside."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from benchmarks.records import Cell, Record
+
+logger = logging.getLogger(__name__)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that, whatever happens, its name stands for the old content or the new one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)  # mkstemp makes it private; results are for everybody
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+class Store:
+    """The records in ``folder``.
+
+    Raises:
+        ValueError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.records = folder / "records"
+        try:
+            self.records.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.records):
+                pass
+        except OSError as error:
+            raise ValueError(
+                f"results folder {folder} cannot be written ({error.strerror}); choose another with --results"
+            ) from error
+
+    def path(self, cell: Cell) -> Path:
+        """Where the record of ``cell`` is, or will be."""
+        task = cell.tasks[0] if len(cell.tasks) == 1 else "all"
+        parts = (cell.suite, cell.row, task, f"s{cell.seed}", cell.id)
+        return self.records / ("--".join(re.sub(r"[^\w.-]+", "-", part) for part in parts) + ".json")
+
+    def has(self, cell: Cell) -> bool:
+        """Whether a readable record of ``cell`` is there."""
+        return self.read(cell) is not None
+
+    def read(self, cell: Cell) -> Record | None:
+        """The record of ``cell``; none if there is none, or if it could not be read and was set aside."""
+        path = self.path(cell)
+        return _read(path) if path.exists() else None
+
+    def write(self, record: Record) -> Path:
+        """Keep a record, in the place of an earlier one of the same cell."""
+        path = self.path(record.cell)
+        write_atomically(path, record.model_dump_json())
+        return path
+
+
+def load(folder: Path) -> list[Record]:
+    """All records of a results folder, by file name; unreadable ones go to ``folder/corrupt`` and are named in the log.
+
+    Raises:
+        ValueError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"there is no results folder {folder}; `python -m benchmarks run` makes one")
+    records = (_read(path) for path in sorted((folder / "records").glob("*.json")))
+    return [record for record in records if record is not None]
+
+
+def _read(path: Path) -> Record | None:
+    try:
+        record = Record.model_validate_json(path.read_bytes())
+        if record.id != record.cell.id:
+            raise ValueError(f"its id is {record.id}, that of its cell {record.cell.id}")
+    except ValidationError as error:
+        problem = error.errors()[0]
+        _set_aside(path, f"{'.'.join(map(str, problem['loc']))} {problem['msg']}".strip())
+    except ValueError as error:
+        _set_aside(path, str(error))
+    else:
+        return record
+    return None
+
+
+def _set_aside(path: Path, reason: str) -> None:
+    corrupt = path.parent.parent / "corrupt"
+    try:
+        corrupt.mkdir(exist_ok=True)
+        path.replace(corrupt / path.name)
+    except OSError as error:  # a folder that can only be read: its other records are still of use
+        logger.warning("record %s cannot be read (%s) and is left out; moving it failed: %s", path, reason, error)
+    else:
+        logger.warning("record %s cannot be read and was moved to %s: %s", path.name, corrupt, reason)

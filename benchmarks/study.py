@@ -1,0 +1,115 @@
+"""A results folder as tables, charts and report read it: records of one setting, their aggregates, and what lacks."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tomllib
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from benchmarks import select, store
+from benchmarks.aggregates import aggregate
+from benchmarks.records import Cell, Record
+from benchmarks.summaries import Aggregates
+from tasks import registry
+from tasks.base import Suite
+
+DEFAULT_EQUAL_WEIGHTS = "fixed"
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a results folder says."""
+
+    records: tuple[Record, ...]  # of the chosen learning rates, failed ones included
+    aggregates: Aggregates
+    skipped: dict[str, str]  # suite -> why it could not be run
+    set_aside: int  # records of other settings that are left out, because they cannot be compared
+    protocol: str  # the text of the protocol; empty if the folder has none
+    environment: dict[str, str]
+
+    def of(self, suite: str) -> list[Record]:
+        """The records of one suite."""
+        return [record for record in self.records if record.cell.suite == suite]
+
+
+def read(folder: Path) -> Study:
+    """Read a results folder.
+
+    Raises:
+        ValueError: it holds no record.
+    """
+    records = store.load(folder) if (folder / "records").is_dir() else []
+    if not records:
+        raise ValueError(
+            f"{folder} holds no records, so there is nothing to show; run `make bench`, or "
+            f"`python -m benchmarks run`, first"
+        )
+    kept = comparable(records)
+    if len(kept) < len(records):
+        logger.warning("%d records in %s are of other settings and are left out", len(records) - len(kept), folder)
+    protocol_file = folder / "protocol.toml"
+    protocol = protocol_file.read_text(encoding="utf-8") if protocol_file.is_file() else ""
+    settings = tomllib.loads(protocol)
+    order = [*settings.get("suites", {}), *settings.get("methods", {})]
+    chosen = tuple(select.chosen(kept))
+    return Study(
+        records=chosen,
+        aggregates=aggregate(chosen, settings.get("cost_reference", DEFAULT_EQUAL_WEIGHTS), order),
+        skipped=_texts(folder / "skipped.json"),
+        set_aside=len(records) - len(kept),
+        protocol=protocol,
+        environment=_texts(folder / "environment.json") or max(kept, key=lambda r: r.finished).environment,
+    )
+
+
+def problem(record: Record) -> Suite | None:
+    """The suite that a record is about, with its options; none if it is not known here (it came from a plug-in)."""
+    if record.cell.suite not in registry.names():
+        return None
+    return replace(cast(Any, registry.create(record.cell.suite)), **record.cell.suite_options)
+
+
+def comparable(records: Sequence[Record]) -> list[Record]:
+    """The records that share the newest setting: of each suite its version, options and budget, of each row its method.
+
+    A folder gathers records of several settings when a protocol is edited between two runs. Their numbers must not
+    meet in one mean.
+    """
+    newest = _newest(records, _suite_of, _budget)
+    kept = [r for r in records if _budget(r.cell) == newest[_suite_of(r.cell)]]
+    newest = _newest(kept, _row_of, _method)
+    return [r for r in kept if _method(r.cell) == newest[_row_of(r.cell)]]
+
+
+def _newest(
+    records: Sequence[Record], group: Callable[[Cell], Hashable], setting: Callable[[Cell], str]
+) -> dict[Hashable, str]:
+    return {group(r.cell): setting(r.cell) for r in sorted(records, key=lambda r: r.finished)}
+
+
+def _suite_of(cell: Cell) -> Hashable:
+    return cell.suite
+
+
+def _row_of(cell: Cell) -> Hashable:
+    return cell.suite, cell.row, cell.tasks
+
+
+def _budget(cell: Cell) -> str:
+    return cell.model_dump_json(include={"suite_version", "suite_options", "steps", "epochs", "batch_size"})
+
+
+def _method(cell: Cell) -> str:
+    return cell.model_dump_json(include={"balancer", "hyperparameters", "heads", "place", "optimizer"})
+
+
+def _texts(path: Path) -> dict[str, str]:
+    """A flat JSON object as texts; empty if the file is not there."""
+    if not path.is_file():
+        return {}
+    return {str(key): str(value) for key, value in json.loads(path.read_text(encoding="utf-8")).items()}

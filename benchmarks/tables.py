@@ -1,0 +1,214 @@
+"""The leaderboard as Markdown, as a long CSV, and as a short table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from rich.table import Table
+
+from benchmarks import answer, formats
+from benchmarks.records import SINGLE_TASK
+from benchmarks.statistics import LEVEL, MIN_SEEDS
+from benchmarks.study import Study
+from benchmarks.summaries import Aggregates, Failure, MetricSummary, Overall, RowSummary, SuiteSummary
+
+LEGEND = (
+    (
+        "Δ taskwise, Δ metricwise",
+        "difference to the single-task baselines of the same seed in percent of their mean, signed so that more is "
+        "better: the mean within each task and then over tasks, and the mean over all metrics. A metric whose baseline "
+        "is 0 is left out of both.",
+    ),
+    ("last", "Δ taskwise at the end of training instead of the state chosen on validation."),
+    (
+        "error ratio",
+        "geometric mean over tasks of the mean distance to a perfect value, relative to single-task; less is better.",
+    ),
+    ("hurt", "tasks that are worse than single-task on average."),
+    ("rank", "mean over tasks of the rank by primary metric among the multi-task rows; 1 is best."),
+    ("cost", "median time of a training step relative to equal weights; the models of single-task add up."),
+    ("lr", "learning rate, chosen on validation."),
+    ("seeds", "finished runs of all runs; means are over the finished ones."),
+    (
+        "± and [ ]",
+        f"standard deviation over seeds, with the number of seeds behind it; {LEVEL:.0%} bootstrap interval of the "
+        f"mean over seeds, given from {MIN_SEEDS} seeds on.",
+    ),
+)
+
+
+class Line(NamedTuple):
+    """One line of ``leaderboard.csv``; ``relative`` and the deltas are in percent."""
+
+    suite: str
+    row: str
+    task: str
+    metric: str
+    primary: bool
+    mean: float
+    sd: float
+    low: float
+    high: float
+    last: float
+    done: int
+    total: int
+    single_task: float
+    difference: float
+    relative: float
+    delta_metricwise: float
+    delta_taskwise: float
+    cost: float
+    learning_rate: float
+
+
+def write(study: Study, folder: Path) -> list[Path]:
+    """Write ``leaderboard.md`` and ``leaderboard.csv`` into ``folder``."""
+    markdown, csv = folder / "leaderboard.md", folder / "leaderboard.csv"
+    markdown.write_text(leaderboard(study), encoding="utf-8")
+    frame(study.aggregates).to_csv(csv, index=False, lineterminator="\n")
+    return [markdown, csv]
+
+
+def frame(aggregates: Aggregates) -> pd.DataFrame:
+    """One line per suite, row, task and metric, with the columns of `Line`."""
+    lines = [
+        Line(
+            suite=suite.name,
+            row=row.row,
+            task=metric.task,
+            metric=metric.fact.name,
+            primary=metric.primary,
+            mean=metric.best.mean,
+            sd=metric.best.sd,
+            low=metric.best.low,
+            high=metric.best.high,
+            last=metric.last.mean,
+            done=metric.best.count,
+            total=row.total,
+            single_task=metric.single_task,
+            difference=metric.difference,
+            relative=metric.relative,
+            delta_metricwise=row.delta_metricwise.mean,
+            delta_taskwise=row.delta_taskwise.mean,
+            cost=row.cost,
+            learning_rate=metric.learning_rate,
+        )
+        for suite in aggregates.suites
+        for row in suite.rows
+        for metric in row.metrics
+    ]
+    return pd.DataFrame(lines, columns=list(Line._fields))
+
+
+def leaderboard(study: Study) -> str:
+    """The whole leaderboard as Markdown."""
+    aggregates = study.aggregates
+    parts = ["# Leaderboard", " ".join(answer.sentences(aggregates)[:2]), f"**{answer.caution(aggregates)}**"]
+    parts += ["## Δ taskwise over all suites, in percent", _markdown(*overall_cells(aggregates))]
+    for suite in aggregates.suites:
+        parts += [f"## {suite.name}", _markdown(*suite_cells(suite))]
+        parts += ["\n".join(f"- {text}" for text in failure_texts(suite.failures))] if suite.failures else []
+    if study.skipped:
+        parts += ["## Skipped", "\n".join(f"- {suite}: {reason}" for suite, reason in study.skipped.items())]
+    if study.set_aside:
+        parts.append(set_aside_text(study.set_aside))
+    parts += ["## Columns", _legend(aggregates.equal_weights)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _legend(equal_weights: str) -> str:
+    terms = [f"- **{term}**: {text}" for term, text in LEGEND]
+    basis = "All numbers are on the test split, at the state chosen on validation."
+    return "\n".join([f"{basis} Equal weights are the row `{equal_weights}`.", "", *terms])
+
+
+def set_aside_text(number: int) -> str:
+    """What is said about records of other settings."""
+    return f"{number} records of other settings (suite version, options, budget or method) are not shown."
+
+
+def overall_cells(aggregates: Aggregates) -> tuple[list[str], list[list[str]]]:
+    """Heading and rows of the summary over suites."""
+    suites = [suite.name for suite in aggregates.suites]
+    head = ["row", *suites, "mean Δ", "rank", "cost", "seeds"]
+    lines = [_overall_line(row, suites) for row in aggregates.overall]
+    if any(row.missing for row in aggregates.overall):
+        head.append("no result on")
+        lines = [
+            [*line, ", ".join(row.missing) or formats.NONE] for line, row in zip(lines, aggregates.overall, strict=True)
+        ]
+    return head, lines
+
+
+def _overall_line(row: Overall, suites: Sequence[str]) -> list[str]:
+    deltas = [formats.delta(row.by_suite[s].delta_taskwise) if s in row.by_suite else formats.NONE for s in suites]
+    means = [formats.percent(row.delta_taskwise), formats.plain(row.rank)]
+    rest = [formats.ratio(row.cost), formats.count(row.done, row.total)]
+    return [row.row, *deltas, *means, *rest]
+
+
+def suite_cells(suite: SuiteSummary) -> tuple[list[str], list[list[str]]]:
+    """Heading and rows of one suite's table."""
+    primary = suite.rows[0].primary
+    tasks = [f"{m.task}: {m.fact.name} {'↑' if m.fact.higher_is_better else '↓'}" for m in primary]
+    head = ["row", *tasks, "Δ taskwise", "Δ metricwise", "last", "error ratio", "hurt", "rank", "cost", "lr", "seeds"]
+    return head, [_suite_line(row) for row in suite.rows]
+
+
+def _suite_line(row: RowSummary) -> list[str]:
+    single = row.row == SINGLE_TASK
+    deltas = [
+        formats.delta(row.delta_taskwise),
+        formats.delta(row.delta_metricwise),
+        formats.percent(row.delta_last.mean),
+    ]
+    hurt = formats.NONE if single else formats.count(row.hurt, len(row.primary))
+    ends = [hurt, formats.plain(row.rank), formats.ratio(row.cost), learning_rates(row)]
+    tasks = [task_text(metric, single=single) for metric in row.primary]
+    seeds = formats.count(row.done, row.total)
+    return [row.row, *tasks, *deltas, formats.plain(row.error_ratio), *ends, seeds]
+
+
+def task_text(metric: MetricSummary, *, single: bool) -> str:
+    """One task's result: the mean, and unless it is the baseline itself, the relative difference to the baseline."""
+    text = formats.spread(metric.best)
+    return text if single or not metric.best.count else f"{text}, {formats.percent(metric.relative)} %"
+
+
+def learning_rates(row: RowSummary) -> str:
+    """The chosen learning rate; of the baselines one per task where they differ."""
+    return ", ".join(dict.fromkeys(f"{m.learning_rate:g}" for m in row.primary)) or formats.NONE
+
+
+def failure_texts(failures: Sequence[Failure]) -> list[str]:
+    """One line per row, task, status and reason, with the seeds it happened at."""
+    groups: dict[tuple[str, str, str, str], list[int]] = {}
+    for failure in failures:
+        groups.setdefault((failure.row, failure.task, failure.status, failure.reason), []).append(failure.seed)
+    return [
+        f"{row}{f' ({task})' if task else ''}, seed{'s' if len(seeds) > 1 else ''} "
+        f"{', '.join(map(str, seeds))}: {status}{f', {reason}' if reason else ''}"
+        for (row, task, status, reason), seeds in groups.items()
+    ]
+
+
+def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    rule = "|" + "|".join(["---", *["---:"] * (len(head) - 1)]) + "|"
+    return "\n".join([line(head), rule, *map(line, lines)])
+
+
+def summary(aggregates: Aggregates) -> Table:
+    """The summary over suites for the terminal: Δ taskwise per suite, and the means."""
+    head, lines = overall_cells(aggregates)
+    table = Table(title="Δ taskwise against single-task in percent, higher is better", title_justify="left")
+    for k, name in enumerate(head):
+        table.add_column(name, justify="left" if k == 0 else "right")
+    for line in lines:
+        table.add_row(*line)
+    return table

@@ -1,0 +1,113 @@
+"""Reading handwritten digits: the 5,000 of a CSV table, and MNIST's own idx files."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tasks.base import DataUnavailableError
+
+SIDE = 28
+TRAIN_FILES = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
+TEST_FILES = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
+UNSIGNED_BYTE = 0x08  # idx's code for the only element type MNIST uses
+
+
+class Digits(NamedTuple):
+    """Grey images with their classes."""
+
+    images: Tensor  # (N, 28, 28), uint8
+    labels: Tensor  # (N,), int64
+
+    def take(self, index: Tensor) -> Digits:
+        """The digits at ``index``."""
+        return Digits(self.images[index], self.labels[index])
+
+
+def parse_csv(packed: bytes) -> Digits:
+    """A gzipped CSV table: a row per digit, 784 grey values by row of the image, and the class.
+
+    Raises:
+        DataUnavailableError: the table has another form.
+    """
+    try:
+        with gzip.open(io.BytesIO(packed), "rt") as text:
+            table = np.loadtxt(text, delimiter=",", dtype=np.int64, ndmin=2)
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise DataUnavailableError(f"the table of digits cannot be read ({error}); fetch it again") from None
+    if table.shape[1] != SIDE * SIDE + 1:
+        raise DataUnavailableError(f"the table of digits has {table.shape[1]} columns where 785 were expected")
+    pixels = table[:, :-1].astype(np.uint8).reshape(-1, SIDE, SIDE)
+    return Digits(torch.from_numpy(pixels), torch.from_numpy(table[:, -1].copy()))
+
+
+def find_mnist(folder: Path | None, *, required: bool) -> Path | None:
+    """The folder that holds MNIST's four files: ``mnist`` inside ``folder``, or ``folder`` itself; none if none does.
+
+    Raises:
+        DataUnavailableError: ``required``, and no such folder is there.
+    """
+    wanted = TRAIN_FILES + TEST_FILES
+    candidates = [] if folder is None else [folder / "mnist", folder]
+    for candidate in candidates:
+        if all((candidate / name).is_file() for name in wanted):
+            return candidate
+    if required:
+        where = folder if folder is not None else "the data folder (none is named: use --data or BALANCERS_DATA)"
+        raise DataUnavailableError(f"full MNIST is not there: put {', '.join(wanted)} into {where}")
+    return None
+
+
+def read_mnist(folder: Path) -> tuple[Digits, Digits]:
+    """Training and test digits from the four files in ``folder``.
+
+    Raises:
+        DataUnavailableError: a file has another form, or the files are Fashion-MNIST's, which have the same names.
+    """
+    train, test = (_read_pair(folder, files) for files in (TRAIN_FILES, TEST_FILES))
+    if len(train.labels.bincount().unique()) == 1:
+        raise DataUnavailableError(
+            f"{folder} holds equally many training images of each class, as Fashion-MNIST does and MNIST does not; "
+            "put MNIST's files into a folder of the name mnist"
+        )
+    return train, test
+
+
+def parse_idx(packed: bytes) -> Tensor:
+    """The array of unsigned bytes in a gzipped idx file.
+
+    Raises:
+        ValueError: it is not such a file, or cut short.
+    """
+    raw = gzip.decompress(packed)
+    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] != UNSIGNED_BYTE:
+        raise ValueError("it does not begin as an idx file of unsigned bytes")
+    start = 4 + 4 * raw[3]
+    shape = np.frombuffer(raw[4:start], ">u4").tolist()
+    if len(raw) - start != math.prod(shape):
+        raise ValueError(f"its shape is {shape}, but {len(raw) - start} values follow")
+    return torch.from_numpy(np.frombuffer(raw, np.uint8, offset=start).reshape(shape).copy())
+
+
+def _read_pair(folder: Path, files: tuple[str, str]) -> Digits:
+    arrays = []
+    for name in files:
+        try:
+            arrays.append(parse_idx((folder / name).read_bytes()))
+        except (OSError, EOFError, zlib.error, ValueError) as error:
+            raise DataUnavailableError(f"{folder / name} cannot be read ({error}); replace it") from None
+    images, labels = arrays
+    if images.shape != (len(labels), SIDE, SIDE) or labels.ndim != 1:
+        raise DataUnavailableError(
+            f"{folder} holds images of shape {tuple(images.shape)} and labels of shape {tuple(labels.shape)}; "
+            f"expected (N, {SIDE}, {SIDE}) and (N,)"
+        )
+    return Digits(images, labels.long())

@@ -1,0 +1,97 @@
+"""Suites by name: every file of this folder that registers one is found by a scan."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, cast
+
+from tasks.base import Suite
+
+S = TypeVar("S", bound=Suite)
+
+
+class _Entry(NamedTuple):
+    suite: type[Suite]
+    preset: dict[str, Any]  # options that belong to the name and that nobody else may set
+
+
+_entries: dict[str, _Entry] = {}
+
+
+def register(name: str, **options: Any) -> Callable[[type[S]], type[S]]:
+    """Class decorator: make a suite known as ``name``, with ``options`` fixed.
+
+    It may be stacked, so that one class serves several names; each name has its own subclass that differs only in
+    ``name``.
+    """
+
+    def add(suite: type[S]) -> type[S]:
+        if name in _entries:
+            raise ValueError(f"a suite named {name!r} is registered already; choose another name")
+        named = suite
+        if "name" in vars(suite):
+            named = cast(
+                "type[S]", type(suite.__name__, (suite,), {"__doc__": suite.__doc__, "__module__": suite.__module__})
+            )
+        named.name = name
+        _entries[name] = _Entry(named, options)
+        return suite
+
+    return add
+
+
+def names() -> list[str]:
+    """All suites, sorted."""
+    _scan()
+    return sorted(_entries)
+
+
+def create(name: str, **options: Any) -> Suite:
+    """The suite called ``name``.
+
+    Raises:
+        ValueError: unknown suite or option (the nearest name is given), or an option's value that makes no sense.
+    """
+    _scan()
+    if name not in _entries:
+        raise ValueError(_unknown("suite", name, _entries))
+    suite, preset = _entries[name]
+    known = [field.name for field in fields(cast("Any", suite)) if field.init and field.name not in preset]
+    for option in options:
+        if option not in known:
+            raise ValueError(_unknown(f"option of suite {name!r}", option, known))
+    return suite(**preset, **options)
+
+
+def resolve(pattern: str) -> list[str]:
+    """The suites meant by ``pattern``: one exact name, or a family ("gradnorm-regression" means all its sizes).
+
+    Raises:
+        ValueError: nothing is called so; the nearest names are given.
+    """
+    _scan()
+    if pattern in _entries:
+        return [pattern]
+    family = [name for name in names() if name.startswith(f"{pattern}-")]
+    if not family:
+        raise ValueError(_unknown("suite", pattern, _entries))
+    return family
+
+
+def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    known = sorted(known)
+    near = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown {kind}: {name!r}{hint} (there is {', '.join(known) or 'none'})"
+
+
+@cache
+def _scan() -> None:
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        importlib.import_module(f"tasks.{module.name}")

@@ -1,0 +1,129 @@
+"""The page holds everything, needs nothing else, and says what is known."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from benchmarks import answer, report
+from benchmarks.aggregates import aggregate
+from benchmarks.statistics import estimate
+from benchmarks.store import Store
+from tests.benchmarks import synthetic
+
+SUITES = ("multimnist", "reviews")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("results") / "quick"
+    store = Store(path)
+    for record in synthetic.records(SUITES):
+        store.write(record)
+    (path / "skipped.json").write_text('{"speech": "no <network>"}')
+    (path / "protocol.toml").write_text('description = "a protocol"\n')
+    (path / "environment.json").write_text('{"processor": "two cores"}')
+    report.write(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> str:
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+def without_pictures(page: str) -> str:
+    return re.sub(r"data:image/[\w+]+;base64,[\w+/=]+", "", page)
+
+
+def test_the_page_shows_every_row_suite_failure_and_setting(page: str) -> None:
+    text = without_pictures(page)
+    for word in (*synthetic.ROWS, *SUITES, "single-task", "No space left on device", "speech", "two cores"):
+        assert word in text
+    assert "make bench PROTOCOL=quick" in text
+    assert "a protocol" in text
+
+
+def test_the_page_loads_nothing_from_elsewhere(page: str) -> None:
+    text = without_pictures(page)
+    assert "http" not in text
+    assert all(source.startswith("data:") or not source for source in re.findall(r'src="([^"]*)"', page))
+    assert "<link" not in text
+    assert "@import" not in text
+    assert "url(" not in text
+
+
+def test_text_from_records_is_escaped(page: str) -> None:
+    assert "no &lt;network&gt;" in page
+
+
+class _Balance(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in {"meta", "img"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_every_tag_is_closed(page: str) -> None:
+    parser = _Balance()
+    parser.feed(page)
+    assert parser.open == []
+
+
+def test_tables_and_charts_are_written_beside_the_page(folder: Path) -> None:
+    for name in ("leaderboard.md", "leaderboard.csv", "charts/overview.svg", "charts/reviews-tasks.png"):
+        assert (folder / name).is_file()
+
+
+def test_every_picture_has_a_text_for_those_who_cannot_see_it(page: str) -> None:
+    assert page.count("<img") == page.count("alt=") == 1 + 5 * len(SUITES)
+
+
+def test_the_answer_comes_first_and_warns_of_few_seeds(page: str) -> None:
+    text = without_pictures(page)
+    assert text.index("Best is ") < text.index("Smoke run") < text.index("<table")
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        synthetic.records(["reviews"], ["pcgrad"], baselines=False),
+        [synthetic.record(r.cell, {}, None, reason="out of memory") for r in synthetic.records(["reviews"], ["fixed"])],
+    ],
+    ids=["no baselines", "all failed"],
+)
+def test_partial_results_give_a_page_that_says_so(records: list, tmp_path: Path) -> None:
+    for record in records:
+        Store(tmp_path).write(record)
+    assert "Nothing can be compared yet" in report.write(tmp_path).read_text(encoding="utf-8")
+
+
+def test_an_empty_folder_is_refused_with_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="make bench"):
+        report.write(tmp_path)
+
+
+def test_a_verdict_is_sure_only_where_the_interval_is_above_zero() -> None:
+    few, many, mixed = estimate([1.0] * 4), estimate([1.0, 1.1, 0.9, 1.2, 1.0]), estimate([-9.0, 9, 9, 9, -9])
+    assert answer.verdict([few, many, mixed, estimate([])]) == answer.Verdict(better=3, surely=1, of=3)
+
+
+def test_a_gain_without_an_interval_above_zero_is_called_uncertain() -> None:
+    few, many = (answer.sentences(aggregate(synthetic.records([suite]))) for suite in ("reviews", "plane"))
+    assert "No gain is certain" in few[1]
+    assert "No gain is certain" not in many[1]
+
+
+def test_nobody_is_praised_when_no_method_beats_the_baselines() -> None:
+    sentences = answer.sentences(aggregate(synthetic.records(["plane"], ["fixed"])))
+    assert "no method does better than single-task" in sentences[0]
+    assert "fixed beats single-task on 0 of 1 suite" in sentences[2]

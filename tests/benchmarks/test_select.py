@@ -1,0 +1,79 @@
+"""Selection on validation."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from benchmarks.expand import expand
+from benchmarks.records import Cell, Curves, MetricFact, Outcome, Record, Status
+from benchmarks.select import chosen, selection_score
+from tests.benchmarks.tiny_suite import protocol, registered
+
+FACTS = {
+    "a": [MetricFact(name="accuracy", best=1.0, higher_is_better=True)],
+    "b": [MetricFact(name="loss", best=0.0, higher_is_better=False)],
+}
+
+
+def a_cell() -> Cell:
+    with registered("tiny"):
+        return expand(protocol())[-1]
+
+
+CELL = a_cell()
+
+
+def record(learning_rate: float, seed: int, error: float, status: Status = "done", **changes: object) -> Record:
+    cell = CELL.model_copy(update={"learning_rate": learning_rate, "seed": seed, **changes})
+    scores = {"a": {"accuracy": 1 - error}, "b": {"loss": error}}
+    outcome = Outcome(step=1, validation=scores, test=scores) if status == "done" else None
+    curves = Curves(step=[], train_loss={}, validation={}, weights={}, norms={}, cosines={}, snapshots={})
+    return Record(
+        id=cell.id,
+        cell=cell,
+        status=status,
+        reason="",
+        metrics=FACTS,
+        best=outcome,
+        last=outcome,
+        curves=curves,
+        cost=None,
+        environment={},
+        finished="",
+    )
+
+
+def test_the_score_is_the_mean_logarithm_of_the_errors() -> None:
+    score = selection_score({"a": {"accuracy": 0.9}, "b": {"loss": 10.0}}, FACTS)
+    assert score == pytest.approx((math.log(0.1) + math.log(10)) / 2)
+
+
+def test_the_score_of_a_perfect_task_is_finite() -> None:
+    assert math.isfinite(selection_score({"a": {"accuracy": 1.0}, "b": {"loss": 0.0}}, FACTS))
+
+
+def test_the_learning_rate_with_the_best_mean_score_is_chosen_with_all_its_seeds() -> None:
+    records = [record(1e-3, 0, 0.5), record(1e-3, 1, 0.1), record(1e-2, 0, 0.2), record(1e-2, 1, 0.2)]
+    assert chosen(records) == records[2:]
+
+
+def test_a_learning_rate_with_fewer_finished_seeds_loses() -> None:
+    records = [record(1e-3, 0, 0.5), record(1e-3, 1, 0.5), record(1e-2, 0, 0.1), record(1e-2, 1, 0.1, "diverged")]
+    assert chosen(records) == records[:2]
+
+
+def test_failed_seeds_of_the_chosen_learning_rate_are_returned_too() -> None:
+    records = [record(1e-3, 0, 0.5), record(1e-3, 1, 0.5, "failed")]
+    assert chosen(records) == records
+
+
+def test_a_row_without_any_finished_run_is_not_dropped() -> None:
+    records = [record(1e-3, 0, 0.5, "diverged"), record(1e-2, 0, 0.5, "failed")]
+    assert chosen(records) == records[:1]
+
+
+def test_cells_that_differ_in_more_than_learning_rate_and_seed_are_chosen_apart() -> None:
+    records = [record(1e-3, 0, 0.5), record(1e-2, 0, 0.1, place="last"), record(1e-2, 0, 0.1, row="other")]
+    assert chosen(records) == records

@@ -1,0 +1,99 @@
+"""Records on disk."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from benchmarks import store
+from benchmarks.store import Store, load
+from tests.benchmarks.test_select import record
+
+
+def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    written = record(1e-3, 0, 0.25)
+    path = Store(tmp_path).write(written)
+    assert path.name == f"tiny--pcgrad--all--s0--{written.id}.json"
+    assert Store(tmp_path).read(written.cell) == written
+    assert load(tmp_path) == [written]
+
+
+def test_a_cell_that_has_not_run_has_no_record(tmp_path: Path) -> None:
+    Store(tmp_path).write(record(1e-3, 0, 0.25))
+    assert Store(tmp_path).read(record(1e-3, 1, 0.25).cell) is None
+
+
+def test_names_of_tasks_cannot_leave_the_folder(tmp_path: Path) -> None:
+    path = Store(tmp_path).path(record(1e-3, 0, 0.25, tasks=("../left digit",)).cell)
+    assert path.parent == tmp_path / "records"
+    assert "..-left-digit" in path.name
+
+
+def test_records_are_compact(tmp_path: Path) -> None:
+    text = Store(tmp_path).write(record(1e-3, 0, 0.25)).read_text(encoding="utf-8")
+    assert "\n" not in text
+    assert '": ' not in text
+
+
+@pytest.mark.parametrize("text", ["", '{"format":1,"id":', "[]", '{"format":1}', "\x00\xff"])
+def test_a_corrupt_record_is_set_aside_and_named(tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture) -> None:
+    good, bad = record(1e-3, 0, 0.25), record(1e-3, 1, 0.25)
+    keeper = Store(tmp_path)
+    keeper.write(good)
+    path = keeper.write(bad)
+    path.write_text(text, encoding="utf-8")
+    with caplog.at_level(logging.WARNING):
+        assert load(tmp_path) == [good]
+    assert path.name in caplog.text
+    assert not path.exists()
+    assert (tmp_path / "corrupt" / path.name).read_text(encoding="utf-8") == text
+
+
+def test_a_record_whose_id_is_not_that_of_its_cell_is_set_aside(tmp_path: Path) -> None:
+    written = record(1e-3, 0, 0.25)
+    path = Store(tmp_path).write(written)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["cell"]["batch_size"] += 1
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert load(tmp_path) == []
+    assert (tmp_path / "corrupt" / path.name).exists()
+
+
+def test_a_failure_while_writing_leaves_the_old_record_and_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper, written = Store(tmp_path), record(1e-3, 0, 0.25)
+    keeper.write(written)
+
+    def full(_: int) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        keeper.write(written.model_copy(update={"reason": "new"}))
+    monkeypatch.undo()
+    assert keeper.read(written.cell) == written
+    assert len(list((tmp_path / "records").iterdir())) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_refused_up_front(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"results folder .* cannot be written"):
+        Store(tmp_path / "file" / "results")
+
+
+def test_a_missing_results_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="there is no results folder"):
+        load(tmp_path / "nowhere")
+
+
+def test_a_file_appears_whole_under_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    store.write_atomically(path, "one")
+    store.write_atomically(path, "two")
+    assert path.read_text(encoding="utf-8") == "two"
+    assert list(tmp_path.iterdir()) == [path]

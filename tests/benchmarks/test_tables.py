@@ -1,0 +1,114 @@
+"""What stands in the leaderboard."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from benchmarks import formats, study, tables
+from benchmarks.statistics import estimate
+from benchmarks.store import Store
+from benchmarks.study import Study
+from tests.benchmarks import synthetic
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("quick")
+    store = Store(path)
+    for record in synthetic.records():
+        store.write(record)
+    (path / "skipped.json").write_text('{"speech": "no network"}')
+    (path / "protocol.toml").write_text('cost_reference = "fixed"\n[suites.reviews]\n')
+    return path
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path) -> Study:
+    return study.read(folder)
+
+
+def test_the_leaderboard_shows_every_suite_row_failure_and_skipped_suite(found: Study) -> None:
+    text = tables.leaderboard(found)
+    for name in (*synthetic.PROBLEMS, *synthetic.ROWS, "single-task"):
+        assert name in text
+    assert "| 1/2 |" in text
+    assert "gradnorm, seed 1: diverged, the loss of task 'task-3' is inf at step 140" in text
+    assert "single-task (right), seed 1: failed, OSError" in text
+    assert "speech: no network" in text
+
+
+def test_every_table_has_as_many_cells_in_each_line(found: Study) -> None:
+    for block in tables.leaderboard(found).split("\n\n"):
+        if block.startswith("|"):
+            assert len({line.count(" | ") for line in block.splitlines() if "---" not in line}) == 1
+
+
+def test_intervals_stand_only_where_there_are_five_seeds(found: Study) -> None:
+    sections = {text.split("\n")[0]: text for text in tables.leaderboard(found).split("## ")}
+    assert "[+" in sections["plane"]
+    assert "[+" not in sections["multimnist"]
+    assert "Smoke run" in sections["# Leaderboard"]
+
+
+def test_the_csv_has_one_line_per_metric_and_the_declared_columns(found: Study, folder: Path) -> None:
+    _, path = tables.write(found, folder)
+    with path.open() as file:
+        lines = list(csv.DictReader(file))
+    assert tuple(lines[0]) == tables.Line._fields
+    metrics = {name: len(p.tasks) * len(p.metrics) for name, p in synthetic.PROBLEMS.items()}
+    assert len(lines) == sum(metrics.values()) * (len(synthetic.ROWS) + 1)
+    line = next(x for x in lines if (x["suite"], x["row"]) == ("multimnist", "pcgrad"))
+    assert float(line["difference"]) == pytest.approx(float(line["mean"]) - float(line["single_task"]))
+    assert float(line["cost"]) == pytest.approx(1.9)
+
+
+def test_the_first_suite_is_the_protocols_first(found: Study) -> None:
+    assert found.aggregates.suites[0].name == "reviews"
+
+
+def test_the_terminal_summary_has_a_line_per_method(found: Study) -> None:
+    console = Console(width=200, file=StringIO())
+    with console.capture() as capture:
+        console.print(tables.summary(found.aggregates))
+    lines = [line for line in capture.get().splitlines() if line.startswith("│")]
+    assert sorted(line.split()[1] for line in lines) == sorted(synthetic.ROWS)
+
+
+def test_a_row_that_lacks_a_suite_is_said_to() -> None:
+    records = synthetic.records(["plane"], ["fixed", "pcgrad"]) + synthetic.records(["reviews"], ["fixed"])
+    head, lines = tables.overall_cells(study.aggregate(records))
+    assert head[-1] == "no result on"
+    by_row = {line[0]: dict(zip(head, line, strict=True)) for line in lines}
+    assert by_row["pcgrad"]["no result on"] == "reviews"
+    assert by_row["pcgrad"]["mean Δ"] == formats.NONE
+
+
+def test_an_empty_folder_is_refused_with_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="make bench"):
+        study.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.93421, "0.9342"),
+        (-16.642, "−16.64"),
+        (1234.56, "1235"),
+        (2e-5, "2.00e-05"),
+        (0.0, "0.000"),
+        (float("nan"), "–"),
+    ],
+)
+def test_numbers_have_four_significant_digits(value: float, text: str) -> None:
+    assert formats.number(value) == text
+
+
+def test_a_spread_has_the_decimals_of_its_mean_and_the_number_of_seeds() -> None:
+    assert formats.spread(estimate([0.9, 0.9002])) == "0.9001 ± 0.0001 (2)"
+    assert formats.spread(estimate([0.9])) == "0.9000 (1)"
+    assert formats.spread(estimate([])) == formats.NONE
