@@ -15,7 +15,7 @@ from balancers import filling
 from balancers.base import Draws, Evidence, Heads, Need, Weighting
 from balancers.filling import Job
 from balancers.gradients import TaskGradients, gramian_of, task_gradients
-from balancers.graph import Leaves, find_leaves
+from balancers.graph import Leaves, checked, find_leaves
 from balancers.inputs import NonFiniteLossError, Step, collect, per_task, task_names
 from balancers.presence import spread, update_present
 from balancers.registry import create
@@ -151,11 +151,13 @@ class Balancer(nn.Module):
         def weigh(found: TaskGradients | None) -> Tensor:
             return self._weigh(self._evident(bounded, found), step)
 
-        job = Job(step.losses, find_leaves(step.losses, shared, features), weigh, self.heads == "weighted")
+        leaves = find_leaves(step.losses, shared, features)
+        part = None if at is None else checked(at, "at")
+        job = Job(step.losses, leaves, weigh, self.heads == "weighted")
         if self.needs == Need.LOSSES:
             weights = filling.from_losses(job)
-        elif at is not None:
-            weights = filling.at_parameters(job, at)
+        elif part is not None and set(part) != set(leaves.shared):
+            weights = filling.at_parameters(job, part)
         elif features is not None:
             weights = filling.at_features(job, features)
         else:

@@ -5,14 +5,14 @@ Each asks for the weights as soon as what they depend on is known, and writes to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from balancers.gradients import TaskGradients, combine, task_gradients
-from balancers.graph import Leaves, checked
+from balancers.graph import Leaves
 
 
 class Job(NamedTuple):
@@ -29,9 +29,9 @@ def from_losses(job: Job) -> Tensor:
     return _backward_weighted(job, job.weigh(None))
 
 
-def at_parameters(job: Job, at: Iterable[Tensor]) -> Tensor:
+def at_parameters(job: Job, at: list[Tensor]) -> Tensor:
     """Short backward passes down to the parameters ``at``, and a whole one of the weighted losses."""
-    found = task_gradients(job.losses, Leaves(checked(at, "at"), []), retain_graph=True)
+    found = task_gradients(job.losses, Leaves(at, []), retain_graph=True)
     if not any(found.reached):
         raise ValueError("none of the parameters in at= is reached by the losses: pass a shared layer's parameters")
     return _backward_weighted(job, job.weigh(found))

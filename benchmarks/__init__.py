@@ -1,0 +1,1 @@
+"""The harness: protocols, training, records, tables, charts and the report."""

@@ -89,10 +89,11 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
 
 
 def _conclude(folder: Path, summary: Summary) -> None:
-    """Write the report, and say what came out and where it is."""
+    """Write archive and report, and say what came out and where they are."""
     import benchmarks.report  # noqa: PLC0415
-    from benchmarks import study, tables  # noqa: PLC0415
+    from benchmarks import store, study, tables  # noqa: PLC0415
 
+    store.pack(folder)
     path = benchmarks.report.write(folder)
     out.print(tables.summary(study.read(folder).aggregates))
     counts = ", ".join(f"{number} {status}" for status, number in summary.counts.items() if number)

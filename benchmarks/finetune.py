@@ -67,15 +67,15 @@ def _fit(model: MultiTaskModel, task: Task, splits: Splits, how: Finetuning) -> 
     trained = model.heads[task.name] if how.head_only else model
     optimizer = make_optimizer("adam", trained, how.learning_rate)
     batches = batches_of(splits.train, how.batch_size, how.seed)
-    best_score = selection_score(evaluate(model, [task], splits.validation), facts)
-    best_state = _copy(model)
+    before = evaluate(model, [task], splits.validation)
+    best_score, best_state = selection_score(before, before, facts), _copy(model)
     with seeded("noise", how.seed):
         for _ in range(how.epochs):
             model.eval()
             trained.train()  # of an encoder that stays as it is, neither dropout nor batch statistics are wanted
             for _ in range(math.ceil(len(splits.train) / how.batch_size)):
                 _step(model, task, next(batches), optimizer)
-            score = selection_score(evaluate(model, [task], splits.validation), facts)
+            score = selection_score(evaluate(model, [task], splits.validation), before, facts)
             if score < best_score:
                 best_score, best_state = score, _copy(model)
     model.load_state_dict(best_state)

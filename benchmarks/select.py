@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from benchmarks.records import MetricFact, Record, Scalars
+from benchmarks.records import MetricFact, Outcome, Record, Scalars
 
-SMALLEST_ERROR = 1e-9  # keeps the logarithm finite for a perfect task, which would otherwise decide alone
+SMALLEST_ERROR = 1e-9  # below it an error counts as none
 
 
-def selection_score(validation: Scalars, metrics: Mapping[str, Sequence[MetricFact]]) -> float:
-    """How bad a state is: mean over tasks of log |best - primary metric|; lower is better.
+def selection_score(validation: Scalars, untrained: Scalars, metrics: Mapping[str, Sequence[MetricFact]]) -> float:
+    """How bad a state is: mean over tasks of its error over the error of the untrained model; lower is better.
 
-    Halving the error of any task counts the same, whatever the tasks' units.
+    The error is |best - primary metric|. 1 is the untrained model and 0 a perfect one, whatever the tasks' units.
     """
-    errors = [abs(facts[0].best - validation[task][facts[0].name]) for task, facts in metrics.items()]
-    return sum(math.log(max(error, SMALLEST_ERROR)) for error in errors) / len(errors)
+    ratios = [
+        abs(facts[0].best - validation[task][facts[0].name])
+        / max(abs(facts[0].best - untrained[task][facts[0].name]), SMALLEST_ERROR)
+        for task, facts in metrics.items()
+    ]
+    return sum(ratios) / len(ratios)
 
 
 def chosen(records: Iterable[Record]) -> list[Record]:
@@ -33,5 +36,11 @@ def chosen(records: Iterable[Record]) -> list[Record]:
 
 
 def _rank(learning_rate: float, records: Sequence[Record]) -> tuple[int, float, float]:
-    scores = [selection_score(r.best.validation, r.metrics) for r in records if r.best is not None]
+    scores = [_score(record, record.best) for record in records if record.best is not None]
     return -len(scores), sum(scores) / len(scores) if scores else 0.0, learning_rate
+
+
+def _score(record: Record, best: Outcome) -> float:
+    curves = record.curves.validation
+    untrained = {task: {name: values[0] for name, values in metrics.items()} for task, metrics in curves.items()}
+    return selection_score(best.validation, untrained, record.metrics)

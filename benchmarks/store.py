@@ -1,26 +1,34 @@
-"""Records on disk: one JSON file per cell, written whole or not at all; what cannot be read is set aside."""
+"""Records on disk: one JSON file per cell, written whole or not at all; what cannot be read is set aside.
+
+A folder may also hold all its records in one compressed archive. That is what a repository keeps as reference results;
+a run never takes such records for its own, so that the same command trains anew on another machine.
+"""
 
 from __future__ import annotations
 
+import gzip
 import logging
 import os
 import re
 import tempfile
+import zlib
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from benchmarks.records import Cell, Record
 
+ARCHIVE = "records.jsonl.gz"
+
 logger = logging.getLogger(__name__)
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file so that, whatever happens, its name stands for the old content or the new one."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)  # mkstemp makes it private; results are for everybody
@@ -72,15 +80,36 @@ class Store:
 
 
 def load(folder: Path) -> list[Record]:
-    """All records of a results folder, by file name; unreadable ones go to ``folder/corrupt`` and are named in the log.
+    """All records of a results folder, by file name; where there are none, those of its archive.
+
+    Unreadable records go to ``folder/corrupt`` and are named in the log.
 
     Raises:
-        ValueError: there is no such folder.
+        ValueError: there is no such folder, or its archive is damaged.
     """
     if not folder.is_dir():
         raise ValueError(f"there is no results folder {folder}; `python -m benchmarks run` makes one")
-    records = (_read(path) for path in sorted((folder / "records").glob("*.json")))
+    paths = sorted((folder / "records").glob("*.json"))
+    if not paths and (folder / ARCHIVE).exists():
+        return _unpack(folder / ARCHIVE)
+    records = (_read(path) for path in paths)
     return [record for record in records if record is not None]
+
+
+def pack(folder: Path) -> Path:
+    """Write all records of ``folder`` into its archive, the same bytes for the same records."""
+    lines = "".join(record.model_dump_json() + "\n" for record in load(folder))
+    path = folder / ARCHIVE
+    write_atomically(path, gzip.compress(lines.encode(), mtime=0))
+    return path
+
+
+def _unpack(path: Path) -> list[Record]:
+    try:
+        lines = gzip.decompress(path.read_bytes()).splitlines()
+        return [Record.model_validate_json(line) for line in lines]
+    except (OSError, EOFError, zlib.error, ValidationError) as error:
+        raise ValueError(f"the archive {path} is damaged ({error}); take it from the repository again") from error
 
 
 def _read(path: Path) -> Record | None:

@@ -43,7 +43,7 @@ def read(folder: Path) -> Study:
     Raises:
         ValueError: it holds no record.
     """
-    records = store.load(folder) if (folder / "records").is_dir() else []
+    records = store.load(folder) if folder.is_dir() else []
     if not records:
         raise ValueError(
             f"{folder} holds no records, so there is nothing to show; run `make bench`, or "

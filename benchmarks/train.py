@@ -89,6 +89,7 @@ class _Training:
         self.log = CurveLog(cell.tasks)
         self.clock = Clock(device)
         self.step = 0
+        self.untrained: Scalars = {}  # validation metrics before the first step
         self.best_step, self.best_score = 0, math.inf
         self.best_state: dict[str, Tensor] = {}
         self.scores: dict[int, Scalars] = {}  # validation metrics at the best and at the last evaluation
@@ -174,7 +175,8 @@ class _Training:
         else:
             self.log.add_means(None, None)
         self._forget()
-        score = selection_score(scores, self.facts)
+        self.untrained = self.untrained or scores
+        score = selection_score(scores, self.untrained, self.facts)
         if score < self.best_score:
             self.best_step, self.best_score = self.step, score
             self.best_state = {name: value.clone() for name, value in self.model.state_dict().items()}

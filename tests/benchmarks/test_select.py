@@ -29,7 +29,8 @@ def record(learning_rate: float, seed: int, error: float, status: Status = "done
     cell = CELL.model_copy(update={"learning_rate": learning_rate, "seed": seed, **changes})
     scores = {"a": {"accuracy": 1 - error}, "b": {"loss": error}}
     outcome = Outcome(step=1, validation=scores, test=scores) if status == "done" else None
-    curves = Curves(step=[], train_loss={}, validation={}, weights={}, norms={}, cosines={}, snapshots={})
+    validation = {"a": {"accuracy": [0.0]}, "b": {"loss": [1.0]}}
+    curves = Curves(step=[0], train_loss={}, validation=validation, weights={}, norms={}, cosines={}, snapshots={})
     return Record(
         id=cell.id,
         cell=cell,
@@ -45,13 +46,23 @@ def record(learning_rate: float, seed: int, error: float, status: Status = "done
     )
 
 
-def test_the_score_is_the_mean_logarithm_of_the_errors() -> None:
-    score = selection_score({"a": {"accuracy": 0.9}, "b": {"loss": 10.0}}, FACTS)
-    assert score == pytest.approx((math.log(0.1) + math.log(10)) / 2)
+def test_the_score_is_the_mean_share_of_the_untrained_error_that_is_left() -> None:
+    untrained = {"a": {"accuracy": 0.5}, "b": {"loss": 100.0}}
+    score = selection_score({"a": {"accuracy": 0.9}, "b": {"loss": 10.0}}, untrained, FACTS)
+    assert score == pytest.approx((0.1 / 0.5 + 10 / 100) / 2)
+    assert selection_score(untrained, untrained, FACTS) == 1
 
 
-def test_the_score_of_a_perfect_task_is_finite() -> None:
-    assert math.isfinite(selection_score({"a": {"accuracy": 1.0}, "b": {"loss": 0.0}}, FACTS))
+def test_a_task_that_is_perfect_does_not_decide_alone() -> None:
+    untrained = {"a": {"accuracy": 0.5}, "b": {"loss": 1.0}}
+    one_perfect = selection_score({"a": {"accuracy": 1.0}, "b": {"loss": 0.9}}, untrained, FACTS)
+    both_good = selection_score({"a": {"accuracy": 0.9}, "b": {"loss": 0.1}}, untrained, FACTS)
+    assert both_good < one_perfect
+
+
+def test_the_score_is_finite_where_the_untrained_model_was_perfect() -> None:
+    perfect = {"a": {"accuracy": 1.0}, "b": {"loss": 0.0}}
+    assert math.isfinite(selection_score({"a": {"accuracy": 0.9}, "b": {"loss": 1.0}}, perfect, FACTS))
 
 
 def test_the_learning_rate_with_the_best_mean_score_is_chosen_with_all_its_seeds() -> None:

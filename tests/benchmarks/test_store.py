@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import store
-from benchmarks.store import Store, load
+from benchmarks.store import ARCHIVE, Store, load, pack
 from tests.benchmarks.test_select import record
 
 
@@ -97,3 +97,23 @@ def test_a_file_appears_whole_under_its_name(tmp_path: Path) -> None:
     store.write_atomically(path, "two")
     assert path.read_text(encoding="utf-8") == "two"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_archive_stands_in_for_records_that_are_not_there_but_is_never_taken_for_a_run(tmp_path: Path) -> None:
+    written = [record(1e-3, seed, 0.25) for seed in (0, 1)]
+    keeper = Store(tmp_path)
+    paths = [keeper.write(one) for one in written]
+    first = pack(tmp_path).read_bytes()
+    assert pack(tmp_path).read_bytes() == first
+    for path in paths:
+        path.unlink()
+    assert sorted(load(tmp_path), key=lambda one: one.cell.seed) == written
+    assert not any(keeper.has(one.cell) for one in written)
+    keeper.write(written[0])
+    assert load(tmp_path) == written[:1]
+
+
+def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
+    (tmp_path / ARCHIVE).write_bytes(b"no archive")
+    with pytest.raises(ValueError, match=r"records\.jsonl\.gz is damaged"):
+        load(tmp_path)

@@ -107,10 +107,8 @@ def test_the_best_state_on_validation_is_the_one_that_is_tested() -> None:
     assert record.best is not None
     assert record.last is not None
     points = zip(*(record.curves.validation[t][m] for t, m in (("height", "mse"), ("side", "accuracy"))), strict=True)
-    scores = [
-        selection_score({"height": {"mse": mse}, "side": {"accuracy": accuracy}}, record.metrics)
-        for mse, accuracy in points
-    ]
+    states = [{"height": {"mse": mse}, "side": {"accuracy": accuracy}} for mse, accuracy in points]
+    scores = [selection_score(state, states[0], record.metrics) for state in states]
     assert record.curves.step[scores.index(min(scores))] == record.best.step
     assert record.best.step < record.last.step == 60
     test = suite.load().test
