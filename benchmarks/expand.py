@@ -36,6 +36,7 @@ class _Row(NamedTuple):
     label: str
     tasks: tuple[str, ...]
     balancer: str
+    version: int
     hyperparameters: dict[str, Any]
     heads: str
     place: str
@@ -91,6 +92,7 @@ def _cells(protocol: Protocol, name: str, methods: Mapping[str, MethodEntry], se
                     tasks=row.tasks,
                     row=row.label,
                     balancer=row.balancer,
+                    balancer_version=row.version,
                     hyperparameters=row.hyperparameters,
                     heads=cast(Any, row.heads),
                     place=cast(Any, row.place),
@@ -125,4 +127,4 @@ def _row(label: str, tasks: tuple[str, ...], method: MethodEntry, here: Mapping[
         raise ValueError(f"method {label!r} with hyperparameters {given}: {error}") from error
     # As JSON knows them, so that a cell equals the one read back from its record.
     hyperparameters = json.loads(json.dumps(dataclasses.asdict(cast(Any, balancer.weighting))))
-    return _Row(label, tasks, name, hyperparameters, balancer.heads, method.place or facts.place)
+    return _Row(label, tasks, name, facts.version, hyperparameters, balancer.heads, method.place or facts.place)

@@ -28,6 +28,7 @@ class Cell(_Frozen):
     tasks: tuple[str, ...]  # the tasks that are trained: all of the suite's, or one for a single-task baseline
     row: str  # the row of the table it belongs to: a method's label, or SINGLE_TASK
     balancer: str
+    balancer_version: int
     hyperparameters: dict[str, Any]
     heads: Literal["own", "weighted"]
     place: Literal["shared", "last", "features"]

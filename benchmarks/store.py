@@ -63,10 +63,6 @@ class Store:
         parts = (cell.suite, cell.row, task, f"s{cell.seed}", cell.id)
         return self.records / ("--".join(re.sub(r"[^\w.-]+", "-", part) for part in parts) + ".json")
 
-    def has(self, cell: Cell) -> bool:
-        """Whether a readable record of ``cell`` is there."""
-        return self.read(cell) is not None
-
     def read(self, cell: Cell) -> Record | None:
         """The record of ``cell``; none if there is none, or if it could not be read and was set aside."""
         path = self.path(cell)

@@ -105,7 +105,9 @@ def _budget(cell: Cell) -> str:
 
 
 def _method(cell: Cell) -> str:
-    return cell.model_dump_json(include={"balancer", "hyperparameters", "heads", "place", "optimizer"})
+    return cell.model_dump_json(
+        include={"balancer", "balancer_version", "hyperparameters", "heads", "place", "optimizer"}
+    )
 
 
 def _texts(path: Path) -> dict[str, str]:

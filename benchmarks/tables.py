@@ -204,11 +204,11 @@ def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def summary(aggregates: Aggregates) -> Table:
-    """The summary over suites for the terminal: Δ taskwise per suite, and the means."""
+    """The summary over suites for the terminal: Δ taskwise per suite, and the means; intervals are in the report."""
     head, lines = overall_cells(aggregates)
     table = Table(title="Δ taskwise against single-task in percent, higher is better", title_justify="left")
     for k, name in enumerate(head):
-        table.add_column(name, justify="left" if k == 0 else "right")
+        table.add_column(name, justify="left" if k == 0 else "right", overflow="fold", no_wrap=False)
     for line in lines:
-        table.add_row(*line)
+        table.add_row(*(cell.partition(" [")[0] for cell in line))
     return table

@@ -49,6 +49,7 @@ def cell(suite: str, row: str, tasks: Iterable[str], seed: int, **changes: objec
         "tasks": tuple(tasks),
         "row": row,
         "balancer": "fixed" if row == SINGLE_TASK else row,
+        "balancer_version": 1,
         "hyperparameters": {},
         "heads": "own",
         "place": "shared",

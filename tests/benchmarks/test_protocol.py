@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from balancers.registry import get
 from benchmarks.expand import Filters, expand
 from benchmarks.protocol import Protocol, available, find, read
 from benchmarks.records import SINGLE_TASK
@@ -116,6 +117,14 @@ def test_cells_hold_the_facts_and_defaults_of_their_method() -> None:
     cell = next(cell for cell in expand(protocol()) if cell.row == "gradnorm")
     assert (cell.place, cell.heads) == ("last", "weighted")
     assert cell.hyperparameters["alpha"] == 1.5
+
+
+def test_a_method_whose_version_is_raised_gives_other_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = expand(protocol())
+    monkeypatch.setattr(get("pcgrad"), "version", 2)
+    after = expand(protocol())
+    changed = {old.row for old, new in zip(before, after, strict=True) if old.id != new.id}
+    assert changed == {"pcgrad"}
 
 
 def test_a_protocol_may_override_place_heads_and_per_suite_hyperparameters() -> None:

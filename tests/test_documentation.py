@@ -25,6 +25,17 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> str:
     return name
 
 
+def test_the_readmes_training_loop_runs_and_its_checkpoint_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (loop,) = (block for block in python_blocks("README.md") if block.startswith("import torch"))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(loop, "README.md", "exec"), {})
+    assert "tensor" in capsys.readouterr().out
+    resumed = Balancer("gradnorm", tasks=["sum", "sign"], alpha=1.5)
+    resumed.load_state_dict(torch.load("checkpoint.pt", weights_only=True)["balancer"])
+
+
 def test_the_example_balancer_keeps_every_promise(example: str) -> None:
     assert [result for result in check(example) if not result.passed] == []
 
