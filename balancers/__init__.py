@@ -1,8 +1,9 @@
 """Gradient balancers for multi-task learning: interchangeable methods that put K losses into one update."""
 
-from balancers.balancer import Balancer, measure
+from balancers.balancer import Balancer
 from balancers.base import Claim, Draws, Evidence, Need, Stateless, Weighting, reference
-from balancers.inputs import NonFiniteLossError
+from balancers.inputs import NonFiniteError, NonFiniteGradientError, NonFiniteLossError
+from balancers.measuring import measure
 from balancers.registry import create, get, load_plugin, names, register
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "Draws",
     "Evidence",
     "Need",
+    "NonFiniteError",
+    "NonFiniteGradientError",
     "NonFiniteLossError",
     "Stateless",
     "Weighting",

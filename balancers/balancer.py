@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,12 +12,11 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from balancers import filling
 from balancers.base import Draws, Evidence, Heads, Need, Weighting
-from balancers.filling import Job
-from balancers.gradients import TaskGradients, gramian_of, task_gradients
-from balancers.graph import Leaves, checked, find_leaves
-from balancers.inputs import NonFiniteLossError, Step, collect, per_task, task_names
+from balancers.filling import Job, fill
+from balancers.gradients import TaskGradients, gramian_of
+from balancers.graph import checked, find_leaves
+from balancers.inputs import NonFiniteGradientError, NonFiniteLossError, Step, collect, per_task, task_names
 from balancers.presence import spread, update_present
 from balancers.registry import create
 
@@ -123,7 +123,8 @@ class Balancer(nn.Module):
 
         Gradients are measured at all shared parameters (one backward pass per task, which is also all that is needed
         for the update), or where ``at`` or ``features`` say. The graph is freed. Nothing is written to ``.grad``
-        before the method has answered.
+        before the method has answered. Hooks on the accumulation of gradients run only where a method needs no more
+        than the losses.
 
         Args:
             losses: scalars of the K tasks: a tensor ``(K,)``, a sequence, or a mapping by task name. A task that a
@@ -139,10 +140,13 @@ class Balancer(nn.Module):
             The weights that the step used, 0 for absent tasks: ``(K,)``, or ``(K, D)`` from an elementwise method.
 
         Raises:
-            NonFiniteLossError: a loss is NaN or infinite.
+            NonFiniteError: a loss, or a gradient that was measured, is NaN or infinite.
             ValueError: losses or parameters are not what they must be.
         """
+        if isinstance(losses, Tensor) and shared is None and features is None:
+            raise ValueError("losses in one tensor do not show what is shared: pass shared=encoder.parameters()")
         step = collect(losses, self.tasks, present)
+        self.to(step.present.device)
         features = (features,) if isinstance(features, Tensor) else features
         if at is not None and features is not None:
             raise ValueError("at and features both say where gradients are measured: pass one of them")
@@ -152,16 +156,10 @@ class Balancer(nn.Module):
             return self._weigh(self._evident(bounded, found), step)
 
         leaves = find_leaves(step.losses, shared, features)
-        part = None if at is None else checked(at, "at")
+        part = None if at is None else checked(at, "at", within=leaves.shared)
         job = Job(step.losses, leaves, weigh, self.heads == "weighted")
-        if self.needs == Need.LOSSES:
-            weights = filling.from_losses(job)
-        elif part is not None and set(part) != set(leaves.shared):
-            weights = filling.at_parameters(job, part)
-        elif features is not None:
-            weights = filling.at_features(job, features)
-        else:
-            weights = filling.at_shared(job)
+        with torch.autocast(step.present.device.type, enabled=False):  # weights and update are not for half precision
+            weights = fill(job, self.needs, part, features)
         self._weights = spread(weights, step.present, len(self.tasks)).to(step.losses[0].dtype)
         return self._weights
 
@@ -193,6 +191,16 @@ class Balancer(nn.Module):
 
     @torch.no_grad()
     def _weigh(self, seen: Evidence, step: Step) -> Tensor:
+        if seen.measured_gramian is not None and not seen.measured_gramian.isfinite().all():
+            broken = [
+                self.tasks[i]
+                for i, norm in zip(step.present.tolist(), seen.norms.tolist(), strict=True)
+                if not math.isfinite(norm)
+            ]
+            raise NonFiniteGradientError(
+                f"the gradients of tasks {broken} are not finite although their losses are; nothing was written to "
+                ".grad. Look for a square root or a division at 0"
+            )
         started = time.perf_counter()
         if len(step.losses) == len(self.tasks):
             weights, following = self.weighting.update(seen, self.state, self.draws)
@@ -204,24 +212,27 @@ class Balancer(nn.Module):
         self._evidence = seen
         return weights
 
-    def get_extra_state(self) -> dict[str, Any]:
-        """What a checkpoint holds beside the buffers: the method, the tasks, and the generator."""
-        return {
-            "method": self.weighting.name,
-            "tasks": list(self.tasks),
-            "generator": self.draws.generators[0].get_state(),
-        }
+    def get_extra_state(self) -> Tensor:
+        """What a checkpoint holds beside the buffers, as bytes: the generator, then method and tasks as JSON."""
+        about = torch.tensor(list(json.dumps(self._about()).encode()), dtype=torch.uint8)
+        return torch.cat([self.draws.generators[0].get_state(), about])
 
-    def set_extra_state(self, state: dict[str, Any]) -> None:
+    def set_extra_state(self, state: Tensor) -> None:
         """Go on with the random numbers of a checkpoint."""
-        self.draws.generators[0].set_state(state["generator"].cpu())
+        self.draws.generators[0].set_state(state[: self._generator_bytes()].cpu())
+
+    def _generator_bytes(self) -> int:
+        return self.draws.generators[0].get_state().numel()
+
+    def _about(self) -> dict[str, Any]:
+        return {"method": repr(self.weighting), "tasks": list(self.tasks)}
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         saved = state_dict.get(prefix + "_extra_state")
-        ours = {"method": self.weighting.name, "tasks": list(self.tasks)}
-        if saved is not None and any(saved[key] != value for key, value in ours.items()):
-            theirs = {key: saved[key] for key in ours}
-            raise ValueError(f"the checkpoint is of another balancer: expected {ours}, got {theirs}")
+        if saved is not None:
+            theirs = json.loads(bytes(saved[self._generator_bytes() :].tolist()))
+            if theirs != self._about():
+                raise ValueError(f"the checkpoint is of another balancer: expected {self._about()}, got {theirs}")
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Balancer:  # noqa: ARG002 - it has no children
@@ -233,15 +244,3 @@ class Balancer(nn.Module):
     def extra_repr(self) -> str:
         """The method with its hyperparameters, the tasks and the treatment of heads."""
         return f"{self.weighting!r}, tasks={list(self.tasks)}, heads={self.heads!r}"
-
-
-def measure(losses: Sequence[Tensor] | Mapping[str, Tensor], shared: Iterable[Tensor] | None = None) -> Evidence:
-    """The losses and the Gramian of the task gradients at the shared parameters, without touching any ``.grad``.
-
-    The graph is kept, so that a training step can follow.
-    """
-    values = list(losses.values()) if isinstance(losses, Mapping) else list(losses)
-    leaves = find_leaves(values, shared, None)
-    found = task_gradients(values, Leaves(leaves.shared, []), retain_graph=True)
-    stacked = torch.stack([value.detach() for value in values]).double()
-    return Evidence(stacked, gramian_of(found.matrix))

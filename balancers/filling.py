@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from balancers.base import Need
 from balancers.gradients import TaskGradients, combine, task_gradients
 from balancers.graph import Leaves
 
@@ -22,6 +23,17 @@ class Job(NamedTuple):
     leaves: Leaves
     weigh: Callable[[TaskGradients | None], Tensor]  # (K,), or (K, D) for an elementwise method
     weigh_heads: bool  # whether task-specific parameters follow the weighted losses
+
+
+def fill(job: Job, needs: Need, at: list[Tensor] | None, features: Sequence[Tensor] | None) -> Tensor:
+    """Fill ``.grad`` in the cheapest way that shows the method what it needs, and return the weights."""
+    if needs == Need.LOSSES:
+        return from_losses(job)
+    if at is not None and set(at) != set(job.leaves.shared):
+        return at_parameters(job, at)
+    if features is not None:
+        return at_features(job, features)
+    return at_shared(job)
 
 
 def from_losses(job: Job) -> Tensor:
@@ -54,7 +66,7 @@ def at_shared(job: Job) -> Tensor:
     parts = combine(weights, found.matrix).split([tensor.numel() for tensor in found.shared])
     for tensor, part, reached in zip(found.shared, parts, found.reached, strict=True):
         if reached:
-            _accumulate(tensor, part.view_as(tensor).to(tensor.dtype))
+            _accumulate(tensor, part.view_as(tensor))
     _fill_specific(job, found, weights)
     return weights
 
@@ -82,4 +94,8 @@ def _fill_specific(job: Job, found: TaskGradients, weights: Tensor) -> None:
 
 
 def _accumulate(tensor: Tensor, gradient: Tensor) -> None:
-    tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
+    """Add to ``.grad`` in place, or make one with the strides of its tensor, on which fused optimizers rely."""
+    if tensor.grad is None:
+        tensor.grad = torch.empty_like(tensor, requires_grad=False).copy_(gradient)
+    else:
+        tensor.grad.add_(gradient.to(tensor.grad.dtype))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from jaxtyping import Float
@@ -27,7 +28,7 @@ class TaskGradients:
 def task_gradients(losses: Sequence[Tensor], leaves: Leaves, *, retain_graph: bool = False) -> TaskGradients:
     """One backward pass per task; the graph is freed with the last one unless ``retain_graph``."""
     sizes = [tensor.numel() for tensor in leaves.shared]
-    dtype = torch.result_type(leaves.shared[0], leaves.shared[-1])
+    dtype = reduce(torch.promote_types, (tensor.dtype for tensor in leaves.shared))
     matrix = torch.zeros(len(losses), sum(sizes), dtype=dtype, device=losses[0].device)
     reached = [False] * len(sizes)
     specific = []
@@ -41,10 +42,14 @@ def task_gradients(losses: Sequence[Tensor], leaves: Leaves, *, retain_graph: bo
         at_shared, at_specific = gradients[: len(sizes)], gradients[len(sizes) :]
         for i, (part, gradient) in enumerate(zip(matrix[row].split(sizes), at_shared, strict=True)):
             if gradient is not None:
-                part.copy_(gradient.reshape(-1))
+                part.copy_(_dense(gradient).reshape(-1))
                 reached[i] = True
-        specific.append([(p, g) for p, g in zip(leaves.specific, at_specific, strict=True) if g is not None])
+        specific.append([(p, _dense(g)) for p, g in zip(leaves.specific, at_specific, strict=True) if g is not None])
     return TaskGradients(leaves.shared, matrix, reached, specific)
+
+
+def _dense(gradient: Tensor) -> Tensor:
+    return gradient.to_dense() if gradient.is_sparse else gradient
 
 
 def gramian_of(matrix: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K K"]:

@@ -61,6 +61,11 @@ def _leaves_around(losses: Sequence[Tensor], features: Sequence[Tensor], shared:
             "features are not on the path from the losses to the encoder: pass the very tensor that the heads were "
             "given, not a copy or a slice made for the call"
         )
+    if any(_reach_until([feature], [other for other in features if other is not feature])[1] for feature in features):
+        raise ValueError(
+            "one of the features is computed from another, so that its gradient would count twice: pass features that "
+            "do not depend on each other, or measure at the shared parameters"
+        )
     below = _reach(features)
     both = [leaf for leaf in above if leaf in below]
     around = both if shared is None else both + [p for p in checked(shared) if p in above and p not in below]
@@ -72,8 +77,14 @@ def _leaves_around(losses: Sequence[Tensor], features: Sequence[Tensor], shared:
     return Leaves(list(below), list(above))
 
 
-def checked(tensors: Iterable[Tensor], argument: str = "shared") -> list[Tensor]:
-    """The tensors of an argument that names parameters, none twice, after checking that they are trainable leaves."""
+def checked(
+    tensors: Iterable[Tensor], argument: str = "shared", within: Sequence[Tensor] | None = None
+) -> list[Tensor]:
+    """The tensors of an argument that names parameters, none twice.
+
+    Raises:
+        ValueError: there are none, or one is frozen, is no leaf, or is not ``within`` the shared parameters.
+    """
     if isinstance(tensors, Tensor):
         raise ValueError(f"{argument} is one tensor: pass a list of parameters, such as encoder.parameters()")
     parameters = list(dict.fromkeys(tensors))
@@ -90,6 +101,9 @@ def checked(tensors: Iterable[Tensor], argument: str = "shared") -> list[Tensor]
         raise ValueError(
             f"{argument} holds a computed tensor ({_describe(inner[0])}): pass parameters, or use features="
         )
+    outside = set(parameters) - set(parameters if within is None else within)
+    if outside:
+        raise ValueError(f"{len(outside)} of the {len(parameters)} parameters in {argument} are not shared ones")
     return parameters
 
 
@@ -118,8 +132,7 @@ def _reach_until(roots: Sequence[Tensor], stops: Sequence[Tensor]) -> tuple[dict
         if node in visited:
             continue
         visited.add(node)
-        leaf = getattr(node, "variable", None)  # only the nodes that accumulate into .grad have it
-        if leaf is not None:
-            leaves[leaf] = None
+        if type(node).__name__ == "AccumulateGrad":
+            leaves[node.variable] = None  # pyright: ignore[reportAttributeAccessIssue]
         edges.extend(node.next_functions)
     return leaves, len(met)

@@ -12,8 +12,16 @@ from torch import Tensor
 from balancers.registry import nearest
 
 
-class NonFiniteLossError(ValueError):
+class NonFiniteError(ValueError):
+    """A loss or a gradient is NaN or infinite."""
+
+
+class NonFiniteLossError(NonFiniteError):
     """A loss is NaN or infinite."""
+
+
+class NonFiniteGradientError(NonFiniteError):
+    """All losses are finite, but a task's gradient is not."""
 
 
 class Step(NamedTuple):
@@ -67,6 +75,11 @@ def collect(
         flags = [bool(flag) for flag in present]
         if len(flags) != len(tasks):
             raise ValueError(f"present has {len(flags)} entries for {len(tasks)} tasks")
+        if isinstance(losses, Tensor) and not all(flags):
+            raise ValueError(
+                "losses in one tensor share a graph, in which an absent task could still disturb the others: "
+                "pass them as a list or a mapping"
+            )
         entries = [entry if flag else None for entry, flag in zip(entries, flags, strict=True)]
     positions = [i for i, entry in enumerate(entries) if entry is not None]
     if not positions:

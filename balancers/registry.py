@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import hashlib
 import importlib
 import importlib.util
 import pkgutil
@@ -82,7 +83,10 @@ def create(name: str, **hyperparameters: Any) -> Weighting:
     for key in hyperparameters:
         if key not in known:
             raise ValueError(f"balancer {name!r} has no hyperparameter {key!r}{nearest(key, known)}")
-    return cls(**hyperparameters)
+    try:
+        return cls(**hyperparameters)
+    except TypeError as error:
+        raise ValueError(f"balancer {name!r} cannot be made with {hyperparameters}: {error}") from error
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -104,7 +108,8 @@ def load_plugin(path: str | Path) -> list[str]:
         raise ValueError(f"plug-in {path} is not a file; give the path of a Python file that registers a balancer")
     _discover()
     before = dict(_registered)
-    module_name = f"balancers_plugin_{path.stem}"
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]  # two files may have one name
+    module_name = f"balancers_plugin_{path.stem}_{digest}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"plug-in {path} cannot be imported; its name must end in .py")
@@ -112,7 +117,7 @@ def load_plugin(path: str | Path) -> list[str]:
     sys.modules[module_name] = module  # dataclasses look their module up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         _registered.clear()
         _registered.update(before)
         del sys.modules[module_name]

@@ -51,12 +51,17 @@ def states(weighting: Weighting) -> None:
 
 def purity(weighting: Weighting) -> None:
     """`init` and `update` change none of their arguments."""
-    seen = problems(3)[0]
-    state = weighting.init(seen.losses)
-    parts = [seen.losses, seen.gramian, seen.gradients, *state]
-    before = [part.clone() for part in parts]
-    weighting.update(seen, state, Draws.seeded(0))
-    require(all(torch.equal(b, a) for b, a in zip(before, parts, strict=True)), "update changed an argument")
+    run = problems(3)
+    losses = run[0].losses.clone()
+    state = weighting.init(losses)
+    require(torch.equal(losses, run[0].losses), "init changed its argument")
+    draws = Draws.seeded(0)
+    for step, seen in enumerate(run):
+        parts = [seen.losses, seen.gramian, seen.gradients, *state]
+        before = [part.clone() for part in parts]
+        _, following = weighting.update(seen, state, draws)
+        require(all(map(torch.equal, before, parts)), f"update changed an argument in step {step}")
+        state = following
 
 
 def batch_axes(weighting: Weighting) -> None:

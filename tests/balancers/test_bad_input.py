@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from balancers import Balancer, NonFiniteLossError, create, load_plugin, names, registry
+from balancers import Balancer, Need, NonFiniteGradientError, NonFiniteLossError, create, load_plugin, names, registry
+from balancers.registry import get
 from tests.balancers.network import small_network
 
 
@@ -20,6 +21,7 @@ from tests.balancers.network import small_network
         (lambda: create("pcgard"), "did you mean 'pcgrad'"),
         (lambda: create("gradnorm", alhpa=1.0), "did you mean 'alpha'"),
         (lambda: create("pcgrad", alpha=1.0), "it has none"),
+        (lambda: create("gradnorm", alpha="high"), "cannot be made with"),
         (lambda: create("gradnorm", alpha=-1.0), "alpha of at least 0, got -1.0"),
         (lambda: create("gradnorm", learning_rate=2.0), "between 0 and 1"),
         (lambda: create("uncertainty", learning_rate=0.0), "positive learning_rate"),
@@ -125,10 +127,14 @@ def test_parameters_that_contradict_the_graph_are_refused(choose: Callable, says
         shared_as(choose, method)()
 
 
+UNUSED = nn.Parameter(torch.ones(1))
+
+
 @pytest.mark.parametrize(
     ("choose", "says"),
     [
-        (lambda n, z: {"at": [nn.Parameter(torch.ones(1))]}, "none of the parameters in at= is reached"),
+        (lambda n, z: {"shared": [*n.encoder.parameters(), UNUSED], "at": [UNUSED]}, "in at= is reached"),
+        (lambda n, z: {"at": n.heads[0].parameters()}, "2 of the 2 parameters in at are not shared"),
         (lambda n, z: {"at": []}, "at is empty"),
     ],
 )
@@ -145,6 +151,36 @@ def test_a_tensor_beside_the_features_that_leaves_the_encoder_is_noticed() -> No
     with pytest.raises(ValueError, match="reached around the features"):
         Balancer("pcgrad", 2).backward([losses[0], losses[1] + hidden.mean()], features=features)
     Balancer("pcgrad", 2).backward(network.losses(features := network.features()), features=[features])
+
+
+def test_features_that_are_computed_from_each_other_are_refused() -> None:
+    network = small_network(2)
+    hidden = network.encoder[0](network.inputs)
+    features = network.encoder[1:](hidden)
+    losses = network.losses(features)
+    with pytest.raises(ValueError, match="computed from another"):
+        Balancer("pcgrad", 2).backward([losses[0], losses[1] + hidden.mean()], features=[hidden, features])
+
+
+def test_losses_in_one_tensor_need_to_be_told_what_is_shared_and_who_is_absent() -> None:
+    network = small_network(2)
+    with pytest.raises(ValueError, match="do not show what is shared"):
+        Balancer("pcgrad", 2).backward(torch.stack(network.losses()))
+    with pytest.raises(ValueError, match="pass them as a list or a mapping"):
+        Balancer("pcgrad", 2).backward(
+            torch.stack(network.losses()), shared=network.encoder.parameters(), present=[True, False]
+        )
+
+
+@pytest.mark.parametrize("method", [name for name in names() if Need.GRAMIAN in get(name).needs])
+def test_a_gradient_that_is_not_finite_changes_neither_gradients_nor_state(method: str) -> None:
+    point = torch.zeros(2, requires_grad=True)
+    balancer = Balancer(method, ["fine", "steep"])
+    before = [part.clone() for part in balancer.state]
+    with pytest.raises(NonFiniteGradientError, match=r"tasks \['steep'\] are not finite"):
+        balancer.backward([(point - 1).square().sum(), point.abs().sqrt().sum()], shared=[point])
+    assert point.grad is None
+    assert all(map(torch.equal, before, balancer.state))
 
 
 def test_one_loss_alone_asks_for_the_shared_parameters() -> None:
@@ -191,6 +227,7 @@ def test_a_plugin_file_adds_a_balancer(tmp_path: Path) -> None:
     [
         ("1 / 0", "ZeroDivisionError"),
         ("x = 1", "registers no balancer"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
         (GOOD.format(name="half-way") + "raise RuntimeError('late')", "RuntimeError: late"),
         (GOOD.format(name="pcgrad"), "'pcgrad' is already registered"),
         (GOOD.format(name="thawed").replace("(frozen=True)", ""), "put @dataclass(frozen=True)"),

@@ -217,7 +217,8 @@ def test_a_fresh_balancer_resumes_from_a_saved_file(method: str) -> None:
 
 def test_a_checkpoint_of_another_balancer_is_refused_before_anything_is_loaded() -> None:
     saved = Balancer("gradnorm", ["a", "b"]).state_dict()
-    for other in (Balancer("gradnorm", ["a", "c"]), Balancer("uncertainty", ["a", "b"])):
+    others = [("gradnorm", ["a", "c"], {}), ("uncertainty", ["a", "b"], {}), ("gradnorm", ["a", "b"], {"alpha": 0.5})]
+    for other in (Balancer(name, tasks, **hyperparameters) for name, tasks, hyperparameters in others):
         before = copy.deepcopy(other.state)
         with pytest.raises(ValueError, match="checkpoint is of another balancer"):
             other.load_state_dict(saved)
@@ -237,6 +238,54 @@ def test_parameters_that_no_loss_reaches_keep_having_no_gradient() -> None:
     unused = nn.Parameter(torch.ones(3))
     Balancer("pcgrad", 2).backward(network.losses(), shared=[*network.encoder.parameters(), unused])
     assert unused.grad is None
+
+
+def test_gradients_have_the_strides_of_their_parameters_and_are_added_in_place() -> None:
+    convolution = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    inputs = torch.randn(2, 3, 8, 8)
+    for _ in range(2):
+        outputs = convolution(inputs)
+        losses = [outputs.square().mean(), (outputs - 1).abs().mean()]
+        held = convolution.weight.grad
+        Balancer("pcgrad", 2).backward(losses, shared=convolution.parameters())
+    assert convolution.weight.grad is held
+    assert held is not None
+    assert held.stride() == convolution.weight.stride()
+
+
+def test_sparse_gradients_are_balanced_too() -> None:
+    table = nn.Embedding(5, 3, sparse=True)
+    rows = table(torch.tensor([1, 3]))
+    Balancer("fixed", 2, observe=Need.GRAMIAN).backward([rows.sum(), (2 * rows).sum()], shared=table.parameters())
+    assert table.weight.grad is not None
+    assert table.weight.grad.sum(1).tolist() == [0, 9, 0, 9, 0]
+
+
+def test_models_of_several_precisions_are_measured_in_the_highest() -> None:
+    parameters = [nn.Parameter(torch.ones(2, dtype=dtype)) for dtype in (torch.bfloat16, torch.float32, torch.bfloat16)]
+    third = 1 / 3
+    losses = [sum((p.float() * third).sum() for p in parameters), sum((p.float() * third).sum() for p in parameters)]
+    balancer = Balancer("pcgrad", 2)
+    balancer.backward(losses, shared=parameters)
+    rounded = float(torch.tensor(third, dtype=torch.bfloat16))
+    expected = 2 * third**2 + 4 * rounded**2
+    torch.testing.assert_close(balancer.evidence.gramian[0, 0].item(), expected, rtol=1e-6, atol=0)
+
+
+def test_autocast_around_the_call_does_not_coarsen_the_weights() -> None:
+    network = small_network(2)
+    outside, inside = Balancer("pcgrad", 2), Balancer("pcgrad", 2)
+    outside.backward(network.losses(), shared=network.encoder.parameters())
+    expected = network.take_gradients()
+    losses = network.losses()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside.backward(losses, shared=network.encoder.parameters())
+    assert torch.equal(inside.evidence.gramian, outside.evidence.gramian)
+    assert all(map(torch.equal, expected, network.take_gradients()))
+
+
+def test_a_model_that_contains_a_balancer_has_a_state_of_tensors_alone() -> None:
+    assert all(isinstance(value, Tensor) for value in Balancer("pcgrad", 2).state_dict().values())
 
 
 def test_half_precision_models_are_balanced_in_their_own_type() -> None:
