@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks import scores
+from benchmarks.failures import failures_of
 from benchmarks.records import SINGLE_TASK, MetricFact, Record, Scalars
 from benchmarks.scores import Baseline, State
 from benchmarks.statistics import estimate, geometric_mean, ranks
-from benchmarks.summaries import Aggregates, Failure, MetricSummary, Overall, RowSummary, SuiteSummary
+from benchmarks.summaries import Aggregates, MetricSummary, Overall, RowSummary, SuiteSummary
 
 _Place = Callable[[str], tuple[int, list[tuple[int, str]]]]
 
@@ -87,7 +88,7 @@ def _suite(name: str, records: Sequence[Record], equal_weights: str, place: _Pla
     reference = next((row for row in rows if row.row == equal_weights), None)
     if reference is not None:
         rows = [_compared(row, reference) for row in rows]
-    failures = tuple(failure for row in order for failure in _failures(row, runs))
+    failures = tuple(failure for row in order for failure in failures_of(row, runs.of(row), runs.tasks, runs.seeds))
     return SuiteSummary(name, runs.tasks, tuple(rows), failures)
 
 
@@ -110,6 +111,7 @@ def _row(name: str, runs: _Runs) -> RowSummary:
         hurt=_hurt([m for m in metrics if m.primary]),
         rank=math.nan,
         seconds=scores.seconds_per_step(records),
+        forwards=scores.forwards_per_step(records),
         cost=math.nan,
         deltas=deltas,
     )
@@ -169,22 +171,9 @@ def _compared(row: RowSummary, reference: RowSummary) -> RowSummary:
     """The row with its cost and its gain relative to equal weights."""
     shared = [seed for seed in row.deltas if seed in reference.deltas and row.row != reference.row]
     gains = estimate(row.deltas[seed] - reference.deltas[seed] for seed in shared)
-    return replace(row, over_equal=gains, cost=row.seconds / reference.seconds if reference.seconds else math.nan)
-
-
-def _failures(row: str, runs: _Runs) -> list[Failure]:
-    """Every run of the row that gave no number, and every one that is missing."""
-    found = []
-    for group in [(task,) for task in runs.tasks] if row == SINGLE_TASK else [runs.tasks]:
-        task = group[0] if row == SINGLE_TASK else ""
-        present = {r.cell.seed: r for r in runs.of(row) if r.cell.tasks == group}
-        for seed in runs.seeds:
-            record = present.get(seed)
-            if record is None:
-                found.append(Failure(row, task, seed, "not run", "no record"))
-            elif record.status != "done":
-                found.append(Failure(row, task, seed, record.status, record.reason))
-    return found
+    by_seconds = row.row == SINGLE_TASK  # their forward pass is another one
+    cost = row.seconds / reference.seconds if by_seconds else row.forwards / reference.forwards
+    return replace(row, over_equal=gains, cost=cost)
 
 
 def _overall(row: str, suites: Sequence[SuiteSummary]) -> Overall:

@@ -61,11 +61,18 @@ def _best(aggregates: Aggregates) -> list[str]:
         first = f"{where}, {_list(winners)} {'does' if len(winners) == 1 else 'do'} better than single-task on average."
     else:
         first = f"{where}, no method does better than single-task on average."
-    cost = f", at {formats.ratio(best.cost)} the time of an equal-weights step" if math.isfinite(best.cost) else ""
-    second = f"Best is {best.row} with a mean Δ of {formats.percent(best.delta_taskwise)} %{cost}."
+    found = [first]
+    if not _few(aggregates):
+        cost = f", at {formats.ratio(best.cost)} the time of an equal-weights step" if math.isfinite(best.cost) else ""
+        found.append(f"Best is {best.row} with a mean Δ of {formats.percent(best.delta_taskwise)} %{cost}.")
     if winners and not any(over_single(row).surely for row in ranked):
-        second += " No gain is certain: no interval lies above 0."
-    return [first, second]
+        found.append("No gain is certain: no interval lies above 0.")
+    return found
+
+
+def _few(aggregates: Aggregates) -> list[str]:
+    """The suites with too few seeds to call anything the best."""
+    return [f"{s.name} ({s.rows[0].total})" for s in aggregates.suites if s.rows[0].total < MIN_SEEDS]
 
 
 def _each(aggregates: Aggregates) -> list[str]:
@@ -88,7 +95,7 @@ def _each(aggregates: Aggregates) -> list[str]:
 
 def caution(aggregates: Aggregates) -> str:
     """How far the numbers can be trusted, by the number of seeds."""
-    few = [f"{s.name} ({s.rows[0].total})" for s in aggregates.suites if s.rows[0].total < MIN_SEEDS]
+    few = _few(aggregates)
     if not few:
         return f"Every suite has at least {MIN_SEEDS} seeds; “surely” means that the 95 % interval lies above 0."
     return (

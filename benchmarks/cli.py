@@ -100,6 +100,8 @@ def _conclude(folder: Path, summary: Summary) -> None:
     out.print(f"Cells: {counts}", highlight=False)
     for suite, skip in summary.skipped.items():
         out.print(f"Skipped {suite}: {skip.reason}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if (folder / "models").is_dir():
+        out.print(f"Models: {folder / 'models'}", markup=False, highlight=False, soft_wrap=True)
     out.print(f"Report: {path}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -21,6 +21,7 @@ SINGLE_TASK_ENTRY = MethodEntry(balancer="fixed", heads="weighted", place="share
 class Filters(NamedTuple):
     """What to run of a protocol; an empty filter lets everything through.
 
+    Single-task baselines and the protocol's cost reference run whatever methods are chosen: all is seen beside them.
     Methods and suites that the protocol lacks are added with their defaults. ``seeds`` is a number of seeds.
     """
 
@@ -60,6 +61,8 @@ def _methods(protocol: Protocol, wanted: Iterable[str]) -> dict[str, MethodEntry
     if not wanted:
         return dict(protocol.methods)
     chosen: dict[str, MethodEntry] = {}
+    if any(name != SINGLE_TASK for name in wanted):  # what cost and gains are relative to runs anyway
+        chosen[protocol.cost_reference] = protocol.methods[protocol.cost_reference]
     for name in wanted:
         labels = [label for label, entry in protocol.methods.items() if name in (label, entry.balancer)]
         if not labels and name != SINGLE_TASK and name not in registry.names():

@@ -31,6 +31,12 @@ def evaluation_points(total: int, count: int) -> set[int]:
     return {round(total * i / count) for i in range(1, count + 1)} - {0}
 
 
+def probe_of(split: Split, size: int) -> Split:
+    """The batch that gradients are looked at for the curves: a fixed random one, for all methods, seeds and times."""
+    order = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed_for("probe", 0)))
+    return split.take(order[:size].to(next(iter(split.inputs.values())).device))
+
+
 def batches_of(split: Split, size: int, seed: int) -> Iterator[Split]:
     """Endless batches; every epoch has its own order, no example is dropped, and the last batch may be smaller."""
     if len(split) <= size:  # one batch holds everything, and its order does not matter

@@ -60,12 +60,21 @@ class Saved(NamedTuple):
 
 
 def save(folder: Path, model: MultiTaskModel, card: Card) -> None:
-    """Write a model and its card; what they replace stays whole until they are complete."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a model and its card; what they replace stays whole until they are complete.
+
+    Raises:
+        ValueError: the folder cannot be written.
+    """
     temporary = folder / f".{WEIGHTS}"
-    save_model(model, str(temporary))
-    temporary.replace(folder / WEIGHTS)
-    write_atomically(folder / CARD, card.model_dump_json(indent=2) + "\n")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_model(model, str(temporary))
+        temporary.replace(folder / WEIGHTS)
+        write_atomically(folder / CARD, card.model_dump_json(indent=2) + "\n")
+    except OSError as error:
+        raise ValueError(
+            f"the model cannot be written to {folder} ({error.strerror}); choose another folder"
+        ) from error
 
 
 def load(folder: Path) -> Saved:

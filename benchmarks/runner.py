@@ -66,7 +66,7 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
     store = Store(folder)
     write_atomically(folder / PROTOCOL_COPY, source.read_text(encoding="utf-8"))
     known = [store.read(cell) for cell in cells]
-    kept = [r for r in known if r is not None and not (options.retry_failed and r.status == "failed")]
+    kept = [record for record in known if record is not None and _counts(record, folder, options)]
     ids = {record.id for record in kept}
     waiting = [cell for cell in cells if cell.id not in ids]
     skipped: dict[str, Skip] = {}
@@ -83,6 +83,19 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
     for record in records:
         counts[record.status] += 1
     return Summary(counts, skipped)
+
+
+def _counts(record: Record, folder: Path, options: Options) -> bool:
+    """Whether a record makes another run of its cell needless."""
+    if record.status == "failed" and options.retry_failed:
+        return False
+    if record.environment.get("device", options.device.type) != options.device.type:
+        return False  # times and, to rounding, metrics would be of two machines
+    return not options.save_models or record.status != "done" or _model_folder(folder, record.cell).is_dir()
+
+
+def _model_folder(folder: Path, cell: Cell) -> Path:
+    return folder / "models" / cell.id
 
 
 def _records(
@@ -119,7 +132,7 @@ def _load(cell: Cell, options: Options) -> tuple[Suite, Splits] | Skip:
 
 
 def _keeper(folder: Path, cell: Cell) -> Keep:
-    return lambda model: models.save(folder / "models" / cell.id, model, models.Card.of(cell))
+    return lambda model: models.save(_model_folder(folder, cell), model, models.Card.of(cell))
 
 
 def _note_skipped(folder: Path, tried: set[str], skipped: dict[str, Skip]) -> None:

@@ -103,6 +103,15 @@ def error_ratio(by_seed: Mapping[int, Scalars], baseline: Baseline, facts: Facts
     )
 
 
+def forwards_per_step(records: Iterable[Record]) -> float:
+    """Median over the finished runs of a training step's time in forward passes of the same run.
+
+    All methods of a suite do the same forward pass, so that this is free of the drift of a machine's speed.
+    """
+    costs = [record.cost for record in records if record.status == "done" and record.cost is not None]
+    return float(np.median([cost.step / cost.forward for cost in costs])) if costs else math.nan
+
+
 def seconds_per_step(records: Iterable[Record]) -> float:
     """Median seconds of one training step over the finished runs; the models of single-task baselines add up."""
     by_tasks: dict[tuple[str, ...], list[float]] = {}

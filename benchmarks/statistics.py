@@ -73,12 +73,6 @@ def ranks(values: Sequence[float], *, higher_is_better: bool) -> list[float]:
     return [float(rank) for rank in stats.rankdata(np.where(np.isnan(scores), np.inf, scores))]
 
 
-def median(values: Iterable[float]) -> float:
-    """The median, NaN of nothing."""
-    kept = list(values)
-    return float(np.median(kept)) if kept else math.nan
-
-
 def geometric_mean(values: Iterable[float]) -> float:
     """The geometric mean of positive numbers, NaN of nothing."""
     kept = list(values)

@@ -75,21 +75,23 @@ def problem(record: Record) -> Suite | None:
 
 
 def comparable(records: Sequence[Record]) -> list[Record]:
-    """The records that share the newest setting: of each suite its version, options and budget, of each row its method.
+    """The records that share the newest setting.
+
+    That is, of each suite its version, options, training and device, and of each row its method.
 
     A folder gathers records of several settings when a protocol is edited between two runs. Their numbers must not
     meet in one mean.
     """
-    newest = _newest(records, _suite_of, _budget)
-    kept = [r for r in records if _budget(r.cell) == newest[_suite_of(r.cell)]]
+    newest = _newest(records, _suite_of, _training)
+    kept = [r for r in records if _training(r) == newest[_suite_of(r.cell)]]
     newest = _newest(kept, _row_of, _method)
-    return [r for r in kept if _method(r.cell) == newest[_row_of(r.cell)]]
+    return [r for r in kept if _method(r) == newest[_row_of(r.cell)]]
 
 
 def _newest(
-    records: Sequence[Record], group: Callable[[Cell], Hashable], setting: Callable[[Cell], str]
+    records: Sequence[Record], group: Callable[[Cell], Hashable], setting: Callable[[Record], str]
 ) -> dict[Hashable, str]:
-    return {group(r.cell): setting(r.cell) for r in sorted(records, key=lambda r: r.finished)}
+    return {group(r.cell): setting(r) for r in sorted(records, key=lambda r: r.finished)}
 
 
 def _suite_of(cell: Cell) -> Hashable:
@@ -100,14 +102,13 @@ def _row_of(cell: Cell) -> Hashable:
     return cell.suite, cell.row, cell.tasks
 
 
-def _budget(cell: Cell) -> str:
-    return cell.model_dump_json(include={"suite_version", "suite_options", "steps", "epochs", "batch_size"})
+def _training(record: Record) -> str:
+    facts = {"suite_version", "suite_options", "optimizer", "batch_size", "steps", "epochs", "evaluations"}
+    return record.cell.model_dump_json(include=facts) + record.environment.get("device", "")
 
 
-def _method(cell: Cell) -> str:
-    return cell.model_dump_json(
-        include={"balancer", "balancer_version", "hyperparameters", "heads", "place", "optimizer"}
-    )
+def _method(record: Record) -> str:
+    return record.cell.model_dump_json(include={"balancer", "balancer_version", "hyperparameters", "heads", "place"})
 
 
 def _texts(path: Path) -> dict[str, str]:

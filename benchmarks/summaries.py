@@ -10,7 +10,11 @@ from benchmarks.statistics import Estimate
 
 @dataclass(frozen=True)
 class Failure:
-    """A run that gave no number; ``status`` is the record's, or "not run" where other rows have that seed."""
+    """A run that gave no number, or learned nothing.
+
+    ``status`` is the record's, "not run" where other rows have that seed, or "stuck" if a task is never better on
+    validation than the untrained model, although the run is done.
+    """
 
     row: str
     task: str  # the task of a single-task baseline; empty for a run on all tasks
@@ -55,7 +59,8 @@ class RowSummary:
     hurt: int | None  # tasks whose primary metric is worse than single-task on average; none if unknown
     rank: float  # mean over tasks of the rank by primary metric among the multi-task rows
     seconds: float  # of one training step
-    cost: float  # the same relative to the equal-weights row
+    forwards: float  # the time of one training step in forward passes of the same run
+    cost: float  # time of a step relative to the equal-weights row, by forwards; of the baselines, by seconds
     deltas: dict[int, float]  # seed -> delta_taskwise
 
     @property
@@ -100,8 +105,3 @@ class Aggregates:
     overall: tuple[Overall, ...]  # multi-task rows, best mean delta first
     rows: tuple[str, ...]  # every row of any suite, in the order of tables and colours
     equal_weights: str  # the row that cost and gains are relative to
-
-    @property
-    def fewest_seeds(self) -> int:
-        """The smallest number of seeds that a suite was run with."""
-        return min(suite.rows[0].total for suite in self.suites)

@@ -29,7 +29,11 @@ LEGEND = (
     ),
     ("hurt", "tasks that are worse than single-task on average."),
     ("rank", "mean over tasks of the rank by primary metric among the multi-task rows; 1 is best."),
-    ("cost", "median time of a training step relative to equal weights; the models of single-task add up."),
+    (
+        "cost",
+        "time of a training step relative to equal weights, each in forward passes of its own run (the same for "
+        "all methods), so that a machine's changing speed cancels; of single-task in seconds, its models added up.",
+    ),
     ("lr", "learning rate, chosen on validation."),
     ("seeds", "finished runs of all runs; means are over the finished ones."),
     (

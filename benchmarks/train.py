@@ -10,12 +10,12 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from balancers import Balancer, NonFiniteLossError
+from balancers import Balancer, NonFiniteError
 from benchmarks.cost import Clock, PeakMemory
 from benchmarks.curves import CurveLog
 from benchmarks.environment import describe
 from benchmarks.evaluate import evaluate, geometry
-from benchmarks.loop import batches_of, evaluation_points, make_optimizer, metric_facts
+from benchmarks.loop import batches_of, evaluation_points, make_optimizer, metric_facts, probe_of
 from benchmarks.records import Cell, Outcome, Record, Scalars, Status
 from benchmarks.select import selection_score
 from tasks.base import MultiTaskModel, Split, Splits, Suite, seed_for
@@ -49,12 +49,11 @@ def train(
     reason, best, last = "", None, None
     devices = [torch.cuda.current_device()] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed_for("noise", cell.seed))
         training = _Training(cell, suite, splits, device)
         try:
             training.fit(progress)
             best, last = training.outcomes()
-        except (NonFiniteLossError, _DivergedError) as error:
+        except (NonFiniteError, _DivergedError) as error:
             status, reason = "diverged", f"step {training.step}: {error}"
         except Exception as error:  # one cell must not take the others down
             status, reason = "failed", f"step {training.step}: {type(error).__name__}: {error}"
@@ -136,8 +135,9 @@ class _Training:
             **cell.hyperparameters,
         ).to(self.device)
         self.optimizer = make_optimizer(cell.optimizer, self.model, cell.learning_rate)
-        self.probe = self.splits.train.take(slice(0, cell.batch_size))  # the same for all methods, seeds and times
+        self.probe = probe_of(self.splits.train, cell.batch_size)
         self._forget()
+        torch.manual_seed(seed_for("noise", cell.seed))  # last, whatever it took to build the model
 
     def _step(self, batches: Iterator[Split]) -> None:
         clock = self.clock

@@ -98,7 +98,10 @@ class Plane(Suite):
     """
 
     version = 1
-    summary = "two losses of a point in the plane, ten times apart in scale, five starts, known Pareto front"
+    summary = (
+        "two losses of a point in the plane, ten times apart in scale, five starts, known Pareto front; their zero is "
+        "arbitrary, so that the trajectories say more than Δ"
+    )
 
     @property
     def tasks(self) -> tuple[Task, ...]:

@@ -27,7 +27,7 @@ def as_markdown(frame: pd.DataFrame, machine: dict[str, str]) -> str:
     lines = [
         "# Cost of one balanced step",
         "",
-        "Median time of forward and backward pass, as a ratio to plain steps, `losses.sum().backward()`, in alternation.",
+        "Median time of forward and backward pass as a ratio to `losses.sum().backward()`; both steps in alternation.",
         "",
         "| method | measured at | " + " | ".join(columns) + " |",
         "| --- | --- |" + " ---: |" * len(columns),

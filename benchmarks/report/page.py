@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -81,6 +82,7 @@ def render(found: Study, name: str, charts: Sequence[Path]) -> str:
         skipped=found.skipped,
         set_aside=tables.set_aside_text(found.set_aside) if found.set_aside else "",
         protocol=found.protocol,
+        protocol_name=tomllib.loads(found.protocol).get("name", name),
         environment=found.environment,
         finished=max(record.finished for record in found.records),
         style=Markup((HERE / "report.css").read_text(encoding="utf-8")),

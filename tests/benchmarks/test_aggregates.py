@@ -203,3 +203,38 @@ def test_records_of_an_older_setting_are_not_mixed_in() -> None:
         for day, cell in ((2, new), (1, old))
     ]
     assert [r.cell.steps for r in comparable(records)] == [20]
+
+
+@pytest.mark.parametrize("changed", [{"optimizer": "sgd"}, {"evaluations": 3}, {"epochs": 7, "steps": None}])
+def test_records_that_were_trained_otherwise_are_not_mixed_in(changed: dict) -> None:
+    cells = [synthetic.cell("toy", "fixed", ("a", "b"), 0, **settings) for settings in ({}, changed)]
+    records = [
+        synthetic.record(cell, METRICS, both(0.8, 0.5, 2)).model_copy(update={"finished": f"2026-01-0{day}"})
+        for day, cell in enumerate(cells, start=1)
+    ]
+    assert comparable(records) == records[1:]
+
+
+def test_records_of_another_device_are_not_mixed_in() -> None:
+    records = [
+        run("fixed", seed, both(0.8, 0.5, 2)).model_copy(
+            update={"finished": f"2026-01-0{seed + 1}", "environment": {"device": device}}
+        )
+        for seed, device in enumerate(("cuda", "cpu"))
+    ]
+    assert comparable(records) == records[1:]
+
+
+def test_a_task_that_is_no_better_than_untrained_is_named() -> None:
+    scores = both(0.8, 0.5, 2.0)
+    done = run("fixed", 0, scores)
+    start = {"a": {"accuracy": [0.1], "loss": [0.9]}, "b": {"loss": [2.0]}}
+    assert done.best is not None
+    stuck = done.model_copy(
+        update={
+            "best": done.best.model_copy(update={"validation": scores}),
+            "curves": done.curves.model_copy(update={"validation": start, "step": [0]}),
+        }
+    )
+    failures = aggregate([*baselines(0), stuck]).suites[0].failures
+    assert [(f.row, f.task, f.status) for f in failures] == [("fixed", "b", "stuck")]

@@ -149,14 +149,14 @@ def test_a_cell_equals_the_one_read_back_from_json() -> None:
 def test_filters_choose_methods_suites_and_seeds() -> None:
     both = protocol(suites={"tiny": {}, "tiny-two": {}})
     cells = expand(both, Filters(balancers=("pcgrad",), suites=("tiny-two",), seeds=3))
-    assert {cell.row for cell in cells} == {SINGLE_TASK, "pcgrad"}
+    assert {cell.row for cell in cells} == {SINGLE_TASK, "fixed", "pcgrad"}
     assert {cell.suite for cell in cells} == {"tiny-two"}
     assert {cell.seed for cell in cells} == {0, 1, 2}
 
 
 def test_a_filter_may_name_methods_and_suites_that_the_protocol_lacks() -> None:
     cells = expand(protocol(), Filters(balancers=("uncertainty",), suites=("tiny-two",)))
-    assert {cell.row for cell in cells} == {SINGLE_TASK, "uncertainty"}
+    assert {cell.row for cell in cells} == {SINGLE_TASK, "fixed", "uncertainty"}
     assert {cell.suite for cell in cells} == {"tiny-two"}
 
 
@@ -164,7 +164,7 @@ def test_a_filter_by_balancer_finds_all_labels_that_use_it() -> None:
     found = protocol(
         methods={"fixed": {}, "a": {"balancer": "pcgrad"}, "b": {"balancer": "pcgrad", "heads": "weighted"}}
     )
-    assert {cell.row for cell in expand(found, Filters(balancers=("pcgrad",)))} == {SINGLE_TASK, "a", "b"}
+    assert {cell.row for cell in expand(found, Filters(balancers=("pcgrad",)))} == {SINGLE_TASK, "fixed", "a", "b"}
 
 
 def test_the_baselines_can_run_alone() -> None:

@@ -25,7 +25,7 @@ from benchmarks.expand import Filters
 from benchmarks.models import load as load_saved
 from benchmarks.progress import Forecast, duration
 from benchmarks.runner import Options, Summary, choose_device
-from benchmarks.store import load
+from benchmarks.store import Store, load
 from tests.benchmarks.test_select import CELL, record
 from tests.benchmarks.tiny_suite import PROTOCOL, registered
 
@@ -154,6 +154,24 @@ def test_models_are_kept_if_asked_for(tmp_path: Path) -> None:
     kept = {path.name for path in (folder / "models").iterdir()}
     assert kept == {r.id for r in load(folder)}
     assert all(load_saved(folder / "models" / name) for name in kept)
+
+
+def test_a_run_that_kept_no_models_trains_again_to_keep_them(tmp_path: Path) -> None:
+    folder, filters = tmp_path / "results", Filters(balancers=("fixed",), seeds=1)
+    run(folder, filters=filters)
+    before = numbers(folder)
+    run(folder, filters=filters, save_models=True)
+    assert {path.name for path in (folder / "models").iterdir()} == {r.id for r in load(folder)}
+    assert numbers(folder) == before
+
+
+def test_records_of_another_device_are_made_anew(tmp_path: Path) -> None:
+    folder, filters = tmp_path / "results", Filters(balancers=("fixed",), seeds=1)
+    run(folder, filters=filters)
+    for old in load(folder):
+        Store(folder).write(old.model_copy(update={"environment": {**old.environment, "device": "cuda"}}))
+    run(folder, filters=filters)
+    assert {r.environment["device"] for r in load(folder)} == {"cpu"}
 
 
 def start(folder: Path, delay: float) -> subprocess.Popen[str]:

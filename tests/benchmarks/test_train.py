@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.cost import PeakMemory
 from benchmarks.expand import expand
-from benchmarks.loop import batches_of, evaluation_points
+from benchmarks.loop import batches_of, evaluation_points, probe_of
 from benchmarks.records import SINGLE_TASK, Cell, Record
 from benchmarks.select import selection_score
 from benchmarks.train import train
@@ -87,7 +87,7 @@ def test_norms_and_cosines_are_those_of_the_task_gradients() -> None:
     curves = run(cells(steps=1, evaluations=1)["fixed"]).curves
     suite = Tiny()
     model = suite.build(0, ("height", "side")).eval()
-    batch = suite.load().train.take(slice(0, 10))
+    batch = probe_of(suite.load().train, 10)
     outputs = model(batch.inputs)[1]
     flat = []
     for task in suite.tasks:
