@@ -208,11 +208,18 @@ def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def summary(aggregates: Aggregates) -> Table:
-    """The summary over suites for the terminal: Δ taskwise per suite, and the means; intervals are in the report."""
+    """The summary over suites for the terminal: Δ taskwise per suite, and the means; intervals are in the report.
+
+    Rows are what there is more of, methods or columns of the leaderboard, so that names have room.
+    """
     head, lines = overall_cells(aggregates)
+    cells = [head, *([cell.partition(" [")[0] for cell in line] for line in lines)]
+    if len(lines) < len(head):
+        cells = [list(column) for column in zip(*cells, strict=True)]
+        cells[0][0] = "suite"
     table = Table(title="Δ taskwise against single-task in percent, higher is better", title_justify="left")
-    for k, name in enumerate(head):
-        table.add_column(name, justify="left" if k == 0 else "right", overflow="fold", no_wrap=False)
-    for line in lines:
-        table.add_row(*(cell.partition(" [")[0] for cell in line))
+    for k, name in enumerate(cells[0]):
+        table.add_column(name, justify="left" if k == 0 else "right", overflow="fold")
+    for line in cells[1:]:
+        table.add_row(*line)
     return table

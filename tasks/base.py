@@ -174,6 +174,15 @@ def seeded(purpose: str, seed: int) -> Iterator[None]:
         yield
 
 
+def seeded_heads(seed: int, tasks: Sequence[str], make: Callable[[str], nn.Module]) -> dict[str, nn.Module]:
+    """Heads by task name; each is initialised the same way whatever other tasks there are."""
+    heads = {}
+    for name in tasks:
+        with seeded(f"head/{name}", seed):
+            heads[name] = make(name)
+    return heads
+
+
 def mean_metric(
     name: str, best: float, per_example: Callable[[Tensor, Tensor], Tensor], *, higher_is_better: bool
 ) -> Metric:

@@ -11,7 +11,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, check_tasks, mean_metric, seed_for, seeded
+from tasks.base import (
+    MultiTaskModel,
+    Split,
+    Splits,
+    Suite,
+    Task,
+    check_tasks,
+    mean_metric,
+    seed_for,
+    seeded,
+    seeded_heads,
+)
 from tasks.registry import register
 
 INPUTS, OUTPUTS, WIDTH, DEPTH = 250, 100, 100, 4  # the paper's sizes
@@ -77,10 +88,7 @@ class GradNormRegression(Suite):
         check_tasks(self, tasks)
         with seeded("init", seed):
             trunk = Trunk()
-        heads = {}
-        for name in tasks:
-            with seeded(f"head/{name}", seed):
-                heads[name] = nn.Linear(WIDTH, OUTPUTS)
+        heads = seeded_heads(seed, tasks, lambda _: nn.Linear(WIDTH, OUTPUTS))
         return MultiTaskModel(trunk, heads, last_shared=trunk.layers[-2])
 
     def _names(self) -> list[str]:

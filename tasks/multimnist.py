@@ -21,6 +21,7 @@ from tasks.base import (
     check_tasks,
     seed_for,
     seeded,
+    seeded_heads,
     split_indices,
 )
 from tasks.digits import Digits, find_mnist, parse_csv, read_mnist
@@ -101,10 +102,7 @@ class MultiMnist(Suite):
         check_tasks(self, tasks)
         with seeded("init", seed):
             encoder = LeNet()
-        heads = {}
-        for name in tasks:
-            with seeded(f"head/{name}", seed):
-                heads[name] = nn.Sequential(nn.Linear(50, 50), nn.ReLU(), nn.Linear(50, 10))
+        heads = seeded_heads(seed, tasks, lambda _: nn.Sequential(nn.Linear(50, 50), nn.ReLU(), nn.Linear(50, 10)))
         return MultiTaskModel(encoder, heads, last_shared=encoder.last)
 
 

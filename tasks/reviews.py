@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, accuracy, check_tasks, seeded
+from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, accuracy, check_tasks, seeded, seeded_heads
 from tasks.bert import SentenceEncoder, frozen_states, load_bert, minilm, tokenise
 from tasks.metrics import pearson, r_squared, rmse
 from tasks.registry import register
@@ -89,10 +89,7 @@ class Reviews(Suite):
         with seeded("init", seed):
             bert = load_bert(self._model[0] if self._model else minilm())
             encoder = SentenceEncoder(bert, self.trained_layers)
-        heads = {}
-        for name in tasks:
-            with seeded(f"head/{name}", seed):
-                heads[name] = _head(bert.config.hidden_size, CLASSES.get(name))
+        heads = seeded_heads(seed, tasks, lambda name: _head(bert.config.hidden_size, CLASSES.get(name)))
         return MultiTaskModel(encoder, heads, last_shared=encoder.layers[-1])
 
 
