@@ -17,6 +17,10 @@ PLUGIN ?=
 DATA ?=
 RESULTS ?=
 
+# A misspelt variable would silently run everything.
+$(foreach name,PROTOCOLS BALANCER SUITE SEED DEVICES PLUGINS RESULT,$(if $(filter command%,$(origin $(name))),\
+	$(error there is no variable $(name); there is: PROTOCOL BALANCERS SUITES SEEDS DEVICE PLUGIN DATA RESULTS)))
+
 OPTIONS = --protocol $(PROTOCOL) --device $(DEVICE) \
 	$(if $(BALANCERS),--balancers $(BALANCERS)) $(if $(SUITES),--suites $(SUITES)) $(if $(SEEDS),--seeds $(SEEDS)) \
 	$(foreach file,$(PLUGIN),--plugin $(file)) $(if $(DATA),--data $(DATA)) $(if $(RESULTS),--results $(RESULTS))

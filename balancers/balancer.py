@@ -16,7 +16,15 @@ from balancers.base import Draws, Evidence, Heads, Need, Weighting
 from balancers.filling import Job, fill
 from balancers.gradients import TaskGradients, gramian_of
 from balancers.graph import checked, find_leaves
-from balancers.inputs import NonFiniteGradientError, NonFiniteLossError, Step, collect, per_task, task_names
+from balancers.inputs import (
+    NonFiniteError,
+    NonFiniteGradientError,
+    NonFiniteLossError,
+    Step,
+    collect,
+    per_task,
+    task_names,
+)
 from balancers.presence import spread, update_present
 from balancers.registry import create
 
@@ -44,7 +52,8 @@ class Balancer(nn.Module):
             choice by default.
         seed: of the method's own random numbers.
         observe: what to measure beyond the method's needs, to be read from `evidence`; costs what it says.
-        lower_bounds: known infima of the losses, by position or task name; the method sees losses minus these.
+        lower_bounds: known infima of the losses, by position or task name (0 for those not named); the method sees
+            losses minus these.
         **hyperparameters: of the method, if it is given by name. One that has a value per task may be a mapping by
             task name.
 
@@ -70,7 +79,9 @@ class Balancer(nn.Module):
         if self.heads not in get_args(Heads):
             raise ValueError(f"expected heads to be one of {get_args(Heads)}, got {heads!r}")
         self.needs = self.weighting.needs | observe
-        bounds = [0.0] * len(self.tasks) if lower_bounds is None else per_task("lower_bounds", lower_bounds, self.tasks)
+        if lower_bounds is None or isinstance(lower_bounds, Mapping):
+            lower_bounds = dict.fromkeys(self.tasks, 0.0) | dict(lower_bounds or {})
+        bounds = per_task("lower_bounds", lower_bounds, self.tasks)
         self._lower_bounds = torch.tensor(bounds, dtype=torch.float64)
         self.draws = Draws([Generator().manual_seed(seed)])
         self.weighting_seconds = 0.0
@@ -206,6 +217,10 @@ class Balancer(nn.Module):
             weights, following = self.weighting.update(seen, self.state, self.draws)
         else:
             weights, following = update_present(self.weighting, seen, self.state, self.draws, step.present)
+        if not weights.isfinite().all():
+            raise NonFiniteError(
+                f"{self.weighting.name} gave the weights {weights.tolist()}; nothing was written to .grad"
+            )
         for field, value in zip(self._state_type._fields, following, strict=True):
             setattr(self, STATE_PREFIX + field, value)
         self.weighting_seconds = time.perf_counter() - started

@@ -128,6 +128,7 @@ class Weighting(ABC, Generic[State]):
 
     name: ClassVar[str]  # set by `register`
     version: ClassVar[int] = 1  # raised whenever its weights are no longer those of before
+    digest: ClassVar[str] = ""  # of the plug-in file that it comes from, set by `load_plugin`
     needs: ClassVar[Need]
     stochastic: ClassVar[bool] = False
     positive_losses: ClassVar[bool] = False  # True: a negative loss is an error that asks for a lower bound

@@ -125,6 +125,8 @@ def load_plugin(path: str | Path) -> list[str]:
     added = [name for name, cls in _registered.items() if before.get(name) is not cls]
     if not added:
         raise ValueError(f'plug-in {path} registers no balancer; decorate a class with @register("name")')
+    for name in added:
+        _registered[name].digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
     return sorted(added)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         from benchmarks.expand import Filters  # noqa: PLC0415
         from benchmarks.protocol import find, read  # noqa: PLC0415
 
+        if data is not None and not data.is_dir():
+            raise ValueError(f"the data folder {data} is not there; create it with the data in it, or leave --data out")
         _load_plugins(plugin)
         source = find(protocol)
         folder = results or Path("results") / read(source).name
@@ -110,6 +113,9 @@ def report(folder: Results) -> None:
     """Write tables, charts and report.html from the records of a results folder."""
     with _plain_errors():
         import benchmarks.report  # noqa: PLC0415
+        from benchmarks import store  # noqa: PLC0415
+
+        out.print(f"Records: {store.source(folder)}", soft_wrap=True, highlight=False)
 
         out.print(f"Report: {benchmarks.report.write(folder)}", soft_wrap=True, highlight=False)
 
@@ -137,7 +143,7 @@ def check(
         found = conformance.check(name)
         table = Table("", "check", "detail", title=f"{name}: {sum(r.passed for r in found)} of {len(found)} passed")
         for result in found:
-            table.add_row("[green]✓[/]" if result.passed else "[red]✗[/]", result.name, result.detail)
+            table.add_row("[green]✓[/]" if result.passed else "[red]✗[/]", result.name, escape(result.detail))
         out.print(table)
     raise typer.Exit(0 if all(result.passed for result in found) else EXIT_FAILED)
 

@@ -37,7 +37,7 @@ class _Row(NamedTuple):
     label: str
     tasks: tuple[str, ...]
     balancer: str
-    version: int
+    version: int | str
     hyperparameters: dict[str, Any]
     heads: str
     place: str
@@ -67,7 +67,7 @@ def _methods(protocol: Protocol, wanted: Iterable[str]) -> dict[str, MethodEntry
         labels = [label for label, entry in protocol.methods.items() if name in (label, entry.balancer)]
         if not labels and name != SINGLE_TASK and name not in registry.names():
             hint = nearest(name, {*protocol.methods, *registry.names()})
-            raise ValueError(f"there is no balancer {name!r}{hint}")
+            raise ValueError(f"there is no balancer {name!r}{hint} One of your own needs --plugin FILE.")
         chosen |= {label: protocol.methods[label] for label in labels}
         if not labels and name != SINGLE_TASK:  # the baselines run anyway
             chosen[name] = MethodEntry()
@@ -130,4 +130,5 @@ def _row(label: str, tasks: tuple[str, ...], method: MethodEntry, here: Mapping[
         raise ValueError(f"method {label!r} with hyperparameters {given}: {error}") from error
     # As JSON knows them, so that a cell equals the one read back from its record.
     hyperparameters = json.loads(json.dumps(dataclasses.asdict(cast(Any, balancer.weighting))))
-    return _Row(label, tasks, name, facts.version, hyperparameters, balancer.heads, method.place or facts.place)
+    version = f"{facts.version}+{facts.digest}" if facts.digest else facts.version
+    return _Row(label, tasks, name, version, hyperparameters, balancer.heads, method.place or facts.place)

@@ -28,7 +28,7 @@ class Cell(_Frozen):
     tasks: tuple[str, ...]  # the tasks that are trained: all of the suite's, or one for a single-task baseline
     row: str  # the row of the table it belongs to: a method's label, or SINGLE_TASK
     balancer: str
-    balancer_version: int
+    balancer_version: int | str  # of a plug-in with the digest of its file, so that a changed file runs anew
     hyperparameters: dict[str, Any]
     heads: Literal["own", "weighted"]
     place: Literal["shared", "last", "features"]

@@ -66,7 +66,7 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
     store = Store(folder)
     write_atomically(folder / PROTOCOL_COPY, source.read_text(encoding="utf-8"))
     known = [store.read(cell) for cell in cells]
-    kept = [record for record in known if record is not None and _counts(record, folder, options)]
+    kept = [record for record in known if record is not None and _counts(record, store, options)]
     ids = {record.id for record in kept}
     waiting = [cell for cell in cells if cell.id not in ids]
     skipped: dict[str, Skip] = {}
@@ -85,17 +85,17 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
     return Summary(counts, skipped)
 
 
-def _counts(record: Record, folder: Path, options: Options) -> bool:
+def _counts(record: Record, store: Store, options: Options) -> bool:
     """Whether a record makes another run of its cell needless."""
     if record.status == "failed" and options.retry_failed:
         return False
     if record.environment.get("device", options.device.type) != options.device.type:
         return False  # times and, to rounding, metrics would be of two machines
-    return not options.save_models or record.status != "done" or _model_folder(folder, record.cell).is_dir()
+    return not options.save_models or record.status != "done" or _model_folder(store, record.cell).is_dir()
 
 
-def _model_folder(folder: Path, cell: Cell) -> Path:
-    return folder / "models" / cell.id
+def _model_folder(store: Store, cell: Cell) -> Path:
+    return store.folder / "models" / store.path(cell).stem
 
 
 def _records(
@@ -112,7 +112,7 @@ def _records(
         suite, splits = loaded
         for cell in cells:
             display.begin(cell)
-            keep = _keeper(store.folder, cell) if options.save_models else None
+            keep = _keeper(store, cell) if options.save_models else None
             record = train(cell, suite, splits, options.device, display.steps, keep)
             store.write(record)
             display.finish(record)
@@ -131,8 +131,8 @@ def _load(cell: Cell, options: Options) -> tuple[Suite, Splits] | Skip:
         return Skip(f"{type(error).__name__}: {error}", broken=True)
 
 
-def _keeper(folder: Path, cell: Cell) -> Keep:
-    return lambda model: models.save(_model_folder(folder, cell), model, models.Card.of(cell))
+def _keeper(store: Store, cell: Cell) -> Keep:
+    return lambda model: models.save(_model_folder(store, cell), model, models.Card.of(cell))
 
 
 def _note_skipped(folder: Path, tried: set[str], skipped: dict[str, Skip]) -> None:

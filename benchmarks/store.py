@@ -92,6 +92,12 @@ def load(folder: Path) -> list[Record]:
     return [record for record in records if record is not None]
 
 
+def source(folder: Path) -> str:
+    """Where `load` reads from, in words."""
+    count = len(list((folder / "records").glob("*.json")))
+    return f"{count} in {folder / 'records'}" if count else f"the archive {folder / ARCHIVE}"
+
+
 def pack(folder: Path) -> Path:
     """Write all records of ``folder`` into its archive, the same bytes for the same records."""
     lines = "".join(record.model_dump_json() + "\n" for record in load(folder))

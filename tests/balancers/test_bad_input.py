@@ -10,7 +10,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from balancers import Balancer, Need, NonFiniteGradientError, NonFiniteLossError, create, load_plugin, names, registry
+from balancers import (
+    Balancer,
+    Need,
+    NonFiniteError,
+    NonFiniteGradientError,
+    NonFiniteLossError,
+    create,
+    load_plugin,
+    names,
+    registry,
+)
 from balancers.registry import get
 from tests.balancers.network import small_network
 
@@ -183,6 +193,15 @@ def test_a_gradient_that_is_not_finite_changes_neither_gradients_nor_state(metho
     assert all(map(torch.equal, before, balancer.state))
 
 
+def test_weights_that_are_not_finite_are_blamed_on_the_method(tmp_path: Path) -> None:
+    text = GOOD.format(name="not-a-number").replace("torch.ones_like(seen.losses)", "0 * seen.losses / 0")
+    load_plugin(plugin(tmp_path, text))
+    point = torch.ones(2, requires_grad=True)
+    with pytest.raises(NonFiniteError, match="not-a-number gave the weights"):
+        Balancer("not-a-number", 2).backward(list(point.square().unbind()), shared=[point])
+    assert point.grad is None
+
+
 def test_one_loss_alone_asks_for_the_shared_parameters() -> None:
     network = small_network(1)
     with pytest.raises(ValueError, match="pass shared="):
@@ -220,6 +239,15 @@ def test_a_plugin_file_adds_a_balancer(tmp_path: Path) -> None:
     assert load_plugin(plugin(tmp_path, GOOD.format(name="from-a-file"))) == ["from-a-file"]
     assert "from-a-file" in names()
     assert create("from-a-file").needs.name == "LOSSES"
+
+
+def test_a_plugin_file_that_changed_has_another_digest(tmp_path: Path) -> None:
+    digests = []
+    for text in (GOOD, GOOD, GOOD + "# changed"):
+        load_plugin(plugin(tmp_path, text.format(name="edited")))
+        digests.append(get("edited").digest)
+    assert digests[0] == digests[1] != digests[2]
+    assert get("pcgrad").digest == ""
 
 
 @pytest.mark.parametrize(

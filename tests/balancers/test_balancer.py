@@ -313,3 +313,10 @@ def test_lower_bounds_make_negative_losses_fit_for_methods_that_take_ratios() ->
         balancer = Balancer(method, 2, lower_bounds=[-5.0, -6.0])
         balancer.backward(point.square() - 5, shared=[point])
         assert balancer.evidence.losses.tolist() == [1.0, 2.0]
+
+
+def test_lower_bounds_may_be_given_for_some_tasks_by_name() -> None:
+    point = torch.ones(2, requires_grad=True)
+    balancer = Balancer("uncertainty", ["a", "b"], lower_bounds={"b": -5.0})
+    balancer.backward(list(point.square().unbind()), shared=[point])
+    assert balancer.evidence.losses.tolist() == [1.0, 6.0]
