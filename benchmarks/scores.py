@@ -53,16 +53,25 @@ def difference(value: float, reference: float, fact: MetricFact) -> float:
     return value - reference if fact.higher_is_better else reference - value
 
 
-def percent(difference: float, reference: float) -> float:
-    """A difference in percent of ``|reference|``; NaN where that is 0, or nearly."""
-    return 100 * difference / abs(reference) if abs(reference) >= SMALLEST_ERROR else math.nan
+def unit(reference: float, fact: MetricFact) -> float:
+    """What differences are in percent of: ``|reference|``, as everywhere in the field.
+
+    Where even a perfect value is negative the metric has no natural zero, a baseline may be anywhere near it, and the
+    unit is ``|best|``.
+    """
+    return abs(fact.best) if fact.best < 0 else abs(reference)
+
+
+def percent(difference: float, unit: float) -> float:
+    """A difference in percent of a unit; NaN where that is 0, or nearly."""
+    return 100 * difference / unit if unit >= SMALLEST_ERROR else math.nan
 
 
 def scored(facts: Facts, baseline: Baseline) -> dict[str, list[MetricFact]]:
     """The metrics that enter Δ: all but those whose baselines are 0 on average, where no relative difference exists."""
 
     def is_zero(task: str, fact: MetricFact) -> bool:
-        return abs(baseline.mean(task, fact.name)) < SMALLEST_ERROR
+        return unit(baseline.mean(task, fact.name), fact) < SMALLEST_ERROR
 
     found = {task: [fact for fact in metrics if not is_zero(task, fact)] for task, metrics in facts.items()}
     return {task: metrics for task, metrics in found.items() if metrics}
@@ -73,7 +82,7 @@ def relative_by_task(values: Scalars, seed: int, baseline: Baseline, facts: Fact
 
     def relative(task: str, fact: MetricFact) -> float:
         paired = baseline.paired(seed, task, fact.name)
-        return percent(difference(values[task][fact.name], paired, fact), baseline.mean(task, fact.name))
+        return percent(difference(values[task][fact.name], paired, fact), unit(baseline.mean(task, fact.name), fact))
 
     return {task: [relative(task, fact) for fact in metrics] for task, metrics in facts.items()}
 

@@ -19,8 +19,8 @@ LEGEND = (
     (
         "Δ taskwise, Δ metricwise",
         "difference to the single-task baselines of the same seed in percent of their mean, signed so that more is "
-        "better: the mean within each task and then over tasks, and the mean over all metrics. A metric whose baseline "
-        "is 0 is left out of both.",
+        "better: the mean within each task and then over tasks, and the mean over all metrics. Where even a perfect "
+        "value is negative, the percentage is of that value; a metric whose baseline is 0 is left out.",
     ),
     ("last", "Δ taskwise at the end of training instead of the state chosen on validation."),
     (

@@ -98,10 +98,7 @@ class Plane(Suite):
     """
 
     version = 1
-    summary = (
-        "two losses of a point in the plane, ten times apart in scale, five starts, known Pareto front; their zero is "
-        "arbitrary, so that the trajectories say more than Δ"
-    )
+    summary = "two losses of a point in the plane, ten times apart in scale, five starts, known Pareto front"
 
     @property
     def tasks(self) -> tuple[Task, ...]:

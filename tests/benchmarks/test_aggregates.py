@@ -238,3 +238,13 @@ def test_a_task_that_is_no_better_than_untrained_is_named() -> None:
     )
     failures = aggregate([*baselines(0), stuck]).suites[0].failures
     assert [(f.row, f.task, f.status) for f in failures] == [("fixed", "b", "stuck")]
+
+
+def test_a_metric_without_a_natural_zero_is_measured_by_its_best_value() -> None:
+    depth = MetricFact(name="depth", best=-2.0, higher_is_better=False)
+    records = []
+    for row, value in ((SINGLE_TASK, 0.01), ("fixed", -1.0)):
+        of = synthetic.cell("toy", row, ("a",), 0)
+        records.append(synthetic.record(of, {"a": [depth]}, {"a": {"depth": value}}))
+    row = row_of(records, "fixed")
+    assert row.delta_taskwise.mean == row.metrics[0].relative == pytest.approx(100 * 1.01 / 2)
