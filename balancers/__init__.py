@@ -2,7 +2,7 @@
 
 from balancers.balancer import Balancer
 from balancers.base import Claim, Draws, Evidence, Need, Stateless, Weighting, reference
-from balancers.inputs import NonFiniteError, NonFiniteGradientError, NonFiniteLossError
+from balancers.guards import NonFiniteError, NonFiniteGradientError, NonFiniteLossError
 from balancers.measuring import measure
 from balancers.registry import create, get, load_plugin, names, register
 

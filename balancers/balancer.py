@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
@@ -12,19 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
+from balancers import guards
 from balancers.base import Draws, Evidence, Heads, Need, Weighting
 from balancers.filling import Job, fill
 from balancers.gradients import TaskGradients, gramian_of
 from balancers.graph import checked, find_leaves
-from balancers.inputs import (
-    NonFiniteError,
-    NonFiniteGradientError,
-    NonFiniteLossError,
-    Step,
-    collect,
-    per_task,
-    task_names,
-)
+from balancers.inputs import Step, collect, per_task, task_names
 from balancers.presence import spread, update_present
 from balancers.registry import create
 
@@ -176,19 +168,12 @@ class Balancer(nn.Module):
 
     def _bounded(self, step: Step) -> Float[Tensor, "P"]:
         """The losses above their lower bounds, once they are known to be fit for the method."""
-        stacked = torch.stack([loss.detach() for loss in step.losses]).double()
-        bounded = stacked - self._lower_bounds.to(stacked.device)[step.present]
-        for index, value, above in zip(step.present.tolist(), stacked.tolist(), bounded.tolist(), strict=True):
-            if not math.isfinite(value):
-                raise NonFiniteLossError(
-                    f"the loss of task {self.tasks[index]!r} is {value}; nothing was written to .grad. "
-                    "Look for a too large learning rate or a division by zero; leave out tasks without labels"
-                )
-            if above < 0 and self.weighting.positive_losses:
-                raise ValueError(
-                    f"{self.weighting.name} needs losses of at least 0, and that of task {self.tasks[index]!r} is "
-                    f"{value:.6g}: tell the balancer its infimum with lower_bounds="
-                )
+        losses = torch.stack([loss.detach() for loss in step.losses]).double()
+        bounded = losses - self._lower_bounds.to(losses.device)[step.present]
+        present = [self.tasks[i] for i in step.present.tolist()]
+        guards.require_finite_losses(losses, present)
+        if self.weighting.positive_losses:
+            guards.require_bounded_losses(losses, bounded, present, self.weighting.name)
         return bounded
 
     def _evident(self, losses: Tensor, found: TaskGradients | None) -> Evidence:
@@ -202,25 +187,14 @@ class Balancer(nn.Module):
 
     @torch.no_grad()
     def _weigh(self, seen: Evidence, step: Step) -> Tensor:
-        if seen.measured_gramian is not None and not seen.measured_gramian.isfinite().all():
-            broken = [
-                self.tasks[i]
-                for i, norm in zip(step.present.tolist(), seen.norms.tolist(), strict=True)
-                if not math.isfinite(norm)
-            ]
-            raise NonFiniteGradientError(
-                f"the gradients of tasks {broken} are not finite although their losses are; nothing was written to "
-                ".grad. Look for a square root or a division at 0"
-            )
+        if seen.measured_gramian is not None:
+            guards.require_finite_gradients(seen.norms, [self.tasks[i] for i in step.present.tolist()])
         started = time.perf_counter()
         if len(step.losses) == len(self.tasks):
             weights, following = self.weighting.update(seen, self.state, self.draws)
         else:
             weights, following = update_present(self.weighting, seen, self.state, self.draws, step.present)
-        if not weights.isfinite().all():
-            raise NonFiniteError(
-                f"{self.weighting.name} gave the weights {weights.tolist()}; nothing was written to .grad"
-            )
+        guards.require_finite_weights(weights, self.weighting.name)
         for field, value in zip(self._state_type._fields, following, strict=True):
             setattr(self, STATE_PREFIX + field, value)
         self.weighting_seconds = time.perf_counter() - started

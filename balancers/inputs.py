@@ -12,18 +12,6 @@ from torch import Tensor
 from balancers.registry import nearest
 
 
-class NonFiniteError(ValueError):
-    """A loss or a gradient is NaN or infinite."""
-
-
-class NonFiniteLossError(NonFiniteError):
-    """A loss is NaN or infinite."""
-
-
-class NonFiniteGradientError(NonFiniteError):
-    """All losses are finite, but a task's gradient is not."""
-
-
 class Step(NamedTuple):
     """The losses of the tasks that are present, and their positions among all tasks."""
 

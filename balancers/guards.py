@@ -1,0 +1,59 @@
+"""Numbers that no step may go on with: each guard names who is to blame, before anything is written to ``.grad``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+class NonFiniteError(ValueError):
+    """A loss or a gradient is NaN or infinite."""
+
+
+class NonFiniteLossError(NonFiniteError):
+    """A loss is NaN or infinite."""
+
+
+class NonFiniteGradientError(NonFiniteError):
+    """All losses are finite, but a task's gradient is not."""
+
+
+def require_finite_losses(losses: Float[Tensor, "P"], tasks: Sequence[str]) -> None:
+    """Raise `NonFiniteLossError` for the first of ``tasks`` whose loss is NaN or infinite."""
+    for task, value in zip(tasks, losses.tolist(), strict=True):
+        if not math.isfinite(value):
+            raise NonFiniteLossError(
+                f"the loss of task {task!r} is {value}; nothing was written to .grad. "
+                "Look for a too large learning rate or a division by zero; leave out tasks without labels"
+            )
+
+
+def require_bounded_losses(
+    losses: Float[Tensor, "P"], bounded: Float[Tensor, "P"], tasks: Sequence[str], method: str
+) -> None:
+    """Raise ``ValueError`` for the first of ``tasks`` whose loss lies below its lower bound."""
+    for task, value, above in zip(tasks, losses.tolist(), bounded.tolist(), strict=True):
+        if above < 0:
+            raise ValueError(
+                f"{method} needs losses of at least 0, and that of task {task!r} is {value:.6g}: "
+                "tell the balancer its infimum with lower_bounds="
+            )
+
+
+def require_finite_gradients(norms: Float[Tensor, "P"], tasks: Sequence[str]) -> None:
+    """Raise `NonFiniteGradientError` if the norm of a gradient is NaN or infinite."""
+    broken = [task for task, norm in zip(tasks, norms.tolist(), strict=True) if not math.isfinite(norm)]
+    if broken:
+        raise NonFiniteGradientError(
+            f"the gradients of tasks {broken} are not finite although their losses are; nothing was written to .grad. "
+            "Look for a square root or a division at 0"
+        )
+
+
+def require_finite_weights(weights: Tensor, method: str) -> None:
+    """Raise `NonFiniteError` if a method gave a weight that is NaN or infinite."""
+    if not weights.isfinite().all():
+        raise NonFiniteError(f"{method} gave the weights {weights.tolist()}; nothing was written to .grad")
