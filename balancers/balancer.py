@@ -126,8 +126,8 @@ class Balancer(nn.Module):
 
         Gradients are measured at all shared parameters (one backward pass per task, which is also all that is needed
         for the update), or where ``at`` or ``features`` say. The graph is freed. Nothing is written to ``.grad``
-        before the method has answered. Hooks on the accumulation of gradients run only where a method needs no more
-        than the losses.
+        before the method has answered. Hooks on the accumulation of gradients do not run for parameters whose update
+        is put together from measured gradients.
 
         Args:
             losses: scalars of the K tasks: a tensor ``(K,)``, a sequence, or a mapping by task name. A task that a

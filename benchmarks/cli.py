@@ -116,7 +116,6 @@ def report(folder: Results) -> None:
         from benchmarks import store  # noqa: PLC0415
 
         out.print(f"Records: {store.source(folder)}", soft_wrap=True, highlight=False)
-
         out.print(f"Report: {benchmarks.report.write(folder)}", soft_wrap=True, highlight=False)
 
 
