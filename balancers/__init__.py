@@ -1,13 +1,17 @@
 """Gradient balancers for multi-task learning: interchangeable methods that put K losses into one update."""
 
 from balancers.balancer import Balancer
-from balancers.base import Claim, Draws, Evidence, Need, Stateless, Weighting, reference
+from balancers.base import Answer, Claim, Draws, Evidence, Need, Sizes, Stateless, Weighting, reference
 from balancers.guards import NonFiniteError, NonFiniteGradientError, NonFiniteLossError
 from balancers.measuring import measure
 from balancers.registry import create, get, load_plugin, names, register
+from balancers.solution import Certificate, Solution
+from balancers.solving import Solving
 
 __all__ = [
+    "Answer",
     "Balancer",
+    "Certificate",
     "Claim",
     "Draws",
     "Evidence",
@@ -15,6 +19,9 @@ __all__ = [
     "NonFiniteError",
     "NonFiniteGradientError",
     "NonFiniteLossError",
+    "Sizes",
+    "Solution",
+    "Solving",
     "Stateless",
     "Weighting",
     "create",

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 import torch
 from jaxtyping import Float
-from torch import Generator, Tensor, nn
+from torch import Tensor
 
 from balancers import guards
-from balancers.base import Draws, Evidence, Heads, Need, Weighting
+from balancers.base import Answer, Evidence, Heads, Need, Weighting
+from balancers.evidence import as_answer
 from balancers.filling import Job, fill
-from balancers.gradients import TaskGradients, gramian_of
-from balancers.graph import checked, find_leaves
-from balancers.inputs import Step, collect, per_task, task_names
-from balancers.presence import spread, update_present
+from balancers.gradients import TaskGradients, cross_gramian_of, gramian_of, task_gradients
+from balancers.graph import Leaves, checked, find_leaves
+from balancers.inputs import Losses, Step, collect, per_task, task_names
+from balancers.memory import Memory
+from balancers.presence import after_present, spread, update_present
 from balancers.registry import create
+from balancers.solution import Certificate
 
-STATE_PREFIX = "state_"  # of the buffers, so that no field of a state can hide an attribute of the module
 
-
-class Balancer(nn.Module):
+class Balancer(Memory):
     """A method at work in a training loop, in the place of ``losses.sum().backward()``.
 
     For example::
@@ -64,40 +64,20 @@ class Balancer(nn.Module):
         lower_bounds: Sequence[float] | Mapping[str, float] | None = None,
         **hyperparameters: Any,
     ) -> None:
-        super().__init__()
-        self.tasks = task_names(tasks)
-        self.weighting = self._weighting(method, hyperparameters)
+        names = task_names(tasks)
+        super().__init__(_weighting(method, hyperparameters, names), names, seed)
         self.heads: Heads = heads or self.weighting.heads
         if self.heads not in get_args(Heads):
             raise ValueError(f"expected heads to be one of {get_args(Heads)}, got {heads!r}")
-        self.needs = self.weighting.needs | observe
+        self.observe = observe
         if lower_bounds is None or isinstance(lower_bounds, Mapping):
             lower_bounds = dict.fromkeys(self.tasks, 0.0) | dict(lower_bounds or {})
         bounds = per_task("lower_bounds", lower_bounds, self.tasks)
         self._lower_bounds = torch.tensor(bounds, dtype=torch.float64)
-        self.draws = Draws([Generator().manual_seed(seed)])
         self.weighting_seconds = 0.0
         self._evidence: Evidence | None = None
         self._weights: Tensor | None = None
-        state = self.weighting.init(torch.zeros(len(self.tasks), dtype=torch.float64))
-        self._state_type = type(state)
-        for field, value in zip(self._state_type._fields, state, strict=True):
-            self.register_buffer(STATE_PREFIX + field, value)
-
-    def _weighting(self, method: str | Weighting, hyperparameters: dict[str, Any]) -> Weighting:
-        if isinstance(method, Weighting):
-            if hyperparameters:
-                raise ValueError(
-                    f"hyperparameters {sorted(hyperparameters)} belong into the {method.name} object itself"
-                )
-            return method
-        named = {k: per_task(k, v, self.tasks) if isinstance(v, Mapping) else v for k, v in hyperparameters.items()}
-        return create(method, **named)
-
-    @property
-    def state(self) -> tuple[Tensor, ...]:
-        """The method's state, a NamedTuple of the buffers."""
-        return self._state_type(*(getattr(self, STATE_PREFIX + field) for field in self._state_type._fields))
+        self._awaited: Tensor | None = None  # tasks whose losses after the optimizer's step are still to come
 
     @property
     def evidence(self) -> Evidence:
@@ -113,14 +93,20 @@ class Balancer(nn.Module):
             raise ValueError("there are no weights before the first call of backward")
         return self._weights
 
+    @property
+    def certificate(self) -> Certificate | None:
+        """How well the method's equations were solved so far, and how often not; none if it solves none."""
+        return self.weighting.certificate(self.state)
+
     def backward(
         self,
-        losses: Tensor | Sequence[Tensor | None] | Mapping[str, Tensor],
+        losses: Losses,
         shared: Iterable[Tensor] | None = None,
         *,
         at: Iterable[Tensor] | None = None,
         features: Tensor | Sequence[Tensor] | None = None,
         present: Tensor | Sequence[bool] | None = None,
+        others: Sequence[Losses] = (),
     ) -> Float[Tensor, "K"] | Float[Tensor, "K D"]:
         """Add the balanced gradient to ``.grad`` of every parameter that the losses reach, as ``Tensor.backward`` does.
 
@@ -138,6 +124,8 @@ class Balancer(nn.Module):
             features: the shared representation, or several tensors that are all that leaves the encoder: gradients
                 are measured there, at one encoder backward pass whatever K is.
             present: which tasks are present, if not said by ``losses``; the loss of an absent task is not looked at.
+            others: for methods that need the Gramian across batches: the losses of the same tasks on two more
+                independent batches, or on one, which is then crossed with the first. The update is the first's.
 
         Returns:
             The weights that the step used, 0 for absent tasks: ``(K,)``, or ``(K, D)`` from an elementwise method.
@@ -148,23 +136,49 @@ class Balancer(nn.Module):
         """
         if isinstance(losses, Tensor) and shared is None and features is None:
             raise ValueError("losses in one tensor do not show what is shared: pass shared=encoder.parameters()")
+        if self._awaited is not None:
+            raise ValueError(f"{self.weighting.name} needs balancer.after_step(losses) after every optimizer.step()")
         step = collect(losses, self.tasks, present)
+        crossed = [collect(batch, self.tasks, present) for batch in others]
         self.to(step.present.device)
         features = (features,) if isinstance(features, Tensor) else features
         if at is not None and features is not None:
             raise ValueError("at and features both say where gradients are measured: pass one of them")
+        needs = self.weighting.needs_now(self.state) | self.observe
+        if Need.CROSS_GRAMIAN in needs:
+            guards.require_crossed(step, crossed, features is not None, self.weighting.name)
         bounded = self._bounded(step)
 
-        def weigh(found: TaskGradients | None) -> Tensor:
-            return self._weigh(self._evident(bounded, found), step)
+        def weigh(found: TaskGradients | None) -> Answer:
+            return self._weigh(_evident(bounded, found, needs, crossed), step)
 
         leaves = find_leaves(step.losses, shared, features)
         part = None if at is None else checked(at, "at", within=leaves.shared)
         job = Job(step.losses, leaves, weigh, self.heads == "weighted")
         with torch.autocast(step.present.device.type, enabled=False):  # weights and update are not for half precision
-            weights = fill(job, self.needs, part, features)
+            weights = fill(job, needs, part, features)
+        self._awaited = step.present if Need.LOSSES_AFTER in needs else None
         self._weights = spread(weights, step.present, len(self.tasks)).to(step.losses[0].dtype)
         return self._weights
+
+    @torch.no_grad()
+    def after_step(self, losses: Losses) -> None:
+        """Show the losses of the same batch after ``optimizer.step()``, to methods with ``Need.LOSSES_AFTER``.
+
+        Compute them under ``torch.no_grad()``, with the same dropout noise as before the step. Every other method
+        ignores the call.
+
+        Raises:
+            NonFiniteError: a loss is NaN or infinite.
+            ValueError: the tasks that are present are not those of the step.
+        """
+        if self._awaited is None:
+            return
+        step = collect(losses, self.tasks, None, graph=False)
+        if not torch.equal(step.present, self._awaited):
+            raise ValueError("after_step needs the losses of exactly those tasks that were present in the step")
+        self.remember(after_present(self.weighting, self._bounded(step), self.state, step.present))
+        self._awaited = None
 
     def _bounded(self, step: Step) -> Float[Tensor, "P"]:
         """The losses above their lower bounds, once they are known to be fit for the method."""
@@ -176,60 +190,48 @@ class Balancer(nn.Module):
             guards.require_bounded_losses(losses, bounded, present, self.weighting.name)
         return bounded
 
-    def _evident(self, losses: Tensor, found: TaskGradients | None) -> Evidence:
-        if found is None:
-            return Evidence(losses)
-        return Evidence(
-            losses,
-            gramian_of(found.matrix) if Need.GRAMIAN in self.needs else None,
-            found.matrix if Need.GRADIENTS in self.needs else None,
-        )
-
     @torch.no_grad()
-    def _weigh(self, seen: Evidence, step: Step) -> Tensor:
+    def _weigh(self, seen: Evidence, step: Step) -> Answer:
         if seen.measured_gramian is not None:
             guards.require_finite_gradients(seen.norms, [self.tasks[i] for i in step.present.tolist()])
+        if seen.measured_gradients is not None:
+            self.fit(seen.measured_gradients)
         started = time.perf_counter()
         if len(step.losses) == len(self.tasks):
-            weights, following = self.weighting.update(seen, self.state, self.draws)
+            answer, following = self.weighting.update(seen, self.state, self.draws)
         else:
-            weights, following = update_present(self.weighting, seen, self.state, self.draws, step.present)
-        guards.require_finite_weights(weights, self.weighting.name)
-        for field, value in zip(self._state_type._fields, following, strict=True):
-            setattr(self, STATE_PREFIX + field, value)
+            answer, following = update_present(self.weighting, seen, self.state, self.draws, step.present)
+        answer = as_answer(answer)
+        guards.require_finite_weights(answer.weights, self.weighting.name)
+        self.remember(following)
         self.weighting_seconds = time.perf_counter() - started
         self._evidence = seen
-        return weights
-
-    def get_extra_state(self) -> Tensor:
-        """What a checkpoint holds beside the buffers, as bytes: the generator, then method and tasks as JSON."""
-        about = torch.tensor(list(json.dumps(self._about()).encode()), dtype=torch.uint8)
-        return torch.cat([self.draws.generators[0].get_state(), about])
-
-    def set_extra_state(self, state: Tensor) -> None:
-        """Go on with the random numbers of a checkpoint."""
-        self.draws.generators[0].set_state(state[: self._generator_bytes()].cpu())
-
-    def _generator_bytes(self) -> int:
-        return self.draws.generators[0].get_state().numel()
-
-    def _about(self) -> dict[str, Any]:
-        return {"method": repr(self.weighting), "tasks": list(self.tasks)}
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
-        saved = state_dict.get(prefix + "_extra_state")
-        if saved is not None:
-            theirs = json.loads(bytes(saved[self._generator_bytes() :].tolist()))
-            if theirs != self._about():
-                raise ValueError(f"the checkpoint is of another balancer: expected {self._about()}, got {theirs}")
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
-    def _apply(self, fn: Any, recurse: bool = True) -> Balancer:  # noqa: ARG002 - it has no children
-        """Follow a model to its device, but keep float64 when it is cast to a smaller type."""
-        for name, buffer in self._buffers.items():
-            self._buffers[name] = None if buffer is None else buffer.to(fn(buffer).device)
-        return self
+        return answer
 
     def extra_repr(self) -> str:
         """The method with its hyperparameters, the tasks and the treatment of heads."""
         return f"{self.weighting!r}, tasks={list(self.tasks)}, heads={self.heads!r}"
+
+
+def _weighting(method: str | Weighting, hyperparameters: dict[str, Any], tasks: tuple[str, ...]) -> Weighting:
+    if isinstance(method, Weighting):
+        if hyperparameters:
+            raise ValueError(f"hyperparameters {sorted(hyperparameters)} belong into the {method.name} object itself")
+        return method
+    named = {k: per_task(k, v, tasks) if isinstance(v, Mapping) else v for k, v in hyperparameters.items()}
+    return create(method, **named)
+
+
+def _evident(losses: Tensor, found: TaskGradients | None, needs: Need, others: Sequence[Step]) -> Evidence:
+    if found is None:
+        return Evidence(losses)
+    cross = None
+    if Need.CROSS_GRAMIAN in needs:
+        rows = [task_gradients(batch.losses, Leaves(found.shared, [])).matrix for batch in others]
+        cross = cross_gramian_of(*([found.matrix, *rows][-2:]))
+    return Evidence(
+        losses,
+        gramian_of(found.matrix) if Need.GRAMIAN in needs else None,
+        found.matrix if Need.GRADIENTS in needs else None,
+        cross,
+    )

@@ -1,28 +1,25 @@
-"""What a method sees (`Evidence`), what it asks for (`Need`), and what it is (`Weighting`)."""
+"""What a method is (`Weighting`), what it promises (`Claim`), and how large its memory must be (`Sizes`)."""
 
 from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, Flag, auto
+from enum import Enum
 from typing import ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Float
-from torch import Generator, Tensor
+from torch import Tensor
+
+from balancers.draws import Draws
+from balancers.evidence import Answer, Evidence, Need
+from balancers.solution import Certificate
 
 Heads = Literal["own", "weighted"]
-Place = Literal["shared", "last"]
+Place = Literal["shared", "last", "features"]
 
-
-class Need(Flag):
-    """What a method must be shown at every step; the balancer measures exactly this and nothing more."""
-
-    LOSSES = auto()  # always there: one backward pass in all
-    GRAMIAN = auto()  # inner products of the task gradients: one backward pass per task
-    GRADIENTS = auto()  # the task gradients themselves, for methods that act element by element
+CPU = torch.device("cpu")
 
 
 class Claim(Enum):
@@ -31,85 +28,43 @@ class Claim(Enum):
     NON_NEGATIVE = "no weight is negative"
     SIMPLEX = "weights are non-negative and sum to 1"
     SUM_TO_TASKS = "weights sum to the number of tasks"
-    SCALE_EQUIVARIANT = "multiplying all losses by c multiplies the update by c"
-    PERMUTATION_EQUIVARIANT = "reordering the tasks reorders the weights"
+    PERMUTATION_EQUIVARIANT = "reordering the tasks leaves the update as it is"
     NON_CONFLICTING = "to first order no loss increases"
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What one step shows about K tasks; axes before the tasks' are replicas. Everything K-sized is float64.
+class Sizes:
+    """How large a state must be, and where it lives; makes the zeros that states begin with.
 
     Attributes:
-        losses: minus their known lower bounds, where the balancer was told of any.
-        measured_gramian: ``G[i, j]`` is the inner product of the gradients of tasks i and j.
-        measured_gradients: one flat gradient per task, in the dtype of the model.
+        tasks: their number K.
+        elements: the length D of a task's flat gradient; 0 until the first one was measured.
+        batch: the axes of replicas.
+        dtype: of the task gradients; everything K-sized is float64.
+        device: of the losses.
     """
 
-    losses: Float[Tensor, "*B K"]
-    measured_gramian: Float[Tensor, "*B K K"] | None = None
-    measured_gradients: Float[Tensor, "*B K D"] | None = None
+    tasks: int
+    elements: int = 0
+    batch: tuple[int, ...] = ()
+    dtype: torch.dtype = torch.float32
+    device: torch.device = CPU
 
-    @property
-    def gramian(self) -> Float[Tensor, "*B K K"]:
-        """Inner products of the task gradients."""
-        return _measured(self.measured_gramian, Need.GRAMIAN)
+    def scalar(self) -> Float[Tensor, "*B"]:
+        """A zero per replica."""
+        return torch.zeros(self.batch, dtype=torch.float64, device=self.device)
 
-    @property
-    def gradients(self) -> Float[Tensor, "*B K D"]:
-        """The task gradients, one row each."""
-        return _measured(self.measured_gradients, Need.GRADIENTS)
+    def per_task(self) -> Float[Tensor, "*B K"]:
+        """A zero per task."""
+        return torch.zeros(*self.batch, self.tasks, dtype=torch.float64, device=self.device)
 
-    @property
-    def norms(self) -> Float[Tensor, "*B K"]:
-        """Euclidean norm of each task's gradient."""
-        return self.gramian.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
+    def per_pair(self) -> Float[Tensor, "*B K K"]:
+        """A zero per pair of tasks."""
+        return torch.zeros(*self.batch, self.tasks, self.tasks, dtype=torch.float64, device=self.device)
 
-    @property
-    def cosines(self) -> Float[Tensor, "*B K K"]:
-        """Cosine of every pair of task gradients; 0 where one of them is zero."""
-        norms = self.norms
-        scale = torch.where(norms > 0, 1 / norms, 0.0)
-        return (self.gramian * scale[..., :, None] * scale[..., None, :]).clamp(-1, 1)
-
-    @property
-    def conflicts(self) -> Float[Tensor, "*B"]:
-        """Share of the pairs of tasks whose gradients have a negative inner product; 0 for a single task."""
-        tasks = self.losses.shape[-1]
-        negative = (self.gramian < 0).triu(diagonal=1).sum((-2, -1))
-        return negative.double() / max(tasks * (tasks - 1) // 2, 1)
-
-
-def _measured(value: Tensor | None, need: Need) -> Tensor:
-    if value is None:
-        raise ValueError(
-            f"{need.name} was not measured in this step: a method declares `needs = Need.{need.name}`, "
-            f"a training loop asks with Balancer(..., observe=Need.{need.name})"
-        )
-    return value
-
-
-class Draws:
-    """Random numbers for a method, from generators of its own: one per replica, always on the CPU.
-
-    A replica therefore draws what it would draw alone, and a GPU draws what a CPU draws.
-    """
-
-    def __init__(self, generators: Sequence[Generator], batch: Sequence[int] = ()) -> None:
-        assert len(generators) == torch.Size(batch).numel(), "one generator per replica"
-        self.generators = list(generators)
-        self.batch = tuple(batch)
-
-    @classmethod
-    def seeded(cls, seed: int, batch: Sequence[int] = ()) -> Draws:
-        """Generators with the seeds ``seed``, ``seed + 1``, ... for the replicas in order."""
-        return cls([Generator().manual_seed(seed + i) for i in range(torch.Size(batch).numel())], batch)
-
-    def uniform(self, like: Float[Tensor, "*B *S"]) -> Float[Tensor, "*B *S"]:
-        """Numbers in [0, 1) in the shape and on the device of ``like``, float64."""
-        shape = like.shape[len(self.batch) :]
-        drawn = [torch.rand(shape, generator=generator, dtype=torch.float64) for generator in self.generators]
-        return torch.stack(drawn).reshape(like.shape).to(like.device)
+    def per_element(self) -> Float[Tensor, "*B K D"]:
+        """A zero per element of every task's gradient, in the gradients' dtype."""
+        return torch.zeros(*self.batch, self.tasks, self.elements, dtype=self.dtype, device=self.device)
 
 
 State = TypeVar("State", bound=tuple)
@@ -119,11 +74,13 @@ class Weighting(ABC, Generic[State]):
     r"""The mathematics of one method: a frozen dataclass of hyperparameters with two pure functions.
 
     The update of the shared parameters is :math:`\sum_i w_i \nabla \ell_i`; a method says what the weights are.
-    Subclasses are final: tweak one by wrapping it. Facts about a method are class attributes.
+    Subclasses are final: tweak one by wrapping it. Facts about a method are class attributes, or properties where they
+    depend on hyperparameters.
 
     A state is a NamedTuple of tensors whose annotations give their shapes, as in ``Float[Tensor, "*B 3 K"]``. The
     axes called ``K`` count tasks: when a task is absent from a batch, a method is asked about the others alone, and
-    the absent one's entries stay as they were. A state has no other memory: no ``None``, no Python numbers.
+    the absent one's entries stay as they were. An axis called ``D`` has the length of a flat gradient. A state has no
+    other memory: no ``None``, no Python numbers.
     """
 
     name: ClassVar[str]  # set by `register`
@@ -135,16 +92,30 @@ class Weighting(ABC, Generic[State]):
     heads: ClassVar[Heads] = "weighted"  # what the paper does with task-specific parameters
     place: ClassVar[Place] = "shared"  # where the paper measures gradients
     claims: ClassVar[frozenset[Claim]] = frozenset()
+    degree: ClassVar[float | None] = None  # losses times c make the update times c**degree; None: there is no such law
 
     @abstractmethod
-    def init(self, losses: Float[Tensor, "*B K"]) -> State:
-        """The state before the first step. Of ``losses`` only shape and device matter, not the values."""
+    def init(self, sizes: Sizes) -> State:
+        """The state before the first step."""
 
     @abstractmethod
-    def update(
-        self, seen: Evidence, state: State, draws: Draws
-    ) -> tuple[Float[Tensor, "*B K"] | Float[Tensor, "*B K D"], State]:
-        """The weights of this step and the next state; touches none of its arguments."""
+    def update(self, seen: Evidence, state: State, draws: Draws) -> tuple[Tensor | Answer, State]:
+        """The weights of this step, (*B, K) or (*B, K, D), or an `Answer`; and the next state.
+
+        Touches none of its arguments.
+        """
+
+    def after(self, losses: Float[Tensor, "*B K"], state: State) -> State:  # noqa: ARG002
+        """The next state once the losses after the optimizer's step are known; for ``Need.LOSSES_AFTER`` alone."""
+        return state
+
+    def needs_now(self, state: State) -> Need:  # noqa: ARG002
+        """What the coming step must show; all of ``needs`` unless a method can do with less at times."""
+        return self.needs
+
+    def certificate(self, state: State) -> Certificate | None:  # noqa: ARG002
+        """How well the method's equations were solved so far; none if it solves none."""
+        return None
 
 
 class Empty(NamedTuple):
@@ -154,16 +125,16 @@ class Empty(NamedTuple):
 class Stateless(Weighting[Empty]):
     """A method whose weights depend on nothing but the step at hand."""
 
-    def init(self, losses: Float[Tensor, "*B K"]) -> Empty:  # noqa: ARG002
+    def init(self, sizes: Sizes) -> Empty:  # noqa: ARG002
         """Nothing to remember."""
         return Empty()
 
-    def update(self, seen: Evidence, state: Empty, draws: Draws) -> tuple[Tensor, Empty]:
+    def update(self, seen: Evidence, state: Empty, draws: Draws) -> tuple[Tensor | Answer, Empty]:
         """The weights of this step."""
         return self.weigh(seen, draws), state
 
     @abstractmethod
-    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"] | Float[Tensor, "*B K D"]:
+    def weigh(self, seen: Evidence, draws: Draws) -> Tensor | Answer:
         """The weights of this step; touches none of its arguments."""
 
 

@@ -53,24 +53,39 @@ def _dense(gradient: Tensor) -> Tensor:
 
 
 def gramian_of(matrix: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K K"]:
-    """Inner products of the rows, in float64 and exactly symmetric.
+    """Inner products of the rows, in float64 and exactly symmetric."""
+    gramian = cross_gramian_of(matrix, matrix)
+    return (gramian + gramian.mT) / 2
 
-    Rows are scaled by a power of two first, so that no square leaves the range of float32, and long rows are taken in
+
+def cross_gramian_of(left: Float[Tensor, "*B K D"], right: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K K"]:
+    """Inner products of the rows of one matrix with those of another, in float64.
+
+    Rows are scaled by a power of two first, so that no product leaves the range of float32, and long rows are taken in
     pieces, which bounds memory and rounding.
     """
-    tasks, length = matrix.shape[-2:]
-    gramian = torch.zeros(*matrix.shape[:-1], tasks, dtype=torch.float64, device=matrix.device)
+    tasks, length = left.shape[-2:]
+    products = torch.zeros(*left.shape[:-1], tasks, dtype=torch.float64, device=left.device)
     if length == 0:
-        return gramian
+        return products
+    scale_left = _scale(left)
+    scale_right = scale_left if right is left else _scale(right)
+    for piece, other in zip(left.split(PIECE, dim=-1), right.split(PIECE, dim=-1), strict=True):
+        scaled = _scaled(piece, scale_left)
+        against = scaled if right is left else _scaled(other, scale_right)
+        products = products + (scaled @ against.mT).double()
+    return products * scale_left.double() * scale_right.double().mT
+
+
+def _scale(matrix: Tensor) -> Tensor:
+    """A power of two for every row, shape (..., K, 1), near its largest element."""
     largest = matrix.abs().amax(-1, keepdim=True).float()
-    scale = torch.where(largest > 0, torch.exp2(torch.floor(torch.log2(largest))), 1.0)
-    for piece in matrix.split(PIECE, dim=-1):
-        scaled = piece / scale.to(piece.dtype)
-        scaled = scaled if scaled.dtype == torch.float64 else scaled.float()
-        gramian = gramian + (scaled @ scaled.mT).double()
-    scale = scale.double()
-    gramian = gramian * scale * scale.mT
-    return (gramian + gramian.mT) / 2
+    return torch.where(largest > 0, torch.exp2(torch.floor(torch.log2(largest))), 1.0)
+
+
+def _scaled(piece: Tensor, scale: Tensor) -> Tensor:
+    scaled = piece / scale.to(piece.dtype)
+    return scaled if scaled.dtype == torch.float64 else scaled.float()
 
 
 def combine(

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from balancers.inputs import Step
 
 
 class NonFiniteError(ValueError):
@@ -57,3 +60,19 @@ def require_finite_weights(weights: Tensor, method: str) -> None:
     """Raise `NonFiniteError` if a method gave a weight that is NaN or infinite."""
     if not weights.isfinite().all():
         raise NonFiniteError(f"{method} gave the weights {weights.tolist()}; nothing was written to .grad")
+
+
+def require_crossed(step: Step, others: Sequence[Step], at_features: bool, method: str) -> None:
+    """Raise ``ValueError`` unless the other batches of a method that crosses batches are what they must be."""
+    if at_features:
+        raise ValueError(
+            f"{method} multiplies gradients of different batches, which have no common representation: leave out "
+            "features and pass shared=encoder.parameters()"
+        )
+    if not 1 <= len(others) <= 2:
+        raise ValueError(
+            f"{method} needs others=[losses_2, losses_3], the losses on two more independent batches (or on one), "
+            f"got {len(others)}"
+        )
+    if any(not torch.equal(step.present, other.present) for other in others):
+        raise ValueError(f"{method} needs the same tasks to be present in losses and in others")

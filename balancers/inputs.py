@@ -11,6 +11,8 @@ from torch import Tensor
 
 from balancers.registry import nearest
 
+Losses = Tensor | Sequence[Tensor | None] | Mapping[str, Tensor]  # of all tasks, as users pass them
+
 
 class Step(NamedTuple):
     """The losses of the tasks that are present, and their positions among all tasks."""
@@ -49,11 +51,9 @@ def per_task(what: str, values: Sequence[float] | Mapping[str, float], tasks: tu
 
 
 def collect(
-    losses: Tensor | Sequence[Tensor | None] | Mapping[str, Tensor],
-    tasks: tuple[str, ...],
-    present: Tensor | Sequence[bool] | None,
+    losses: Losses, tasks: tuple[str, ...], present: Tensor | Sequence[bool] | None, *, graph: bool = True
 ) -> Step:
-    """The losses of the present tasks, checked.
+    """The losses of the present tasks, checked; ``graph`` says whether they must have one.
 
     Raises:
         ValueError: names or numbers do not match the tasks, no task is present, or a loss is no scalar with a graph.
@@ -72,7 +72,7 @@ def collect(
     positions = [i for i, entry in enumerate(entries) if entry is not None]
     if not positions:
         raise ValueError("no task is present in this batch: skip the step")
-    chosen = [_checked(entry, tasks[i]) for i, entry in enumerate(entries) if entry is not None]
+    chosen = [_checked(entry, tasks[i], graph) for i, entry in enumerate(entries) if entry is not None]
     return Step(chosen, torch.tensor(positions, device=chosen[0].device))
 
 
@@ -93,11 +93,11 @@ def _by_position(losses: Tensor | Sequence[Tensor | None], count: int) -> list[T
     return list(losses)
 
 
-def _checked(loss: Tensor, task: str) -> Tensor:
+def _checked(loss: Tensor, task: str, graph: bool) -> Tensor:
     if not isinstance(loss, Tensor):
         raise ValueError(f"the loss of task {task!r} is a {type(loss).__name__}: pass the tensor, not its value")
     if loss.numel() != 1:
         raise ValueError(f"the loss of task {task!r} has shape {tuple(loss.shape)}: reduce it to a scalar first")
-    if not loss.requires_grad:
+    if graph and not loss.requires_grad:
         raise ValueError(f"the loss of task {task!r} has no graph: was it detached, or computed under no_grad?")
     return loss.reshape(()) if loss.dim() else loss

@@ -9,12 +9,22 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from balancers.base import Draws, Evidence, State, Weighting
+from balancers.base import Answer, Draws, Evidence, State, Weighting
+from balancers.evidence import as_answer
+
+
+def task_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
+    """For every field of a state, its axes that count tasks, from the end: those called ``K`` in its annotation."""
+    return _axes(state_type, "K")
+
+
+def element_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
+    """For every field of a state, its axes that have the length of a flat gradient: those called ``D``."""
+    return _axes(state_type, "D")
 
 
 @cache
-def task_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
-    """For every field of a state, its axes that count tasks, from the end: those called ``K`` in its annotation."""
+def _axes(state_type: type[tuple], letter: str) -> dict[str, tuple[int, ...]]:
     axes = {}
     for field, annotation in typing.get_type_hints(state_type).items():
         shape = getattr(annotation, "dim_str", None)
@@ -23,7 +33,7 @@ def task_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
                 f'{state_type.__name__}.{field}: annotate its shape, as in Float[Tensor, "*B K"], K being the tasks'
             )
         dims = shape.split()
-        axes[field] = tuple(i - len(dims) for i, dim in enumerate(dims) if dim == "K")
+        axes[field] = tuple(i - len(dims) for i, dim in enumerate(dims) if dim == letter)
     return axes
 
 
@@ -62,14 +72,21 @@ def _scatter(whole: Tensor, part: Tensor, axes: tuple[int, ...], present: Tensor
 
 def update_present(
     weighting: Weighting[State], seen: Evidence, state: State, draws: Draws, present: Int[Tensor, "P"]
-) -> tuple[Float[Tensor, "*B P"] | Float[Tensor, "*B P D"], State]:
+) -> tuple[Answer, State]:
     """`Weighting.update` where ``seen`` speaks of the present tasks only and ``state`` of all.
 
-    Returns the weights of the present tasks, and the state of all.
+    Returns the answer for the present tasks, and the state of all.
     """
     restricted = restrict(state, present)
-    weights, following = weighting.update(seen, restricted, draws)
-    return weights, restore(state, following, present)
+    answer, following = weighting.update(seen, restricted, draws)
+    return as_answer(answer), restore(state, following, present)
+
+
+def after_present(
+    weighting: Weighting[State], losses: Float[Tensor, "*B P"], state: State, present: Int[Tensor, "P"]
+) -> State:
+    """`Weighting.after` where ``losses`` are those of the present tasks only and ``state`` is of all."""
+    return restore(state, weighting.after(losses, restrict(state, present)), present)
 
 
 def spread(

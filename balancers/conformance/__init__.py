@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from balancers.base import Weighting
 from balancers.conformance import checks
-from balancers.conformance.claims import declared_claims
+from balancers.conformance.claims import declared_claims, declared_degree
 from balancers.conformance.problems import Violation
 from balancers.registry import create
 
@@ -61,5 +61,6 @@ CHECKS: dict[str, Callable[[Weighting], None]] = {
         checks.determinism,
         checks.resume,
         declared_claims,
+        declared_degree,
     )
 }

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from balancers.balancer import Balancer
-from balancers.base import Draws, Evidence, Weighting
+from balancers.base import Draws, Need, Weighting
 from balancers.conformance.problems import (
     DIMENSION,
     TASK_COUNTS,
@@ -19,7 +19,9 @@ from balancers.conformance.problems import (
     require,
     require_close,
     require_finite,
+    sizes_of,
 )
+from balancers.evidence import as_answer
 from balancers.presence import task_axes, update_present
 
 SCALES = (1e-12, 1.0, 1e12)
@@ -38,7 +40,7 @@ def states(weighting: Weighting) -> None:
     """A state is a NamedTuple of tensors whose annotations say which axes count tasks, and its shapes never change."""
     tasks = 5
     run = problems(tasks)
-    first = weighting.init(run[0].losses)
+    first = weighting.init(sizes_of(run[0]))
     for field, axes in task_axes(type(first)).items():
         value = getattr(first, field)
         require(isinstance(value, Tensor), f"{field} is a {type(value).__name__}, not a tensor")
@@ -50,14 +52,12 @@ def states(weighting: Weighting) -> None:
 
 
 def purity(weighting: Weighting) -> None:
-    """`init` and `update` change none of their arguments."""
+    """`update` changes none of its arguments."""
     run = problems(3)
-    losses = run[0].losses.clone()
-    state = weighting.init(losses)
-    require(torch.equal(losses, run[0].losses), "init changed its argument")
+    state = weighting.init(sizes_of(run[0]))
     draws = Draws.seeded(0)
     for step, seen in enumerate(run):
-        parts = [seen.losses, seen.gramian, seen.gradients, *state]
+        parts = [seen.losses, seen.gramian, seen.gradients, seen.cross_gramian, *state]
         before = [part.clone() for part in parts]
         _, following = weighting.update(seen, state, draws)
         require(all(map(torch.equal, before, parts)), f"update changed an argument in step {step}")
@@ -71,7 +71,7 @@ def batch_axes(weighting: Weighting) -> None:
     together = all_weights(weighting, run)
     for i in range(batch[0]):
         for j in range(batch[1]):
-            alone = [Evidence(s.losses[i, j], s.gramian[i, j], s.gradients[i, j]) for s in run]
+            alone = [evidence(s.gradients[i, j], s.losses[i, j]) for s in run]
             expected = all_weights(weighting, alone, seed=i * batch[1] + j)
             for got, want in zip(together, expected, strict=True):
                 require_close(got[i, j], want, f"replica {(i, j)}")
@@ -117,17 +117,18 @@ def absent_tasks(weighting: Weighting) -> None:
     """An absent task keeps its memory, the others get finite weights, and afterwards all go on."""
     present = torch.tensor([0, 2])
     run = problems(3)
-    state = weighting.init(run[0].losses)
+    state = weighting.init(sizes_of(run[0]))
     draws = Draws.seeded(0)
     for step, seen in enumerate(run):
         part = evidence(seen.gradients[present], seen.losses[present])
-        weights, following = update_present(weighting, part, state, draws, present)
+        answer, following = update_present(weighting, part, state, draws, present)
+        weights = answer.weights
         require(weights.isfinite().all() and len(weights) == len(present), f"step {step}: weights {weights.tolist()}")
         for (field, axes), before, after in zip(task_axes(type(state)).items(), state, following, strict=True):
             kept = all(torch.equal(before.select(axis, 1), after.select(axis, 1)) for axis in axes)
             require(kept, f"{field}: the entries of the absent task changed")
         state = following
-    weights, _ = weighting.update(run[0], state, draws)
+    weights = as_answer(weighting.update(run[0], state, draws)[0]).weights
     require(weights.isfinite().all(), f"after the task came back: weights {weights.tolist()}")
 
 
@@ -153,19 +154,25 @@ def _small_run(weighting: Weighting, *, interrupted: bool) -> list[Tensor]:
         torch.manual_seed(0)
         encoder = nn.Sequential(nn.Linear(4, 8), nn.Tanh())
         heads = nn.ModuleList(nn.Linear(8, 1) for _ in range(3))
-        inputs, targets = torch.randn(16, 4), torch.randn(3, 16, 1)
+        inputs, targets = torch.randn(3, 16, 4), torch.randn(3, 3, 16, 1)  # three batches
     model = nn.ModuleList([encoder, heads])
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     balancer = Balancer(weighting, 3, seed=5)
-    weights = []
+
+    def losses(batch: int) -> list[Tensor]:
+        features = encoder(inputs[batch])
+        return [(head(features) - aim).square().mean() for head, aim in zip(heads, targets[batch], strict=True)]
+
+    seen = []
     for step in range(6):
         if interrupted and step == 3:
             saved = balancer.state_dict()
             balancer = Balancer(weighting, 3, seed=6)
             balancer.load_state_dict(saved)
         optimizer.zero_grad()
-        features = encoder(inputs)
-        losses = [(head(features) - target).square().mean() for head, target in zip(heads, targets, strict=True)]
-        weights.append(balancer.backward(losses, shared=encoder.parameters()))
+        others = [losses(1), losses(2)] if Need.CROSS_GRAMIAN in weighting.needs else []
+        seen.append(balancer.backward(losses(0), shared=encoder.parameters(), others=others))
         optimizer.step()
-    return weights
+        balancer.after_step(losses(0))
+        seen.append(next(encoder.parameters()).detach().clone())
+    return seen

@@ -10,6 +10,7 @@ from balancers.base import Claim, Evidence, Weighting
 from balancers.conformance.problems import (
     TASK_COUNTS,
     TOLERANCE,
+    all_updates,
     all_weights,
     evidence,
     problems,
@@ -46,35 +47,39 @@ def _sum_to_tasks(weighting: Weighting, run: list[Evidence]) -> None:
     _sums_to(Claim.SUM_TO_TASKS, weighting, run, float(run[0].losses.shape[-1]))
 
 
-def _scale_equivariant(weighting: Weighting, run: list[Evidence]) -> None:
-    expected = all_weights(weighting, run)
-    for scale in (1e-6, 1e6):
-        scaled = [evidence(seen.gradients * scale, seen.losses * scale) for seen in run]
-        for got, want in zip(all_weights(weighting, scaled), expected, strict=True):
-            require_close(got, want, f"claims {Claim.SCALE_EQUIVARIANT.value!r}; at scale {scale:g}")
-
-
 def _permutation_equivariant(weighting: Weighting, run: list[Evidence]) -> None:
-    expected = all_weights(weighting, run)
+    expected = all_updates(weighting, run)
     order = torch.arange(run[0].losses.shape[-1]).flip(0)
     permuted = [evidence(seen.gradients[order], seen.losses[order]) for seen in run]
-    for got, want in zip(all_weights(weighting, permuted), expected, strict=True):
-        require_close(got, want[order], f"claims {Claim.PERMUTATION_EQUIVARIANT.value!r}; tasks in reverse")
+    for got, want in zip(all_updates(weighting, permuted), expected, strict=True):
+        require_close(got, want, f"claims {Claim.PERMUTATION_EQUIVARIANT.value!r}; tasks in reverse")
 
 
 def _non_conflicting(weighting: Weighting, run: list[Evidence]) -> None:
-    for seen, weights in zip(run, all_weights(weighting, run), strict=True):
-        weighted = weights[:, None] * seen.gradients if weights.dim() == 1 else weights * seen.gradients
-        products = seen.gradients @ weighted.sum(0)
-        slack = TOLERANCE * seen.norms * weighted.sum(0).norm()
+    for seen, update in zip(run, all_updates(weighting, run), strict=True):
+        products = seen.gradients @ update
+        slack = TOLERANCE * seen.norms * update.norm()
         require((products >= -slack).all(), f"claims {Claim.NON_CONFLICTING.value!r}, got {products.tolist()}")
+
+
+def declared_degree(weighting: Weighting) -> None:
+    """The update scales with the losses as the method's `degree` says; a method without one says None."""
+    if weighting.degree is None:
+        return
+    for tasks in TASK_COUNTS:
+        run = problems(tasks)
+        expected = all_updates(weighting, run)
+        for scale in (1e-6, 1e6):
+            scaled = [evidence(seen.gradients * scale, seen.losses * scale) for seen in run]
+            for got, want in zip(all_updates(weighting, scaled), expected, strict=True):
+                what = f"declares degree {weighting.degree:g}; at scale {scale:g}"
+                require_close(got / scale**weighting.degree, want, what)
 
 
 CLAIM_TESTS: dict[Claim, Callable[[Weighting, list[Evidence]], None]] = {
     Claim.NON_NEGATIVE: _non_negative,
     Claim.SIMPLEX: _simplex,
     Claim.SUM_TO_TASKS: _sum_to_tasks,
-    Claim.SCALE_EQUIVARIANT: _scale_equivariant,
     Claim.PERMUTATION_EQUIVARIANT: _permutation_equivariant,
     Claim.NON_CONFLICTING: _non_conflicting,
 }

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Draws, Evidence, Weighting
-from balancers.gradients import gramian_of
+from balancers.base import Answer, Draws, Evidence, Need, Sizes, Weighting
+from balancers.evidence import as_answer
+from balancers.gradients import combine, gramian_of
 
 TASK_COUNTS = (1, 2, 3, 7)
 DIMENSION = 12  # of the gradients in the problems below
@@ -27,8 +29,21 @@ def require(condition: bool | Tensor, message: str) -> None:
 
 
 def evidence(jacobian: Tensor, losses: Tensor) -> Evidence:
-    """What a method would see of these gradients, shape (*B, K, D), and losses."""
-    return Evidence(losses, gramian_of(jacobian), jacobian)
+    """What a method would see of these gradients, shape (*B, K, D), and losses, if all batches were alike."""
+    gramian = gramian_of(jacobian)
+    return Evidence(losses, gramian, jacobian, gramian)
+
+
+def sizes_of(seen: Evidence) -> Sizes:
+    """The sizes that a state needs for this evidence."""
+    *batch, tasks, elements = seen.gradients.shape
+    return Sizes(tasks, elements, tuple(batch), seen.gradients.dtype, seen.losses.device)
+
+
+def update_of(answer: Tensor | Answer, seen: Evidence) -> Float[Tensor, "*B D"]:
+    """The update of the shared parameters that an answer stands for."""
+    answer = as_answer(answer)
+    return combine(answer.weights, seen.gradients if answer.gradients is None else answer.gradients)
 
 
 def problems(tasks: int, scale: float = 1.0, batch: tuple[int, ...] = (), seed: int = 0) -> list[Evidence]:
@@ -42,17 +57,29 @@ def problems(tasks: int, scale: float = 1.0, batch: tuple[int, ...] = (), seed: 
     return found
 
 
-def play(weighting: Weighting, run: list[Evidence], draws: Draws) -> Iterator[tuple[Tensor, tuple]]:
-    """The weights and the state after every step of a run."""
-    state = weighting.init(run[0].losses)
+def play(weighting: Weighting, run: list[Evidence], draws: Draws) -> Iterator[tuple[Answer, tuple]]:
+    """The answer and the state after every step of a run; a step leaves every loss at 0.9 of what it was."""
+    state = weighting.init(sizes_of(run[0]))
     for seen in run:
-        weights, state = weighting.update(seen, state, draws)
-        yield weights, state
+        answer, state = weighting.update(seen, state, draws)
+        if Need.LOSSES_AFTER in weighting.needs:
+            state = weighting.after(0.9 * seen.losses, state)
+        yield as_answer(answer), state
+
+
+def all_answers(weighting: Weighting, run: list[Evidence], seed: int = 0) -> list[Answer]:
+    """The answers of every step of a run; replicas have the seeds that follow ``seed``."""
+    return [answer for answer, _ in play(weighting, run, Draws.seeded(seed, run[0].losses.shape[:-1]))]
 
 
 def all_weights(weighting: Weighting, run: list[Evidence], seed: int = 0) -> list[Tensor]:
-    """The weights of every step of a run; replicas have the seeds that follow ``seed``."""
-    return [weights for weights, _ in play(weighting, run, Draws.seeded(seed, run[0].losses.shape[:-1]))]
+    """The weights of every step of a run."""
+    return [answer.weights for answer in all_answers(weighting, run, seed)]
+
+
+def all_updates(weighting: Weighting, run: list[Evidence], seed: int = 0) -> list[Tensor]:
+    """The update of the shared parameters in every step of a run."""
+    return [update_of(answer, seen) for answer, seen in zip(all_answers(weighting, run, seed), run, strict=True)]
 
 
 def require_finite(weighting: Weighting, run: list[Evidence], where: str) -> None:

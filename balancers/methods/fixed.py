@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Claim, Draws, Evidence, Need, Weighting
+from balancers.base import Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
 
 
@@ -39,7 +39,7 @@ class Fixed(Weighting[FixedState]):
     weights: Sequence[float] | None = None
 
     needs = Need.LOSSES
-    claims = frozenset({Claim.SCALE_EQUIVARIANT})
+    degree = 1
 
     def __post_init__(self) -> None:
         if self.weights is not None:
@@ -47,16 +47,17 @@ class Fixed(Weighting[FixedState]):
             if not all(math.isfinite(weight) for weight in self.weights or ()):
                 raise ValueError(f"fixed: expected finite weights, got {self.weights}")
 
-    def init(self, losses: Float[Tensor, "*B K"]) -> FixedState:
+    def init(self, sizes: Sizes) -> FixedState:
         """The given weights, for every replica."""
+        ones = sizes.per_task() + 1
         if self.weights is None:
-            return FixedState(torch.ones_like(losses, dtype=torch.float64))
-        tasks = losses.shape[-1]
-        if len(self.weights) != tasks:
-            raise ValueError(f"fixed: {len(self.weights)} weights were given for {tasks} tasks; give one per task")
-        weights = torch.tensor(self.weights, dtype=torch.float64, device=losses.device)
-        return FixedState(weights.expand(losses.shape).clone())
+            return FixedState(ones)
+        if len(self.weights) != sizes.tasks:
+            raise ValueError(
+                f"fixed: {len(self.weights)} weights were given for {sizes.tasks} tasks; give one per task"
+            )
+        return FixedState(ones * torch.tensor(self.weights, dtype=torch.float64, device=sizes.device))
 
-    def update(self, seen: Evidence, state: FixedState, draws: Draws) -> tuple[Tensor, FixedState]:  # noqa: ARG002
+    def update(self, seen: Evidence, state: FixedState, draws: Draws) -> tuple[Tensor, FixedState]:
         """The same weights as ever."""
         return state.weights, state

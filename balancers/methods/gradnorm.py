@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.adam import adam_step
-from balancers.base import Claim, Draws, Evidence, Need, Weighting
+from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
 
 
@@ -54,7 +54,8 @@ class GradNorm(Weighting[GradNormState]):
     needs = Need.LOSSES | Need.GRAMIAN
     positive_losses = True
     place = "last"
-    claims = frozenset({Claim.NON_NEGATIVE, Claim.SUM_TO_TASKS, Claim.SCALE_EQUIVARIANT, Claim.PERMUTATION_EQUIVARIANT})
+    degree = 1
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.SUM_TO_TASKS, Claim.PERMUTATION_EQUIVARIANT})
 
     def __post_init__(self) -> None:
         if not 0 <= self.alpha < float("inf"):
@@ -62,17 +63,11 @@ class GradNorm(Weighting[GradNormState]):
         if not 0 < self.learning_rate < 1:
             raise ValueError(f"gradnorm: expected a learning_rate between 0 and 1, got {self.learning_rate}")
 
-    def init(self, losses: Float[Tensor, "*B K"]) -> GradNormState:
+    def init(self, sizes: Sizes) -> GradNormState:
         """Equal weights of 1."""
-        zeros = torch.zeros_like(losses, dtype=torch.float64)
-        return GradNormState(zeros + 1, zeros.clone(), zeros.clone(), zeros.clone(), zeros.clone())
+        return GradNormState(sizes.per_task() + 1, *(sizes.per_task() for _ in range(4)))
 
-    def update(
-        self,
-        seen: Evidence,
-        state: GradNormState,
-        draws: Draws,  # noqa: ARG002
-    ) -> tuple[Float[Tensor, "*B K"], GradNormState]:
+    def update(self, seen: Evidence, state: GradNormState, draws: Draws) -> tuple[Tensor, GradNormState]:
         """The weights of this step, and those of the next after one descent step and rescaling."""
         first_losses = torch.where(state.steps > 0, state.first_losses, seen.losses)
         norms = seen.norms

@@ -28,7 +28,8 @@ class PCGrad(Stateless):
     needs = Need.GRAMIAN
     stochastic = True
     heads = "own"
-    claims = frozenset({Claim.NON_NEGATIVE, Claim.SCALE_EQUIVARIANT})
+    degree = 1
+    claims = frozenset({Claim.NON_NEGATIVE})
 
     def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """One weight per task, at least 1: projections only ever add multiples of the other gradients."""

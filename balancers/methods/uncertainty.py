@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.adam import adam_step
-from balancers.base import Claim, Draws, Evidence, Need, Weighting
+from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
 
 MAX_LOG_VARIANCE = 80.0  # keeps weights within float32 when a loss stays at exactly 0 (or explodes)
@@ -56,17 +56,11 @@ class Uncertainty(Weighting[UncertaintyState]):
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(f"uncertainty: expected a positive learning_rate, got {self.learning_rate}")
 
-    def init(self, losses: Float[Tensor, "*B K"]) -> UncertaintyState:
+    def init(self, sizes: Sizes) -> UncertaintyState:
         """Unit variances."""
-        zeros = torch.zeros_like(losses, dtype=torch.float64)
-        return UncertaintyState(zeros, zeros.clone(), zeros.clone(), zeros.clone())
+        return UncertaintyState(*(sizes.per_task() for _ in range(4)))
 
-    def update(
-        self,
-        seen: Evidence,
-        state: UncertaintyState,
-        draws: Draws,  # noqa: ARG002
-    ) -> tuple[Float[Tensor, "*B K"], UncertaintyState]:
+    def update(self, seen: Evidence, state: UncertaintyState, draws: Draws) -> tuple[Tensor, UncertaintyState]:
         """The weights, and the log-variances after one Adam step on the objective."""
         precisions = torch.exp(-state.log_variances)
         steps = state.steps + 1

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers import Claim, Draws, Evidence, Need, Stateless, Weighting, create, names, reference
+from balancers import Claim, Draws, Evidence, Need, Sizes, Stateless, Weighting, create, names, reference
 from balancers.conformance import CHECKS, check
 from balancers.registry import get
 
@@ -60,7 +60,7 @@ class DividesByNorms(Broken):
 
 @dataclass(frozen=True)
 class HasAnAbsoluteEpsilon(Broken):
-    claims = frozenset({Claim.SCALE_EQUIVARIANT})
+    degree = 1
 
     def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
         weights = 1 / (seen.norms + 1e-8)
@@ -98,9 +98,9 @@ class KeepsItsStateOnTheObject(Weighting[Count]):
     name = "hidden"
     needs = Need.LOSSES
 
-    def init(self, losses: Tensor) -> Count:
+    def init(self, sizes: Sizes) -> Count:
         object.__setattr__(self, "calls", 0)
-        return Count(torch.zeros(losses.shape[:-1], dtype=torch.float64))
+        return Count(sizes.scalar())
 
     def update(self, seen: Evidence, state: Count, draws: Draws) -> tuple[Tensor, Count]:
         calls = self.calls + 1  # pyright: ignore[reportAttributeAccessIssue]
@@ -115,7 +115,7 @@ class KeepsItsStateOnTheObject(Weighting[Count]):
         (ForgetsReplicas(), "batch axes"),
         (WritesIntoItsEvidence(), "purity"),
         (DividesByNorms(), "degenerate gradients"),
-        (HasAnAbsoluteEpsilon(), "declared claims"),
+        (HasAnAbsoluteEpsilon(), "declared degree"),
         (UsesTheGlobalGenerator(), "determinism"),
         (HidesThatItDraws(), "determinism"),
         (OverstatesItself(), "declared claims"),

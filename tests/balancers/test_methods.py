@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torchjd.aggregation import PCGradWeighting
 
-from balancers import Balancer, Draws, Evidence, Weighting, create
+from balancers import Balancer, Draws, Evidence, Sizes, Weighting, create
+from balancers.evidence import as_answer
 from balancers.gradients import gramian_of
 from balancers.methods.gradnorm import relative_rates
 from balancers.methods.pcgrad import PCGrad, project
@@ -23,10 +24,10 @@ def jacobian(tasks: int, seed: int, dimension: int = 6) -> Tensor:
 
 
 def play(weighting: Weighting, seen: Evidence, steps: int) -> Tensor:
-    state = weighting.init(seen.losses)
+    state = weighting.init(Sizes(seen.losses.shape[-1]))
     for _ in range(steps):
         _, state = weighting.update(seen, state, Draws.seeded(0))
-    return weighting.update(seen, state, Draws.seeded(0))[0]
+    return as_answer(weighting.update(seen, state, Draws.seeded(0))[0]).weights
 
 
 @given(st.integers(1, 8), st.integers(0, 10_000))
@@ -108,7 +109,9 @@ def test_gradnorm_descends_along_the_papers_objective() -> None:
     losses, first = (torch.rand(4, generator=generator, dtype=torch.float64) + 0.2 for _ in range(2))
     weights = torch.tensor([0.7, 1.5, 0.3, 1.5], dtype=torch.float64)
     method = create("gradnorm", alpha=0.7)
-    state = method.init(losses)._replace(weights=weights, first_losses=first, steps=torch.ones(4, dtype=torch.float64))
+    state = method.init(Sizes(4))._replace(
+        weights=weights, first_losses=first, steps=torch.ones(4, dtype=torch.float64)
+    )
     _, following = method.update(Evidence(losses, gramian_of(rows)), state, Draws.seeded(0))
     slope = following.first / (1 - 0.9)  # the first moment after one step from zero
     torch.testing.assert_close(slope, gradnorm_slope(weights, losses, first, rows, alpha=0.7))
@@ -119,9 +122,10 @@ def test_gradnorm_gives_a_task_that_lags_behind_a_larger_share() -> None:
     lagging = torch.tensor([0.9, 0.1], dtype=torch.float64)
     torch.testing.assert_close(relative_rates(lagging, first), torch.tensor([1.8, 0.2], dtype=torch.float64))
     method = create("gradnorm", alpha=1.0)
-    state = method.init(first)
+    state = method.init(Sizes(2))
     for losses in (first, lagging, lagging):
-        weights, state = method.update(Evidence(losses, torch.eye(2, dtype=torch.float64)), state, Draws.seeded(0))
+        answer, state = method.update(Evidence(losses, torch.eye(2, dtype=torch.float64)), state, Draws.seeded(0))
+    weights = as_answer(answer).weights
     assert weights[0] > 1 > weights[1]
 
 
@@ -153,7 +157,7 @@ def test_uncertainty_is_the_joint_minimum_of_the_papers_objective() -> None:
     log_variances = torch.zeros(2, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([log_variances], lr=0.025)
     method = create("uncertainty")
-    state = method.init(values)
+    state = method.init(Sizes(2))
     for _ in range(50):
         optimizer.zero_grad()
         (0.5 * torch.exp(-log_variances) * values + 0.5 * log_variances).sum().backward()

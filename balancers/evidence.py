@@ -1,0 +1,100 @@
+"""What a method asks for (`Need`), what it is shown (`Evidence`) and what it may answer beside weights (`Answer`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Flag, auto
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+class Need(Flag):
+    """What a method must be shown at every step; the balancer measures exactly this and nothing more."""
+
+    LOSSES = auto()  # always there: one backward pass in all
+    GRAMIAN = auto()  # inner products of the task gradients: one backward pass per task
+    CROSS_GRAMIAN = auto()  # inner products across two more, independent batches: three times as many passes
+    GRADIENTS = auto()  # the task gradients themselves, for methods that act element by element
+    LOSSES_AFTER = auto()  # the losses of the same batch after the optimizer's step: one more forward pass
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one step shows about K tasks; axes before the tasks' are replicas. Everything K-sized is float64.
+
+    Attributes:
+        losses: minus their known lower bounds, where the balancer was told of any.
+        measured_gramian: ``G[i, j]`` is the inner product of the gradients of tasks i and j.
+        measured_gradients: one flat gradient per task, in the dtype of the model.
+        measured_cross_gramian: ``[i, j]`` is the inner product of the gradient of task i on one independent batch and
+            that of task j on another.
+    """
+
+    losses: Float[Tensor, "*B K"]
+    measured_gramian: Float[Tensor, "*B K K"] | None = None
+    measured_gradients: Float[Tensor, "*B K D"] | None = None
+    measured_cross_gramian: Float[Tensor, "*B K K"] | None = None
+
+    @property
+    def gramian(self) -> Float[Tensor, "*B K K"]:
+        """Inner products of the task gradients."""
+        return _measured(self.measured_gramian, Need.GRAMIAN)
+
+    @property
+    def gradients(self) -> Float[Tensor, "*B K D"]:
+        """The task gradients, one row each."""
+        return _measured(self.measured_gradients, Need.GRADIENTS)
+
+    @property
+    def cross_gramian(self) -> Float[Tensor, "*B K K"]:
+        """Inner products of the task gradients on two independent batches."""
+        return _measured(self.measured_cross_gramian, Need.CROSS_GRAMIAN)
+
+    @property
+    def norms(self) -> Float[Tensor, "*B K"]:
+        """Euclidean norm of each task's gradient."""
+        return self.gramian.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
+
+    @property
+    def cosines(self) -> Float[Tensor, "*B K K"]:
+        """Cosine of every pair of task gradients; 0 where one of them is zero."""
+        norms = self.norms
+        scale = torch.where(norms > 0, 1 / norms, 0.0)
+        return (self.gramian * scale[..., :, None] * scale[..., None, :]).clamp(-1, 1)
+
+    @property
+    def conflicts(self) -> Float[Tensor, "*B"]:
+        """Share of the pairs of tasks whose gradients have a negative inner product; 0 for a single task."""
+        tasks = self.losses.shape[-1]
+        negative = (self.gramian < 0).triu(diagonal=1).sum((-2, -1))
+        return negative.double() / max(tasks * (tasks - 1) // 2, 1)
+
+
+def _measured(value: Tensor | None, need: Need) -> Tensor:
+    if value is None:
+        raise ValueError(
+            f"{need.name} was not measured in this step: a method declares `needs = Need.{need.name}`, "
+            f"a training loop asks with Balancer(..., observe=Need.{need.name})"
+        )
+    return value
+
+
+class Answer(NamedTuple):
+    """What a method says when weights alone do not say it.
+
+    The update of the shared parameters is the weighted sum of ``gradients`` where a method puts its own in the place
+    of the measured ones (an average over steps, for example). Heads that follow their own loss follow ``heads`` times
+    that loss where a method transforms the losses.
+    """
+
+    weights: Float[Tensor, "*B K"] | Float[Tensor, "*B K D"]
+    gradients: Float[Tensor, "*B K D"] | None = None
+    heads: Float[Tensor, "*B K"] | None = None
+
+
+def as_answer(answer: Tensor | Answer) -> Answer:
+    """The same answer, spelt out."""
+    return answer if isinstance(answer, Answer) else Answer(answer)

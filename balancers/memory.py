@@ -1,0 +1,97 @@
+"""What a balancer remembers between steps: the method's state in buffers, and its random numbers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+
+from balancers.base import Draws, Sizes, Weighting
+from balancers.presence import element_axes
+
+STATE_PREFIX = "state_"  # of the buffers, so that no field of a state can hide an attribute of the module
+
+
+class Memory(nn.Module):
+    """The state of a method as buffers of a module, which no optimizer and no weight decay can touch.
+
+    ``state_dict`` holds everything that a fresh object needs to go on bit for bit, random numbers included. The axes of
+    a state that have the length of a flat gradient are empty until the first gradient was measured.
+    """
+
+    def __init__(self, weighting: Weighting, tasks: tuple[str, ...], seed: int) -> None:
+        super().__init__()
+        self.weighting = weighting
+        self.tasks = tasks
+        self.draws = Draws([Generator().manual_seed(seed)])
+        self._allocate(Sizes(len(tasks)))
+
+    @property
+    def state(self) -> tuple[Tensor, ...]:
+        """The method's state, a NamedTuple of the buffers."""
+        return self._state_type(*(getattr(self, STATE_PREFIX + field) for field in self._state_type._fields))
+
+    def remember(self, state: tuple[Tensor, ...]) -> None:
+        """Keep the next state."""
+        for field, value in zip(self._state_type._fields, state, strict=True):
+            setattr(self, STATE_PREFIX + field, value)
+
+    def fit(self, gradients: Tensor) -> None:
+        """Make room for gradients (K, D) of this length, dtype and device, if the state has axes that long.
+
+        Raises:
+            ValueError: earlier gradients had another length.
+        """
+        if not any(element_axes(self._state_type).values()):
+            return
+        elements = gradients.shape[-1]
+        if self.elements not in (0, elements):
+            raise ValueError(
+                f"{self.weighting.name} remembers gradients of {self.elements} elements, and these have {elements}: "
+                "measure at the same parameters in every step (not at features, whose number varies with the batch)"
+            )
+        if self.elements == 0:
+            self._allocate(Sizes(len(self.tasks), elements, (), gradients.dtype, gradients.device))
+
+    def _allocate(self, sizes: Sizes) -> None:
+        state = self.weighting.init(sizes)
+        self.elements = sizes.elements
+        self._state_type = type(state)
+        for field, value in zip(self._state_type._fields, state, strict=True):
+            self.register_buffer(STATE_PREFIX + field, value)
+
+    def get_extra_state(self) -> Tensor:
+        """What a checkpoint holds beside the buffers, as bytes: the generator, then method and tasks as JSON."""
+        about = torch.tensor(list(json.dumps(self._about()).encode()), dtype=torch.uint8)
+        return torch.cat([self.draws.generators[0].get_state(), about])
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Go on with the random numbers of a checkpoint."""
+        self.draws.generators[0].set_state(state[: self._generator_bytes()].cpu())
+
+    def _generator_bytes(self) -> int:
+        return self.draws.generators[0].get_state().numel()
+
+    def _about(self) -> dict[str, Any]:
+        return {"method": repr(self.weighting), "tasks": list(self.tasks)}
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        saved = state_dict.get(prefix + "_extra_state")
+        if saved is not None:
+            theirs = json.loads(bytes(saved[self._generator_bytes() :].tolist()))
+            if theirs != self._about():
+                raise ValueError(f"the checkpoint is of another balancer: expected {self._about()}, got {theirs}")
+        for field, axes in element_axes(self._state_type).items():
+            value = state_dict.get(prefix + STATE_PREFIX + field)
+            if axes and value is not None and value.shape[axes[0]] != self.elements:
+                device = getattr(self, STATE_PREFIX + field).device
+                self._allocate(Sizes(len(self.tasks), value.shape[axes[0]], (), value.dtype, device))
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Memory:  # noqa: ARG002 - it has no children
+        """Follow a model to its device, but keep the dtypes when it is cast to a smaller one."""
+        for name, buffer in self._buffers.items():
+            self._buffers[name] = None if buffer is None else buffer.to(fn(buffer).device)
+        return self
