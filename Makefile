@@ -1,7 +1,7 @@
 # `make bench` and `make test` set everything up themselves. `make help` lists what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test plots micro lint clean
+.PHONY: help setup bench test plots micro plane counterexamples lint clean
 
 PYTHON ?= python3
 PIP_ARGS ?=
@@ -26,7 +26,7 @@ OPTIONS = --protocol $(PROTOCOL) --device $(DEVICE) \
 	$(foreach file,$(PLUGIN),--plugin $(file)) $(if $(DATA),--data $(DATA)) $(if $(RESULTS),--results $(RESULTS))
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 17
 	@echo "variables: PROTOCOL BALANCERS SUITES SEEDS DEVICE PLUGIN DATA RESULTS (bench), PYTHON PIP_ARGS (setup)"
 	@echo "example:   make bench SUITES=multimnist BALANCERS=pcgrad,gradnorm SEEDS=3"
 
@@ -47,10 +47,14 @@ test: setup ## the tests
 plots: setup ## draw the charts and write the report anew from what is in results/PROTOCOL
 	$(RUN) benchmarks report $(or $(RESULTS),results/$(PROTOCOL))
 
-micro: setup ## cost of one balanced step, as ratios, to results/micro
-	mkdir -p results/micro
-	$(RUN) pytest benchmarks/micro --benchmark-enable --benchmark-quiet --benchmark-json=results/micro/raw.json
+micro: setup ## cost of one balanced step, beside a plain one and TorchJD's, to results/micro (under half an hour)
 	$(RUN) benchmarks.micro results/micro
+
+plane: setup ## where every balancer ends on the two-task plane, to results/plane (under half an hour)
+	$(RUN) benchmarks plane
+
+counterexamples: setup ## problems that refute what balancers do not claim, for the tests
+	$(RUN) tests.balancers.counterexamples
 
 lint: setup ## style and types
 	$(VENV)/bin/ruff check .

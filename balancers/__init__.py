@@ -7,6 +7,7 @@ from balancers.measuring import measure
 from balancers.registry import create, get, load_plugin, names, register
 from balancers.solution import Certificate, Solution
 from balancers.solving import Solving
+from balancers.wrappers import Every, Rescaled, Smoothed
 
 __all__ = [
     "Answer",
@@ -14,12 +15,15 @@ __all__ = [
     "Certificate",
     "Claim",
     "Draws",
+    "Every",
     "Evidence",
     "Need",
     "NonFiniteError",
     "NonFiniteGradientError",
     "NonFiniteLossError",
+    "Rescaled",
     "Sizes",
+    "Smoothed",
     "Solution",
     "Solving",
     "Stateless",

@@ -14,11 +14,11 @@ from balancers import guards
 from balancers.base import Answer, Evidence, Heads, Need, Weighting
 from balancers.evidence import as_answer
 from balancers.filling import Job, fill
-from balancers.gradients import TaskGradients, cross_gramian_of, gramian_of, task_gradients
+from balancers.gradients import TaskGradients, cross_gramian_of, task_gradients
 from balancers.graph import Leaves, checked, find_leaves
 from balancers.inputs import Losses, Step, collect, per_task, task_names
 from balancers.memory import Memory
-from balancers.presence import after_present, spread, update_present
+from balancers.presence import after_present, restrict, spread, update_present
 from balancers.registry import create
 from balancers.solution import Certificate
 
@@ -98,6 +98,16 @@ class Balancer(Memory):
         """How well the method's equations were solved so far, and how often not; none if it solves none."""
         return self.weighting.certificate(self.state)
 
+    def adapt(self, features: Float[Tensor, "*N M"]) -> dict[str, Tensor]:
+        """What each task's head is given in the place of the shared representation.
+
+        That is the representation itself, except for methods that put something between encoder and heads, such as
+        rotations. These learn it from gradients at the representation: pass ``features=`` to `backward` too.
+        """
+        self.widen(features)
+        adapted = self.weighting.adapt(features, self.state)
+        return dict(zip(self.tasks, [features] * len(self.tasks) if adapted is None else adapted, strict=True))
+
     def backward(
         self,
         losses: Losses,
@@ -144,10 +154,13 @@ class Balancer(Memory):
         features = (features,) if isinstance(features, Tensor) else features
         if at is not None and features is not None:
             raise ValueError("at and features both say where gradients are measured: pass one of them")
-        needs = self.weighting.needs_now(self.state) | self.observe
+        state = self.state if len(step.losses) == len(self.tasks) else restrict(self.state, step.present)
+        needs = self.weighting.needs_now(state) | self.observe
+        if self.sizes.width and features is None:
+            raise ValueError(f"{self.weighting.name} adapts the representation: pass it as features= as well")
+        bounded = self._bounded(step)
         if Need.CROSS_GRAMIAN in needs:
             guards.require_crossed(step, crossed, features is not None, self.weighting.name)
-        bounded = self._bounded(step)
 
         def weigh(found: TaskGradients | None) -> Answer:
             return self._weigh(_evident(bounded, found, needs, crossed), step)
@@ -192,8 +205,7 @@ class Balancer(Memory):
 
     @torch.no_grad()
     def _weigh(self, seen: Evidence, step: Step) -> Answer:
-        if seen.measured_gramian is not None:
-            guards.require_finite_gradients(seen.norms, [self.tasks[i] for i in step.present.tolist()])
+        guards.require_finite_gradients(seen, [self.tasks[i] for i in step.present.tolist()])
         if seen.measured_gradients is not None:
             self.fit(seen.measured_gradients)
         started = time.perf_counter()
@@ -231,7 +243,7 @@ def _evident(losses: Tensor, found: TaskGradients | None, needs: Need, others: S
         cross = cross_gramian_of(*([found.matrix, *rows][-2:]))
     return Evidence(
         losses,
-        gramian_of(found.matrix) if Need.GRAMIAN in needs else None,
+        found.gramian if Need.GRAMIAN in needs else None,
         found.matrix if Need.GRADIENTS in needs else None,
         cross,
     )

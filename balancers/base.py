@@ -42,6 +42,7 @@ class Sizes:
         batch: the axes of replicas.
         dtype: of the task gradients; everything K-sized is float64.
         device: of the losses.
+        width: the length M of the last axis of the shared representation; 0 until a method adapts one.
     """
 
     tasks: int
@@ -49,6 +50,7 @@ class Sizes:
     batch: tuple[int, ...] = ()
     dtype: torch.dtype = torch.float32
     device: torch.device = CPU
+    width: int = 0
 
     def scalar(self) -> Float[Tensor, "*B"]:
         """A zero per replica."""
@@ -112,6 +114,10 @@ class Weighting(ABC, Generic[State]):
     def needs_now(self, state: State) -> Need:  # noqa: ARG002
         """What the coming step must show; all of ``needs`` unless a method can do with less at times."""
         return self.needs
+
+    def adapt(self, features: Float[Tensor, "*N M"], state: State) -> Float[Tensor, "K *N M"] | None:  # noqa: ARG002
+        """What every task's head gets in the place of the shared representation; none if that is the same for all."""
+        return None
 
     def certificate(self, state: State) -> Certificate | None:  # noqa: ARG002
         """How well the method's equations were solved so far; none if it solves none."""

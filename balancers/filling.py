@@ -44,7 +44,7 @@ def from_losses(job: Job) -> Tensor:
 def at_parameters(job: Job, at: list[Tensor]) -> Tensor:
     """Short backward passes down to the parameters ``at``, and a whole one of the weighted losses."""
     found = task_gradients(job.losses, Leaves(at, []), retain_graph=True)
-    if not any(found.reached):
+    if all(gradient is None for row in found.rows for gradient in row):
         raise ValueError("none of the parameters in at= is reached by the losses: pass a shared layer's parameters")
     return _backward_weighted(job, job.weigh(found))
 
@@ -53,9 +53,10 @@ def at_features(job: Job, features: Sequence[Tensor]) -> Tensor:
     """Backward passes through the heads alone, and one through the encoder."""
     found = task_gradients(job.losses, Leaves(list(features), job.leaves.specific), retain_graph=True)
     answer = job.weigh(found)
-    update = _update(answer, found).split([feature.numel() for feature in features])
+    update = _update(answer, found)
     _fill_specific(job, found, answer)
-    torch.autograd.backward(features, [u.view_as(f).to(f.dtype) for u, f in zip(update, features, strict=True)])
+    pairs = [(z, part.to(z.dtype)) for z, part in zip(features, update, strict=True) if part is not None]
+    torch.autograd.backward([feature for feature, _ in pairs], [part for _, part in pairs])
     return answer.weights
 
 
@@ -63,16 +64,23 @@ def at_shared(job: Job) -> Tensor:
     """One backward pass per task; the update is put together from the gradients that were measured."""
     found = task_gradients(job.losses, job.leaves)
     answer = job.weigh(found)
-    parts = _update(answer, found).split([tensor.numel() for tensor in found.shared])
-    for tensor, part, reached in zip(found.shared, parts, found.reached, strict=True):
-        if reached:
-            _accumulate(tensor, part.view_as(tensor))
+    for tensor, part in zip(found.shared, _update(answer, found), strict=True):
+        if part is not None:
+            _accumulate(tensor, part)
     _fill_specific(job, found, answer)
     return answer.weights
 
 
-def _update(answer: Answer, found: TaskGradients) -> Tensor:
-    return combine(answer.weights, found.matrix if answer.gradients is None else answer.gradients)
+def _update(answer: Answer, found: TaskGradients) -> list[Tensor | None]:
+    """The balanced gradient at every shared tensor; none where no loss depends on it."""
+    if answer.weights.dim() == 1 and answer.gradients is None:
+        return found.combine(answer.weights)
+    update = combine(answer.weights, found.matrix if answer.gradients is None else answer.gradients)
+    parts = update.split([tensor.numel() for tensor in found.shared])
+    return [
+        part.view_as(tensor) if any(gradient is not None for gradient in gradients) else None
+        for tensor, part, *gradients in zip(found.shared, parts, *found.rows, strict=True)
+    ]
 
 
 def _backward_weighted(job: Job, answer: Answer) -> Tensor:
@@ -97,12 +105,16 @@ def _fill_specific(job: Job, found: TaskGradients, answer: Answer) -> None:
     factors = answer.weights if job.weigh_heads else answer.heads
     for row, pairs in enumerate(found.specific):
         for tensor, gradient in pairs:
-            _accumulate(tensor, gradient if factors is None else gradient * factors[row].to(gradient.dtype))
+            _accumulate(tensor, gradient.clone() if factors is None else gradient * factors[row].to(gradient.dtype))
 
 
 def _accumulate(tensor: Tensor, gradient: Tensor) -> None:
-    """Add to ``.grad`` in place, or make one with the strides of its tensor, on which fused optimizers rely."""
+    """Add to ``.grad`` in place, or make one with the strides of its tensor, on which fused optimizers rely.
+
+    ``gradient`` must be nobody else's: it may become ``.grad`` itself.
+    """
     if tensor.grad is None:
-        tensor.grad = torch.empty_like(tensor, requires_grad=False).copy_(gradient)
+        fits = gradient.dtype == tensor.dtype and gradient.stride() == tensor.stride()
+        tensor.grad = gradient if fits else torch.empty_like(tensor, requires_grad=False).copy_(gradient)
     else:
         tensor.grad.add_(gradient.to(tensor.grad.dtype))

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.evidence import Evidence
 from balancers.inputs import Step
 
 
@@ -46,9 +47,16 @@ def require_bounded_losses(
             )
 
 
-def require_finite_gradients(norms: Float[Tensor, "P"], tasks: Sequence[str]) -> None:
-    """Raise `NonFiniteGradientError` if the norm of a gradient is NaN or infinite."""
-    broken = [task for task, norm in zip(tasks, norms.tolist(), strict=True) if not math.isfinite(norm)]
+def require_finite_gradients(seen: Evidence, tasks: Sequence[str]) -> None:
+    """Raise `NonFiniteGradientError` if what was measured of a task's gradient is NaN or infinite."""
+    fine = torch.ones_like(seen.losses, dtype=torch.bool)
+    if seen.measured_gramian is not None:
+        fine &= seen.gramian.diagonal().isfinite()
+    elif seen.measured_gradients is not None:
+        fine &= seen.gradients.isfinite().all(-1)
+    if seen.measured_cross_gramian is not None:
+        fine &= seen.cross_gramian.isfinite().any(-1) & seen.cross_gramian.diagonal().isfinite()
+    broken = [task for task, good in zip(tasks, fine.tolist(), strict=True) if not good]
     if broken:
         raise NonFiniteGradientError(
             f"the gradients of tasks {broken} are not finite although their losses are; nothing was written to .grad. "

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from balancers.base import Evidence
-from balancers.gradients import gramian_of, task_gradients
+from balancers.gradients import task_gradients
 from balancers.graph import Leaves, find_leaves
 
 
@@ -21,4 +21,4 @@ def measure(losses: Sequence[Tensor] | Mapping[str, Tensor], shared: Iterable[Te
     leaves = find_leaves(values, shared, None)
     found = task_gradients(values, Leaves(leaves.shared, []), retain_graph=True)
     stacked = torch.stack([value.detach() for value in values]).double()
-    return Evidence(stacked, gramian_of(found.matrix))
+    return Evidence(stacked, found.gramian)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
 from balancers.base import Draws, Sizes, Weighting
-from balancers.presence import element_axes
+from balancers.presence import element_axes, width_axes
 
 STATE_PREFIX = "state_"  # of the buffers, so that no field of a state can hide an attribute of the module
 
@@ -18,7 +19,7 @@ class Memory(nn.Module):
     """The state of a method as buffers of a module, which no optimizer and no weight decay can touch.
 
     ``state_dict`` holds everything that a fresh object needs to go on bit for bit, random numbers included. The axes of
-    a state that have the length of a flat gradient are empty until the first gradient was measured.
+    a state that have the length of a flat gradient, or of a representation, are empty until the first one was seen.
     """
 
     def __init__(self, weighting: Weighting, tasks: tuple[str, ...], seed: int) -> None:
@@ -33,6 +34,11 @@ class Memory(nn.Module):
         """The method's state, a NamedTuple of the buffers."""
         return self._state_type(*(getattr(self, STATE_PREFIX + field) for field in self._state_type._fields))
 
+    @property
+    def adapts(self) -> bool:
+        """Whether the method puts something between the encoder and the heads."""
+        return any(width_axes(self._state_type).values())
+
     def remember(self, state: tuple[Tensor, ...]) -> None:
         """Keep the next state."""
         for field, value in zip(self._state_type._fields, state, strict=True):
@@ -44,20 +50,32 @@ class Memory(nn.Module):
         Raises:
             ValueError: earlier gradients had another length.
         """
-        if not any(element_axes(self._state_type).values()):
-            return
         elements = gradients.shape[-1]
-        if self.elements not in (0, elements):
+        if not any(element_axes(self._state_type).values()) or self.sizes.elements == elements:
+            return
+        if self.sizes.elements:
             raise ValueError(
-                f"{self.weighting.name} remembers gradients of {self.elements} elements, and these have {elements}: "
+                f"{self.weighting.name} remembers gradients of {self.sizes.elements} elements, these have {elements}: "
                 "measure at the same parameters in every step (not at features, whose number varies with the batch)"
             )
-        if self.elements == 0:
-            self._allocate(Sizes(len(self.tasks), elements, (), gradients.dtype, gradients.device))
+        self._allocate(replace(self.sizes, elements=elements, dtype=gradients.dtype, device=gradients.device))
+
+    def widen(self, features: Tensor) -> None:
+        """Make room for a shared representation (..., M) of this width and device, if the state has axes that long.
+
+        Raises:
+            ValueError: an earlier representation had another width.
+        """
+        width = features.shape[-1]
+        if not self.adapts or self.sizes.width == width:
+            return
+        if self.sizes.width:
+            raise ValueError(f"the representation was {self.sizes.width} wide in earlier steps, and is {width} now")
+        self._allocate(replace(self.sizes, width=width, device=features.device))
 
     def _allocate(self, sizes: Sizes) -> None:
         state = self.weighting.init(sizes)
-        self.elements = sizes.elements
+        self.sizes = sizes
         self._state_type = type(state)
         for field, value in zip(self._state_type._fields, state, strict=True):
             self.register_buffer(STATE_PREFIX + field, value)
@@ -83,12 +101,22 @@ class Memory(nn.Module):
             theirs = json.loads(bytes(saved[self._generator_bytes() :].tolist()))
             if theirs != self._about():
                 raise ValueError(f"the checkpoint is of another balancer: expected {self._about()}, got {theirs}")
-        for field, axes in element_axes(self._state_type).items():
-            value = state_dict.get(prefix + STATE_PREFIX + field)
-            if axes and value is not None and value.shape[axes[0]] != self.elements:
-                device = getattr(self, STATE_PREFIX + field).device
-                self._allocate(Sizes(len(self.tasks), value.shape[axes[0]], (), value.dtype, device))
+        saved_sizes = self._sizes_in(state_dict, prefix)
+        if saved_sizes != self.sizes:
+            self._allocate(saved_sizes)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def _sizes_in(self, state_dict: dict[str, Any], prefix: str) -> Sizes:
+        """The sizes that the buffers of a checkpoint have."""
+        sizes = self.sizes
+        for name, axes_of in (("elements", element_axes), ("width", width_axes)):
+            for field, axes in axes_of(self._state_type).items():
+                value = state_dict.get(prefix + STATE_PREFIX + field)
+                if axes and value is not None:
+                    dtype = value.dtype if name == "elements" else sizes.dtype
+                    device = getattr(self, STATE_PREFIX + field).device
+                    sizes = replace(sizes, **{name: value.shape[axes[0]]}, dtype=dtype, device=device)
+        return sizes
 
     def _apply(self, fn: Any, recurse: bool = True) -> Memory:  # noqa: ARG002 - it has no children
         """Follow a model to its device, but keep the dtypes when it is cast to a smaller one."""

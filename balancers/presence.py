@@ -23,6 +23,11 @@ def element_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
     return _axes(state_type, "D")
 
 
+def width_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
+    """For every field of a state, its axes as long as the shared representation is wide: those called ``M``."""
+    return _axes(state_type, "M")
+
+
 @cache
 def _axes(state_type: type[tuple], letter: str) -> dict[str, tuple[int, ...]]:
     axes = {}

@@ -1,9 +1,8 @@
-"""All methods by name: those of this package, those of installed packages, and those of plug-in files."""
+"""All methods by name: those of this package, of installed packages and of plug-in files, plain or wrapped."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import importlib
 import importlib.util
@@ -16,8 +15,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
-from balancers import methods
+from balancers import from_torchjd, methods
 from balancers.base import Need, Weighting
+from balancers.notation import TORCHJD, parse
+from balancers.suggest import nearest
 
 ENTRY_POINT_GROUP = "balancers"
 
@@ -47,7 +48,9 @@ def _check_method(name: str, cls: type) -> None:
     parameters = getattr(cls, "__dataclass_params__", None)
     if parameters is None or not parameters.frozen:
         raise ValueError(f"balancer {name!r}: put @dataclass(frozen=True) between @register and class {cls.__name__}")
-    if not isinstance(getattr(cls, "needs", None), Need):
+    if ":" in name:
+        raise ValueError(f"balancer {name!r}: a name has no colon, which stands between wrappers and what they wrap")
+    if not isinstance(getattr(cls, "needs", None), Need | property):
         raise ValueError(f"balancer {name!r}: class {cls.__name__} must say `needs = Need.LOSSES`, or more")
     taken = _registered.get(name)
     if taken is not None and (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
@@ -61,40 +64,49 @@ def names() -> list[str]:
 
 
 def get(name: str) -> type[Weighting]:
-    """The class of a method.
+    """The class of a method; of a wrapped one, that of the method inside.
+
+    Facts may depend on hyperparameters and on wrappers: read them from what `create` returns.
 
     Raises:
-        ValueError: there is no such method; the message names the nearest.
+        ValueError: there is no such method or wrapper; the message names the nearest.
     """
     _discover()
-    if name not in _registered:
-        raise ValueError(f"there is no balancer {name!r}{nearest(name, _registered)}")
-    return _registered[name]
+    _, inner = parse(name)
+    if inner.startswith(f"{TORCHJD}:"):
+        return from_torchjd.find(inner.removeprefix(f"{TORCHJD}:"))
+    if inner not in _registered:
+        raise ValueError(f"there is no balancer {inner!r}{nearest(inner, _registered)}")
+    return _registered[inner]
 
 
 def create(name: str, **hyperparameters: Any) -> Weighting:
     """A method with the given hyperparameters, the paper's defaults for the others.
 
+    Wrappers stand before a name, the outermost first, as in ``every:4:smoothed:0.9:pcgrad``; hyperparameters go to the
+    method inside. ``torchjd:UPGrad`` is the class UPGrad of the library TorchJD, where that is installed.
+
     Raises:
-        ValueError: unknown method or hyperparameter (with the nearest name), or a value that the method refuses.
+        ValueError: unknown method, wrapper or hyperparameter (with the nearest name), or a value that is refused.
     """
+    layers, inner = parse(name)
+    require_hyperparameters(name, hyperparameters)
+    try:
+        weighting = get(name)(**hyperparameters)
+    except TypeError as error:
+        raise ValueError(f"balancer {inner!r} cannot be made with {hyperparameters}: {error}") from error
+    for layer in reversed(layers):
+        weighting = layer.around(weighting)
+    return weighting
+
+
+def require_hyperparameters(name: str, given: Iterable[str]) -> None:
+    """Raise ``ValueError`` unless the method inside all wrappers has all the given hyperparameters."""
     cls = get(name)
     known = [field.name for field in dataclasses.fields(cls)]  # pyright: ignore[reportArgumentType]
-    for key in hyperparameters:
+    for key in given:
         if key not in known:
-            raise ValueError(f"balancer {name!r} has no hyperparameter {key!r}{nearest(key, known)}")
-    try:
-        return cls(**hyperparameters)
-    except TypeError as error:
-        raise ValueError(f"balancer {name!r} cannot be made with {hyperparameters}: {error}") from error
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence that says what ``name`` might have meant, and what there is."""
-    known = sorted(known)
-    guesses = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    guess = f"; did you mean {guesses[0]!r}?" if guesses else "."
-    return f"{guess} There is: {', '.join(known)}." if known else "; it has none."
+            raise ValueError(f"balancer {cls.name!r} has no hyperparameter {key!r}{nearest(key, known)}")
 
 
 def load_plugin(path: str | Path) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from balancers.base import Answer, Draws, Evidence, Sizes, Weighting
@@ -31,3 +32,11 @@ class Solving(Weighting[Certificate]):
     @abstractmethod
     def solve(self, seen: Evidence, draws: Draws) -> Solution:
         """The weights of this step with their certificate; touches none of its arguments."""
+
+
+def clipped(found: Solution, gramian: Float[Tensor, "*B K K"], max_norm: float | None) -> Solution:
+    """The same weights, made smaller where their update would be longer than ``max_norm``."""
+    if max_norm is None:
+        return found
+    length = (found.point * (gramian @ found.point[..., None]).squeeze(-1)).sum(-1, keepdim=True).clamp(min=0).sqrt()
+    return found._replace(point=torch.where(length > max_norm, found.point * (max_norm / length), found.point))

@@ -42,20 +42,27 @@ ModelFolder = Annotated[Path, typer.Argument(help="Folder that `run --save-model
 def list_(
     what: Annotated[str | None, typer.Argument(help="balancers, suites or protocols; everything by default.")] = None,
     plugin: Plugins = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The table of balancers in README.md instead.")] = False,
+    into: Annotated[Path | None, typer.Option(help="Bring that table up to date in a file such as README.md.")] = None,
 ) -> None:
-    """Show which balancers, suites and protocols there are."""
+    """Show which balancers, suites and protocols there are, and what may stand around a balancer."""
     with _plain_errors():
         from benchmarks import catalogue  # noqa: PLC0415
 
         _load_plugins(plugin)
-        for table in catalogue.tables(what):
-            out.print(table)
+        if into is not None:
+            catalogue.renew(into)
+        elif markdown:
+            out.print(catalogue.markdown(), markup=False, highlight=False, soft_wrap=True)
+        else:
+            for table in catalogue.tables(what):
+                out.print(table)
 
 
 @app.command()
 def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     protocol: Annotated[str, typer.Option(help="Name of a protocol (see `list protocols`) or path of one.")] = "quick",
-    balancers: Annotated[str, typer.Option(help="Only these, comma-separated; also ones the protocol lacks.")] = "",
+    balancers: Annotated[str, typer.Option(help="Only these, comma-separated; also others; or all.")] = "",
     suites: Annotated[str, typer.Option(help="Only these suites or families of suites, comma-separated.")] = "",
     seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds, in place of the protocol's.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -131,7 +138,7 @@ def plot(folder: Results) -> None:
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="Name of a balancer.")],
+    name: Annotated[str, typer.Argument(help="Name of a balancer, wrapped or not.")],
     plugin: Plugins = None,
 ) -> None:
     """Test that a balancer does what every balancer must, and what it claims to do. Exits with 1 if it does not."""
@@ -145,6 +152,23 @@ def check(
             table.add_row("[green]✓[/]" if result.passed else "[red]✗[/]", result.name, escape(result.detail))
         out.print(table)
     raise typer.Exit(0 if all(result.passed for result in found) else EXIT_FAILED)
+
+
+@app.command()
+def plane(
+    methods: Annotated[str, typer.Option(help="Only these balancers, comma-separated.")] = "",
+    steps: Annotated[int, typer.Option(min=1)] = 50_000,
+    results: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("results/plane"),
+    plugin: Plugins = None,
+    redraw: Annotated[bool, typer.Option("--redraw", help="Only the table and chart of what is there.")] = False,
+) -> None:
+    """Train every balancer from five starts on the two-task plane, and say which end on the Pareto front."""
+    with _plain_errors():
+        from benchmarks.plane import study  # noqa: PLC0415
+
+        _load_plugins(plugin)
+        path = study.report(results) if redraw else study.run(_names(methods), steps, results, out)
+        out.print(f"Table: {path}", soft_wrap=True, highlight=False)
 
 
 @app.command()

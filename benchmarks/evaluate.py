@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from balancers import measure
+from benchmarks.loop import losses_of
 from benchmarks.records import Scalars
 from tasks.base import MultiTaskModel, Split, Task
 
@@ -61,7 +62,7 @@ def geometry(model: MultiTaskModel, tasks: Sequence[Task], batch: Split) -> Geom
     """
     with evaluation_mode(model):
         _, outputs = model(batch.inputs)
-        losses = {task.name: task.loss(outputs[task.name], batch.targets[task.name]) for task in tasks}
+        losses = losses_of(tasks, outputs, batch)
         seen = measure(losses, model.shared_parameters())
     names = [task.name for task in tasks]
     cosines = seen.cosines.tolist()

@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
 from balancers import Balancer, registry
-from balancers.registry import nearest
+from balancers.suggest import nearest
+from balancers.wrapping import innermost
 from benchmarks.protocol import MethodEntry, Protocol, SuiteEntry
 from benchmarks.records import SINGLE_TASK, Cell
 from tasks import registry as suites
 from tasks.base import Suite
+
+ALL_METHODS = "all"  # in a filter: every method that is registered
 
 # A baseline has one task, of weight 1: its loss is all there is, wherever gradients would be measured.
 SINGLE_TASK_ENTRY = MethodEntry(balancer="fixed", heads="weighted", place="shared")
@@ -22,7 +25,8 @@ class Filters(NamedTuple):
     """What to run of a protocol; an empty filter lets everything through.
 
     Single-task baselines and the protocol's cost reference run whatever methods are chosen: all is seen beside them.
-    Methods and suites that the protocol lacks are added with their defaults. ``seeds`` is a number of seeds.
+    Methods, wrapped methods and suites that the protocol lacks are added with their defaults; "all" stands for every
+    registered method. ``seeds`` is a number of seeds.
     """
 
     balancers: tuple[str, ...] = ()
@@ -63,15 +67,21 @@ def _methods(protocol: Protocol, wanted: Iterable[str]) -> dict[str, MethodEntry
     chosen: dict[str, MethodEntry] = {}
     if any(name != SINGLE_TASK for name in wanted):  # what cost and gains are relative to runs anyway
         chosen[protocol.cost_reference] = protocol.methods[protocol.cost_reference]
-    for name in wanted:
+    for name in [name for each in wanted for name in (registry.names() if each == ALL_METHODS else [each])]:
         labels = [label for label, entry in protocol.methods.items() if name in (label, entry.balancer)]
-        if not labels and name != SINGLE_TASK and name not in registry.names():
-            hint = nearest(name, {*protocol.methods, *registry.names()})
-            raise ValueError(f"there is no balancer {name!r}{hint} One of your own needs --plugin FILE.")
         chosen |= {label: protocol.methods[label] for label in labels}
         if not labels and name != SINGLE_TASK:  # the baselines run anyway
+            _require_method(name, protocol)
             chosen[name] = MethodEntry()
     return chosen
+
+
+def _require_method(name: str, protocol: Protocol) -> None:
+    if ":" in name:  # wrapped, or from another library: the registry says which part is wrong
+        registry.get(name)
+    elif name not in registry.names():
+        hint = nearest(name, {*protocol.methods, *registry.names()})
+        raise ValueError(f"there is no balancer {name!r}{hint} One of your own needs --plugin FILE.")
 
 
 def _suites(protocol: Protocol, wanted: Iterable[str]) -> list[str]:
@@ -118,17 +128,17 @@ def _rows(suite: Suite, entry: SuiteEntry, methods: Mapping[str, MethodEntry]) -
 def _row(label: str, tasks: tuple[str, ...], method: MethodEntry, here: Mapping[str, Any]) -> _Row:
     """A row with everything that its method leaves to defaults written out, after a trial of its hyperparameters."""
     name = method.balancer or label
-    facts = registry.get(name)
     given = {**method.hyperparameters, **here}
-    known = [field.name for field in dataclasses.fields(cast(Any, facts))]
-    for key in given:
-        if key not in known:
-            raise ValueError(f"method {label!r}: balancer {name!r} has no hyperparameter {key!r}{nearest(key, known)}")
+    try:
+        registry.require_hyperparameters(name, given)  # or else one could be taken for an argument of Balancer
+    except ValueError as error:
+        raise ValueError(f"method {label!r}: {error}") from error
     try:
         balancer = Balancer(name, tasks=tasks, heads=method.heads, **given)
     except (TypeError, ValueError) as error:
         raise ValueError(f"method {label!r} with hyperparameters {given}: {error}") from error
+    facts = balancer.weighting
     # As JSON knows them, so that a cell equals the one read back from its record.
-    hyperparameters = json.loads(json.dumps(dataclasses.asdict(cast(Any, balancer.weighting))))
+    hyperparameters = json.loads(json.dumps(dataclasses.asdict(cast(Any, innermost(facts)))))
     version = f"{facts.version}+{facts.digest}" if facts.digest else facts.version
     return _Row(label, tasks, name, version, hyperparameters, balancer.heads, method.place or facts.place)

@@ -13,7 +13,7 @@ ROUNDING = 1e-5  # relative, of the numbers in curves
 
 
 def failures_of(row: str, records: Sequence[Record], tasks: tuple[str, ...], seeds: Sequence[int]) -> list[Failure]:
-    """Every run of ``row`` that gave no number, every one that is missing, and every task that is stuck.
+    """Every run of ``row`` that gave no number, every one that is missing, every task that is stuck, every way out.
 
     Args:
         row: the row's name.
@@ -33,6 +33,9 @@ def failures_of(row: str, records: Sequence[Record], tasks: tuple[str, ...], see
                 found.append(Failure(row, task, seed, record.status, record.reason))
             else:
                 found += [Failure(row, name, seed, "stuck", STUCK) for name in _stuck_tasks(record)]
+            if record is not None and record.solver is not None and record.solver.fallbacks:
+                reason = f"fell back in {record.solver.fallbacks} of {record.solver.steps} steps"
+                found.append(Failure(row, task, seed, "no solution", reason))
     return found
 
 

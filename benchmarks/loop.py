@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from benchmarks.records import MetricFact
 from tasks.base import Split, Task, seed_for
@@ -37,14 +37,22 @@ def probe_of(split: Split, size: int) -> Split:
     return split.take(order[:size].to(next(iter(split.inputs.values())).device))
 
 
-def batches_of(split: Split, size: int, seed: int) -> Iterator[Split]:
-    """Endless batches; every epoch has its own order, no example is dropped, and the last batch may be smaller."""
+def losses_of(tasks: Sequence[Task], outputs: Mapping[str, Tensor], batch: Split) -> dict[str, Tensor]:
+    """The training loss of every task, from the outputs of the heads."""
+    return {task.name: task.loss(outputs[task.name], batch.targets[task.name]) for task in tasks}
+
+
+def batches_of(split: Split, size: int, seed: int, order: str = "data") -> Iterator[Split]:
+    """Endless batches; every epoch has its own order, no example is dropped, and the last batch may be smaller.
+
+    Another ``order`` is independent of this one.
+    """
     if len(split) <= size:  # one batch holds everything, and its order does not matter
         while True:
             yield split
-    generator = torch.Generator().manual_seed(seed_for("data", seed))
+    generator = torch.Generator().manual_seed(seed_for(order, seed))
     device = next(iter(split.inputs.values())).device
     while True:
-        order = torch.randperm(len(split), generator=generator).to(device)
-        for index in order.split(size):
+        shuffled = torch.randperm(len(split), generator=generator).to(device)
+        for index in shuffled.split(size):
             yield split.take(index)

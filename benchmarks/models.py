@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import Tensor
 
+from balancers import Balancer
 from benchmarks.evaluate import EVALUATION_BATCH
 from benchmarks.records import Cell
 from benchmarks.store import write_atomically
@@ -21,6 +22,15 @@ from tasks.base import MultiTaskModel, Split, Splits, Suite, Task
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
+
+
+class Between(BaseModel):
+    """The balancer whose adapter stands between encoder and heads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    balancer: str
+    hyperparameters: dict[str, Any]
 
 
 class Card(BaseModel):
@@ -33,16 +43,19 @@ class Card(BaseModel):
     suite_version: int
     suite_options: dict[str, Any]
     tasks: tuple[str, ...]
+    adapter: Between | None = None
     history: tuple[str, ...]  # how it was trained, oldest first
 
     @classmethod
-    def of(cls, cell: Cell) -> Card:
+    def of(cls, cell: Cell, model: MultiTaskModel) -> Card:
         """The card of a model that ``cell`` trained."""
+        between = Between(balancer=cell.balancer, hyperparameters=cell.hyperparameters)
         return cls(
             suite=cell.suite,
             suite_version=cell.suite_version,
             suite_options=cell.suite_options,
             tasks=cell.tasks,
+            adapter=None if model.adapter is None else between,
             history=(f"{cell.row}, seed {cell.seed}, learning rate {cell.learning_rate:g}, run {cell.id}",),
         )
 
@@ -141,6 +154,8 @@ def restore(folder: Path, suite: Suite, card: Card) -> MultiTaskModel:
         ValueError: the weights are damaged, or are those of another model.
     """
     model = suite.build(0, card.tasks)
+    if card.adapter is not None:
+        model.adapter = Balancer(card.adapter.balancer, card.tasks, **card.adapter.hyperparameters)
     try:
         load_model(model, folder / WEIGHTS)
     except SafetensorError as error:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from balancers.registry import nearest
+from balancers.suggest import nearest
 
 PROTOCOLS = Path(__file__).parent / "protocols"
 SUFFIX = ".toml"

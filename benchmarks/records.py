@@ -76,9 +76,13 @@ class Curves(_Frozen):
 
 
 class Cost(_Frozen):
-    """Seconds are medians over training steps; evaluation and measuring for the curves are outside of them."""
+    """Seconds of a training step; evaluation and measuring for the curves are outside of them.
 
-    step: float  # one training step, all parts
+    They are medians; where steps are of several kinds (new weights in every n-th step alone), the mean of the kinds'
+    medians over all steps.
+    """
+
+    step: float  # all parts, and what else a method needs: other batches, the losses after the step
     forward: float
     backward: float  # the balancer's whole work: gradients, weights, filling .grad
     weighting: float  # of which the weighting's own mathematics
@@ -87,8 +91,16 @@ class Cost(_Frozen):
     peak_memory: int  # bytes: the process on a CPU, allocated on the device on a GPU
 
 
+class Solver(_Frozen):
+    """How well a method's equations were solved over a whole run."""
+
+    residual: float  # the largest relative violation of the optimality conditions among solved steps
+    fallbacks: int  # steps that found no solution and took the method's documented way out
+    steps: int  # all steps
+
+
 class Record(_Frozen):
-    """The outcome of one cell."""
+    """The outcome of one cell. What has a default came later, and earlier records lack it."""
 
     format: Literal[1] = RECORD_FORMAT
     id: str
@@ -100,5 +112,6 @@ class Record(_Frozen):
     last: Outcome | None  # the end of training; none unless done
     curves: Curves
     cost: Cost | None
+    solver: Solver | None = None  # none if the method solves no equations
     environment: dict[str, str]
     finished: str  # ISO time

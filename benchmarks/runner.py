@@ -132,7 +132,7 @@ def _load(cell: Cell, options: Options) -> tuple[Suite, Splits] | Skip:
 
 
 def _keeper(store: Store, cell: Cell) -> Keep:
-    return lambda model: models.save(_model_folder(store, cell), model, models.Card.of(cell))
+    return lambda model: models.save(_model_folder(store, cell), model, models.Card.of(cell, model))
 
 
 def _note_skipped(folder: Path, tried: set[str], skipped: dict[str, Skip]) -> None:

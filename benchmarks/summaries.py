@@ -10,10 +10,10 @@ from benchmarks.statistics import Estimate
 
 @dataclass(frozen=True)
 class Failure:
-    """A run that gave no number, or learned nothing.
+    """A run that gave no number, learned nothing, or left its method's equations unsolved at times.
 
-    ``status`` is the record's, "not run" where other rows have that seed, or "stuck" if a task is never better on
-    validation than the untrained model, although the run is done.
+    ``status`` is the record's, "not run" where other rows have that seed, "stuck" if a task is never better on
+    validation than the untrained model, although the run is done, or "no solution" if the method took its way out.
     """
 
     row: str

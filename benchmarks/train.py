@@ -10,13 +10,14 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from balancers import Balancer, NonFiniteError
+from balancers import Balancer, Need, NonFiniteError
 from benchmarks.cost import Clock, PeakMemory
 from benchmarks.curves import CurveLog
 from benchmarks.environment import describe
 from benchmarks.evaluate import evaluate, geometry
-from benchmarks.loop import batches_of, evaluation_points, make_optimizer, metric_facts, probe_of
-from benchmarks.records import Cell, Outcome, Record, Scalars, Status
+from benchmarks.loop import batches_of, evaluation_points, losses_of, make_optimizer, metric_facts, probe_of
+from benchmarks.passes import Passes, noise_now
+from benchmarks.records import Cell, Outcome, Record, Scalars, Solver, Status
 from benchmarks.select import selection_score
 from tasks.base import MultiTaskModel, Split, Splits, Suite, seed_for
 
@@ -67,6 +68,7 @@ def train(
         last=last,
         curves=training.log.curves,
         cost=training.clock.cost(perf_counter() - began, memory.read()),
+        solver=training.solver(),
         environment=describe(device),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -116,6 +118,15 @@ class _Training:
         self.model.load_state_dict(self.best_state)
         return self._outcome(self.best_step), last
 
+    def solver(self) -> Solver | None:
+        """How well the method's equations were solved in the steps so far; none if it solves none."""
+        if self.step == 0:  # there may be no balancer yet
+            return None
+        found = self.balancer.certificate
+        if found is None:
+            return None
+        return Solver(residual=found.residual.item(), fallbacks=int(found.fallbacks.item()), steps=self.step)
+
     def _outcome(self, step: int) -> Outcome:
         test = evaluate(self.model, self.tasks, self.splits.test)
         return Outcome(step=step, validation=self.scores[step], test=test)
@@ -134,26 +145,41 @@ class _Training:
             lower_bounds=[task.lower_bound for task in self.tasks],
             **cell.hyperparameters,
         ).to(self.device)
+        if self.balancer.adapts:
+            self.model.adapter = self.balancer
         self.optimizer = make_optimizer(cell.optimizer, self.model, cell.learning_rate)
         self.probe = probe_of(self.splits.train, cell.batch_size)
+        self.passes = Passes(self.model, self.tasks, self.device)
+        self.passes.draw_from(self.splits.train, cell.batch_size, cell.seed)
         self._forget()
         torch.manual_seed(seed_for("noise", cell.seed))  # last, whatever it took to build the model
 
     def _step(self, batches: Iterator[Split]) -> None:
         clock = self.clock
-        clock.start()
+        needs = self.balancer.weighting.needs_now(self.balancer.state)
+        clock.start(needs)
+        noise = noise_now(self.device) if Need.LOSSES_AFTER in needs else []
         batch = next(batches)
         clock.lap("data")
         features, outputs = self.model(batch.inputs)
-        losses = {task.name: task.loss(outputs[task.name], batch.targets[task.name]) for task in self.tasks}
+        losses = losses_of(self.tasks, outputs, batch)
         clock.lap("forward")
+        others = self.passes.others() if Need.CROSS_GRAMIAN in needs else []
+        clock.lap("others")
         weights = self.balancer.backward(
-            losses, shared=self.shared, at=self.at, features=features if self.cell.place == "features" else None
+            losses,
+            shared=self.shared,
+            at=self.at,
+            features=features if self.cell.place == "features" else None,
+            others=others,
         )
         clock.lap("backward")
         self.optimizer.step()
         self.optimizer.zero_grad()
         clock.lap("optimizer")
+        if Need.LOSSES_AFTER in needs:
+            self.balancer.after_step(self.passes.again(batch, noise))
+            clock.lap("after")
         clock.stop(self.balancer.weighting_seconds)
         self.loss_sum += torch.stack(list(losses.values())).detach()
         self.weight_sum += weights if weights.dim() == 1 else weights.mean(-1)

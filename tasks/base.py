@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -86,8 +86,16 @@ class Splits(NamedTuple):
     test: Split
 
 
+class Adapter(Protocol):
+    """What may stand between encoder and heads: a module that gives every task its view of the representation."""
+
+    def adapt(self, features: Tensor) -> Mapping[str, Tensor]:
+        """The input of every task's head."""
+        ...
+
+
 class MultiTaskModel(nn.Module):
-    """A shared encoder and one head per task.
+    """A shared encoder and one head per task, with room between them for an `Adapter`.
 
     ``last_shared`` is the encoder's last layer, whose gradients GradNorm measures (default: the whole encoder).
     """
@@ -98,12 +106,14 @@ class MultiTaskModel(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.heads = nn.ModuleDict(heads)
+        self.adapter: Adapter | None = None
         self._last = [last_shared if last_shared is not None else encoder]  # a list: not registered a second time
 
     def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The shared representation, and the output of every head by task name."""
         features = self.encoder(**inputs)
-        return features, {name: head(features) for name, head in self.heads.items()}
+        given = dict.fromkeys(self.heads, features) if self.adapter is None else self.adapter.adapt(features)
+        return features, {name: head(given[name]) for name, head in self.heads.items()}
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """The encoder's trainable parameters."""

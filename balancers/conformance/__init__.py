@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from balancers.base import Weighting
-from balancers.conformance import checks
+from balancers.conformance import checks, robustness
 from balancers.conformance.claims import declared_claims, declared_degree
 from balancers.conformance.problems import Violation
 from balancers.registry import create
@@ -49,17 +49,21 @@ def _run(name: str, function: Callable[[Weighting], None], weighting: Weighting)
 CHECKS: dict[str, Callable[[Weighting], None]] = {
     function.__name__.replace("_", " "): function
     for function in (
+        checks.facts,
         checks.shapes,
         checks.states,
         checks.purity,
+        checks.needs,
         checks.batch_axes,
         checks.single_task,
-        checks.degenerate_gradients,
-        checks.degenerate_losses,
-        checks.extreme_scales,
-        checks.absent_tasks,
         checks.determinism,
+        checks.certificates,
         checks.resume,
+        robustness.degenerate_gradients,
+        robustness.degenerate_losses,
+        robustness.extreme_scales,
+        robustness.unlike_batches,
+        robustness.absent_tasks,
         declared_claims,
         declared_degree,
     )

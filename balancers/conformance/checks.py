@@ -1,17 +1,21 @@
-"""What every method must do, one function per promise."""
+"""What every method must do, one function per promise: what it is, what it may touch, how it remembers and draws."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
 from balancers.balancer import Balancer
-from balancers.base import Draws, Need, Weighting
+from balancers.base import Draws, Heads, Need, Place, Weighting
 from balancers.conformance.problems import (
     DIMENSION,
+    MANY,
     TASK_COUNTS,
+    TOLERANCE,
+    all_answers,
     all_weights,
     evidence,
     play,
@@ -19,21 +23,45 @@ from balancers.conformance.problems import (
     require,
     require_close,
     require_finite,
+    shown,
     sizes_of,
 )
 from balancers.evidence import as_answer
-from balancers.presence import task_axes, update_present
+from balancers.presence import task_axes
 
-SCALES = (1e-12, 1.0, 1e12)
+MEASURED = {
+    "measured_gramian": Need.GRAMIAN,
+    "measured_gradients": Need.GRADIENTS,
+    "measured_cross_gramian": Need.CROSS_GRAMIAN,
+}
+
+
+def facts(weighting: Weighting) -> None:
+    """What a method says of itself has one of the values that there are."""
+    for fact, allowed in (("heads", get_args(Heads)), ("place", get_args(Place))):
+        value = getattr(weighting, fact)
+        require(value in allowed, f"expected {fact} out of {allowed}, got {value!r}")
+    elementwise = any(weights.dim() > 1 for weights in all_weights(weighting, problems(2)))
+    require(not elementwise or weighting.heads == "own", 'weights per element have none for a head: say heads = "own"')
 
 
 def shapes(weighting: Weighting) -> None:
-    """One weight per task, or one per task and element; finite."""
-    for tasks in TASK_COUNTS:
-        for weights in all_weights(weighting, problems(tasks)):
-            allowed = [(tasks,), (tasks, DIMENSION)]
-            require(tuple(weights.shape) in allowed, f"expected a shape out of {allowed}, got {tuple(weights.shape)}")
-        require_finite(weighting, problems(tasks), f"{tasks} tasks")
+    """One weight per task in float64, or one per task and element; finite; gradients and heads likewise."""
+    for tasks in (*TASK_COUNTS, MANY):
+        run = problems(tasks)
+        per_task, per_element = (tasks,), (tasks, DIMENSION)
+        for answer in all_answers(weighting, run):
+            shape = tuple(answer.weights.shape)
+            require(shape in {per_task, per_element}, f"expected shape {per_task} or {per_element}, got {shape}")
+            exact = shape == per_element or answer.weights.dtype == torch.float64
+            require(exact, f"expected weights in float64, got {answer.weights.dtype}")
+            for what, value, expected in (
+                ("gradients", answer.gradients, per_element),
+                ("heads", answer.heads, per_task),
+            ):
+                fits = value is None or tuple(value.shape) == expected
+                require(fits, f"expected {what} of shape {expected}")
+        require_finite(weighting, run, f"{tasks} tasks")
 
 
 def states(weighting: Weighting) -> None:
@@ -52,7 +80,7 @@ def states(weighting: Weighting) -> None:
 
 
 def purity(weighting: Weighting) -> None:
-    """`update` changes none of its arguments."""
+    """`update` and `after` change none of their arguments."""
     run = problems(3)
     state = weighting.init(sizes_of(run[0]))
     draws = Draws.seeded(0)
@@ -61,13 +89,33 @@ def purity(weighting: Weighting) -> None:
         before = [part.clone() for part in parts]
         _, following = weighting.update(seen, state, draws)
         require(all(map(torch.equal, before, parts)), f"update changed an argument in step {step}")
-        state = following
+        parts = [seen.losses, *following]
+        before = [part.clone() for part in parts]
+        state = weighting.after(seen.losses, following)
+        require(all(map(torch.equal, before, parts)), f"after changed an argument in step {step}")
+
+
+def needs(weighting: Weighting) -> None:
+    """It does with what it asks for, and sees nothing else."""
+    run = problems(3)
+    expected = all_weights(weighting, run)
+    state = weighting.init(sizes_of(run[0]))
+    draws = Draws.seeded(0)
+    for step, (seen, want) in enumerate(zip(run, expected, strict=True)):
+        now = weighting.needs_now(state)
+        require(now in weighting.needs, f"step {step} needs {now}, and only {weighting.needs} is declared")
+        hidden = {field: None for field, need in MEASURED.items() if need not in now}
+        answer, state = weighting.update(replace(seen, **hidden), state, draws)
+        require(torch.equal(as_answer(answer).weights, want), f"step {step}: it looks at what it does not ask for")
+        if Need.LOSSES_AFTER in weighting.needs:
+            state = weighting.after(0.9 * seen.losses, state)
 
 
 def batch_axes(weighting: Weighting) -> None:
-    """Replicas along leading axes behave as each of them alone, to rounding."""
+    """Replicas along leading axes behave as each of them alone, to rounding, whatever the others are like."""
     batch = (2, 3)
-    run = problems(4, batch=batch)
+    scale = torch.tensor([[1, 0, 1e6], [1e-6, 1, 1]], dtype=torch.float64)  # one has no gradients at all
+    run = [evidence(scale[..., None, None] * s.gradients, s.losses) for s in problems(4, batch=batch)]
     together = all_weights(weighting, run)
     for i in range(batch[0]):
         for j in range(batch[1]):
@@ -83,55 +131,6 @@ def single_task(weighting: Weighting) -> None:
         require((weights > 0).any(), f"the weight is {weights.tolist()}")
 
 
-def degenerate_gradients(weighting: Weighting) -> None:
-    """Zero, equal and opposite gradients give finite weights."""
-    base = problems(4)
-    changes: dict[str, Callable[[Tensor], Tensor]] = {
-        "one zero gradient": lambda j: torch.cat([0 * j[:1], j[1:]]),
-        "all gradients zero": lambda j: 0 * j,
-        "two equal gradients": lambda j: torch.cat([j[1:2], j[1:]]),
-        "two opposite gradients": lambda j: torch.cat([-j[1:2], j[1:]]),
-        "all gradients equal": lambda j: j[:1].expand_as(j).clone(),
-    }
-    for what, change in changes.items():
-        require_finite(weighting, [evidence(change(seen.gradients), seen.losses) for seen in base], what)
-
-
-def degenerate_losses(weighting: Weighting) -> None:
-    """Losses that are zero, or that stay exactly where they were, give finite weights."""
-    base = problems(3)
-    require_finite(weighting, [evidence(s.gradients, s.losses * torch.tensor([0.0, 1, 1])) for s in base], "zero")
-    require_finite(weighting, [evidence(s.gradients, torch.ones_like(s.losses)) for s in base], "constant")
-
-
-def extreme_scales(weighting: Weighting) -> None:
-    """Finite weights at any scale, and when the tasks' scales differ by twelve orders of magnitude."""
-    for scale in SCALES:
-        require_finite(weighting, problems(3, scale), f"scale {scale:g}")
-    spread = torch.tensor([1e-6, 1.0, 1e6], dtype=torch.float64)
-    run = [evidence(s.gradients * spread[:, None], s.losses * spread) for s in problems(3)]
-    require_finite(weighting, run, "scales from 1e-6 to 1e6")
-
-
-def absent_tasks(weighting: Weighting) -> None:
-    """An absent task keeps its memory, the others get finite weights, and afterwards all go on."""
-    present = torch.tensor([0, 2])
-    run = problems(3)
-    state = weighting.init(sizes_of(run[0]))
-    draws = Draws.seeded(0)
-    for step, seen in enumerate(run):
-        part = evidence(seen.gradients[present], seen.losses[present])
-        answer, following = update_present(weighting, part, state, draws, present)
-        weights = answer.weights
-        require(weights.isfinite().all() and len(weights) == len(present), f"step {step}: weights {weights.tolist()}")
-        for (field, axes), before, after in zip(task_axes(type(state)).items(), state, following, strict=True):
-            kept = all(torch.equal(before.select(axis, 1), after.select(axis, 1)) for axis in axes)
-            require(kept, f"{field}: the entries of the absent task changed")
-        state = following
-    weights = as_answer(weighting.update(run[0], state, draws)[0]).weights
-    require(weights.isfinite().all(), f"after the task came back: weights {weights.tolist()}")
-
-
 def determinism(weighting: Weighting) -> None:
     """One seed, one result; the global generator is left alone; only a method that says it is stochastic draws."""
     run = problems(5)
@@ -141,6 +140,19 @@ def determinism(weighting: Weighting) -> None:
     require(all(map(torch.equal, first, again)), "two runs with one seed differ")
     if not weighting.stochastic:
         require(all(map(torch.equal, first, other)), "it depends on the seed: declare `stochastic = True`")
+
+
+def certificates(weighting: Weighting) -> None:
+    """A method that solves equations says how well: exactly, wherever it did not take its way out."""
+    for tasks in TASK_COUNTS:
+        run = problems(tasks)
+        for steps, (_, state) in enumerate(play(weighting, run, Draws.seeded(0)), start=1):
+            found = weighting.certificate(state)
+            if found is None:
+                return
+            require((found.residual <= TOLERANCE).all(), f"{tasks} tasks: the residual is {shown(found.residual)}")
+            counted = (found.fallbacks >= 0) & (found.fallbacks <= steps)
+            require(counted.all(), f"{tasks} tasks: {shown(found.fallbacks)} ways out in {steps} steps")
 
 
 def resume(weighting: Weighting) -> None:

@@ -1,41 +1,67 @@
-"""What a method promises by declaring a `Claim`, one function per claim."""
+"""What a method promises by declaring a `Claim` or a degree, one function per promise."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from balancers.base import Claim, Evidence, Weighting
 from balancers.conformance.problems import (
     TASK_COUNTS,
     TOLERANCE,
-    all_updates,
+    all_answers,
     all_weights,
     evidence,
     problems,
     require,
     require_close,
+    shown,
+    terms_of,
+    update_of,
 )
+
+SEEDS = 3  # problems of every number of tasks, for every claim
+SCALES = (2.0**-40, 2.0**-20, 2.0**20, 2.0**40)  # about 1e-12 to 1e12; powers of two add no rounding of their own
 
 
 def declared_claims(weighting: Weighting) -> None:
     """Every property that the method declares holds on random problems of several sizes."""
+    implied = Claim.SIMPLEX not in weighting.claims or Claim.NON_NEGATIVE in weighting.claims
+    require(implied, f"claims {Claim.SIMPLEX.value!r}: then claim {Claim.NON_NEGATIVE.value!r} too")
     for claim in weighting.claims:
         for tasks in TASK_COUNTS:
-            for seed in range(3):
+            for seed in range(SEEDS):
                 CLAIM_TESTS[claim](weighting, problems(tasks, seed=seed))
+
+
+def declared_degree(weighting: Weighting) -> None:
+    """The update scales with the losses as the method's `degree` says; a method without one says None."""
+    if weighting.degree is None:
+        return
+    for tasks in TASK_COUNTS:
+        has_degree(weighting, problems(tasks), float(weighting.degree))
+
+
+def has_degree(weighting: Weighting, run: list[Evidence], degree: float) -> None:
+    """Losses times c make the update times c**degree."""
+    expected = _updates(weighting, run)
+    for scale in SCALES:
+        scaled = [evidence(seen.gradients * scale, seen.losses * scale) for seen in run]
+        for (got, _), (want, size) in zip(_updates(weighting, scaled), expected, strict=True):
+            require_close(got / scale**degree, want, f"declares degree {degree:g}; at scale {scale:g}", size)
 
 
 def _non_negative(weighting: Weighting, run: list[Evidence]) -> None:
     for weights in all_weights(weighting, run):
-        require((weights >= 0).all(), f"claims {Claim.NON_NEGATIVE.value!r}, got {weights.tolist()}")
+        require((weights >= 0).all(), f"claims {Claim.NON_NEGATIVE.value!r}, got {shown(weights)}")
 
 
 def _sums_to(claim: Claim, weighting: Weighting, run: list[Evidence], total: float) -> None:
     for weights in all_weights(weighting, run):
         close = (weights.sum(-1) - total).abs() <= TOLERANCE * max(total, 1.0)
-        require(close.all(), f"claims {claim.value!r}, got {weights.tolist()}")
+        require(close.all(), f"claims {claim.value!r}, got {shown(weights)}")
 
 
 def _simplex(weighting: Weighting, run: list[Evidence]) -> None:
@@ -48,32 +74,25 @@ def _sum_to_tasks(weighting: Weighting, run: list[Evidence]) -> None:
 
 
 def _permutation_equivariant(weighting: Weighting, run: list[Evidence]) -> None:
-    expected = all_updates(weighting, run)
-    order = torch.arange(run[0].losses.shape[-1]).flip(0)
-    permuted = [evidence(seen.gradients[order], seen.losses[order]) for seen in run]
-    for got, want in zip(all_updates(weighting, permuted), expected, strict=True):
-        require_close(got, want, f"claims {Claim.PERMUTATION_EQUIVARIANT.value!r}; tasks in reverse")
+    expected = _updates(weighting, run)
+    positions = torch.arange(run[0].losses.shape[-1])
+    for what, order in (("in reverse", positions.flip(0)), ("with the first one last", positions.roll(-1))):
+        permuted = [evidence(seen.gradients[order], seen.losses[order]) for seen in run]
+        for (got, _), (want, size) in zip(_updates(weighting, permuted), expected, strict=True):
+            require_close(got, want, f"claims {Claim.PERMUTATION_EQUIVARIANT.value!r}; tasks {what}", size)
 
 
 def _non_conflicting(weighting: Weighting, run: list[Evidence]) -> None:
-    for seen, update in zip(run, all_updates(weighting, run), strict=True):
+    for seen, (update, size) in zip(run, _updates(weighting, run), strict=True):
         products = seen.gradients @ update
-        slack = TOLERANCE * seen.norms * update.norm()
-        require((products >= -slack).all(), f"claims {Claim.NON_CONFLICTING.value!r}, got {products.tolist()}")
+        slack = TOLERANCE * seen.norms * size
+        require((products >= -slack).all(), f"claims {Claim.NON_CONFLICTING.value!r}, got {shown(products)}")
 
 
-def declared_degree(weighting: Weighting) -> None:
-    """The update scales with the losses as the method's `degree` says; a method without one says None."""
-    if weighting.degree is None:
-        return
-    for tasks in TASK_COUNTS:
-        run = problems(tasks)
-        expected = all_updates(weighting, run)
-        for scale in (1e-6, 1e6):
-            scaled = [evidence(seen.gradients * scale, seen.losses * scale) for seen in run]
-            for got, want in zip(all_updates(weighting, scaled), expected, strict=True):
-                what = f"declares degree {weighting.degree:g}; at scale {scale:g}"
-                require_close(got / scale**weighting.degree, want, what)
+def _updates(weighting: Weighting, run: list[Evidence]) -> list[tuple[Tensor, Tensor]]:
+    """Every update of a run, and the size of the terms that it is the sum of."""
+    answers = zip(all_answers(weighting, run), run, strict=True)
+    return [(update_of(answer, seen), terms_of(answer, seen)) for answer, seen in answers]
 
 
 CLAIM_TESTS: dict[Claim, Callable[[Weighting, list[Evidence]], None]] = {

@@ -12,10 +12,12 @@ from balancers.base import Answer, Draws, Evidence, Need, Sizes, Weighting
 from balancers.evidence import as_answer
 from balancers.gradients import combine, gramian_of
 
-TASK_COUNTS = (1, 2, 3, 7)
 DIMENSION = 12  # of the gradients in the problems below
+TASK_COUNTS = (1, 2, 3, 7, 40)  # with more tasks than dimensions, gradients are linearly dependent
+MANY = 100  # tasks, in the checks that ask for no more than finite numbers
 STEPS = 4  # enough for a method with memory to show it
 TOLERANCE = 1e-6  # relative, for identities that hold up to rounding
+SHOWN = 8  # numbers of a tensor that a complaint lists
 
 
 class Violation(AssertionError):  # noqa: N818 - it is no error of the program
@@ -46,14 +48,23 @@ def update_of(answer: Tensor | Answer, seen: Evidence) -> Float[Tensor, "*B D"]:
     return combine(answer.weights, seen.gradients if answer.gradients is None else answer.gradients)
 
 
-def problems(tasks: int, scale: float = 1.0, batch: tuple[int, ...] = (), seed: int = 0) -> list[Evidence]:
+def terms_of(answer: Tensor | Answer, seen: Evidence) -> Float[Tensor, "*B"]:
+    """The size of the terms that an update is the sum of: where they cancel, the sum is exact relative to this."""
+    answer = as_answer(answer)
+    gradients = seen.gradients if answer.gradients is None else answer.gradients
+    return combine(answer.weights.abs(), gradients.abs()).amax(-1)
+
+
+def problems(
+    tasks: int, scale: float = 1.0, batch: tuple[int, ...] = (), seed: int = 0, dtype: torch.dtype = torch.float64
+) -> list[Evidence]:
     """A short run: random gradients of the given scale, and positive losses of that scale."""
     generator = torch.Generator().manual_seed(seed)
     found = []
     for _ in range(STEPS):
         jacobian = torch.randn(*batch, tasks, DIMENSION, generator=generator, dtype=torch.float64)
         losses = torch.rand(*batch, tasks, generator=generator, dtype=torch.float64) + 0.1
-        found.append(evidence(scale * jacobian, scale * losses))
+        found.append(evidence((scale * jacobian).to(dtype), scale * losses))
     return found
 
 
@@ -83,12 +94,22 @@ def all_updates(weighting: Weighting, run: list[Evidence], seed: int = 0) -> lis
 
 
 def require_finite(weighting: Weighting, run: list[Evidence], where: str) -> None:
-    """Complain if a weight of the run is NaN or infinite."""
-    for step, weights in enumerate(all_weights(weighting, run)):
-        require(weights.isfinite().all(), f"{where}, step {step}: weights are {weights.tolist()}")
+    """Complain if a number of an answer in the run, or of the update that it stands for, is NaN or infinite."""
+    for step, (answer, seen) in enumerate(zip(all_answers(weighting, run), run, strict=True)):
+        for field, value in zip(answer._fields, answer, strict=True):
+            if value is not None:
+                require(value.isfinite().all(), f"{where}, step {step}: {field} are {shown(value)}")
+        require(update_of(answer, seen).isfinite().all(), f"{where}, step {step}: the update is not finite")
 
 
-def require_close(got: Tensor, want: Tensor, where: str) -> None:
-    """Complain if two tensors differ by more than rounding of their largest element."""
-    size = want.abs().max().clamp(min=torch.finfo(want.dtype).tiny)
-    require(((got - want).abs() <= TOLERANCE * size).all(), f"{where}: expected {want.tolist()}, got {got.tolist()}")
+def require_close(got: Tensor, want: Tensor, where: str, size: Tensor | None = None) -> None:
+    """Complain if two tensors differ by more than rounding, relative to ``size`` or else to the largest element."""
+    size = want.abs().max() if size is None else size
+    slack = TOLERANCE * size.clamp(min=torch.finfo(want.dtype).tiny)
+    require(((got - want).abs() <= slack).all(), f"{where}: expected {shown(want)}, got {shown(got)}")
+
+
+def shown(value: Tensor) -> str:
+    """A tensor in a complaint: its first numbers."""
+    numbers = value.flatten().tolist()
+    return f"{numbers}" if len(numbers) <= SHOWN else f"{numbers[:SHOWN]} and {len(numbers) - SHOWN} more"

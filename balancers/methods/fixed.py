@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Draws, Evidence, Need, Sizes, Weighting
+from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
 
 
@@ -46,6 +46,13 @@ class Fixed(Weighting[FixedState]):
             object.__setattr__(self, "weights", tuple(float(weight) for weight in self.weights))
             if not all(math.isfinite(weight) for weight in self.weights or ()):
                 raise ValueError(f"fixed: expected finite weights, got {self.weights}")
+
+    @property
+    def claims(self) -> frozenset[Claim]:
+        """What equal weights are; given ones are what they are."""
+        if self.weights is None:
+            return frozenset({Claim.NON_NEGATIVE, Claim.SUM_TO_TASKS, Claim.PERMUTATION_EQUIVARIANT})
+        return frozenset({Claim.NON_NEGATIVE} if min(self.weights) >= 0 else ())
 
     def init(self, sizes: Sizes) -> FixedState:
         """The given weights, for every replica."""

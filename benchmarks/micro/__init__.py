@@ -1,1 +1,1 @@
-"""What one balanced step costs, as a ratio to the plain step ``losses.sum().backward()`` in the same run."""
+"""What one balanced step costs, beside a plain step and beside TorchJD's, all in one run: ``make micro``."""

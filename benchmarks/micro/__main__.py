@@ -1,53 +1,47 @@
-"""Turn the measurements of pytest-benchmark into a table of ratios: ``python -m benchmarks.micro FOLDER``."""
+"""``python -m benchmarks.micro FOLDER``: measure, and write ``micro.csv`` and ``micro.md``."""
 
 from __future__ import annotations
 
-import json
 import sys
+import warnings
 from pathlib import Path
+from time import perf_counter
+from typing import Annotated
 
-import pandas as pd
 import torch
+import typer
 
+from balancers import names
 from benchmarks.environment import describe
+from benchmarks.micro import report
+from benchmarks.micro.checks import checks
+from benchmarks.micro.measure import PLANS, cases
+from benchmarks.micro.solvers import solves
+from benchmarks.progress import duration
 
-RAW = "raw.json"  # written by pytest-benchmark; not kept
-
-
-def ratios(raw: dict) -> pd.DataFrame:
-    """Median seconds of every case, and its ratio to the plain steps that took turns with it."""
-    rows = [case["extra_info"] | {"seconds": case["stats"]["median"]} for case in raw["benchmarks"]]
-    return pd.DataFrame(rows, columns=["model", "tasks", "method", "place", "seconds", "ratio"])
-
-
-def as_markdown(frame: pd.DataFrame, machine: dict[str, str]) -> str:
-    """Ratios as one table: a row per method and place, a column per model and number of tasks."""
-    table = frame.pivot_table(index=["method", "place"], columns=["model", "tasks"], values="ratio", sort=False)
-    columns = [f"{model}, K={tasks}" for model, tasks in table.columns]
-    lines = [
-        "# Cost of one balanced step",
-        "",
-        "Median time of forward and backward pass as a ratio to `losses.sum().backward()`; both steps in alternation.",
-        "",
-        "| method | measured at | " + " | ".join(columns) + " |",
-        "| --- | --- |" + " ---: |" * len(columns),
-    ]
-    for (method, place), values in table.iterrows():  # pyright: ignore[reportGeneralTypeIssues]
-        lines.append(f"| {method} | {place} | " + " | ".join(f"{value:.2f}" for value in values) + " |")
-    facts = "; ".join(f"{key}: {value}" for key, value in sorted(machine.items()))
-    return "\n".join([*lines, "", "Command: `make micro`.", f"Machine: {facts}", ""])
+TASKS = "2,3,11,40"
 
 
-def main(folder: Path) -> None:
-    """Replace the raw measurements in ``folder`` by ``micro.csv`` and ``micro.md``."""
-    raw = folder / RAW
-    frame = ratios(json.loads(raw.read_text()))
-    frame.to_csv(folder / "micro.csv", index=False, float_format="%.6g")
-    text = as_markdown(frame, describe(torch.device("cpu")))
-    (folder / "micro.md").write_text(text)
-    raw.unlink()
-    sys.stdout.write(text)
+def main(
+    folder: Annotated[Path, typer.Argument(help="Folder to write to.")],
+    models: Annotated[str, typer.Option(help="Only these, comma-separated.")] = ",".join(PLANS),
+    tasks: Annotated[str, typer.Option(help="Numbers of tasks, comma-separated.")] = TASKS,
+    methods: Annotated[str, typer.Option(help="Only these, comma-separated.")] = "",
+) -> None:
+    """Measure what steps cost, on one CPU thread, and write the tables."""
+    torch.set_num_threads(1)  # with more, whatever else the machine does can cost a time slice per operation
+    warnings.filterwarnings("ignore", module="torchjd")
+    chosen = [name for name in methods.split(",") if name] or names()
+    began, found = perf_counter(), []
+    for model in models.split(","):
+        for count in map(int, tasks.split(",")):
+            found += cases(model, count, chosen)
+            sys.stdout.write(f"[{duration(perf_counter() - began)}] {model}, {count} tasks\n")
+    solved, checked = list(solves()), list(checks(found))
+    folder.mkdir(parents=True, exist_ok=True)
+    report.write(folder, report.Results(found, solved, checked), describe(torch.device("cpu")))
+    sys.stdout.write(f"[{duration(perf_counter() - began)}] {folder / 'micro.md'}\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    typer.run(main)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 OUTPUTS = 4  # of every head
+VOCABULARY, POSITIONS, WIDTH = 30522, 512, 384  # of the encoder with 22 million parameters
 
 
 class Problem(NamedTuple):
@@ -20,22 +21,38 @@ class Problem(NamedTuple):
     inputs: Tensor
     targets: Tensor
 
-    def losses(self) -> tuple[Tensor, list[Tensor]]:
-        """The shared representation, and one mean squared error per task."""
-        features = self.encoder(self.inputs)
-        return features, [(head(features) - self.targets).square().mean() for head in self.heads]
+    def features(self) -> Tensor:
+        """The shared representation."""
+        return self.encoder(self.inputs)
+
+    def losses(self, features: Tensor) -> list[Tensor]:
+        """One mean squared error per task."""
+        return [(head(features) - self.targets).square().mean() for head in self.heads]
+
+    def parameters(self) -> list[nn.Parameter]:
+        """All of them."""
+        return [*self.encoder.parameters(), *self.heads.parameters()]
 
 
-def _mlp() -> tuple[nn.Sequential, nn.Module, Tensor, int]:
+class Parts(NamedTuple):
+    """An encoder, its last layer, its inputs and the width of its output."""
+
+    encoder: nn.Module
+    last: nn.Module
+    inputs: Tensor
+    width: int
+
+
+def _mlp() -> Parts:
     last = nn.Linear(128, 128)
     encoder = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), last, nn.ReLU())
-    return encoder, last, torch.randn(256, 64), 128
+    return Parts(encoder, last, torch.randn(256, 64), 128)
 
 
-def _lenet() -> tuple[nn.Sequential, nn.Module, Tensor, int]:
+def _lenet() -> Parts:
     last = nn.Linear(720, 50)
     convolutions = [nn.Conv2d(1, 10, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Conv2d(10, 20, 5), nn.MaxPool2d(2), nn.ReLU()]
-    return nn.Sequential(*convolutions, nn.Flatten(), last, nn.ReLU()), last, torch.randn(256, 1, 36, 36), 50
+    return Parts(nn.Sequential(*convolutions, nn.Flatten(), last, nn.ReLU()), last, torch.randn(256, 1, 36, 36), 50)
 
 
 class _FirstToken(nn.Module):
@@ -44,15 +61,40 @@ class _FirstToken(nn.Module):
         return hidden[:, 0]
 
 
-def _transformer() -> tuple[nn.Sequential, nn.Module, Tensor, int]:
-    layers = [nn.TransformerEncoderLayer(256, 4, 1024, dropout=0.0, batch_first=True) for _ in range(2)]
-    return nn.Sequential(*layers, _FirstToken()), layers[-1], torch.randn(16, 32, 256), 256
+def _layers(count: int, width: int, heads: int) -> list[nn.Module]:
+    shape = (width, heads, 4 * width)
+    return [nn.TransformerEncoderLayer(*shape, dropout=0.0, activation="gelu", batch_first=True) for _ in range(count)]
 
 
-MODELS: dict[str, Callable[[], tuple[nn.Sequential, nn.Module, Tensor, int]]] = {
+def _transformer() -> Parts:
+    layers = _layers(2, 256, 4)
+    return Parts(nn.Sequential(*layers, _FirstToken()), layers[-1], torch.randn(16, 32, 256), 256)
+
+
+class _Embedding(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(VOCABULARY, WIDTH)
+        self.positions = nn.Embedding(POSITIONS, WIDTH)
+        self.norm = nn.LayerNorm(WIDTH)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Hidden states (N, T, D) of tokens (N, T)."""
+        return self.norm(self.words(tokens) + self.positions.weight[: tokens.shape[1]])
+
+
+def _encoder_22m() -> Parts:
+    """The shape of MiniLM-L6: 22.5 million parameters, more than half of them embeddings."""
+    layers = _layers(6, WIDTH, 12)
+    encoder = nn.Sequential(_Embedding(), *layers, _FirstToken())
+    return Parts(encoder, layers[-1], torch.randint(VOCABULARY, (16, 32)), WIDTH)
+
+
+MODELS: dict[str, Callable[[], Parts]] = {
     "mlp": _mlp,
     "lenet": _lenet,
     "transformer": _transformer,
+    "encoder-22m": _encoder_22m,
 }
 
 
@@ -60,6 +102,7 @@ def build(model: str, tasks: int) -> Problem:
     """The named model with ``tasks`` heads, always with the same random numbers."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        encoder, last, inputs, width = MODELS[model]()
-        heads = nn.ModuleList(nn.Linear(width, OUTPUTS) for _ in range(tasks))
-        return Problem(encoder, last, heads, inputs, torch.randn(len(inputs), OUTPUTS))
+        parts = MODELS[model]()
+        heads = nn.ModuleList(nn.Linear(parts.width, OUTPUTS) for _ in range(tasks))
+        targets = torch.randn(len(parts.inputs), OUTPUTS)
+        return Problem(parts.encoder, parts.last, heads, parts.inputs, targets)

@@ -1,9 +1,11 @@
 """A small network with a shared encoder and three heads, for tests of the shell."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from balancers import Balancer, Need
 
 
 class Network(NamedTuple):
@@ -30,6 +32,18 @@ class Network(NamedTuple):
         for parameter in self.parameters():
             parameter.grad = None
         return taken
+
+
+def take_step(
+    network: Network, balancer: Balancer, losses: Any = None, present: list[bool] | None = None, **place: Any
+) -> Tensor:
+    """One call of `backward` with everything that the method asks for, at the encoder unless told otherwise."""
+    place = place or {"shared": network.encoder.parameters()}
+    others = [network.losses(), network.losses()] if Need.CROSS_GRAMIAN in balancer.weighting.needs else []
+    weights = balancer.backward(network.losses() if losses is None else losses, **place, others=others, present=present)
+    after = network.losses()
+    balancer.after_step([loss if present is None or present[i] else None for i, loss in enumerate(after)])
+    return weights
 
 
 def small_network(tasks: int = 3, seed: int = 0) -> Network:

@@ -5,12 +5,16 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers import Claim, Draws, Evidence, Need, Sizes, Stateless, Weighting, create, names, reference
+from balancers import Claim, Draws, Evidence, Need, Sizes, Solution, Solving, Stateless, Weighting, create, names
 from balancers.conformance import CHECKS, check
-from balancers.registry import get
+from balancers.conformance.claims import CLAIM_TESTS, has_degree
+from tests.balancers.counterexamples import VARIATIONS, Key
+from tests.balancers.jacobians import KINDS
 
 
 @pytest.mark.parametrize("method", names())
@@ -19,9 +23,37 @@ def test_every_registered_method_conforms(name: str, method: str) -> None:
     CHECKS[name](create(method))
 
 
-@pytest.mark.parametrize("method", names())
-def test_every_registered_method_names_its_paper(method: str) -> None:
-    assert reference(get(method)).endswith(".")
+CLAIMED = [(create(name), claim) for name in names() for claim in sorted(create(name).claims, key=str)]
+SCALED = [create(name) for name in names() if create(name).degree is not None]
+SEARCH = settings(max_examples=12, deadline=None, derandomize=True)
+
+any_problem = st.builds(
+    Key, st.sampled_from(sorted(KINDS)), st.integers(1, 15), st.integers(0, 10_000), st.sampled_from(sorted(VARIATIONS))
+)
+
+
+def called(value: Weighting | Claim) -> str:
+    return value.name
+
+
+@pytest.mark.parametrize(("weighting", "claim"), CLAIMED, ids=called)
+def test_a_claim_holds_on_gradients_of_every_kind(weighting: Weighting, claim: Claim) -> None:
+    @given(any_problem)
+    @SEARCH
+    def holds(problem: Key) -> None:
+        CLAIM_TESTS[claim](weighting, problem.run())
+
+    holds()
+
+
+@pytest.mark.parametrize("weighting", SCALED, ids=called)
+def test_a_degree_holds_on_gradients_of_every_kind(weighting: Weighting) -> None:
+    @given(any_problem)
+    @SEARCH
+    def holds(problem: Key) -> None:
+        has_degree(weighting, problem.run(), float(weighting.degree or 0))
+
+    holds()
 
 
 def failed(weighting: Weighting) -> set[str]:
@@ -89,8 +121,113 @@ class OverstatesItself(Broken):
         return torch.ones_like(seen.losses)
 
 
+@dataclass(frozen=True)
+class ForgetsThatASimplexIsNonNegative(Broken):
+    claims = frozenset({Claim.SIMPLEX})
+
+    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
+        return torch.full_like(seen.losses, 1 / seen.losses.shape[-1])
+
+
+@dataclass(frozen=True)
+class MeasuresAnywhere(Broken):
+    place = "anywhere"  # pyright: ignore[reportAssignmentType]
+
+    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
+        return torch.ones_like(seen.losses)
+
+
+@dataclass(frozen=True)
+class HasNoWeightForAHead(Broken):
+    needs = Need.GRADIENTS
+    heads = "weighted"
+
+    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
+        return torch.ones_like(seen.gradients)
+
+
+@dataclass(frozen=True)
+class WeighsInSinglePrecision(Broken):
+    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
+        return torch.ones_like(seen.losses).float()
+
+
+@dataclass(frozen=True)
+class LooksAtWhatItDoesNotAskFor(Broken):
+    needs = Need.LOSSES
+
+    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
+        return torch.ones_like(seen.losses) if seen.measured_gramian is None else seen.norms
+
+
+@dataclass(frozen=True)
+class InvertsTheGramian(Broken):
+    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
+        return torch.linalg.inv(seen.gramian).sum(-1)
+
+
+@dataclass(frozen=True)
+class TakesLogarithmsOfLosses(Broken):
+    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
+        return torch.log(seen.losses)
+
+
+@dataclass(frozen=True)
+class TakesHighPowers(Broken):
+    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
+        return seen.norms**27
+
+
+@dataclass(frozen=True)
+class TakesRootsOfProductsAcrossBatches(Broken):
+    needs = Need.CROSS_GRAMIAN
+
+    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
+        return seen.cross_gramian.diagonal(dim1=-2, dim2=-1).sqrt()
+
+
+@dataclass(frozen=True)
+class SolvesBadly(Solving):
+    name = "sloppy"
+    needs = Need.LOSSES
+
+    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+        return Solution(torch.ones_like(seen.losses), seen.losses.amax(-1), seen.losses.amax(-1) > 0)
+
+
 class Count(NamedTuple):
     steps: Float[Tensor, "*B"]
+
+
+class PerTask(NamedTuple):
+    steps: Float[Tensor, "*B K"]
+
+
+@dataclass(frozen=True)
+class WritesIntoItsState(Weighting[Count]):
+    name = "writer"
+    needs = Need.LOSSES_AFTER
+
+    def init(self, sizes: Sizes) -> Count:
+        return Count(sizes.scalar())
+
+    def update(self, seen: Evidence, state: Count, draws: Draws) -> tuple[Tensor, Count]:
+        return torch.ones_like(seen.losses), state
+
+    def after(self, losses: Tensor, state: Count) -> Count:
+        return Count(state.steps.add_(1))
+
+
+@dataclass(frozen=True)
+class BreaksWhenATaskArrivesLate(Weighting[PerTask]):
+    name = "impatient"
+    needs = Need.LOSSES
+
+    def init(self, sizes: Sizes) -> PerTask:
+        return PerTask(sizes.per_task())
+
+    def update(self, seen: Evidence, state: PerTask, draws: Draws) -> tuple[Tensor, PerTask]:
+        return 1 / (state.steps == state.steps.amax(-1, keepdim=True)).double(), PerTask(state.steps + 1)
 
 
 @dataclass(frozen=True)
@@ -111,14 +248,26 @@ class KeepsItsStateOnTheObject(Weighting[Count]):
 @pytest.mark.parametrize(
     ("weighting", "check_name"),
     [
+        (MeasuresAnywhere(), "facts"),
+        (HasNoWeightForAHead(), "facts"),
         (WrongShape(), "shapes"),
+        (WeighsInSinglePrecision(), "shapes"),
         (ForgetsReplicas(), "batch axes"),
         (WritesIntoItsEvidence(), "purity"),
+        (WritesIntoItsState(), "purity"),
+        (LooksAtWhatItDoesNotAskFor(), "needs"),
         (DividesByNorms(), "degenerate gradients"),
+        (InvertsTheGramian(), "degenerate gradients"),
+        (TakesLogarithmsOfLosses(), "degenerate losses"),
+        (TakesHighPowers(), "extreme scales"),
+        (TakesRootsOfProductsAcrossBatches(), "unlike batches"),
+        (BreaksWhenATaskArrivesLate(), "absent tasks"),
+        (SolvesBadly(), "certificates"),
         (HasAnAbsoluteEpsilon(), "declared degree"),
         (UsesTheGlobalGenerator(), "determinism"),
         (HidesThatItDraws(), "determinism"),
         (OverstatesItself(), "declared claims"),
+        (ForgetsThatASimplexIsNonNegative(), "declared claims"),
         (KeepsItsStateOnTheObject(), "resume"),
     ],
 )

@@ -91,6 +91,24 @@ def test_list_shows_what_there_is(what: str, expected: str) -> None:
     assert expected in call("list").output
 
 
+def test_the_table_of_the_readme_can_be_printed_and_brought_up_to_date(tmp_path: Path) -> None:
+    assert "| `pcgrad` |" in call("list", "balancers", "--markdown").output
+    document = tmp_path / "text.md"
+    document.write_text("<!-- methods --><!-- end of methods -->", encoding="utf-8")
+    assert call("list", "balancers", "--into", document).exit_code == 0
+    assert "| `pcgrad` |" in document.read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("_no_charts")
+def test_wrapped_methods_run_by_their_notation(source: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    asked = ("--seeds", 1, "--balancers", "every:4:pcgrad,torchjd:UPGrad")
+    result = call("run", "--protocol", source, "--results", folder, *asked)
+    assert result.exit_code == 0, result.output
+    assert {record.cell.row for record in load(folder)} == {"single-task", "fixed", "every:4:pcgrad", "torchjd:UPGrad"}
+    assert not any(":" in path.name for path in (folder / "records").iterdir())
+
+
 def test_run_trains_and_says_where_the_report_is(source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "results"
     result = call("run", "--protocol", source, "--results", folder, "--seeds", 1, "--balancers", "fixed,pcgrad")
@@ -130,6 +148,11 @@ def test_check_passes_a_sound_method_and_shows_every_result(tmp_path: Path) -> N
     assert "✗" not in result.output
 
 
+def test_a_wrapped_method_can_be_checked() -> None:
+    result = call("check", "every:2:fixed")
+    assert result.exit_code == 0, result.output
+
+
 def test_check_ends_with_1_for_an_unsound_method(tmp_path: Path) -> None:
     plugin = tmp_path / "unsound.py"
     text = PLUGIN.format(name="unsound").replace("0.5)", "float('nan'))")
@@ -150,6 +173,8 @@ def test_check_ends_with_1_for_an_unsound_method(tmp_path: Path) -> None:
         (("run", "--plugin", "nowhere.py"), "nowhere.py"),
         (("list", "suits"), "did you mean 'suites'?"),
         (("check", "pcgard"), "did you mean 'pcgrad'?"),
+        (("check", "evry:4:pcgrad"), "did you mean 'every'?"),
+        (("list", "balancers", "--into", "nowhere.md"), "nowhere.md cannot be read"),
         (("report", "nowhere"), "nowhere"),
         (("plot", "nowhere"), "nowhere"),
         (("predict", "nowhere"), "has no model.json"),

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from balancers import names, register, registry
+from balancers.base import Place
+from balancers.methods.fixed import Fixed
 from balancers.registry import get
 from benchmarks.expand import Filters, expand
 from benchmarks.protocol import Protocol, available, find, read
@@ -167,6 +172,48 @@ def test_a_filter_by_balancer_finds_all_labels_that_use_it() -> None:
     assert {cell.row for cell in expand(found, Filters(balancers=("pcgrad",)))} == {SINGLE_TASK, "fixed", "a", "b"}
 
 
+def test_a_filter_may_name_wrapped_methods_and_those_of_another_library() -> None:
+    wanted = ("every:4:gradnorm", "torchjd:UPGrad")
+    cells = {cell.row: cell for cell in expand(protocol(), Filters(balancers=wanted))}
+    assert set(cells) == {SINGLE_TASK, "fixed", *wanted}
+    wrapped = cells["every:4:gradnorm"]
+    assert (wrapped.balancer, wrapped.place, wrapped.heads) == ("every:4:gradnorm", "last", "weighted")
+    assert wrapped.hyperparameters == {"alpha": 1.5, "learning_rate": 0.025}
+    assert cells["torchjd:UPGrad"].balancer_version == "1+0.18.0"
+    for cell in cells.values():
+        assert type(cell).model_validate_json(cell.model_dump_json()) == cell
+
+
+def test_a_label_may_stand_for_a_wrapped_method_with_hyperparameters() -> None:
+    methods = {"fixed": {}, "rare": {"balancer": "every:4:gradnorm", "hyperparameters": {"alpha": 0.5}}}
+    found = protocol(methods=methods, suites={"tiny": {"methods": {"rare": {"learning_rate": 0.1}}}})
+    cell = next(cell for cell in expand(found, Filters(balancers=("every:4:gradnorm",))) if cell.row == "rare")
+    assert cell.hyperparameters == {"alpha": 0.5, "learning_rate": 0.1}
+
+
+def test_all_stands_for_every_registered_method_and_every_label_that_uses_one() -> None:
+    found = protocol(methods={"fixed": {}, "mine": {"balancer": "pcgrad", "heads": "weighted"}})
+    rows = {cell.row for cell in expand(found, Filters(balancers=("all",)))}
+    assert rows == {SINGLE_TASK, "mine", *names()} - {"pcgrad"}
+
+
+def test_facts_are_read_from_the_method_with_its_hyperparameters() -> None:
+    @dataclass(frozen=True)
+    class Choosy(Fixed):
+        at: Literal["shared", "last"] = "shared"
+
+        @property
+        def place(self) -> Place:
+            return self.at
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "_registered", dict(registry._registered))
+        register("choosy")(Choosy)
+        methods = {"fixed": {}, "choosy": {}, "far": {"balancer": "choosy", "hyperparameters": {"at": "last"}}}
+        places = {cell.row: cell.place for cell in expand(protocol(methods=methods))}
+    assert (places["choosy"], places["far"]) == ("shared", "last")
+
+
 def test_the_baselines_can_run_alone() -> None:
     assert {cell.row for cell in expand(protocol(), Filters(balancers=(SINGLE_TASK,)))} == {SINGLE_TASK}
 
@@ -175,6 +222,10 @@ def test_the_baselines_can_run_alone() -> None:
     ("filters", "expected"),
     [
         (Filters(balancers=("pcgard",)), "did you mean 'pcgrad'"),
+        (Filters(balancers=("every:4:pcgard",)), "did you mean 'pcgrad'"),
+        (Filters(balancers=("evry:4:pcgrad",)), "did you mean 'every'"),
+        (Filters(balancers=("torchjd:Upgrad",)), "did you mean 'UPGrad'"),
+        (Filters(balancers=("torchjd:CAGrad",)), "method 'torchjd:CAGrad' with hyperparameters .*argument: 'c'"),
         (Filters(suites=("multimnst",)), "multimnist"),
     ],
 )

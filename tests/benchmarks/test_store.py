@@ -33,6 +33,29 @@ def test_names_of_tasks_cannot_leave_the_folder(tmp_path: Path) -> None:
     assert "..-left-digit" in path.name
 
 
+def test_a_wrapped_methods_record_has_a_file_name_without_colons(tmp_path: Path) -> None:
+    one = record(1e-3, 0, 0.25)
+    wrapped = one.cell.model_copy(update={"row": "every:4:torchjd:UPGrad"})
+    written = one.model_copy(update={"cell": wrapped, "id": wrapped.id})
+    path = Store(tmp_path).write(written)
+    assert path.name == f"tiny--every-4-torchjd-UPGrad--all--s0--{wrapped.id}.json"
+    assert load(tmp_path) == [written]
+
+
+def test_records_from_before_solvers_were_watched_are_still_read(tmp_path: Path) -> None:
+    path = Store(tmp_path).write(record(1e-3, 0, 0.25))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["solver"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert load(tmp_path) == [record(1e-3, 0, 0.25)]
+
+
+def test_the_committed_results_are_read() -> None:
+    archives = list((Path(__file__).parents[2] / "results").glob(f"*/{ARCHIVE}"))
+    assert archives
+    assert all(load(archive.parent) for archive in archives)
+
+
 def test_records_are_compact(tmp_path: Path) -> None:
     text = Store(tmp_path).write(record(1e-3, 0, 0.25)).read_text(encoding="utf-8")
     assert "\n" not in text

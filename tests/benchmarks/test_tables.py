@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks import formats, study, tables
+from benchmarks.records import Solver
 from benchmarks.statistics import estimate
 from benchmarks.store import Store
 from benchmarks.study import Study
@@ -40,6 +41,17 @@ def test_the_leaderboard_shows_every_suite_row_failure_and_skipped_suite(found: 
     assert "gradnorm, seed 1: diverged, the loss of task 'task-3' is inf at step 140" in text
     assert "single-task (right), seed 1: failed, OSError" in text
     assert "speech: no network" in text
+
+
+def test_steps_without_a_solution_are_told_beside_other_failures() -> None:
+    solver = Solver(residual=1e-12, fallbacks=12, steps=5000)
+    records = synthetic.records(["plane"], ["fixed", "pcgrad"])
+    watched = [r.model_copy(update={"solver": solver}) if r.cell.row == "pcgrad" else r for r in records]
+    (suite,) = study.aggregate(watched).suites
+    assert tables.failure_texts(suite.failures) == [
+        "pcgrad, seeds 0, 1, 2, 3, 4: no solution, fell back in 12 of 5000 steps"
+    ]
+    assert suite.rows[-1].done == suite.rows[-1].total
 
 
 def test_every_table_has_as_many_cells_in_each_line(found: Study) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.cost import PeakMemory
+from benchmarks.cost import Clock, PeakMemory
 from benchmarks.expand import expand
 from benchmarks.loop import batches_of, evaluation_points, probe_of
 from benchmarks.records import SINGLE_TASK, Cell, Record
@@ -177,6 +177,26 @@ def test_the_cost_is_split_into_parts() -> None:
     assert cost is not None
     assert 0 < cost.weighting < cost.backward < cost.step < cost.total
     assert cost.forward + cost.optimizer < cost.step
+
+
+def test_steps_of_two_kinds_count_by_how_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("benchmarks.cost.perf_counter", lambda: now[0])
+    clock = Clock(CPU)
+    for step in range(9):
+        clock.start("solve" if step % 4 == 0 else "keep")
+        for part in ("forward", "backward", "optimizer"):
+            now[0] += 10.0 if part == "backward" and step % 4 == 0 else 1.0
+            clock.lap(part)
+        clock.stop(0.5)
+    clock.start("solve")  # the step in which a run breaks
+    clock.lap("forward")
+    cost = clock.cost(1.0, 1)
+    assert cost is not None
+    assert cost.forward == cost.optimizer == pytest.approx(1.0)
+    assert cost.backward == pytest.approx((4 * 10 + 6 * 1) / 10)
+    assert cost.step == pytest.approx(cost.backward + 2)
+    assert cost.weighting == 0.5
 
 
 def test_peak_memory_sees_a_large_tensor() -> None:

@@ -1,0 +1,54 @@
+"""ConFIG: the update has the same cosine with every task's gradient, and the length of their projections on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from balancers.base import Claim, Draws, Evidence, Need
+from balancers.registry import register
+from balancers.solution import Solution
+from balancers.solving import Solving
+from balancers.spectral import equal_projections
+
+
+@register("config")
+@dataclass(frozen=True)
+class ConFIG(Solving):
+    r"""Conflict-free inverse gradients.
+
+    With the unit gradients in the rows of U,
+
+    .. math::
+        u = \Bigl(\sum_i g_i \cdot \hat u\Bigr) \hat u, \qquad \hat u = \frac{U^+ \mathbf 1}{\|U^+ \mathbf 1\|}.
+
+    Since :math:`U^+ \mathbf 1 = U^\top C^+ \mathbf 1` for the cosines :math:`C = U U^\top`, the Gramian is enough. If C
+    has full rank, all cosines with the update are equal and positive, so that no loss increases.
+
+    Where C is singular there may be no vector with equal cosines. Then :math:`\hat u` is the direction of least
+    squares, and the step is counted as unsolved: it never increases the sum of the losses, but may increase some of
+    them. For two opposite gradients nothing is left of it, and the weights are zero. The official code solves the same
+    least-squares problem by default with a routine that takes full rank for granted on a GPU. A task whose gradient is
+    zero has no say and no weight.
+
+    The momentum variant, M-ConFIG, is another method.
+
+    Reference: Liu et al., ConFIG: Towards Conflict-free Training of Physics Informed Neural Networks, ICLR 2025,
+    Equation 2.
+    """
+
+    needs = Need.GRAMIAN
+    heads = "own"
+    degree = 1
+    claims = frozenset({Claim.PERMUTATION_EQUIVARIANT})
+
+    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+        """Equal cosines, or what comes nearest."""
+        norms = seen.norms
+        found = equal_projections(seen.cosines)
+        projections = (seen.cosines @ found.point[..., None]).squeeze(-1)
+        square = (found.point * projections).sum(-1, keepdim=True)
+        length = (norms * projections).sum(-1, keepdim=True)
+        shares = torch.where(square > 0, found.point * (length / square), 0.0)
+        return found._replace(point=torch.where(norms > 0, shares / norms, 0.0))

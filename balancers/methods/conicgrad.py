@@ -1,0 +1,56 @@
+"""ConicGrad: within a cone around the mean gradient, the loss that decreases least decreases as fast as it can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from balancers.base import Claim, Draws, Evidence, Need
+from balancers.conic import steepest_in_cone
+from balancers.registry import register
+from balancers.solution import Solution
+from balancers.solving import Solving
+
+
+@register("conicgrad")
+@dataclass(frozen=True)
+class ConicGrad(Solving):
+    r"""An angular constraint.
+
+    With the mean gradient :math:`g_0` the update is
+
+    .. math::
+        u = \arg\max_d \min_i g_i^\top d \quad\text{where}\quad \cos(d, g_0) \ge c, \quad \|d\| = \|g_0\|.
+
+    By duality u lies in the span of :math:`g_0` and one convex combination of the gradients. The paper has a closed
+    form for u given that combination, and learns the combination over the training steps. Here the problem is solved
+    exactly in every step, so nothing is remembered, and c is the only hyperparameter. On the surface of the cone u has
+    the direction of CAGrad's update, for the radius that leads there.
+
+    If no direction in the cone decreases all losses, no solution has the length of :math:`g_0`. The step is then
+    counted as unsolved, and the update has the direction of CAGrad's with the largest radius that stays in the cone,
+    :math:`\sqrt{1 - c^2}\, \|g_0\|`: that of the solution where there only just is one.
+
+    Attributes:
+        c: the smallest cosine with the mean gradient, at least 0 and below 1. The default is a choice of this library.
+
+    Reference: Hassanpour et al., Fantastic Multi-Task Gradient Updates and How to Find Them In a Cone,
+    arXiv 2502.00217.
+    """
+
+    c: float = 0.5
+
+    needs = Need.GRAMIAN
+    heads = "own"
+    degree = 1
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.c < 1:
+            raise ValueError(f"conicgrad: expected c of at least 0 and below 1, got {self.c}")
+
+    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+        """The best direction in the cone, as long as the mean gradient."""
+        mean = torch.full_like(seen.losses, 1 / seen.losses.shape[-1])
+        return steepest_in_cone(seen.gramian, mean, self.c)

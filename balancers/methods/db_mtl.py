@@ -1,0 +1,87 @@
+"""DB-MTL: gradients of the logarithms of the losses, averaged over steps and brought to the length of the longest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.base import Answer, Claim, Draws, Empty, Evidence, Need, Sizes, Weighting
+from balancers.positive import inverse
+from balancers.registry import register
+
+
+class DBMTLState(NamedTuple):
+    """The averaged gradients of the logarithms, and how many steps each has seen."""
+
+    averages: Float[Tensor, "*B K D"]
+    steps: Float[Tensor, "*B K"]
+
+
+@register("db-mtl")
+@dataclass(frozen=True)
+class DBMTL(Weighting[DBMTLState | Empty]):
+    r"""Dual balancing.
+
+    With averages :math:`\hat g_i` of :math:`\nabla \log \ell_i`,
+
+    .. math::
+        u = \max_j \|\hat g_j\| \sum_i \frac{\hat g_i}{\|\hat g_i\|}, \qquad
+        \hat g_i \leftarrow \beta_t \hat g_i + (1 - \beta_t) \nabla \log \ell_i, \qquad \beta_t = \beta / t^\sigma.
+
+    Averages begin at 0 and are not corrected for that: the first steps are shorter. Heads follow the logarithm of
+    their own loss, so their factor is :math:`1/\ell_i`. For β = 0 there is no memory, the Gramian is enough, and the
+    direction is that of :math:`\sum_i g_i / \|g_i\|`: the logarithms then set the length and the heads' factors alone.
+
+    The official code takes the logarithm of the loss plus 1e-8; here a task whose loss is exactly 0, which has no
+    logarithm, counts as having no gradient, and its head stands still. Losses must not be negative.
+
+    Attributes:
+        beta: share of the past in the averages, at least 0 and below 1. The authors tune it for each data set.
+        beta_sigma: σ, how fast that share falls with the number of steps; of their code.
+
+    Reference: Lin et al., Dual-Balancing for Multi-Task Learning, arXiv 2308.12029.
+    """
+
+    beta: float = 0.9
+    beta_sigma: float = 0.0
+
+    needs = Need.LOSSES | Need.GRAMIAN | Need.GRADIENTS
+    positive_losses = True
+    heads = "own"
+    degree = 0
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.beta < 1:
+            raise ValueError(f"db-mtl: expected beta of at least 0 and below 1, got {self.beta}")
+        if not 0 <= self.beta_sigma < float("inf"):
+            raise ValueError(f"db-mtl: expected a finite beta_sigma of at least 0, got {self.beta_sigma}")
+
+    def init(self, sizes: Sizes) -> DBMTLState | Empty:
+        """Averages of 0, if there is any memory."""
+        return DBMTLState(sizes.per_element(), sizes.per_task()) if self.beta > 0 else Empty()
+
+    def needs_now(self, state: DBMTLState | Empty) -> Need:
+        """The gradients where they are averaged, else the Gramian."""
+        return Need.LOSSES | (Need.GRADIENTS if isinstance(state, DBMTLState) else Need.GRAMIAN)
+
+    def update(self, seen: Evidence, state: DBMTLState | Empty, draws: Draws) -> tuple[Answer, DBMTLState | Empty]:
+        """Weights that make all gradients equally long, those of the averages where there are any."""
+        heads = inverse(seen.losses)
+        if not isinstance(state, DBMTLState):
+            return Answer(_to_longest(seen.norms * heads) * heads, heads=heads), state
+        gradients = seen.gradients * heads[..., None].to(seen.gradients.dtype)
+        steps = state.steps + 1
+        past = (self.beta / steps**self.beta_sigma)[..., None].to(gradients.dtype)
+        averages = gradients + past * (state.averages - gradients)
+        norms = torch.linalg.vector_norm(averages, dim=-1, dtype=torch.float64)
+        return Answer(_to_longest(norms), averages, heads), DBMTLState(averages, steps)
+
+
+def _to_longest(norms: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+    """Factors that bring every norm to the largest; 0 where there is nothing to lengthen."""
+    return torch.where(norms > 0, norms.amax(-1, keepdim=True) / norms, 0.0)

@@ -1,0 +1,40 @@
+"""DualProj: the mean gradient is projected onto the cone of updates that conflict with no task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from balancers.base import Claim, Draws, Evidence, Need
+from balancers.registry import register
+from balancers.solution import Solution
+from balancers.solvers import dual_cone
+from balancers.solving import Solving
+
+
+@register("dualproj")
+@dataclass(frozen=True)
+class DualProj(Solving):
+    r"""The projection of the mean gradient onto the dual cone :math:`\{u : g_i \cdot u \ge 0\}`.
+
+    Its weights are :math:`\arg\min v^\top G v` over :math:`v \ge \tfrac1K`.
+
+    Proposed for continual learning, where the projected gradient is that of the new task alone; for tasks that count
+    alike it is that of their mean, as in the library of Quinton and Rey. That implementation replaces a Gramian with a
+    trace below 1e-4 by zero and adds 1e-4 of the trace to its diagonal; here the projection is exact at any scale.
+
+    Reference: Lopez-Paz and Ranzato, Gradient Episodic Memory for Continual Learning, NeurIPS 2017, Equation 11; as an
+    aggregator in Quinton and Rey, Jacobian Descent for Multi-Objective Optimization, 2024, Section 4.
+    """
+
+    needs = Need.GRAMIAN
+    heads = "own"
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, Claim.NON_CONFLICTING})
+    degree = 1
+
+    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+        """Weights of at least 1/K."""
+        mean = torch.full_like(seen.losses, 1 / seen.losses.shape[-1])
+        found = dual_cone(seen.gramian, mean[..., None, :])
+        return Solution(found.point.squeeze(-2), found.residual.squeeze(-1), found.solved.squeeze(-1))

@@ -1,0 +1,70 @@
+"""Dynamic weight average: tasks whose losses fall slowly count more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.positive import SMALLEST
+from balancers.registry import register
+
+
+class DWAState(NamedTuple):
+    """The sum of the losses of this period so far, and their means in the last period and in the one before."""
+
+    sums: Float[Tensor, "*B K"]
+    last: Float[Tensor, "*B K"]
+    before: Float[Tensor, "*B K"]
+    steps: Float[Tensor, "*B K"]
+
+
+@register("dwa")
+@dataclass(frozen=True)
+class DWA(Weighting[DWAState]):
+    r"""Weights :math:`w = K\,\mathrm{softmax}(r / T)` with :math:`r_i = \bar\ell_i(t-1) / \bar\ell_i(t-2)`.
+
+    :math:`\bar\ell_i(t)` is the mean loss over period t, and the weights stay as they are for a period; r is 1 in the
+    first two. A period is an epoch in the paper: set ``period`` to the number of steps in one. Its default is the
+    window of a well-known benchmark, which lets that window slide from step to step, however, and divides the weights
+    by K. A task's period consists of the steps in which it is present; r is 1 for a task that was at loss 0.
+
+    Attributes:
+        temperature: T; large values give equal weights.
+        period: over how many steps losses are averaged.
+
+    Reference: Liu, Johns and Davison, End-to-End Multi-Task Learning with Attention, CVPR 2019, Equation 7.
+    """
+
+    temperature: float = 2.0
+    period: int = 25
+
+    needs = Need.LOSSES
+    positive_losses = True
+    degree = 1
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.SUM_TO_TASKS, Claim.PERMUTATION_EQUIVARIANT})
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < float("inf"):
+            raise ValueError(f"dwa: expected a positive temperature, got {self.temperature}")
+        if self.period < 1:
+            raise ValueError(f"dwa: expected a period of at least 1 step, got {self.period}")
+
+    def init(self, sizes: Sizes) -> DWAState:
+        """Nothing seen yet."""
+        return DWAState(*(sizes.per_task() for _ in range(4)))
+
+    def update(self, seen: Evidence, state: DWAState, draws: Draws) -> tuple[Tensor, DWAState]:
+        """The weights of this period, and the sums with this step's losses."""
+        known = (state.steps >= 2 * self.period) & (state.before >= SMALLEST)
+        rates = torch.where(known, state.last / state.before, 1.0)
+        weights = torch.softmax(rates / self.temperature, -1) * rates.shape[-1]
+        sums, steps = state.sums + seen.losses, state.steps + 1
+        ended = steps % self.period == 0
+        last = torch.where(ended, sums / self.period, state.last)
+        before = torch.where(ended, state.last, state.before)
+        return weights, DWAState(torch.where(ended, 0.0, sums), last, before, steps)

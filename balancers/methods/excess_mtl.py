@@ -1,0 +1,98 @@
+"""ExcessMTL: tasks that are further from convergence count more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.registry import register
+
+Flavour = Literal["paper", "official"]
+
+
+class ExcessMTLState(NamedTuple):
+    """What the excess risks are measured by, and the weights.
+
+    ``roots`` are the square roots of the sums of all squared gradients; ``baselines`` are the sums of the excess risks
+    over the steps of the warm-up, of which ``steps`` were taken.
+    """
+
+    log_weights: Float[Tensor, "*B K"]
+    roots: Float[Tensor, "*B K D"]
+    baselines: Float[Tensor, "*B K"]
+    steps: Float[Tensor, "*B K"]
+
+
+@register("excess-mtl")
+@dataclass(frozen=True)
+class ExcessMTL(Weighting[ExcessMTLState]):
+    r"""Weights by exponentiated gradient ascent on estimated excess risks.
+
+    The excess risk of task i, its distance from the least loss possible, is estimated by
+    :math:`e_i = \sum_d g_{id}^2 / \sqrt{S_{id}}`, where S sums the squared gradients of all steps so far, this one
+    included. Then :math:`w_i \leftarrow w_i \exp(\eta\, e_i / \bar e_i)`, rescaled to sum to 1, from equal weights on;
+    the step uses the new ones. The baseline :math:`\bar e_i` is the mean over the first steps, in which the weights
+    stay equal.
+
+    The paper warms up for three epochs. A method does not know how long an epoch is, so the default is one step, as
+    in the authors' code, and the three epochs are for the user to ask for. The code also adds 1e-7 to S, which is
+    absolute and is left out here, and rescales the weights to sum to K: ``flavour="official"`` does so too. What both
+    leave open: a step in which a task's gradient is 0 is none of its warm-up and shows no excess risk; where tasks are
+    absent, the weights of the others sum to 1 in that step, and in the long run keep the total that they had.
+
+    Attributes:
+        eta: step size of the weights. The authors' example has 1, the default in their code is 0.01.
+        warmup: in how many steps the baseline is measured.
+        flavour: "paper" for weights that sum to 1, "official" for K.
+
+    Reference: He et al., Robust Multi-Task Learning with Excess Risks, ICML 2024, Equations 6, 7 and 9 and Section 3.2.
+    """
+
+    eta: float = 1.0
+    warmup: int = 1
+    flavour: Flavour = "paper"
+
+    needs = Need.GRADIENTS
+    degree = 1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.eta < float("inf"):
+            raise ValueError(f"excess-mtl: expected a positive eta, got {self.eta}")
+        if self.warmup < 1:
+            raise ValueError(f"excess-mtl: expected a warmup of at least 1 step, got {self.warmup}")
+        if self.flavour not in get_args(Flavour):
+            raise ValueError(f"excess-mtl: expected a flavour out of {get_args(Flavour)}, got {self.flavour!r}")
+
+    @property
+    def claims(self) -> frozenset[Claim]:
+        """The two flavours differ in the sum of the weights."""
+        total = Claim.SUM_TO_TASKS if self.flavour == "official" else Claim.SIMPLEX
+        return frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, total})
+
+    def init(self, sizes: Sizes) -> ExcessMTLState:
+        """Equal weights, nothing measured."""
+        return ExcessMTLState(sizes.per_task(), sizes.per_element(), sizes.per_task(), sizes.per_task())
+
+    def update(self, seen: Evidence, state: ExcessMTLState, draws: Draws) -> tuple[Tensor, ExcessMTLState]:
+        """The weights after one step, and what the next one is measured by."""
+        roots = torch.hypot(state.roots, seen.gradients)
+        excess = excess_risks(seen.gradients, roots)
+        warming = (state.steps < self.warmup) & (excess > 0)
+        steps = state.steps + warming.double()
+        baselines = state.baselines + torch.where(warming, excess, 0.0)
+        relative = torch.where(steps > 0, excess * steps / baselines, 0.0)
+        moved = state.log_weights + self.eta * torch.where(warming, 1.0, relative)
+        gained = moved.logsumexp(-1, keepdim=True) - state.log_weights.logsumexp(-1, keepdim=True)
+        weights = moved.softmax(-1) * (moved.shape[-1] if self.flavour == "official" else 1)
+        return weights, ExcessMTLState(moved - gained, roots, baselines, steps)
+
+
+def excess_risks(gradients: Float[Tensor, "*B K D"], roots: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K"]:
+    """How far every task is from convergence; ``roots`` are at least as large as the gradients' elements."""
+    shares = torch.where(roots > 0, gradients / roots, 0.0)
+    return shares.mul_(gradients).sum(-1).double()

@@ -1,0 +1,57 @@
+"""FairGrad: α-fair shares of the gain, from the sum of gains over Nash bargaining to the worst-off task alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from balancers.base import Claim, Draws, Evidence, Need
+from balancers.registry import register
+from balancers.solution import Solution
+from balancers.solvers import bargain
+from balancers.solving import Solving, clipped
+
+
+@register("fairgrad")
+@dataclass(frozen=True)
+class FairGrad(Solving):
+    r"""α-fair gradient descent: weights w > 0 with :math:`G w = w^{-1/\alpha}`, element by element.
+
+    α = 1 is Nash bargaining; with α to infinity the smallest gain :math:`g_i \cdot u` is as large as can be, which is
+    the direction of MGDA. The losses times c make the update times :math:`c^{(1-\alpha)/(1+\alpha)}`. At a Pareto
+    stationary point there is no solution: the weights are then proportional to those of the shortest vector in the
+    convex hull, which give no update, and the step counts as a fallback. So does a step in which none is found, for a
+    very large or small α and norms that differ by many orders of magnitude; that vector conflicts with no task. A task
+    with a gradient of zero gets weight 0.
+
+    The official code solves by bounded least squares from 1/K on the Gramian as it is, slowly and with a tolerance that
+    depends on the scale; here it is Newton's method in relative changes, exact. It also multiplies the update by K, to
+    match the sum, and clips it to ``max_norm`` = 1 then.
+
+    Attributes:
+        alpha: how much the smaller gains count; the scripts of the official code use 2, its default is 1.
+        max_norm: the largest norm of the update, or none. Clipping scales all weights, those of weighted heads too.
+
+    Reference: Ban and Ji, Fair Resource Allocation in Multi-Task Learning, ICML 2024, Equation 4 and Algorithm 1.
+    """
+
+    alpha: float = 2.0
+    max_norm: float | None = None
+
+    needs = Need.GRAMIAN
+    heads = "own"
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, Claim.NON_CONFLICTING})
+
+    def __post_init__(self) -> None:
+        if not 0.1 <= self.alpha < float("inf"):
+            raise ValueError(f"fairgrad: expected a finite alpha of at least 0.1, got {self.alpha}")
+        if self.max_norm is not None and not 0 < self.max_norm < float("inf"):
+            raise ValueError(f"fairgrad: expected max_norm to be positive or None, got {self.max_norm}")
+
+    @property
+    def degree(self) -> float | None:
+        """Follows from the equation; clipping breaks the law."""
+        return (1 - self.alpha) / (1 + self.alpha) if self.max_norm is None else None
+
+    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+        """Positive weights."""
+        return clipped(bargain(seen.gramian, self.alpha), seen.gramian, self.max_norm)

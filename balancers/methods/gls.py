@@ -1,0 +1,39 @@
+"""Geometric loss strategy: the geometric mean of the losses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.base import Claim, Draws, Evidence, Need, Stateless
+from balancers.positive import SMALLEST, logarithm
+from balancers.registry import register
+
+
+@register("gls")
+@dataclass(frozen=True)
+class GLS(Stateless):
+    r"""The gradient of :math:`L = \left(\prod_i \ell_i\right)^{1/K}`: weights :math:`w_i = L / (K \ell_i)`.
+
+    The direction is the scale-invariant one, its length follows L. The mean is taken of logarithms, so that neither a
+    hundred tasks nor losses of any size overflow; a public implementation multiplies the losses, and reports other
+    weights than these, which are the ones that its gradient follows. A loss of 0 counts as the smallest positive
+    number of single precision in L, and its task gets weight 0.
+
+    Reference: Chennupati et al., MultiNet++: Multi-Stream Feature Aggregation and Geometric Loss Strategy for
+    Multi-Task Learning, CVPR Workshops 2019.
+    """
+
+    needs = Need.LOSSES
+    positive_losses = True
+    degree = 1
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
+
+    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+        """The slope of the geometric mean in every loss."""
+        logs = logarithm(seen.losses)
+        ratios = torch.exp(logs.mean(-1, keepdim=True) - logs)
+        return torch.where(seen.losses >= SMALLEST, ratios / logs.shape[-1], 0.0)

@@ -1,0 +1,117 @@
+"""GO4Align: tasks are grouped by how their losses stand, and a group shares one weight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import one_hot, pad
+
+from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.positive import inverse
+from balancers.registry import register
+
+Flavour = Literal["paper", "official"]
+
+
+class GO4AlignState(NamedTuple):
+    """The sum of all losses so far."""
+
+    risks: Float[Tensor, "*B K"]
+
+
+@register("go4align")
+@dataclass(frozen=True)
+class GO4Align(Weighting[GO4AlignState]):
+    r"""Adaptive group risk minimization.
+
+    Every task has an indicator :math:`\gamma_i = p_i q_i`, the product of its scale :math:`p_i = \bar\ell / \ell_i`
+    with :math:`\bar\ell` the mean of the losses, and of its history :math:`q_i \propto q_i\,e^{-\beta \ell_i}`, which
+    starts equal and sums to 1. The indicators are clustered by K-means into groups, and the weight of a task is the
+    centre of its group.
+
+    K-means in one dimension has an exact solution, which is computed here: the least sum of squared distances. The
+    official code takes the local one that a new random start leads to in every step. It also takes the sum of the
+    losses for their mean, which makes its weights K times as large; this is ``flavour="official"``. A task at loss 0
+    has indicator 0. The weights have no fixed sum.
+
+    Attributes:
+        groups: their number, at most that of the tasks; one gives every task the mean of the indicators. The paper's
+            value for three tasks (NYUv2) is 2, for eleven (QM9) 5.
+        beta: how fast the history follows the losses, per unit of loss; tuned in the paper, the official code's value.
+        flavour: "paper" or "official".
+
+    Reference: Shen et al., GO4Align: Group Optimization for Multi-Task Alignment, NeurIPS 2024, Equations 3 and 5 to 7.
+    """
+
+    groups: int = 2
+    beta: float = 1e-4
+    flavour: Flavour = "paper"
+
+    needs = Need.LOSSES
+    positive_losses = True
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
+
+    def __post_init__(self) -> None:
+        if self.groups < 1:
+            raise ValueError(f"go4align: expected at least 1 group, got {self.groups}")
+        if not 0 <= self.beta < float("inf"):
+            raise ValueError(f"go4align: expected a beta of at least 0, got {self.beta}")
+        if self.flavour not in get_args(Flavour):
+            raise ValueError(f"go4align: expected a flavour out of {get_args(Flavour)}, got {self.flavour!r}")
+
+    def init(self, sizes: Sizes) -> GO4AlignState:
+        """No losses yet."""
+        return GO4AlignState(sizes.per_task())
+
+    def update(self, seen: Evidence, state: GO4AlignState, draws: Draws) -> tuple[Tensor, GO4AlignState]:
+        """The centres of the groups, from indicators that include this step's losses."""
+        risks = state.risks + seen.losses
+        mean = seen.losses.mean(-1, keepdim=True)
+        factor = seen.losses.shape[-1] if self.flavour == "official" else 1
+        indicators = factor * mean * inverse(seen.losses) * torch.softmax(-self.beta * risks, -1)
+        return centres(indicators, self.groups), GO4AlignState(risks)
+
+
+def centres(values: Float[Tensor, "*B K"], groups: int) -> Float[Tensor, "*B K"]:
+    """The mean of each value's group in the best partition into groups, in the sense of least squares.
+
+    The best groups are neighbours on the line, so that dynamic programming over the sorted values finds them.
+    """
+    tasks = values.shape[-1]
+    ordered, order = values.sort(-1)
+    costs = interval_costs(ordered)
+    best, starts = costs[..., 0, :], []
+    for _ in range(1, min(groups, tasks)):
+        before = pad(best[..., :-1], (1, 0), value=torch.inf)  # of all values before the one that starts a group
+        best, start = (before[..., :, None] + costs).min(-2)
+        starts.append(start)
+    position = torch.arange(tasks, device=values.device)
+    group = torch.zeros_like(order)
+    end = torch.full_like(order[..., :1], tasks - 1)
+    for start in reversed(starts):
+        begin = start.take_along_dim(end, -1)
+        group = group + (position >= begin)
+        end = (begin - 1).clamp(min=0)
+    members = one_hot(group, tasks).double()
+    means = (members * ordered[..., :, None]).sum(-2) / members.sum(-2).clamp(min=1)
+    return torch.empty_like(values).scatter_(-1, order, means.take_along_dim(group, -1))
+
+
+def interval_costs(ordered: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K K"]:
+    """The sum of squared distances from their mean of the values i, ..., j at [i, j]; infinite where i > j."""
+    tasks = ordered.shape[-1]
+    start = torch.arange(tasks, device=ordered.device)
+    means, cost, columns = torch.zeros_like(ordered), torch.zeros_like(ordered), []
+    for end in range(tasks):
+        open_ = start <= end
+        deviation = ordered[..., end : end + 1] - means
+        moved = means + deviation / (end - start + 1).clamp(min=1)
+        cost = torch.where(open_, cost + deviation * (ordered[..., end : end + 1] - moved), torch.inf)
+        means = torch.where(open_, moved, means)
+        columns.append(cost)
+        cost = torch.where(open_, cost, 0.0)
+    return torch.stack(columns, -1)

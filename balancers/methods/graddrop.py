@@ -1,0 +1,87 @@
+"""GradDrop: every element of the update keeps one sign, drawn by how much of it the tasks want."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.registry import register
+
+
+class GradDropState(NamedTuple):
+    """How much of every task's gradient passes whatever its sign; never changes."""
+
+    leaks: Float[Tensor, "*B K"]
+
+
+@register("graddrop")
+@dataclass(frozen=True)
+class GradDrop(Weighting[GradDropState]):
+    r"""Gradient sign dropout, element by element of the gradients.
+
+    With the positive sign purity :math:`P = \tfrac12 (1 + \sum_i g_i / \sum_i |g_i|)` and U uniform in [0, 1), the
+    positive gradients are kept where :math:`P > U` and the negative ones elsewhere. Task i has the weight
+    :math:`\lambda_i + (1 - \lambda_i) M_i`, :math:`M_i` being 1 where its gradient is kept, and the update is the sum.
+
+    The paper masks the gradients of a layer of activations, times the signs of the activations and summed over the
+    batch. Like the comparisons in later papers, this masks the gradients of the shared parameters (with ``features=``
+    those of every activation of every example by itself). The paper also allows a monotone function of P in the place
+    of P, and then uses P itself, as here. Implementations add 1e-7 to the denominator, or divide 0 by 0 where no task
+    has a gradient; here nothing is added, and such elements stay 0.
+
+    Attributes:
+        leak: how much passes unmasked, from 0 (the pure method) to 1 (the sum): one number, or one per task in the
+            order of the tasks (or, in a `Balancer`, a mapping by task name).
+
+    Reference: Chen et al., Just Pick a Sign: Optimizing Deep Multitask Models with Gradient Sign Dropout, NeurIPS
+    2020, Algorithm 1.
+    """
+
+    leak: float | Sequence[float] = 0.0
+
+    needs = Need.GRADIENTS
+    stochastic = True
+    heads = "own"
+    degree = 1
+
+    def __post_init__(self) -> None:
+        if isinstance(self.leak, Sequence):
+            object.__setattr__(self, "leak", tuple(float(leak) for leak in self.leak))
+        if not all(0 <= leak <= 1 for leak in self._leaks):
+            raise ValueError(f"graddrop: expected a leak from 0 to 1, got {self.leak}")
+
+    @property
+    def claims(self) -> frozenset[Claim]:
+        """The order of the tasks matters only to leaks that differ."""
+        same = len(set(self._leaks)) <= 1
+        return frozenset({Claim.NON_NEGATIVE} | ({Claim.PERMUTATION_EQUIVARIANT} if same else set()))
+
+    @property
+    def _leaks(self) -> tuple[float, ...]:
+        return tuple(self.leak) if isinstance(self.leak, Sequence) else (self.leak,)
+
+    def init(self, sizes: Sizes) -> GradDropState:
+        """The given leaks, for every replica."""
+        if len(self._leaks) not in (1, sizes.tasks):
+            raise ValueError(f"graddrop: expected one leak, or one for each of {sizes.tasks} tasks, got {self.leak}")
+        leaks = torch.tensor(self._leaks, dtype=torch.float64, device=sizes.device)
+        return GradDropState(sizes.per_task() + leaks)
+
+    def update(self, seen: Evidence, state: GradDropState, draws: Draws) -> tuple[Tensor, GradDropState]:
+        """One weight per task and element, from one random number per element."""
+        kept = keep(seen.gradients, draws.uniform(seen.gradients[..., 0, :]))
+        leaks = state.leaks[..., None].to(seen.gradients.dtype)
+        return leaks + (1 - leaks) * kept, state
+
+
+def keep(gradients: Float[Tensor, "*B K D"], uniform: Float[Tensor, "*B D"]) -> Tensor:
+    """Which elements of which gradients are kept, (*B, K, D): those of the sign that ``uniform`` picks."""
+    total = gradients.abs().sum(-2)
+    purity = torch.where(total > 0, 0.5 * (1 + gradients.sum(-2) / total), 0.5)
+    return torch.where((purity > uniform)[..., None, :], gradients > 0, gradients < 0)

@@ -1,0 +1,105 @@
+"""GradVac: pairs of gradients are pulled together until their cosine is what it usually is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.registry import register
+
+ROUNDING = 1e-13  # a squared length below this share of the terms that it is made of is zero
+
+
+class GradVacState(NamedTuple):
+    """The target for the cosine of every ordered pair of tasks; its diagonal is not used."""
+
+    targets: Float[Tensor, "*B K K"]
+
+
+@register("gradvac")
+@dataclass(frozen=True)
+class GradVac(Weighting[GradVacState]):
+    r"""Gradient vaccine, done in coefficients of the task gradients, so that only the Gramian is touched.
+
+    For every task i, in random order over the others j: with :math:`\phi = \cos(g_i', g_j)` and the target
+    :math:`\hat\phi_{ij}`, where :math:`\phi < \hat\phi_{ij}`,
+
+    .. math::
+        g_i' \leftarrow g_i' + \frac{\|g_i'\| (\hat\phi_{ij} \sqrt{1 - \phi^2} - \phi \sqrt{1 - \hat\phi_{ij}^2})}
+        {\|g_j\| \sqrt{1 - \hat\phi_{ij}^2}}\, g_j,
+
+    after which the cosine is the target. Then :math:`\hat\phi_{ij} \leftarrow (1 - \beta) \hat\phi_{ij} + \beta \phi`,
+    whether the gradient was changed or not. Targets begin at 0. The update is the sum of the :math:`g_i'`.
+
+    There is no official code. Ports use β = 0.5, and some move a target only where they changed the gradient: it can
+    then only fall, and in time less is done than by PCGrad. Of the paper's groups of parameters with targets of their
+    own there is one here, ``whole_model``: all at which gradients are measured. Where a gradient is zero, or what is
+    left of it, there is no cosine: nothing is added, and the target stays. A target of exactly 1 cannot be reached by
+    adding gradients, and nothing is added either.
+
+    Attributes:
+        beta: how fast the targets follow, between 0 and 1; 0 keeps them at 0, which is PCGrad.
+
+    Reference: Wang et al., Gradient Vaccine: Investigating and Improving Multi-task Optimization in Massively
+    Multilingual Models, ICLR 2021, Equation 3 and Algorithm 1.
+    """
+
+    beta: float = 1e-2
+
+    needs = Need.GRAMIAN
+    stochastic = True
+    heads = "own"
+    degree = 1
+    claims = frozenset({Claim.NON_NEGATIVE})
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.beta <= 1:
+            raise ValueError(f"gradvac: expected beta from 0 to 1, got {self.beta}")
+
+    def init(self, sizes: Sizes) -> GradVacState:
+        """Targets of 0."""
+        return GradVacState(sizes.per_pair())
+
+    def update(self, seen: Evidence, state: GradVacState, draws: Draws) -> tuple[Tensor, GradVacState]:
+        """The weights of this step, and the targets of the next."""
+        order = draws.uniform(seen.gramian).argsort(-1)
+        return vaccinate(seen, state, order, self.beta)
+
+
+def vaccinate(seen: Evidence, state: GradVacState, order: Tensor, beta: float) -> tuple[Tensor, GradVacState]:
+    """GradVac's weights and next targets when task i meets the tasks ``order[..., i, :]`` one after the other."""
+    cosines, norms, targets = seen.cosines, seen.norms, state.targets.clone()
+    own = torch.arange(norms.shape[-1], device=norms.device)
+    # Row i holds the changed gradient of task i over its norm, as a combination of all original unit gradients.
+    coefficients = torch.eye(norms.shape[-1], dtype=norms.dtype, device=norms.device).expand_as(cosines).clone()
+    for turn in range(norms.shape[-1]):
+        met = order[..., turn]  # (*B, K)
+        lengths = _lengths(coefficients, cosines)
+        meets = (met != own) & (lengths > 0) & (norms.take_along_dim(met, -1) > 0)
+        dots = (coefficients * cosines.take_along_dim(met[..., None], -2)).sum(-1)
+        cosine = torch.where(meets, dots / lengths, 0.0).clamp(-1, 1)
+        target = targets.take_along_dim(met[..., None], -1).squeeze(-1)
+        added = torch.where(meets, lengths * _missing(cosine, target), 0.0)
+        coefficients.scatter_add_(-1, met[..., None], added[..., None])
+        moved = torch.where(meets, (1 - beta) * target + beta * cosine, target)
+        targets.scatter_(-1, met[..., None], moved[..., None])
+    shares = (coefficients * norms[..., :, None]).sum(-2)
+    return torch.where(norms > 0, shares / norms, 1.0), GradVacState(targets)
+
+
+def _lengths(coefficients: Float[Tensor, "*B K K"], cosines: Float[Tensor, "*B K K"]) -> Float[Tensor, "*B K"]:
+    """The length of every row's combination of unit gradients; 0 where only rounding is left of it."""
+    square = (coefficients * (coefficients @ cosines)).sum(-1)
+    terms = coefficients.abs().sum(-1).square()
+    return torch.where(square > ROUNDING * terms, square, 0.0).sqrt()
+
+
+def _missing(cosine: Float[Tensor, "*B K"], target: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+    """How much of a unit vector another one, at this cosine, needs added to be at the target."""
+    sine, wanted = (1 - cosine**2).sqrt(), (1 - target**2).sqrt()
+    return torch.where((cosine < target) & (wanted > 0), target * sine / wanted - cosine, 0.0)

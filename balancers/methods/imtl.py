@@ -1,0 +1,77 @@
+"""IMTL: losses are brought to one scale, and the update has the same projection on every task's gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.base import Answer, Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.methods.imtl_g import impartial
+from balancers.methods.imtl_l import IMTLL, IMTLLState
+from balancers.registry import register
+from balancers.solution import Certificate
+
+
+class IMTLState(NamedTuple):
+    """What loss balance remembers, and the books on how well the equations of gradient balance were solved."""
+
+    log_scales: Float[Tensor, "*B K"]
+    first: Float[Tensor, "*B K"]
+    second: Float[Tensor, "*B K"]
+    steps: Float[Tensor, "*B K"]
+    residual: Float[Tensor, "*B"]
+    fallbacks: Float[Tensor, "*B"]
+
+
+@register("imtl")
+@dataclass(frozen=True)
+class IMTL(Weighting[IMTLState]):
+    r"""Impartial losses and gradients: IMTL-L and IMTL-G together.
+
+    Loss balance minimises :math:`\sum_i e^{s_i} \ell_i - s_i` over the heads and s, which begins at 0 and is at its
+    optimum where all scaled losses :math:`e^{s_i} \ell_i` are 1. So heads follow :math:`e^{s_i}` times their own loss.
+    Gradient balance gives the shared parameters the update of IMTL-G for the gradients of the scaled losses: with its
+    weights w for :math:`e^{s_i} g_i`, the weight of :math:`g_i` is :math:`w_i e^{s_i}`. The direction is that of IMTL-G
+    without loss balance, which changes the length alone; what IMTL-G does about steps without solution holds here too.
+
+    The scales are this method's own state and take one Adam step per training step, at their own learning rate and
+    without weight decay. The paper trains them with the network's optimizer, whose learning rate is often too small
+    for them. Losses must not be negative.
+
+    Attributes:
+        learning_rate: of the logarithms of the scales, per step.
+
+    Reference: Liu et al., Towards Impartial Multi-Task Learning, ICLR 2021.
+    """
+
+    learning_rate: float = 0.025
+
+    needs = Need.LOSSES | Need.GRAMIAN
+    positive_losses = True
+    heads = "own"
+    place = "features"
+    claims = frozenset({Claim.PERMUTATION_EQUIVARIANT})
+
+    def __post_init__(self) -> None:
+        if not 0 < self.learning_rate < float("inf"):
+            raise ValueError(f"imtl: expected a positive learning_rate, got {self.learning_rate}")
+
+    def init(self, sizes: Sizes) -> IMTLState:
+        """Scales of 1, nothing solved yet."""
+        return IMTLState(*IMTLL(self.learning_rate).init(sizes), residual=sizes.scalar(), fallbacks=sizes.scalar())
+
+    def update(self, seen: Evidence, state: IMTLState, draws: Draws) -> tuple[Answer, IMTLState]:
+        """The weights, the factors of the heads, and the scales of the next step."""
+        scales, following = IMTLL(self.learning_rate).update(seen, IMTLLState(*state[:4]), draws)
+        found = impartial(seen.cosines, seen.norms * scales)
+        residual = torch.where(found.solved, torch.maximum(state.residual, found.residual), state.residual)
+        fallbacks = state.fallbacks + (~found.solved).double()
+        return Answer(found.point * scales, heads=scales), IMTLState(*following, residual=residual, fallbacks=fallbacks)
+
+    def certificate(self, state: IMTLState) -> Certificate:
+        """The books."""
+        return Certificate(state.residual, state.fallbacks)

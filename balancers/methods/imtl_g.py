@@ -1,0 +1,58 @@
+"""IMTL-G: the update has the same projection on every task's gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.base import Claim, Draws, Evidence, Need
+from balancers.registry import register
+from balancers.solution import Solution
+from balancers.solving import Solving
+from balancers.spectral import RANK, equal_projections
+
+
+@register("imtl-g")
+@dataclass(frozen=True)
+class IMTLG(Solving):
+    r"""Impartial gradients: :math:`u \cdot g_i / \|g_i\|` is the same for all i, and the weights sum to 1.
+
+    With cosines C and norms n the weights are proportional to :math:`v_i = x_i / n_i`, :math:`C x = \mathbf 1`; the
+    paper's closed form is the same in another basis. It divides v by its sum, which is negative for some sets of three
+    or more gradients: the one vector with equal projections and weights that sum to 1 then increases every loss. Here
+    such a step is counted as unsolved, and v is divided by the sum of its absolute values instead, so that all losses
+    decrease; so it is where the sum is zero to rounding.
+
+    Where C is singular and no vector has equal projections, x is the solution of least squares, and the step is
+    counted as unsolved too; two opposite gradients get weights of zero. A task whose gradient is zero has no say and
+    no weight. Public implementations invert a matrix without a guard, or add 1e-8 to it when that fails.
+
+    The paper measures gradients at the shared representation.
+
+    Reference: Liu et al., Towards Impartial Multi-Task Learning, ICLR 2021.
+    """
+
+    needs = Need.GRAMIAN
+    heads = "own"
+    place = "features"
+    degree = 1
+    claims = frozenset({Claim.PERMUTATION_EQUIVARIANT})
+
+    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+        """Equal projections, or what comes nearest."""
+        return impartial(seen.cosines, seen.norms)
+
+
+def impartial(cosines: Float[Tensor, "*B K K"], norms: Float[Tensor, "*B K"]) -> Solution:
+    """IMTL-G's weights for gradients with these cosines and norms."""
+    found = equal_projections(cosines)
+    smallest = torch.where(norms > 0, norms, torch.inf).amin(-1, keepdim=True)
+    inverse = torch.where(norms > 0, found.point * (smallest / norms), 0.0)
+    total, size = inverse.sum(-1, keepdim=True), inverse.abs().sum(-1, keepdim=True)
+    upright = total > RANK * norms.shape[-1] * size
+    divisor = torch.where(upright, total, size)
+    weights = torch.where(divisor > 0, inverse / divisor, 0.0)
+    return Solution(weights, found.residual, found.solved & (upright | (size == 0)).squeeze(-1))

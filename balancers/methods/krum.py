@@ -1,0 +1,66 @@
+"""Krum: the update is the gradient that has the others nearest to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.base import Claim, Draws, Evidence, Need, Stateless
+from balancers.registry import register
+
+TIE = 1e-9  # scores whose relative difference is below this are equal
+
+
+@register("krum")
+@dataclass(frozen=True)
+class Krum(Stateless):
+    r"""Multi-Krum: the mean of the m gradients with the smallest scores; Krum for m = 1.
+
+    The score of a gradient is the sum of its squared distances :math:`\|g_i - g_j\|^2` to the :math:`K - f - 2`
+    others that are nearest, where f gradients may be arbitrary. Made for workers some of whom may lie, not for tasks;
+    here as a robust average to compare with.
+
+    The paper asks for :math:`K \ge 2f + 3`, and breaks ties by order. With fewer tasks there is at least the nearest
+    one to measure, and gradients that tie share what weight is left: for three tasks and f = 0 the two that are
+    nearest to each other always do. If m is larger than K, it is K. Some implementations add up distances that are
+    not squared, which can select another gradient.
+
+    Attributes:
+        f: how many gradients may be arbitrary.
+        m: how many gradients are averaged.
+
+    Reference: Blanchard et al., Machine Learning with Adversaries: Byzantine Tolerant Gradient Descent, NeurIPS 2017.
+    """
+
+    f: int = 0
+    m: int = 1
+
+    needs = Need.GRAMIAN
+    heads = "own"
+    degree = 1
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.SIMPLEX, Claim.PERMUTATION_EQUIVARIANT})
+
+    def __post_init__(self) -> None:
+        if self.f < 0 or self.f != int(self.f):
+            raise ValueError(f"krum: expected f to be a whole number of at least 0, got {self.f}")
+        if self.m < 1 or self.m != int(self.m):
+            raise ValueError(f"krum: expected m to be a whole number of at least 1, got {self.m}")
+
+    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+        """Equal weights for the selected tasks, none for the others."""
+        tasks = seen.losses.shape[-1]
+        squares = seen.gramian.diagonal(dim1=-2, dim2=-1)
+        distances = (squares[..., :, None] + squares[..., None, :] - 2 * seen.gramian).clamp(min=0)
+        nearest = distances.masked_fill(torch.eye(tasks, dtype=torch.bool, device=squares.device), torch.inf)
+        near = nearest.sort(-1).values[..., : min(max(tasks - self.f - 2, 1), tasks - 1)]
+        scores = near.sum(-1)
+        selected = min(self.m, tasks)
+        last = scores.sort(-1).values[..., selected - 1, None]
+        tied = (scores - last).abs() <= TIE * last
+        clear = (scores < last) & ~tied
+        left = selected - clear.sum(-1, keepdim=True)
+        shares = (left / tied.sum(-1, keepdim=True)).to(scores.dtype)
+        return torch.where(clear, 1.0, torch.where(tied, shares, 0.0)) / selected

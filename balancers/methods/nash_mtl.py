@@ -1,0 +1,48 @@
+"""Nash-MTL: the update that the tasks agree on when they bargain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from balancers.base import Claim, Draws, Evidence, Need
+from balancers.registry import register
+from balancers.solution import Solution
+from balancers.solvers import bargain
+from balancers.solving import Solving, clipped
+
+
+@register("nash-mtl")
+@dataclass(frozen=True)
+class NashMTL(Solving):
+    r"""The Nash bargaining solution: weights α > 0 with :math:`G \alpha = 1/\alpha`, element by element.
+
+    The product of the gains :math:`g_i \cdot u` is the largest among updates of one length; :math:`\|u\| = \sqrt K`
+    exactly, whatever the losses. At a Pareto stationary point there is no solution: the weights are then proportional
+    to those of the shortest vector in the convex hull, which give no update, and the step counts as a fallback. A task
+    with a gradient of zero gets weight 0, and K does not count it.
+
+    The official code differs in five ways. It solves by at most 20 convex programmes, which a stopping rule compares in
+    unequal units; when the rule ends them it keeps the iterate before the last; when the convex solver fails or is
+    missing it silently goes on with the weights it had, at first equal ones; it clips the update of the shared
+    parameters alone to ``max_norm`` = 1, which always happens and which the paper does not mention; and it can reuse
+    weights for several steps, for which there is the wrapper ``every``.
+
+    Attributes:
+        max_norm: the largest norm of the update, or none. Clipping scales all weights, those of heads too.
+
+    Reference: Navon et al., Multi-Task Learning as a Bargaining Game, ICML 2022, Claim 3.1 and Algorithm 1.
+    """
+
+    max_norm: float | None = None
+
+    needs = Need.GRAMIAN
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, Claim.NON_CONFLICTING})
+    degree = 0
+
+    def __post_init__(self) -> None:
+        if self.max_norm is not None and not 0 < self.max_norm < float("inf"):
+            raise ValueError(f"nash-mtl: expected max_norm to be positive or None, got {self.max_norm}")
+
+    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+        """Positive weights, in units of one over the gradients' norms."""
+        return clipped(bargain(seen.gramian, 1.0), seen.gramian, self.max_norm)

@@ -1,0 +1,39 @@
+"""Normalized mean: all gradients are brought to one length, and nothing else is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.base import Claim, Draws, Evidence, Need, Stateless
+from balancers.registry import register
+
+
+@register("normalized-mean")
+@dataclass(frozen=True)
+class NormalizedMean(Stateless):
+    r"""The baseline :math:`\bar n \sum_i g_i / n_i`, where :math:`n_i = \|g_i\|` and :math:`\bar n` is their mean.
+
+    The weights are :math:`w_i = \bar n / n_i`: every task's gradient gets the mean length. The factor makes gradients
+    of equal norms add up to their plain sum, and makes the update scale with the losses, so that it shrinks near an
+    optimum as that of equal weights does; without it every step would be equally long. A task whose gradient is zero
+    gets no weight and does not count in the mean.
+
+    Reference: the norm-equalised mean, a baseline without a paper of its own; the direction is that of Lin et al.,
+    Dual-Balancing for Multi-Task Learning, arXiv 2308.12029, without its averages over steps.
+    """
+
+    needs = Need.GRAMIAN
+    heads = "own"
+    degree = 1
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
+
+    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+        """The mean norm over each norm."""
+        norms = seen.norms
+        there = norms > 0
+        mean = norms.sum(-1, keepdim=True) / there.sum(-1, keepdim=True).clamp(min=1)
+        return torch.where(there, mean / norms, 0.0)

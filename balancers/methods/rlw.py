@@ -1,0 +1,78 @@
+"""Random loss weighting: new random weights in every step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import one_hot, pad
+
+from balancers.base import Claim, Draws, Evidence, Need, Stateless
+from balancers.registry import register
+
+Distribution = Literal["normal", "uniform", "dirichlet", "bernoulli", "c-bernoulli"]
+
+
+@register("rlw")
+@dataclass(frozen=True)
+class RLW(Stateless):
+    r"""Weights on the simplex, drawn anew in every step; on average all are equal.
+
+    By default :math:`w = \mathrm{softmax}(z)` with z standard normal. They sum to 1 where equal weights usually sum to
+    K, which matters under SGD. The authors' library departs from their paper in two places: it puts a Dirichlet sample
+    through a softmax too, which leaves the weights nearly equal, and does not divide Bernoulli weights by their sum. We
+    follow the paper.
+
+    Attributes:
+        distribution: "normal" or "uniform" on [0, 1), both followed by a softmax; "dirichlet", uniform on the simplex;
+            "bernoulli", equal weights on a random subset of the tasks, every subset but the empty one being as
+            likely; "c-bernoulli", one random task.
+
+    Reference: Lin et al., Reasonable Effectiveness of Random Weighting: A Litmus Test for Multi-Task Learning, TMLR
+    2022, Algorithm 1.
+    """
+
+    distribution: Distribution = "normal"
+
+    needs = Need.LOSSES
+    stochastic = True
+    degree = 1
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.SIMPLEX})
+
+    def __post_init__(self) -> None:
+        if self.distribution not in get_args(Distribution):
+            raise ValueError(f"rlw: expected a distribution out of {get_args(Distribution)}, got {self.distribution!r}")
+
+    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+        """A sample for every replica."""
+        if self.distribution == "normal":
+            return torch.softmax(draws.normal(seen.losses), -1)
+        uniform = draws.uniform(seen.losses)
+        if self.distribution == "uniform":
+            return torch.softmax(uniform, -1)
+        if self.distribution == "dirichlet":
+            return gaps(uniform)
+        if self.distribution == "bernoulli":
+            chosen = nonempty_subset(uniform)
+            return chosen / chosen.sum(-1, keepdim=True)
+        return one_hot(uniform.argmax(-1), uniform.shape[-1]).double()
+
+
+def gaps(uniform: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+    """The K pieces into which the first K - 1 numbers cut the unit interval, which are uniform on the simplex."""
+    cuts = pad(uniform[..., :-1].sort(-1).values, (1, 0), value=0.0)
+    return pad(cuts, (0, 1), value=1.0).diff(dim=-1)
+
+
+def nonempty_subset(uniform: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+    r"""Ones for the members of a subset, K fair coins on the condition that not all show 0, without drawing again.
+
+    While all coins before it show 0, coin i of 0, ..., K - 1 shows 1 with probability
+    :math:`\tfrac12 / (1 - 2^{-(K - i)})`, and afterwards with 1/2.
+    """
+    left = torch.arange(uniform.shape[-1], 0, -1, dtype=uniform.dtype, device=uniform.device)
+    first = (uniform < 0.5 / (1 - 0.5**left)).double().argmax(-1)
+    return ((uniform < 0.5) | (one_hot(first, uniform.shape[-1]) > 0)).double()

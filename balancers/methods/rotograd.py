@@ -1,0 +1,103 @@
+"""RotoGrad: gradients at the representation get one length, and rotations between encoder and heads align them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.adam import adam_step
+from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.registry import register
+
+
+class RotoGradState(NamedTuple):
+    """A rotation per task, what Adam remembers of it, and the norm of every task's first gradient."""
+
+    rotations: Float[Tensor, "*B K M M"]
+    first: Float[Tensor, "*B K M M"]
+    second: Float[Tensor, "*B K M M"]
+    first_norms: Float[Tensor, "*B K"]
+    steps: Float[Tensor, "*B K"]
+
+
+@register("rotograd")
+@dataclass(frozen=True)
+class RotoGrad(Weighting[RotoGradState]):
+    r"""Gradient homogenization: the gradients :math:`G_k` at the shared representation z are scaled and rotated.
+
+    Scaling: with :math:`\alpha_k` the share of :math:`\|G_k\| / \|G_k^0\|` in its sum over the tasks, :math:`G_k^0` the
+    first gradient, and :math:`C = \sum_k \alpha_k \|G_k\|`, the weights are :math:`w_k = C / \|G_k\|`.
+
+    Rotation: the head of task k sees :math:`R_k z` (`Balancer.adapt`), and :math:`R_k` ascends on
+    :math:`\sum_n \langle R_k^\top \tilde g_{n,k}, v_n \rangle`, where :math:`\tilde g_{n,k}` is the gradient of example
+    n at :math:`R_k z`, and :math:`v_n` the mean over the tasks of the gradients at z, each divided by :math:`\|G_k\|`.
+    For :math:`R_k \exp(S)`, S antisymmetric, the slope at S = 0 is the antisymmetric part of
+    :math:`\sum_n g_{n,k} v_n^\top`. As this depends on the direction of :math:`G_k` alone, so does the step: it is
+    Adam's, without epsilon, in the coordinates S, and its length shrinks, because the paper's guarantee wants rotations
+    to learn ever more slowly than the network.
+
+    Without `Balancer.adapt` only the scaling takes place, which the paper studies as an ablation. The official code
+    keeps rotations orthogonal by a parametrization from another library, with an optimizer of the user's choice.
+
+    Attributes:
+        learning_rate: of the rotations in the first step, in radians per coordinate; chosen here.
+        decay: of that learning rate, per step; chosen here.
+
+    Reference: Javaloy and Valera, RotoGrad: Gradient Homogenization in Multitask Learning, ICLR 2022, Algorithm 1.
+    """
+
+    learning_rate: float = 1e-3
+    decay: float = 0.9999
+
+    needs = Need.GRAMIAN | Need.GRADIENTS
+    heads = "own"
+    place = "features"
+    degree = 1
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
+
+    def __post_init__(self) -> None:
+        if not 0 < self.learning_rate < 1:
+            raise ValueError(f"rotograd: expected a learning_rate between 0 and 1, got {self.learning_rate}")
+        if not 0 < self.decay <= 1:
+            raise ValueError(f"rotograd: expected a decay above 0 and at most 1, got {self.decay}")
+
+    def init(self, sizes: Sizes) -> RotoGradState:
+        """No rotation."""
+        identity = torch.eye(sizes.width, dtype=torch.float64, device=sizes.device)
+        rotations = identity.expand(*sizes.batch, sizes.tasks, -1, -1).clone()
+        zeros = torch.zeros_like(rotations)
+        return RotoGradState(rotations, zeros, zeros.clone(), sizes.per_task(), sizes.per_task())
+
+    def adapt(self, features: Float[Tensor, "*N M"], state: RotoGradState) -> Float[Tensor, "K *N M"]:
+        """The representation, rotated for every task."""
+        return torch.einsum("kij,...j->k...i", state.rotations.to(features.dtype), features)
+
+    def update(self, seen: Evidence, state: RotoGradState, draws: Draws) -> tuple[Tensor, RotoGradState]:
+        """The scaling of this step, and the rotations after one step."""
+        norms = seen.norms
+        first_norms = torch.where(state.steps > 0, state.first_norms, norms)
+        ratios = torch.where(first_norms > 0, norms / first_norms, 1.0)
+        common = (ratios / ratios.sum(-1, keepdim=True) * norms).sum(-1, keepdim=True)
+        weights = torch.where(norms > 0, common / norms, 0.0)
+        steps = state.steps + 1
+        slope = alignment(seen.gradients, norms, state.rotations.shape[-1])
+        counts = steps[..., None, None]
+        direction, first, second = adam_step(slope, state.first, state.second, counts.expand_as(slope))
+        turn = torch.linalg.matrix_exp(self.learning_rate * self.decay ** (counts - 1) * direction)
+        return weights, RotoGradState(state.rotations @ turn, first, second, first_norms, steps)
+
+
+def alignment(
+    gradients: Float[Tensor, "*B K D"], norms: Float[Tensor, "*B K"], width: int
+) -> Float[Tensor, "*B K M M"]:
+    """How far each task's gradients would turn towards the mean direction: an antisymmetric matrix per task."""
+    inverse = torch.where(norms > 0, 1 / norms, 0.0)[..., None]
+    directions = (
+        (gradients.double() * inverse).unflatten(-1, (-1, width)) if width else gradients[..., None, :0].double()
+    )
+    products = directions.mT @ directions.mean(-3, keepdim=True)
+    return (products - products.mT) / 2

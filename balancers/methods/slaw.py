@@ -1,0 +1,76 @@
+"""SLAW: weights in inverse proportion to gradient norms, which it estimates from how much the losses vary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.registry import register
+
+
+class SLAWState(NamedTuple):
+    """Moving mean and variance of the losses."""
+
+    means: Float[Tensor, "*B K"]
+    variances: Float[Tensor, "*B K"]
+    steps: Float[Tensor, "*B K"]
+
+
+@register("slaw")
+@dataclass(frozen=True)
+class SLAW(Weighting[SLAWState]):
+    r"""Scaled loss approximate weighting: :math:`w_i = K s_i^{-1} / \sum_j s_j^{-1}`.
+
+    With moving averages :math:`a_i \leftarrow \beta a_i + (1 - \beta) \ell_i^2` and
+    :math:`b_i \leftarrow \beta b_i + (1 - \beta) \ell_i`, this step's losses included, the estimate of the norm of a
+    task's gradient is :math:`s_i = \sqrt{a_i - b_i^2}`. The variance is updated as such, which is the same but for
+    the rounding of that difference. As in the authors' code, the averages are plain means over the first
+    :math:`1/(1-\beta)` steps.
+
+    That code also raises every estimate to at least 1e-5, which gives a task whose loss does not vary all the weight.
+    Ours makes no difference between small and large losses: a task without an estimate, because its loss has not
+    varied yet, has weight 1, and the others share theirs. The estimate is one of noise: without mini-batches it
+    follows the trend of the loss.
+
+    Attributes:
+        beta: how much of the averages is kept in a step.
+
+    Reference: Crawshaw and Košecká, SLAW: Scaled Loss Approximate Weighting for Efficient Multi-Task Learning, arXiv
+    2109.08218, 2021.
+    """
+
+    beta: float = 0.99
+
+    needs = Need.LOSSES
+    degree = 1
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.SUM_TO_TASKS, Claim.PERMUTATION_EQUIVARIANT})
+
+    def __post_init__(self) -> None:
+        if not 0 < self.beta < 1:
+            raise ValueError(f"slaw: expected a beta between 0 and 1, got {self.beta}")
+
+    def init(self, sizes: Sizes) -> SLAWState:
+        """Nothing seen yet."""
+        return SLAWState(*(sizes.per_task() for _ in range(3)))
+
+    def update(self, seen: Evidence, state: SLAWState, draws: Draws) -> tuple[Tensor, SLAWState]:
+        """The weights, from averages that include this step's losses."""
+        steps = state.steps + 1
+        rates = (1 / steps).clamp(min=1 - self.beta)
+        deviations = seen.losses - state.means
+        means = state.means + rates * deviations
+        variances = (1 - rates) * (state.variances + rates * deviations**2)
+        return inverse_deviations(variances), SLAWState(means, variances, steps)
+
+
+def inverse_deviations(variances: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+    """Weights in inverse proportion to the standard deviations, with mean 1; those without variance have weight 1."""
+    varied = variances > 0
+    inverse = torch.where(varied, variances.rsqrt(), 0.0)
+    mean = inverse.sum(-1, keepdim=True) / varied.sum(-1, keepdim=True)
+    return torch.where(varied, inverse / mean, 1.0)

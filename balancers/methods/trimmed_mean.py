@@ -1,0 +1,55 @@
+"""Trimmed mean: every element of the update is the mean of the tasks' values without the most extreme ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.base import Claim, Draws, Evidence, Need, Stateless
+from balancers.gradients import PIECE
+from balancers.registry import register
+
+
+@register("trimmed-mean")
+@dataclass(frozen=True)
+class TrimmedMean(Stateless):
+    r"""Coordinate-wise trimmed mean, from robust distributed learning.
+
+    Of the K values of every element, the b largest and the b smallest are left out; the update is the mean of the
+    others. The paper leaves out a fraction :math:`\beta` at either end and takes :math:`\beta K` to be whole. For few
+    tasks it rarely is, so :math:`b = \lceil \beta K \rceil`, or as many as leave one or two values: for three tasks
+    this is the median.
+
+    Attributes:
+        beta: the fraction of tasks left out at either end, below 1/2.
+
+    Reference: Yin, Chen, Ramchandran and Bartlett, Byzantine-Robust Distributed Learning: Towards Optimal Statistical
+    Rates, ICML 2018, Definition 2.
+    """
+
+    beta: float = 0.1
+
+    needs = Need.GRADIENTS
+    heads = "own"
+    degree = 1
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.beta < 0.5:
+            raise ValueError(f"trimmed-mean: expected a beta of at least 0 and below 1/2, got {self.beta}")
+
+    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K D"]:
+        """One weight per task and element: 0 for the extremes, equal for the others."""
+        tasks = seen.gradients.shape[-2]
+        wanted = math.ceil(round(self.beta * tasks, 9))  # 0.07 * 100 is a little more than 7
+        trimmed = min(wanted, (tasks - 1) // 2)
+        weights = torch.zeros_like(seen.gradients)
+        # In pieces, because the order is kept in 64-bit integers.
+        for piece, filled in zip(seen.gradients.split(PIECE, -1), weights.split(PIECE, -1), strict=True):
+            order = piece.argsort(dim=-2, stable=True)
+            filled.scatter_(-2, order[..., trimmed : tasks - trimmed, :], 1 / (tasks - 2 * trimmed))
+        return weights

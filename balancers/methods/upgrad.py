@@ -1,0 +1,42 @@
+"""UPGrad: every gradient is projected onto the cone of updates that conflict with no task, then all are averaged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from balancers.base import Claim, Draws, Evidence, Need
+from balancers.registry import register
+from balancers.solution import Solution
+from balancers.solvers import dual_cone
+from balancers.solving import Solving
+
+
+@register("upgrad")
+@dataclass(frozen=True)
+class UPGrad(Solving):
+    r"""Unconflicting projection of gradients: the mean of the projections of the :math:`g_i` onto the dual cone.
+
+    The dual cone holds the vectors with :math:`g_j \cdot u \ge 0` for every j. The projection of :math:`g_i` has the
+    weights :math:`\arg\min_{v \ge e_i} v^\top G v`, and the update is the mean over i. For two tasks it is half of
+    PCGrad's.
+
+    The authors' implementation replaces a Gramian with a trace below 1e-4 by zero, so that small losses get the plain
+    mean, and adds 1e-4 of the trace to the diagonal, so that projections are inexact when norms differ much; here they
+    are exact at any scale.
+
+    Reference: Quinton and Rey, Jacobian Descent for Multi-Objective Optimization, 2024, Section 2.3, Equations 3 to 6.
+    """
+
+    needs = Need.GRAMIAN
+    heads = "own"
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, Claim.NON_CONFLICTING})
+    degree = 1
+
+    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+        """One programme per task, solved together."""
+        tasks = seen.losses.shape[-1]
+        own = torch.eye(tasks, dtype=torch.float64, device=seen.losses.device).expand_as(seen.gramian)
+        found = dual_cone(seen.gramian, own)
+        return Solution(found.point.mean(-2), found.residual.amax(-1), found.solved.all(-1))

@@ -1,0 +1,34 @@
+"""The simplex: where weights that are shares of a whole live."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def shares(parts: Float[Tensor, "*B K"]) -> tuple[Float[Tensor, "*B K"], Float[Tensor, "*B 1"]]:
+    """Parts as shares of their total, equal where that is 0; and the total.
+
+    A method that keeps such parts, and multiplies its new shares by the old total, loses nothing when it is asked
+    about some of its tasks alone: these divide their total among themselves, and the others keep what they have.
+    """
+    total = parts.sum(-1, keepdim=True)
+    return torch.where(total > 0, parts / total, 1 / parts.shape[-1]), total
+
+
+def project_onto_simplex(points: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+    r"""The nearest points with :math:`w \ge 0` and :math:`\sum_i w_i = 1`, exactly, by sorting.
+
+    They are :math:`w_i = \max(v_i - \theta, 0)`, where :math:`\theta` is the largest of
+    :math:`(\sum_{j \le k} v_{(j)} - 1) / k` over k for the values in descending order.
+
+    Reference: Duchi, Shalev-Shwartz, Singer and Chandra, Efficient Projections onto the l1-Ball for Learning in High
+    Dimensions, ICML 2008, Figure 1.
+    """
+    # Only differences matter, and what lies more than 1 below the largest value ends at 0 wherever it lies: without
+    # this, the 1 would drown in values of 1e20.
+    below = (points - points.amax(-1, keepdim=True)).clamp(min=-1)
+    counts = torch.arange(1, points.shape[-1] + 1, dtype=points.dtype, device=points.device)
+    thresholds = (below.sort(-1, descending=True).values.cumsum(-1) - 1) / counts
+    return (below - thresholds.amax(-1, keepdim=True)).clamp(min=0)

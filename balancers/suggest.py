@@ -1,0 +1,14 @@
+"""What an error says about a name that is not known."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence that says what ``name`` might have meant, and what there is."""
+    known = sorted(known)
+    guesses = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    guess = f"; did you mean {guesses[0]!r}?" if guesses else "."
+    return f"{guess} There is: {', '.join(known)}." if known else "; it has none."

@@ -1,0 +1,59 @@
+"""Time functions against each other, on one CPU thread.
+
+They take turns, so that a drift of the machine's speed hits all alike, and the time is the processor's, so that other
+programs on the machine do not count.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Mapping
+from statistics import median
+from typing import NamedTuple
+
+Step = Callable[[], object]
+
+
+class Effort(NamedTuple):
+    """How long to measure a group of functions: about ``seconds``, but so many rounds."""
+
+    seconds: float
+    fewest: int = 3
+    most: int = 40
+
+
+def alternate(steps: Mapping[str, Step], clear: Step, effort: Effort) -> dict[str, float]:
+    """Median seconds of every function; ``clear`` runs before each, outside of the timing.
+
+    A function that raises ValueError the first time is left out: it is no case.
+    """
+    able, took = {}, 0.0
+    for name, step in steps.items():
+        clear()
+        try:
+            took += seconds_of(step)  # also warms up
+        except ValueError:
+            continue
+        able[name] = step
+    rounds = min(max(round(effort.seconds / max(took, 1e-9)), effort.fewest), effort.most)
+    seconds: dict[str, list[float]] = {name: [] for name in able}
+    gc.freeze()  # what is there already need not be looked at again
+    gc.disable()  # a collection would hit one of them at random
+    try:
+        for _ in range(rounds):
+            for name, step in able.items():
+                clear()
+                seconds[name].append(seconds_of(step))
+            gc.collect()
+    finally:
+        gc.enable()
+        gc.unfreeze()
+    return {name: median(values) for name, values in seconds.items()}
+
+
+def seconds_of(step: Step) -> float:
+    """How long the processor takes once."""
+    began = time.process_time()
+    step()
+    return time.process_time() - began

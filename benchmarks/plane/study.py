@@ -1,0 +1,69 @@
+"""Run the study and write its table, its chart and what they are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from balancers import names
+from benchmarks.charts.style import save as save_chart
+from benchmarks.environment import describe
+from benchmarks.plane import chart, results, table
+from benchmarks.plane.published import rows
+from benchmarks.plane.train import Schedule, train
+from benchmarks.progress import duration_left
+from tasks.plane import STARTS
+
+TABLE = "plane.md"
+LINES = 20  # of progress, where there is no terminal
+SHOW = 50  # steps between two changes of the bar
+
+
+def run(methods: Sequence[str], steps: int, folder: Path, console: Console) -> Path:
+    """Train all ``methods``, every registered one by default, and write the report."""
+    chosen = rows(methods or names())
+    starts = torch.tensor(STARTS, dtype=torch.float64)
+    schedule = Schedule(steps, every=max(1, steps // 250))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the tensors are tiny
+    try:
+        with _progress(console) as bar:
+            found = train(list(chosen.values()), starts, schedule, _watch(bar, console, steps))
+    finally:
+        torch.set_num_threads(threads)
+    results.save(results.study(list(chosen), starts, found), folder)
+    return report(folder)
+
+
+def report(folder: Path) -> Path:
+    """Write table and chart from the results in ``folder``, and return the table's path."""
+    found = results.load(folder)
+    text = table.as_markdown(found, Schedule(found.steps[-1]), describe(torch.device("cpu")))
+    (folder / TABLE).write_text(text, encoding="utf-8")
+    save_chart(chart.draw(found), folder, "trajectories")
+    return folder / TABLE
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _watch(bar: Progress, console: Console, steps: int) -> Callable[[int], None]:
+    """Shows how far the training is and how long it will take: a bar in a terminal, lines elsewhere."""
+    task = bar.add_task("steps", total=steps, note="")
+    began = perf_counter()
+
+    def watch(step: int) -> None:
+        left = duration_left((perf_counter() - began) / step * (steps - step))
+        if step % SHOW == 0:
+            bar.update(task, completed=step, note=left)
+        if not console.is_terminal and step % max(1, steps // LINES) == 0 and step < steps:
+            console.print(f"[{step:,}/{steps:,} steps] {left}", markup=False, highlight=False)
+
+    return watch
