@@ -14,9 +14,10 @@ from balancers import guards
 from balancers.base import Answer, Evidence, Heads, Need, Weighting
 from balancers.evidence import as_answer
 from balancers.filling import Job, fill
-from balancers.gradients import TaskGradients, cross_gramian_of, task_gradients
-from balancers.graph import Leaves, checked, find_leaves
+from balancers.gradients import TaskGradients
+from balancers.graph import checked, find_leaves
 from balancers.inputs import Losses, Step, collect, per_task, task_names
+from balancers.measuring import evident
 from balancers.memory import Memory
 from balancers.presence import after_present, restrict, spread, update_present
 from balancers.registry import create
@@ -156,14 +157,13 @@ class Balancer(Memory):
             raise ValueError("at and features both say where gradients are measured: pass one of them")
         state = self.state if len(step.losses) == len(self.tasks) else restrict(self.state, step.present)
         needs = self.weighting.needs_now(state) | self.observe
-        if self.sizes.width and features is None:
-            raise ValueError(f"{self.weighting.name} adapts the representation: pass it as features= as well")
         bounded = self._bounded(step)
+        guards.require_place(self, needs, shared is not None, features is not None)
         if Need.CROSS_GRAMIAN in needs:
             guards.require_crossed(step, crossed, features is not None, self.weighting.name)
 
         def weigh(found: TaskGradients | None) -> Answer:
-            return self._weigh(_evident(bounded, found, needs, crossed), step)
+            return self._weigh(evident(bounded, found, needs, crossed), step)
 
         leaves = find_leaves(step.losses, shared, features)
         part = None if at is None else checked(at, "at", within=leaves.shared)
@@ -187,11 +187,11 @@ class Balancer(Memory):
         """
         if self._awaited is None:
             return
+        awaited, self._awaited = self._awaited, None
         step = collect(losses, self.tasks, None, graph=False)
-        if not torch.equal(step.present, self._awaited):
+        if not torch.equal(step.present, awaited):
             raise ValueError("after_step needs the losses of exactly those tasks that were present in the step")
         self.remember(after_present(self.weighting, self._bounded(step), self.state, step.present))
-        self._awaited = None
 
     def _bounded(self, step: Step) -> Float[Tensor, "P"]:
         """The losses above their lower bounds, once they are known to be fit for the method."""
@@ -215,10 +215,20 @@ class Balancer(Memory):
             answer, following = update_present(self.weighting, seen, self.state, self.draws, step.present)
         answer = as_answer(answer)
         guards.require_finite_weights(answer.weights, self.weighting.name)
+        if self.heads == "weighted" and answer.weights.dim() > 1:
+            raise ValueError('a method that weighs element by element has no weight for a head: use heads="own"')
         self.remember(following)
         self.weighting_seconds = time.perf_counter() - started
         self._evidence = seen
         return answer
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Go on from a checkpoint, which is taken between steps: nothing is awaited."""
+        super().set_extra_state(state)
+        self._awaited = None
+
+    def _about(self) -> dict[str, Any]:
+        return super()._about() | {"heads": self.heads, "lower_bounds": self._lower_bounds.tolist()}
 
     def extra_repr(self) -> str:
         """The method with its hyperparameters, the tasks and the treatment of heads."""
@@ -232,18 +242,3 @@ def _weighting(method: str | Weighting, hyperparameters: dict[str, Any], tasks: 
         return method
     named = {k: per_task(k, v, tasks) if isinstance(v, Mapping) else v for k, v in hyperparameters.items()}
     return create(method, **named)
-
-
-def _evident(losses: Tensor, found: TaskGradients | None, needs: Need, others: Sequence[Step]) -> Evidence:
-    if found is None:
-        return Evidence(losses)
-    cross = None
-    if Need.CROSS_GRAMIAN in needs:
-        rows = [task_gradients(batch.losses, Leaves(found.shared, [])).matrix for batch in others]
-        cross = cross_gramian_of(*([found.matrix, *rows][-2:]))
-    return Evidence(
-        losses,
-        found.gramian if Need.GRAMIAN in needs else None,
-        found.matrix if Need.GRADIENTS in needs else None,
-        cross,
-    )

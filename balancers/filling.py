@@ -100,8 +100,6 @@ def _backward_weighted(job: Job, answer: Answer) -> Tensor:
 
 
 def _fill_specific(job: Job, found: TaskGradients, answer: Answer) -> None:
-    if job.weigh_heads and answer.weights.dim() > 1:
-        raise ValueError('a method that weighs element by element has no weight for a head: use heads="own"')
     factors = answer.weights if job.weigh_heads else answer.heads
     for row, pairs in enumerate(found.specific):
         for tensor, gradient in pairs:

@@ -40,7 +40,7 @@ class TaskGradients:
     def gramian(self) -> Float[Tensor, "K K"]:
         """Inner products of the gradients at the shared tensors, without putting the matrix together."""
         products = _sum_of_products(((piece, piece) for piece in self._pieces()), self.shared[0].device)
-        return products if _in_range(products) else gramian_of(self.matrix)
+        return (products + products.mT) / 2 if _in_range(products) else gramian_of(self.matrix)
 
     def _pieces(self) -> Iterator[Float[Tensor, "K N"]]:
         for i, tensor in enumerate(self.shared):

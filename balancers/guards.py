@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.evidence import Evidence
+from balancers.evidence import Evidence, Need
 from balancers.inputs import Step
+from balancers.memory import Memory
 
 
 class NonFiniteError(ValueError):
@@ -68,6 +69,18 @@ def require_finite_weights(weights: Tensor, method: str) -> None:
     """Raise `NonFiniteError` if a method gave a weight that is NaN or infinite."""
     if not weights.isfinite().all():
         raise NonFiniteError(f"{method} gave the weights {weights.tolist()}; nothing was written to .grad")
+
+
+def require_place(memory: Memory, needs: Need, shared_named: bool, at_features: bool) -> None:
+    """Raise ``ValueError`` unless gradients are measured where what a method remembers makes sense."""
+    name = memory.weighting.name
+    if memory.sizes.width and not at_features:
+        raise ValueError(f"{name} adapts the representation: pass it as features= as well")
+    if memory.keeps_gradients and Need.GRADIENTS in needs and (at_features or not shared_named):
+        raise ValueError(
+            f"{name} remembers gradients element by element: pass shared=encoder.parameters(), in the same order in "
+            "every step, and no features (whose examples are others in every step)"
+        )
 
 
 def require_crossed(step: Step, others: Sequence[Step], at_features: bool, method: str) -> None:

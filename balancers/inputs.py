@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from balancers.registry import nearest
+from balancers.suggest import nearest
 
 Losses = Tensor | Sequence[Tensor | None] | Mapping[str, Tensor]  # of all tasks, as users pass them
 

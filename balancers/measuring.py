@@ -1,4 +1,4 @@
-"""A look at the task gradients from outside of a training step."""
+"""What is seen of the task gradients, in a training step and from outside of one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from balancers.base import Evidence
-from balancers.gradients import task_gradients
+from balancers.base import Evidence, Need
+from balancers.gradients import TaskGradients, cross_gramian_of, task_gradients
 from balancers.graph import Leaves, find_leaves
+from balancers.inputs import Step
 
 
 def measure(losses: Sequence[Tensor] | Mapping[str, Tensor], shared: Iterable[Tensor] | None = None) -> Evidence:
@@ -22,3 +23,19 @@ def measure(losses: Sequence[Tensor] | Mapping[str, Tensor], shared: Iterable[Te
     found = task_gradients(values, Leaves(leaves.shared, []), retain_graph=True)
     stacked = torch.stack([value.detach() for value in values]).double()
     return Evidence(stacked, found.gramian)
+
+
+def evident(losses: Tensor, found: TaskGradients | None, needs: Need, others: Sequence[Step]) -> Evidence:
+    """What a method with these ``needs`` is shown of a step; ``others`` are the batches beside the first."""
+    if found is None:
+        return Evidence(losses)
+    cross = None
+    if Need.CROSS_GRAMIAN in needs:
+        rows = [task_gradients(batch.losses, Leaves(found.shared, [])).matrix for batch in others]
+        cross = cross_gramian_of(*([found.matrix, *rows][-2:]))
+    return Evidence(
+        losses,
+        found.gramian if Need.GRAMIAN in needs else None,
+        found.matrix if Need.GRADIENTS in needs else None,
+        cross,
+    )

@@ -35,6 +35,11 @@ class Memory(nn.Module):
         return self._state_type(*(getattr(self, STATE_PREFIX + field) for field in self._state_type._fields))
 
     @property
+    def keeps_gradients(self) -> bool:
+        """Whether the state has axes as long as a flat gradient."""
+        return any(element_axes(self._state_type).values())
+
+    @property
     def adapts(self) -> bool:
         """Whether the method puts something between the encoder and the heads."""
         return any(width_axes(self._state_type).values())
@@ -51,7 +56,7 @@ class Memory(nn.Module):
             ValueError: earlier gradients had another length.
         """
         elements = gradients.shape[-1]
-        if not any(element_axes(self._state_type).values()) or self.sizes.elements == elements:
+        if not self.keeps_gradients or self.sizes.elements == elements:
             return
         if self.sizes.elements:
             raise ValueError(
@@ -78,7 +83,9 @@ class Memory(nn.Module):
         self.sizes = sizes
         self._state_type = type(state)
         for field, value in zip(self._state_type._fields, state, strict=True):
-            self.register_buffer(STATE_PREFIX + field, value)
+            there = self._buffers.get(STATE_PREFIX + field)
+            if there is None or there.shape != value.shape:  # what has its size already stays as it is
+                self.register_buffer(STATE_PREFIX + field, value)
 
     def get_extra_state(self) -> Tensor:
         """What a checkpoint holds beside the buffers, as bytes: the generator, then method and tasks as JSON."""
@@ -100,7 +107,10 @@ class Memory(nn.Module):
         if saved is not None:
             theirs = json.loads(bytes(saved[self._generator_bytes() :].tolist()))
             if theirs != self._about():
-                raise ValueError(f"the checkpoint is of another balancer: expected {self._about()}, got {theirs}")
+                raise ValueError(
+                    f"the checkpoint is of another balancer: expected {self._about()}, got {theirs}; "
+                    "make the balancer with the same arguments first"
+                )
         saved_sizes = self._sizes_in(state_dict, prefix)
         if saved_sizes != self.sizes:
             self._allocate(saved_sizes)

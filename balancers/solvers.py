@@ -189,6 +189,7 @@ def _newton(cosines: Tensor, factors: Tensor, alpha: float) -> Solution:
     caution = max(1.0, 1 / alpha)
     identity = torch.eye(cosines.shape[-1], dtype=cosines.dtype, device=cosines.device) / alpha
     point = (factors / cosines.abs().sum(-1)) ** (alpha / (1 + alpha))
+    before = torch.full_like(point[..., :1], torch.inf)
     for _ in range(NEWTON):
         wanted = factors * point ** (1 - 1 / alpha)
         have = point * (cosines @ point[..., None]).squeeze(-1)
@@ -201,8 +202,10 @@ def _newton(cosines: Tensor, factors: Tensor, alpha: float) -> Solution:
         change = torch.where(idle, 0.0, change)
         largest = change.abs().amax(-1, keepdim=True)
         point = point * (1 + torch.where(largest < CALM, 1.0, 1 / (1 + caution * largest)) * change)
-        if bool((largest < SETTLED).all()):
+        # Whole steps square their relative length; one that does not even halve it is as short as rounding allows.
+        if bool(((largest < SETTLED) | (largest < CALM) & (2 * largest > before)).all()):
             break
+        before = largest
     have, wanted = (cosines @ point[..., None]).squeeze(-1), factors * point ** (-1 / alpha)
     magnitude = (cosines.abs() @ point[..., None]).squeeze(-1) + wanted
     violation = torch.where(_faint(point) & (have >= wanted), 0.0, (wanted - have).abs() / magnitude)

@@ -14,9 +14,8 @@ import torch
 
 from benchmarks.records import Cost
 
-CUDA_SAMPLE = (
-    10  # timing a step on a GPU means waiting for it; every tenth of a kind is timed, so that the others are not slowed
-)
+# Timing a step on a GPU means waiting for it; every tenth of a kind is timed, so that the others are not slowed.
+CUDA_SAMPLE = 10
 
 REPORTED = ("step", "forward", "backward", "weighting", "optimizer")
 

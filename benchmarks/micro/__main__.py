@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from pathlib import Path
 from time import perf_counter
@@ -36,11 +35,11 @@ def main(
     for model in models.split(","):
         for count in map(int, tasks.split(",")):
             found += cases(model, count, chosen)
-            sys.stdout.write(f"[{duration(perf_counter() - began)}] {model}, {count} tasks\n")
+            typer.echo(f"[{duration(perf_counter() - began)}] {model}, {count} tasks")
     solved, checked = list(solves()), list(checks(found))
     folder.mkdir(parents=True, exist_ok=True)
     report.write(folder, report.Results(found, solved, checked), describe(torch.device("cpu")))
-    sys.stdout.write(f"[{duration(perf_counter() - began)}] {folder / 'micro.md'}\n")
+    typer.echo(f"[{duration(perf_counter() - began)}] {folder / 'micro.md'}")
 
 
 if __name__ == "__main__":

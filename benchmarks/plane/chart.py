@@ -15,9 +15,8 @@ from tasks.base import Landscape
 from tasks.plane import Plane
 
 COLUMNS = 5
-PANEL = 1.2  # inches
-THIN = 4  # of the points of the landscape one in so many, along each axis
-TITLE = 24  # letters that fit above a panel
+PANEL = 1.3  # inches
+THIN = 2  # of the points of the landscape one in so many, along each axis
 
 
 @style.styled
@@ -30,8 +29,7 @@ def draw(found: Study) -> Figure:
         _landscape(panel, picture)
         for end, color in zip(found.ends[row], PALETTE, strict=False):
             _path(panel, found.points[:, rows.index(row), end.start - 1].numpy(), color, end.on_front)
-        title = row if len(row) <= TITLE else row.replace(" ", "\n", 1)
-        panel.set_title(f"{title}  {score(found, row)}", fontsize=6.5, pad=2)
+        panel.set_title(f"{row}\n{score(found, row)}", fontsize=6.0, pad=2)
     _legend(figure)
     return figure
 
@@ -40,7 +38,7 @@ def _landscape(axes: Axes, picture: Landscape) -> None:
     x, y = picture.x.numpy()[::THIN], picture.y.numpy()[::THIN]
     total = np.sum([loss.numpy() for loss in picture.losses.values()], axis=0)[::THIN, ::THIN]
     extent = (x.min(), x.max(), y.min(), y.max())
-    axes.imshow(total, origin="lower", extent=extent, aspect="auto", cmap="Greys", alpha=0.55, interpolation="bilinear")
+    axes.imshow(total, origin="lower", extent=extent, aspect="auto", cmap="Greys", alpha=0.45, interpolation="none")
     front = picture.front.numpy()
     axes.plot(front[:, 0], front[:, 1], color=INK, lw=2.0, solid_capstyle="round")
     axes.set(xlim=extent[:2], ylim=extent[2:], xticks=[], yticks=[])

@@ -27,9 +27,7 @@ def rows(methods: Sequence[str]) -> dict[str, Weighting]:
         found[name] = create(name)
         for variant in _read()["variant"]:
             if variant["method"] == name:
-                settings = variant["hyperparameters"]
-                label = " ".join([name, *(f"{key}={value}" for key, value in settings.items())])
-                found[label] = create(name, **settings)
+                found[variant["row"]] = create(name, **variant["hyperparameters"])
     return found
 
 

@@ -87,13 +87,18 @@ def save(found: Study, folder: Path) -> None:
     np.savez_compressed(folder / PATHS, points=points, steps=np.array(found.steps), starts=found.starts.numpy())
 
 
+def present(folder: Path) -> bool:
+    """Whether `save` has written to a folder."""
+    return all((folder / name).is_file() for name in (ENDS, PATHS))
+
+
 def load(folder: Path) -> Study:
     """What `save` wrote.
 
     Raises:
         ValueError: it did not.
     """
-    if not all((folder / name).is_file() for name in (ENDS, PATHS)):
+    if not present(folder):
         raise ValueError(f"{folder} has no {ENDS} and {PATHS}: run `python -m benchmarks plane` first")
     ends: dict[str, list[End]] = {}
     with (folder / ENDS).open(encoding="utf-8", newline="") as file:
@@ -104,6 +109,15 @@ def load(folder: Path) -> Study:
     with np.load(folder / PATHS) as file:
         starts, points = torch.from_numpy(file["starts"]), torch.from_numpy(file["points"])
         return Study(ends, starts, file["steps"].tolist(), points)
+
+
+def merge(old: Study, new: Study) -> Study:
+    """The rows of both, of ``new`` where both have them; of ``new`` alone if the runs are not alike."""
+    if old.steps != new.steps or not torch.equal(old.starts, new.starts):
+        return new
+    kept = [i for i, row in enumerate(old.ends) if row not in new.ends]
+    ends = {row: found for row, found in old.ends.items() if row not in new.ends} | new.ends
+    return Study(ends, new.starts, new.steps, torch.cat([old.points[:, kept], new.points.to(old.points)], 1))
 
 
 def order(found: Study) -> list[str]:

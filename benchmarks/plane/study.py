@@ -20,15 +20,19 @@ from benchmarks.progress import duration_left
 from tasks.plane import STARTS
 
 TABLE = "plane.md"
+KEPT = 200  # points of a trajectory
 LINES = 20  # of progress, where there is no terminal
 SHOW = 50  # steps between two changes of the bar
 
 
 def run(methods: Sequence[str], steps: int, folder: Path, console: Console) -> Path:
-    """Train all ``methods``, every registered one by default, and write the report."""
+    """Train all ``methods``, every registered one by default, and write the report.
+
+    Results that the folder has of other methods, from a run as long as this one, stay in it.
+    """
     chosen = rows(methods or names())
     starts = torch.tensor(STARTS, dtype=torch.float64)
-    schedule = Schedule(steps, every=max(1, steps // 250))
+    schedule = Schedule(steps, every=max(1, steps // KEPT))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the tensors are tiny
     try:
@@ -36,7 +40,8 @@ def run(methods: Sequence[str], steps: int, folder: Path, console: Console) -> P
             found = train(list(chosen.values()), starts, schedule, _watch(bar, console, steps))
     finally:
         torch.set_num_threads(threads)
-    results.save(results.study(list(chosen), starts, found), folder)
+    new = results.study(list(chosen), starts, found)
+    results.save(results.merge(results.load(folder), new) if results.present(folder) else new, folder)
     return report(folder)
 
 

@@ -84,6 +84,34 @@ class Player:
         return combine(answer.weights, seen.gradients if answer.gradients is None else answer.gradients)
 
 
+class Team:
+    """All methods, and which of their replicas are alive: what breaks stays where it was, and the reason is kept."""
+
+    def __init__(self, methods: Sequence[Weighting], starts: int) -> None:
+        self.players = [Player(method, starts) for method in methods]
+        self.alive = torch.ones(len(methods), starts, dtype=torch.bool)
+        self.failures: dict[tuple[int, int], Failure] = {}
+
+    def updates(self, plane: Plane, step: int) -> Points:
+        """The update of every replica; zero for those that broke."""
+        found = torch.zeros_like(plane.gradients[..., 0, :])
+        for i, (player, seen) in enumerate(zip(self.players, _evidence(plane), strict=True)):
+            if self.alive[i].any():
+                try:
+                    found[i] = player.update(seen)
+                except (ValueError, RuntimeError, ArithmeticError) as error:
+                    self._lose(i, self.alive[i].clone(), Failure(step, f"{type(error).__name__}: {error}"))
+        sound = found.isfinite().all(-1)
+        for i in (self.alive & ~sound).any(-1).nonzero().flatten().tolist():
+            self._lose(i, self.alive[i] & ~sound[i], Failure(step, "the update is not finite"))
+        return torch.where(self.alive[..., None], found, 0.0)
+
+    def _lose(self, method: int, starts: Bool[Tensor, "S"], failure: Failure) -> None:
+        self.alive[method] &= ~starts
+        for start in starts.nonzero().flatten().tolist():
+            self.failures[method, start] = failure
+
+
 class Adam:
     """Adam for all replicas, with one count of steps."""
 
@@ -109,7 +137,7 @@ def train(
     schedule: Schedule,
     watch: Callable[[int], None] | None = None,
 ) -> Trajectories:
-    """Train every method from every start; what breaks stays where it was, and the reason is kept.
+    """Train every method from every start.
 
     Args:
         methods: what to train.
@@ -118,37 +146,17 @@ def train(
         watch: is called after every step with the number of steps done, if given.
     """
     points = starts.double().expand(len(methods), -1, -1).clone()
-    players: list[Player | None] = [Player(method, len(starts)) for method in methods]
-    adam = Adam(points, schedule.learning_rate)
-    alive = torch.ones(points.shape[:-1], dtype=torch.bool)
-    failures: dict[tuple[int, int], Failure] = {}
+    team, adam = Team(methods, len(starts)), Adam(points, schedule.learning_rate)
     kept, steps = [points], [0]
-
-    def fail(which: Bool[Tensor, "M S"], step: int, reason: str) -> None:
-        for method, start in (which & alive).nonzero().tolist():
-            failures[method, start] = Failure(step, reason)
-        alive.logical_and_(~which)
-
     for step in range(1, schedule.steps + 1):
-        plane = look(points)
-        updates = torch.zeros_like(points)
-        for i, (player, seen) in enumerate(zip(players, _evidence(plane), strict=True)):
-            if player is None:
-                continue
-            try:
-                updates[i] = player.update(seen)
-            except (ValueError, RuntimeError, ArithmeticError) as error:
-                players[i] = None
-                fail(_row(i, alive), step, f"{type(error).__name__}: {error}")
-        fail(~updates.isfinite().all(-1), step, "the update is not finite")
-        moved = adam.step(points, torch.where(alive[..., None], updates, 0.0))
-        points = torch.where(alive[..., None], moved, points)
+        moved = adam.step(points, team.updates(look(points), step))
+        points = torch.where(team.alive[..., None], moved, points)
         if step % schedule.every == 0 or step == schedule.steps:
             kept.append(points)
             steps.append(step)
         if watch is not None:
             watch(step)
-    return Trajectories(steps, torch.stack(kept), failures)
+    return Trajectories(steps, torch.stack(kept), team.failures)
 
 
 def _evidence(plane: Plane) -> list[Evidence]:
@@ -156,9 +164,3 @@ def _evidence(plane: Plane) -> list[Evidence]:
     gramians = gramian_of(plane.gradients)
     shown = zip(plane.losses - LOWER_BOUNDS, gramians, plane.gradients, strict=True)
     return [Evidence(losses, gramian, gradients, gramian) for losses, gramian, gradients in shown]
-
-
-def _row(method: int, like: Bool[Tensor, "M S"]) -> Bool[Tensor, "M S"]:
-    found = torch.zeros_like(like)
-    found[method] = True
-    return found

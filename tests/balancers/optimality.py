@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-TOLERANCE = 1e-7
+TOLERANCE = 1e-7  # relative to the terms that have to cancel
 
 
 def combined(rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -115,7 +115,12 @@ def shared_as(choose: Callable[..., dict], method: str = "pcgrad") -> Callable[[
     return call
 
 
-@pytest.mark.parametrize("method", [name for name in names() if Need.CROSS_GRAMIAN not in create(name).needs])
+def anywhere(method: str) -> bool:
+    """Whether a method can be measured at every place."""
+    return Need.CROSS_GRAMIAN not in create(method).needs and not Balancer(method, 2).keeps_gradients
+
+
+@pytest.mark.parametrize("method", [name for name in names() if anywhere(name)])
 @pytest.mark.parametrize(
     ("choose", "says"),
     [

@@ -29,8 +29,9 @@ def balanced(network: Network, balancer: Balancer, place: str) -> list[Tensor]:
 
 def possible(method: str, place: str) -> bool:
     """Whether a method can be measured there: not every one acts on gradients by their inner products alone."""
-    needs = create(method).needs
-    return place in ("shared", "found") or not (needs & (Need.CROSS_GRAMIAN | Need.GRADIENTS))
+    if place == "found" and Balancer(method, 2).keeps_gradients:
+        return False  # what is remembered needs one order of the parameters
+    return place in ("shared", "found") or not (create(method).needs & (Need.CROSS_GRAMIAN | Need.GRADIENTS))
 
 
 def task_rows(network: Network) -> Tensor:

@@ -37,23 +37,17 @@ def called(value: Weighting | Claim) -> str:
 
 
 @pytest.mark.parametrize(("weighting", "claim"), CLAIMED, ids=called)
-def test_a_claim_holds_on_gradients_of_every_kind(weighting: Weighting, claim: Claim) -> None:
-    @given(any_problem)
-    @SEARCH
-    def holds(problem: Key) -> None:
-        CLAIM_TESTS[claim](weighting, problem.run())
-
-    holds()
+@given(problem=any_problem)
+@SEARCH
+def test_a_claim_holds_on_gradients_of_every_kind(weighting: Weighting, claim: Claim, problem: Key) -> None:
+    CLAIM_TESTS[claim](weighting, problem.run())
 
 
 @pytest.mark.parametrize("weighting", SCALED, ids=called)
-def test_a_degree_holds_on_gradients_of_every_kind(weighting: Weighting) -> None:
-    @given(any_problem)
-    @SEARCH
-    def holds(problem: Key) -> None:
-        has_degree(weighting, problem.run(), float(weighting.degree or 0))
-
-    holds()
+@given(problem=any_problem)
+@SEARCH
+def test_a_degree_holds_on_gradients_of_every_kind(weighting: Weighting, problem: Key) -> None:
+    has_degree(weighting, problem.run(), float(weighting.degree or 0))
 
 
 def failed(weighting: Weighting) -> set[str]:

@@ -11,9 +11,9 @@ from torch import Tensor
 from balancers.solution import Solution
 from balancers.solvers import angles, bargain, conflict_averse, dual_cone, min_norm, simplex_qp
 from tests.balancers.jacobians import KINDS, regular, spread
+from tests.balancers.optimality import TOLERANCE, combined
 
 SHAPES = [(2, 3), (3, 2), (5, 12), (11, 30), (40, 20), (40, 60)]
-TOLERANCE = 1e-7  # relative to the terms that have to cancel
 
 
 def gramians(kind: str, tasks: int, dimension: int) -> list[tuple[Tensor, Tensor]]:
@@ -23,13 +23,6 @@ def gramians(kind: str, tasks: int, dimension: int) -> list[tuple[Tensor, Tensor
 
 def on_grid(test: Callable) -> Callable:
     return pytest.mark.parametrize("shape", SHAPES)(pytest.mark.parametrize("kind", KINDS)(test))
-
-
-def combined(rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """The combination, and its inner products with the unit gradients over the size of what was summed."""
-    total = weights @ rows
-    norms = rows.norm(dim=-1)
-    return total, rows @ total / norms / (weights.abs() * norms).sum()
 
 
 @on_grid

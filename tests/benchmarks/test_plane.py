@@ -159,3 +159,16 @@ def test_the_study_writes_table_chart_and_what_they_are_made_from(tmp_path: Path
     before = path.read_text(encoding="utf-8")
     study.report(tmp_path)
     assert path.read_text(encoding="utf-8") == before
+    study.run(["pcgrad", "mgda"], 40, tmp_path, console)  # one more, and one again
+    assert list(results.load(tmp_path).ends) == ["fixed", "pcgrad", "mgda"]
+    study.run(["pcgrad"], 20, tmp_path, console)  # results of another length are not kept beside it
+    assert list(results.load(tmp_path).ends) == ["pcgrad"]
+
+
+def test_rows_of_two_runs_are_put_together_with_their_trajectories() -> None:
+    old = made()
+    both = old._replace(ends={"other": old.ends["both"], "both": old.ends["one"]})
+    found = results.merge(old, both)
+    assert list(found.ends) == ["one", "other", "both"]
+    torch.testing.assert_close(found.points[:, 0], old.points[:, 1])
+    torch.testing.assert_close(found.points[:, 1:], both.points)

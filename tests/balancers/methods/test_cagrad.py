@@ -146,7 +146,7 @@ def test_from_a_c_of_one_on_no_update_conflicts() -> None:
     assert Claim.NON_CONFLICTING not in create("cagrad", c=0.99).claims
 
 
-@pytest.mark.parametrize("hyperparameters", [{"c": 1.0}, {"c": 3.0, "rescale": 2}, {"c": 0.9, "rescale": 1}])
+@pytest.mark.parametrize("hyperparameters", [{"c": 1.0}, {"c": 3.0, "rescale": 2}])
 def test_it_keeps_its_promises_for_other_hyperparameters_too(hyperparameters: dict) -> None:
     assert [result for result in check(create("cagrad", **hyperparameters)) if not result.passed] == []
 

@@ -1,0 +1,142 @@
+"""UPGrad against its definition by projections, PCGrad, the properties that define it, and TorchJD."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torchjd.aggregation import UPGradWeighting
+from torchjd.linalg import QuadprogProjector
+
+from balancers import Balancer, create
+from tests.balancers.descent import STARTS, descend, distance_from_stationary
+from tests.balancers.jacobians import KINDS, first_weights, friendly, regular, spread
+from tests.balancers.optimality import TOLERANCE, combined
+from tests.balancers.witness import witness
+from tests.references.upgrad import upgrad
+
+KNOWN = torch.tensor([[-4.0, 1, 1], [6, 1, 1]], dtype=torch.float64)  # the pair in the documentation of TorchJD
+
+
+def update(rows: Tensor) -> Tensor:
+    return first_weights(create("upgrad"), rows) @ rows
+
+
+@witness("upgrad", "closed form")
+@pytest.mark.parametrize("kind", ["regular", "spread", "friendly"])
+@pytest.mark.parametrize("seed", range(4))
+def test_each_of_two_tasks_is_projected_off_the_other(kind: str, seed: int) -> None:
+    rows = KINDS[kind](2, 5, seed)
+    expected = 0.5 + (-rows[0] @ rows[1]).clamp(min=0) / (2 * rows.square().sum(-1))
+    torch.testing.assert_close(first_weights(create("upgrad"), rows), expected)
+
+
+@witness("upgrad", "closed form")
+def test_the_known_pair_has_the_known_weights_freed_of_torchjds_epsilon() -> None:
+    weights = first_weights(create("upgrad"), KNOWN)
+    torch.testing.assert_close(weights, torch.tensor([10 / 9, 15 / 19], dtype=torch.float64))
+    assert [round(weight, 4) for weight in UPGradWeighting()(KNOWN @ KNOWN.T).tolist()] == [1.1109, 0.7894]
+
+
+@witness("upgrad", "transcription")
+@given(st.integers(1, 9), st.sampled_from(sorted(KINDS)), st.integers(1, 12), st.integers(0, 10_000))
+@settings(max_examples=100, deadline=None)
+def test_it_is_the_mean_of_the_projections(tasks: int, kind: str, dimension: int, seed: int) -> None:
+    rows = KINDS[kind](tasks, dimension, seed)
+    weights = first_weights(create("upgrad"), rows)
+    size = (weights * rows.norm(dim=-1)).sum().item()
+    np.testing.assert_allclose((weights @ rows).numpy(), upgrad(rows.numpy()), rtol=0, atol=1e-9 * size)
+
+
+@witness("upgrad", "torchjd")
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "spread"])
+@pytest.mark.parametrize("tasks", [1, 2, 5, 9])
+@pytest.mark.parametrize(("epsilon", "accuracy"), [(1e-4, 0.02), (1e-10, 1e-7)])
+def test_it_is_torchjds_to_the_accuracy_of_its_epsilon(kind: str, tasks: int, epsilon: float, accuracy: float) -> None:
+    rows = KINDS[kind](tasks, 12, 1)
+    weights = first_weights(create("upgrad"), rows)
+    projector = QuadprogProjector(norm_eps=epsilon, reg_eps=epsilon)
+    theirs = UPGradWeighting(projector=projector)(rows @ rows.T)
+    assert ((weights - theirs) @ rows).norm() <= accuracy * (weights * rows.norm(dim=-1)).sum()
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-12])
+def test_small_gradients_are_projected_while_torchjd_takes_their_mean(scale: float) -> None:
+    rows = scale * KNOWN
+    assert (UPGradWeighting()(rows @ rows.T) == 0.5).all()
+    assert (rows @ rows.mean(0)).min() < 0
+    assert (rows @ update(rows)).min() >= 0
+    torch.testing.assert_close(first_weights(create("upgrad"), rows), first_weights(create("upgrad"), KNOWN))
+
+
+def test_norms_that_differ_by_six_decades_are_no_reason_to_conflict_as_they_are_for_torchjd() -> None:
+    rows = spread(6, 12, 2)
+    theirs = UPGradWeighting()(rows @ rows.T)
+    assert combined(rows, theirs)[1].min() < -0.01
+    assert combined(rows, first_weights(create("upgrad"), rows))[1].min() > -1e-12
+
+
+@witness("upgrad", "identity")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(4))
+def test_for_two_tasks_it_is_half_of_pcgrad(kind: str, seed: int) -> None:
+    rows = KINDS[kind](2, 5, seed)
+    surgery = first_weights(create("pcgrad"), rows) @ rows
+    torch.testing.assert_close(2 * update(rows), surgery, rtol=1e-7, atol=1e-12 * rows.norm().item())
+
+
+@witness("upgrad", "identity")
+@pytest.mark.parametrize("tasks", [1, 4, 20])
+def test_without_conflict_it_is_the_mean(tasks: int) -> None:
+    weights = first_weights(create("upgrad"), friendly(tasks, 12, 3))
+    torch.testing.assert_close(weights, torch.full((tasks,), 1 / tasks, dtype=torch.float64))
+    weights = first_weights(create("upgrad"), 7 * torch.eye(tasks, dtype=torch.float64))
+    torch.testing.assert_close(weights, torch.full((tasks,), 1 / tasks, dtype=torch.float64))
+
+
+@witness("upgrad", "optimality")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("tasks", "dimension"), [(2, 5), (5, 3), (9, 30), (40, 60)])
+def test_the_update_conflicts_with_no_task(kind: str, tasks: int, dimension: int) -> None:
+    rows = KINDS[kind](tasks, dimension, 1)
+    weights = first_weights(create("upgrad"), rows)
+    assert (weights >= 1 / tasks - 1e-15).all()
+    _, products = combined(rows, weights)
+    assert (products >= -TOLERANCE).all()
+
+
+@pytest.mark.parametrize("kind", ["regular", "friendly", "weakly stationary"])
+def test_it_is_linear_under_scaling_of_the_losses(kind: str) -> None:
+    rows = KINDS[kind](4, 9, 5)
+    one, other = (regular(1, 4, seed).abs()[0, :, None] + 0.1 for seed in (0, 1))
+    torch.testing.assert_close(update(2 * one * rows) + update(other * rows), update((2 * one + other) * rows))
+
+
+def test_opposite_gradients_leave_what_both_allow() -> None:
+    rows = torch.tensor([[1.0, 0.0], [-3.0, 0.0], [0.5, 2.0]], dtype=torch.float64)
+    torch.testing.assert_close(update(rows), torch.tensor([0.0, 2 / 3], dtype=torch.float64))
+
+
+def test_a_task_with_a_gradient_of_zero_has_the_weight_of_the_mean_and_no_say() -> None:
+    rows = regular(3, 6, 1)
+    with_zero = torch.cat([rows, torch.zeros(1, 6, dtype=torch.float64)])
+    weights = first_weights(create("upgrad"), with_zero)
+    assert weights[3] == 0.25
+    torch.testing.assert_close(weights[:3], first_weights(create("upgrad"), rows) * 3 / 4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_problem_is_solved(kind: str) -> None:
+    balancer = Balancer("upgrad", 6)
+    point = torch.zeros(10, dtype=torch.float64, requires_grad=True)
+    for seed in range(5):
+        balancer.backward(KINDS[kind](6, 10, seed) @ point, shared=[point])
+    assert balancer.certificate is not None
+    assert balancer.certificate.fallbacks == 0
+    assert balancer.certificate.residual < 1e-12
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_gradient_descent_ends_on_the_pareto_set(start: tuple[float, float]) -> None:
+    assert distance_from_stationary(descend(start, create("upgrad"))) < 1e-6
