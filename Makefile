@@ -47,10 +47,10 @@ test: setup ## the tests
 plots: setup ## draw the charts and write the report anew from what is in results/PROTOCOL
 	$(RUN) benchmarks report $(or $(RESULTS),results/$(PROTOCOL))
 
-micro: setup ## cost of one balanced step, beside a plain one and TorchJD's, to results/micro (under half an hour)
+micro: setup ## cost of one balanced step, beside a plain one and TorchJD's, to results/micro
 	$(RUN) benchmarks.micro results/micro
 
-plane: setup ## where every balancer ends on the two-task plane, to results/plane (under half an hour)
+plane: setup ## where every balancer ends on the two-task plane, to results/plane
 	$(RUN) benchmarks plane
 
 counterexamples: setup ## problems that refute what balancers do not claim, for the tests

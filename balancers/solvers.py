@@ -19,6 +19,7 @@ from balancers.solution import Solution
 
 NEWTON = 500  # steps; about ten are taken unless α is extreme and norms differ by many orders of magnitude
 CALM = 0.25  # relative change below which Newton steps are taken whole
+SHORT = 1e-3  # relative change from which on Newton's method surely converges
 SETTLED = 1e-7  # relative change of the last Newton step; the next would be its square
 STATIONARY = 1e-6  # a combination of gradients that is shorter, relative to its terms, is zero up to rounding
 FAINT = 1e-100  # a share in the update below this has no effect
@@ -202,8 +203,8 @@ def _newton(cosines: Tensor, factors: Tensor, alpha: float) -> Solution:
         change = torch.where(idle, 0.0, change)
         largest = change.abs().amax(-1, keepdim=True)
         point = point * (1 + torch.where(largest < CALM, 1.0, 1 / (1 + caution * largest)) * change)
-        # Whole steps square their relative length; one that does not even halve it is as short as rounding allows.
-        if bool(((largest < SETTLED) | (largest < CALM) & (2 * largest > before)).all()):
+        # Short steps square their relative length; one that does not even halve it is as short as rounding allows.
+        if bool(((largest < SETTLED) | (before < SHORT) & (2 * largest > before)).all()):
             break
         before = largest
     have, wanted = (cosines @ point[..., None]).squeeze(-1), factors * point ** (-1 / alpha)

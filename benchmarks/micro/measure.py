@@ -41,7 +41,7 @@ PLANS = {
     "mlp": Plan(Effort(1.5), Effort(1.0), in_full=True),
     "lenet": Plan(Effort(4.0), Effort(1.0, fewest=2)),
     "transformer": Plan(Effort(4.0), Effort(1.0, fewest=2)),
-    "encoder-22m": Plan(Effort(6.0, fewest=2), Effort(2.0, fewest=2), gradients=3, batches=11),
+    "encoder-22m": Plan(Effort(6.0, fewest=2), Effort(2.0, fewest=2), gradients=2, batches=11),
 }
 
 
@@ -83,14 +83,14 @@ class Bench:
         """Median seconds of every step that is possible."""
         return alternate(steps, self.clear, self.plan.brief)
 
-    def places(self, needs: Need) -> list[str]:
-        """Where a method with these needs is measured."""
+    def places(self, weighting: Weighting) -> list[str]:
+        """Where a method is measured."""
         most = math.inf
-        if Need.GRADIENTS in needs:
+        if Need.GRADIENTS in weighting.needs:
             most = self.plan.gradients
-        elif Need.CROSS_GRAMIAN in needs:
+        elif Need.CROSS_GRAMIAN in weighting.needs:
             most = self.plan.batches
-        return [place for place in places(needs) if place != "shared" or self.tasks <= most]
+        return [place for place in places(weighting) if place != "shared" or self.tasks <= most]
 
     def peer(self, method: str, place: str) -> Step | None:
         """TorchJD's step with its method of that name, if it has one."""
@@ -120,7 +120,7 @@ def _measure_around(bench: Bench, sorts: set[Sort]) -> None:
         (sort, place): Balancer(probe(sort), bench.tasks)
         for sort in sorted(sorts, key=str)
         if Need.GRADIENTS not in sort.needs
-        for place in bench.places(sort.needs)
+        for place in bench.places(probe(sort))
     }
     ours = {f"{OURS} {key}": balanced_step(bench.problem, balancer, key[1]) for key, balancer in balancers.items()}
     theirs = {}
@@ -140,13 +140,13 @@ def _measure_around(bench: Bench, sorts: set[Sort]) -> None:
 def in_full(bench: Bench, name: str, weighting: Weighting) -> Iterator[Case]:
     """A method's steps at every place, measured in turn with the plain step and with TorchJD's."""
     steps = {PLAIN: plain_step(bench.problem)}
-    for place in bench.places(weighting.needs):
+    for place in bench.places(weighting):
         steps[f"{OURS} {place}"] = balanced_step(bench.problem, Balancer(weighting, bench.tasks), place)
         peer = bench.peer(name, place)
         if peer is not None:
             steps[f"{THEIRS} {place}"] = peer
     seconds = bench.time(steps)
-    for place in bench.places(weighting.needs):
+    for place in bench.places(weighting):
         ours, theirs = seconds[f"{OURS} {place}"], seconds.get(f"{THEIRS} {place}", math.nan)
         numbers = (seconds[PLAIN], ours, MEASURED, math.nan, theirs)
         yield Case(bench.model, bench.tasks, name, place, *numbers, NOT if math.isnan(theirs) else MEASURED)
@@ -155,7 +155,7 @@ def in_full(bench: Bench, name: str, weighting: Weighting) -> Iterator[Case]:
 def derived(bench: Bench, name: str, weighting: Weighting) -> Iterator[Case]:
     """A method's steps as the sum of what is around the weights and the time for the weights."""
     sort = sort_of(weighting)
-    for place in bench.places(weighting.needs):
+    for place in bench.places(weighting):
         seen = bench.evidence[sort, place]
         weights = _seconds_of_weights(weighting, seen)
         theirs, how = _peers_time(bench, name, place, seen)

@@ -56,7 +56,7 @@ them, or in ms.
   fastest of these three is taken for every model and number of tasks. Its steps at the features, for which it has no
   function, are `mtl_backward` down to a copy of them and a backward pass through the encoder.
 - `encoder-22m` has 22.6 million parameters, random weights, and 16 texts of 32 tokens. There, at shared parameters,
-  methods that look at the gradients themselves are measured up to 3 tasks, and those that need three batches up to 11:
+  methods that look at the gradients themselves are measured for 2 tasks, and those that need three batches up to 11:
   more would take longer than it tells."""
 
 

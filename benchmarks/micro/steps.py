@@ -31,9 +31,10 @@ def sort_of(weighting: Weighting) -> Sort:
     return Sort(needs, weighting.heads)
 
 
-def places(needs: Need) -> tuple[str, ...]:
+def places(weighting: Weighting) -> tuple[str, ...]:
     """Where it makes a difference to measure, and is possible."""
-    if not needs & ~BESIDE:
+    needs = weighting.needs
+    if not needs & ~BESIDE or Balancer(weighting, 2).keeps_gradients:
         return ("shared",)
     if Need.CROSS_GRAMIAN in needs:
         return ("shared", "last")

@@ -19,7 +19,7 @@ from benchmarks.micro.steps import balanced_step, places, plain_step, probe, sor
 from benchmarks.micro.timing import Effort, alternate
 
 NO_TIME = Effort(0.0, fewest=1, most=1)
-PAIRS = [(name, place) for name in names() for place in places(create(name).needs)]
+PAIRS = [(name, place) for name in names() for place in places(create(name))]
 
 
 @pytest.mark.parametrize(("method", "place"), PAIRS)
@@ -35,7 +35,7 @@ def test_every_method_can_be_timed_wherever_it_is_said_to_be(method: str, place:
 @pytest.mark.parametrize("name", PEERS)
 def test_every_peer_belongs_to_a_method_and_fills_the_same_gradients(name: str) -> None:
     assert name in names()
-    for place in places(create(name).needs):
+    for place in places(create(name)):
         problem = build("mlp", 5)
         step = peer_step(problem, PEERS[name](5), place, VARIANTS["default"])
         if step is not None:
