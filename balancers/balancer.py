@@ -214,7 +214,7 @@ class Balancer(Memory):
         else:
             answer, following = update_present(self.weighting, seen, self.state, self.draws, step.present)
         answer = as_answer(answer)
-        guards.require_finite_weights(answer.weights, self.weighting.name)
+        guards.require_finite_answer(answer, self.weighting.name)
         if self.heads == "weighted" and answer.weights.dim() > 1:
             raise ValueError('a method that weighs element by element has no weight for a head: use heads="own"')
         self.remember(following)

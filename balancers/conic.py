@@ -8,7 +8,7 @@ from torch import Tensor
 
 from balancers.programmes import Line, Measure, flat, nonnegative, search, shaped
 from balancers.solution import Solution
-from balancers.solvers import angles, conflict_averse
+from balancers.solvers import angles, conflict_averse, length_of
 
 CANCELLED = 1e-9  # a vector is zero if its squared length is below this share of its parts'
 FAR = 1e9  # stands for infinity in a search
@@ -32,7 +32,7 @@ def steepest_in_cone(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, 
     zero = norms == 0
     cosines = cosines + torch.diag_embed(zero.to(norms.dtype))
     parts = reference * norms
-    length = _length(parts, cosines)
+    length = length_of(cosines, parts)
     there = length > 0
     ones = torch.where(zero, 0.0, torch.where(zero, torch.inf, norms).amin(-1, keepdim=True) / norms)
     offset = (cosines @ (parts / torch.where(there, length, 1.0)[:, None])[..., None]).squeeze(-1)
@@ -40,7 +40,7 @@ def steepest_in_cone(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, 
 
     free = nonnegative(cosines + ones[..., :, None] * ones[..., None, :], ones)
     stationary = _cancels(free.point, cosines)
-    inside = ~stationary & ((offset * free.point).sum(-1) >= cosine * _length(free.point, cosines))
+    inside = ~stationary & ((offset * free.point).sum(-1) >= cosine * length_of(cosines, free.point))
 
     low = torch.where(zero, torch.inf, offset / ones).amin(-1).clamp(min=0)
     excess, root = _measures(ones, offset, cosine)
@@ -55,20 +55,15 @@ def steepest_in_cone(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, 
     if not (solved | ~there).all():
         averse = conflict_averse(gramian, reference, (1 - cosine**2) ** 0.5)
         best = torch.where(solved[:, None], best, averse.point * norms)
-    scale = torch.where(zero, 0.0, (length / _length(best, cosines))[:, None] / norms)
+    scale = torch.where(zero, 0.0, (length / length_of(cosines, best))[:, None] / norms)
     weights = torch.where((there & ~_cancels(best, cosines))[:, None], best * scale, reference)
     residual = torch.where(there, torch.where(inside, free.residual, bound.residual), 0.0)
     return shaped(Solution(weights, residual, solved | ~there), shape)
 
 
-def _length(parts: Float[Tensor, "N K"], cosines: Float[Tensor, "N K K"]) -> Float[Tensor, "N"]:
-    """The length of a combination of unit gradients."""
-    return (parts * (cosines @ parts[..., None]).squeeze(-1)).sum(-1).clamp(min=0).sqrt()
-
-
 def _cancels(parts: Float[Tensor, "N K"], cosines: Float[Tensor, "N K K"]) -> Bool[Tensor, "N"]:
     """Whether a combination of unit gradients is zero to rounding."""
-    return _length(parts, cosines) ** 2 <= CANCELLED * parts.square().sum(-1)
+    return length_of(cosines, parts) ** 2 <= CANCELLED * parts.square().sum(-1)
 
 
 def _measures(ones: Float[Tensor, "N K"], offset: Float[Tensor, "N K"], cosine: float) -> tuple[Measure, Measure]:

@@ -25,7 +25,8 @@ from balancers.torchjd_method import (
     weights_from_losses,
 )
 
-INSTALL = "pip install torchjd"
+INSTALL = "pip install 'torchjd>=0.18'"
+OLDEST = (0, 18)  # with scalarizers, and with memories that say so
 SCALARIZERS, AGGREGATORS = "torchjd.scalarization", "torchjd.aggregation"
 CROSSED = ("MoDoWeighting", "SDMGradWeighting")  # their matrix is the Gramian across two batches, which no type says
 UNUSABLE = {
@@ -41,9 +42,13 @@ def names() -> list[str]:
     return sorted(_classes())
 
 
+def _installed() -> bool:
+    return find_spec("torchjd") is not None and tuple(map(int, version("torchjd").split(".")[:2])) >= OLDEST
+
+
 @cache
 def _classes() -> dict[str, type[nn.Module]]:
-    if find_spec("torchjd") is None:
+    if not _installed():
         return {}
     found: dict[str, type[nn.Module]] = {}
     for module in map(import_module, (AGGREGATORS, SCALARIZERS)):  # of two with one name, the one that costs less
@@ -63,10 +68,12 @@ def find(name: str) -> type[Weighting]:
     A list becomes a tensor. The number of tasks is filled in. Parameters that are functions stay at TorchJD's defaults.
 
     Raises:
-        ValueError: TorchJD is not installed (the message says how to install it), or has no such class (it says which).
+        ValueError: TorchJD is not installed or too old (the message says how to install it), or has no such class (it
+            says which).
     """
-    if find_spec("torchjd") is None:
-        raise ValueError(f"torchjd:{name} is a class of the library TorchJD, which is not here; install it: {INSTALL}")
+    if not _installed():
+        found = "which is not here" if find_spec("torchjd") is None else f"which is too old here: {version('torchjd')}"
+        raise ValueError(f"torchjd:{name} is a class of the library TorchJD, {found}; install it: {INSTALL}")
     if name in UNUSABLE:
         raise ValueError(f"torchjd:{name} cannot be used in a balancer: {UNUSABLE[name]}")
     if name not in _classes():

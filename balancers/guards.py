@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.evidence import Evidence, Need
+from balancers.evidence import Answer, Evidence, Need
 from balancers.inputs import Step
 from balancers.memory import Memory
 
@@ -65,10 +65,11 @@ def require_finite_gradients(seen: Evidence, tasks: Sequence[str]) -> None:
         )
 
 
-def require_finite_weights(weights: Tensor, method: str) -> None:
-    """Raise `NonFiniteError` if a method gave a weight that is NaN or infinite."""
-    if not weights.isfinite().all():
-        raise NonFiniteError(f"{method} gave the weights {weights.tolist()}; nothing was written to .grad")
+def require_finite_answer(answer: Answer, method: str) -> None:
+    """Raise `NonFiniteError` if a method gave a weight, or a factor for a head, that is NaN or infinite."""
+    for what, given in (("weights", answer.weights), ("factors for the heads", answer.heads)):
+        if given is not None and not given.isfinite().all():
+            raise NonFiniteError(f"{method} gave the {what} {given.tolist()}; nothing was written to .grad")
 
 
 def require_place(memory: Memory, needs: Need, shared_named: bool, at_features: bool) -> None:

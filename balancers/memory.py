@@ -87,6 +87,14 @@ class Memory(nn.Module):
             if there is None or there.shape != value.shape:  # what has its size already stays as it is
                 self.register_buffer(STATE_PREFIX + field, value)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the type of the state: those that wrappers put together have no name that pickle could find."""
+        return {name: value for name, value in self.__dict__.items() if name != "_state_type"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._state_type = type(self.weighting.init(self.sizes))
+
     def get_extra_state(self) -> Tensor:
         """What a checkpoint holds beside the buffers, as bytes: the generator, then method and tasks as JSON."""
         about = torch.tensor(list(json.dumps(self._about()).encode()), dtype=torch.uint8)

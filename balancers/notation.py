@@ -44,7 +44,8 @@ def parse(name: str) -> tuple[list[Layer], str]:
         try:
             layers.append(Layer(wrapper, wrapper.convert(text)))
         except ValueError:
-            raise ValueError(f"{name!r}: expected a number for {spelling(wrapper)}, got {text!r}") from None
+            wanted = "a whole number" if wrapper.convert is int else "a number"
+            raise ValueError(f"{name!r}: expected {wanted} for {spelling(wrapper)}, got {text!r}") from None
     return layers, rest
 
 

@@ -64,11 +64,15 @@ def simplex_qp(gramian: Float[Tensor, "*B K K"], linear: Float[Tensor, "*B K"]) 
 
     At the optimum :math:`Gw + q \ge \nu`, with equality where :math:`w > 0`: a search for the :math:`\nu` at which the
     weights sum to 1.
+
+    Raises:
+        ValueError: a gradient is zero.
     """
     shape = linear.shape
     gramian, linear = flat(gramian), linear.reshape(-1, shape[-1])
     cosines, norms = angles(gramian)
-    assert bool((norms > 0).all()), "gradients of norm zero"
+    if not bool((norms > 0).all()):
+        raise ValueError("simplex_qp: expected gradients that are not zero")
     smallest = norms.amin(-1, keepdim=True)
     ones = smallest / norms
 
@@ -129,28 +133,28 @@ def conflict_averse(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, "
         return (mixed + (mixed**2 - square * ((fixed * offset).sum(-1) - radius**2)).sqrt()) / square
 
     cone = nonnegative(cosines, -offset)
-    at_zero = fine & cone.solved & (_length(cosines, cone.point) <= radius * (1 + ACCURATE))
+    at_zero = fine & cone.solved & (length_of(cosines, cone.point) <= radius * (1 + ACCURATE))
     if at_zero.any():  # and no minimum above 0 can be had: the projection onto the cone is as good as any update
         at_zero &= _stationary(cosines)
     # g_i'u can be no larger than |g_i| |g_0| (1 + c), and is if all gradients agree: twice that is surely too far.
     low, searched = torch.where(zero, torch.inf, offset / ones).amin(-1), fine & ~at_zero
     line = Line(cosines, ones, offset, torch.where(searched, low, 0.0), torch.where(searched, 2 * (1 + radius), 0.0))
     found = search(line, excess, root)
-    inside = found.point * (radius / _length(cosines, found.point)).clamp(max=1)[..., None]
+    inside = found.point * (radius / length_of(cosines, found.point)).clamp(max=1)[..., None]
     best = torch.where(at_zero[..., None], cone.point, inside)
     added = torch.where(fine[..., None] & ~zero, best * unit[..., None] / norms, 0.0)
     residual = torch.where(at_zero, cone.residual, torch.where(fine, found.residual, 0.0))
     return shaped(Solution(reference + added, residual, found.solved | at_zero | ~fine), shape)
 
 
-def _length(cosines: Float[Tensor, "*B K K"], point: Float[Tensor, "*B K"]) -> Float[Tensor, "*B"]:
+def length_of(cosines: Float[Tensor, "*B K K"], point: Float[Tensor, "*B K"]) -> Float[Tensor, "*B"]:
     """Norm of a combination of unit gradients."""
     return (point * (cosines @ point[..., None]).squeeze(-1)).sum(-1).clamp(min=0).sqrt()
 
 
 def _cancels(cosines: Float[Tensor, "*B K K"], point: Float[Tensor, "*B K"]) -> Tensor:
     """Whether a combination of unit gradients with weights of at least 0 is zero up to rounding."""
-    return _length(cosines, point) <= STATIONARY * point.sum(-1)
+    return length_of(cosines, point) <= STATIONARY * point.sum(-1)
 
 
 def _stationary(cosines: Float[Tensor, "*B K K"]) -> Tensor:

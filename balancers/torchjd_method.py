@@ -61,6 +61,11 @@ class TorchJDMethod(Weighting[Steps]):
                 object.__setattr__(self, each.name, tuple(value.tolist() if isinstance(value, Tensor) else value))
         object.__setattr__(self, "_memory", None)
 
+    def __reduce__(self) -> tuple[Callable[..., Weighting], tuple[str, dict[str, Any]]]:
+        """Made anew by name, since no module holds the class; what a stateful one remembered is lost, and noticed."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}  # pyright: ignore[reportArgumentType]
+        return _made, (self.name, given)
+
     def init(self, sizes: Sizes) -> Steps:
         """No step made; what the object of a stateful class remembered is forgotten."""
         if self.stateful and sizes.batch:
@@ -72,14 +77,15 @@ class TorchJDMethod(Weighting[Steps]):
     def update(self, seen: Evidence, state: Steps, draws: Draws) -> tuple[Answer, Steps]:
         """TorchJD's answer, replica by replica."""
         tasks = seen.losses.shape[-1]
-        algorithm = self._recall(tasks, seen.losses.device, state) if self.stateful else None
-        algorithm = algorithm or self._build(tasks, seen.losses.device)
+        device = seen.losses.device
+        memory = self._recall(tasks, device, state) if self.stateful else _Memory(self._build(tasks, device), tasks)
         seeds = draws.uniform(state.steps).flatten().tolist()
         answers = []
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             for seed, replica in zip(seeds, _replicas(seen), strict=True):
                 torch.manual_seed(int(seed * 2**53))
-                answers.append(self.kind.ask(algorithm, replica))
+                answers.append(self.kind.ask(memory.algorithm, replica))
+        memory.steps += 1
         return _stacked(answers, seen), Steps(state.steps + 1)
 
     def after(self, losses: Float[Tensor, "*B K"], state: Steps) -> Steps:
@@ -101,7 +107,7 @@ class TorchJDMethod(Weighting[Steps]):
         except (ImportError, TypeError, ValueError) as error:
             raise ValueError(f"{self.name}: {error}") from error
 
-    def _recall(self, tasks: int, device: torch.device, state: Steps) -> nn.Module:
+    def _recall(self, tasks: int, device: torch.device, state: Steps) -> _Memory:
         memory: _Memory | None = self._memory  # pyright: ignore[reportAttributeAccessIssue]
         if memory is None:
             memory = _Memory(self._build(tasks, device), tasks)
@@ -113,8 +119,13 @@ class TorchJDMethod(Weighting[Steps]):
             )
         if memory.tasks != tasks:
             raise ValueError(f"{self.name} remembers {memory.tasks} tasks, and cannot be asked about {tasks} of them")
-        memory.steps += 1
-        return memory.algorithm
+        return memory
+
+
+def _made(name: str, hyperparameters: dict[str, Any]) -> Weighting:
+    from balancers.registry import create  # noqa: PLC0415 - which makes classes that derive from one in this module
+
+    return create(name, **hyperparameters)
 
 
 def _replicas(seen: Evidence) -> Iterator[Evidence]:

@@ -219,7 +219,7 @@ def summary(aggregates: Aggregates) -> Table:
         cells[0][0] = "suite"
     table = Table(title="Δ taskwise against single-task in percent, higher is better", title_justify="left")
     for k, name in enumerate(cells[0]):
-        table.add_column(name, justify="left" if k == 0 else "right", overflow="fold")
+        table.add_column(name, justify="left" if k == 0 else "right", overflow="fold", no_wrap=k == 0)
     for line in cells[1:]:
         table.add_row(*line)
     return table

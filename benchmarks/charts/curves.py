@@ -16,6 +16,7 @@ from benchmarks.summaries import SuiteSummary
 
 PANEL = 1.55  # inches
 QUANTILES = (0.1, 0.9)  # of the pairs of tasks and seeds
+MOST = 10  # lines of multi-task rows that one panel can show apart
 
 
 def _loss(curves: Curves, task: str) -> Sequence[float | None]:
@@ -36,18 +37,43 @@ def _share(curves: Curves, task: str) -> Sequence[float | None]:
     return share.tolist()
 
 
-def _by_row(suite: SuiteSummary, records: Sequence[Record], *, single: bool) -> dict[str, list[Record]]:
-    """Records by row in the order of the table."""
-    rows = [row.row for row in suite.rows if single or row.row != SINGLE_TASK]
+def _by_row(rows: Sequence[str], records: Sequence[Record]) -> dict[str, list[Record]]:
     return {row: [r for r in records if r.cell.row == row] for row in rows}
+
+
+def _multitask(suite: SuiteSummary) -> list[str]:
+    """The multi-task rows, in the order of the table."""
+    return [row.row for row in suite.rows if row.row != SINGLE_TASK]
+
+
+def legible(suite: SuiteSummary) -> list[str]:
+    """The multi-task rows, or of many the first (equal weights, if they ran) and the best of the others."""
+    rows = [row for row in suite.rows if row.row != SINGLE_TASK]
+    others = sorted(rows[1:], key=lambda row: np.nan_to_num(-row.delta_taskwise.mean, nan=np.inf))
+    chosen = {row.row for row in [*rows[:1], *others[: MOST - 1]]}
+    return [row.row for row in rows if row.row in chosen]
+
+
+def _title(suite: SuiteSummary, what: str) -> str:
+    """Of a chart that shows the legible rows."""
+    shown, all_of_them = len(legible(suite)), len(_multitask(suite))
+    which = f", the best of {all_of_them} rows" if shown < all_of_them else ""
+    return f"{suite.name}: {what}{which}"
+
+
+def _looks(rows: Sequence[str], suite: SuiteSummary, looks: Styles) -> Styles:
+    """The looks that rows have everywhere, or of a few of many their own, which differ more."""
+    return looks if len(_multitask(suite)) <= MOST else style.styles(rows)
 
 
 @style.styled
 def draw_curves(suite: SuiteSummary, records: Sequence[Record], looks: Styles) -> Figure:
     """Training loss (left) and the primary metric on validation (right) of every task: mean and range of the seeds."""
-    rows = _by_row(suite, records, single=True)
+    single = [row.row for row in suite.rows if row.row == SINGLE_TASK]
+    rows = _by_row([*single, *legible(suite)], records)
+    looks = _looks(list(rows), suite, looks)
     metrics = {metric.task: metric.fact for metric in suite.rows[0].primary}
-    figure, axes = style.panels(2 * len(suite.tasks), PANEL, f"{suite.name}: training")
+    figure, axes = style.panels(2 * len(suite.tasks), PANEL, _title(suite, "training"))
     for k, task in enumerate(suite.tasks):
         left, right = axes[2 * k], axes[2 * k + 1]
         left.set_title(f"{task}: training loss")
@@ -66,8 +92,9 @@ def draw_curves(suite: SuiteSummary, records: Sequence[Record], looks: Styles) -
 @style.styled
 def draw_weights(suite: SuiteSummary, records: Sequence[Record], looks: Styles) -> Figure:
     """Every task's share of the sum of weights over time; the grey line is the equal share."""
-    rows = _by_row(suite, records, single=False)
-    figure, axes = style.panels(len(suite.tasks), PANEL, f"{suite.name}: share of the task weights", share_y=True)
+    rows = _by_row(legible(suite), records)
+    looks = _looks(list(rows), suite, looks)
+    figure, axes = style.panels(len(suite.tasks), PANEL, _title(suite, "share of the task weights"), share_y=True)
     for task, panel in zip(suite.tasks, axes, strict=True):
         panel.set_title(task)
         _lines(panel, rows, partial(_share, task=task), looks, scale="linear")
@@ -98,7 +125,7 @@ def draw_cosines(suite: SuiteSummary, records: Sequence[Record], looks: Styles) 
 
     With more than one pair of tasks, a last panel shows the share of pairs in conflict (cosine below 0).
     """
-    rows = _by_row(suite, records, single=False)
+    rows = _by_row(_multitask(suite), records)
     many = max((len(r.curves.cosines) for r in records), default=0) > 1
     figure, axes = style.panels(
         max(len(rows) + many, 1), PANEL, f"{suite.name}: cosines between task gradients", share_y=not many

@@ -49,5 +49,12 @@ def beside(axes: Axes, ends: Sequence[tuple[float, float]], texts: Sequence[str]
             fontsize=8.5,
             va="center",
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": "#c4c4c4", "linewidth": 0.6, "shrinkA": 1, "shrinkB": 4},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": "#c4c4c4",
+                "linewidth": 0.6,
+                "relpos": (0, 0.5),  # from the left of the text
+                "shrinkA": 1,
+                "shrinkB": 4,
+            },
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import warnings
 from pathlib import Path
 from time import perf_counter
@@ -38,7 +40,8 @@ def main(
             typer.echo(f"[{duration(perf_counter() - began)}] {model}, {count} tasks")
     solved, checked = list(solves()), list(checks(found))
     folder.mkdir(parents=True, exist_ok=True)
-    report.write(folder, report.Results(found, solved, checked), describe(torch.device("cpu")))
+    command = f"python -m benchmarks.micro {shlex.join(sys.argv[1:])}"
+    report.write(folder, report.Results(found, solved, checked), command, describe(torch.device("cpu")))
     typer.echo(f"[{duration(perf_counter() - began)}] {folder / 'micro.md'}")
 
 

@@ -25,11 +25,11 @@ class Results(NamedTuple):
     checks: Sequence[Check]
 
 
-def write(folder: Path, found: Results, machine: dict[str, str]) -> None:
-    """Write all files."""
+def write(folder: Path, found: Results, command: str, machine: dict[str, str]) -> None:
+    """Write all files, with the command and the machine that they come from."""
     _write_csv(folder / "micro.csv", found.cases)
     _write_csv(folder / "solvers.csv", found.solves)
-    (folder / "micro.md").write_text(as_markdown(found, machine), encoding="utf-8")
+    (folder / "micro.md").write_text(as_markdown(found, command, machine), encoding="utf-8")
 
 
 def _write_csv(path: Path, rows: Sequence[NamedTuple]) -> None:
@@ -60,7 +60,7 @@ them, or in ms.
   more would take longer than it tells."""
 
 
-def as_markdown(found: Results, machine: dict[str, str]) -> str:
+def as_markdown(found: Results, command: str, machine: dict[str, str]) -> str:
     """Everything in tables of few columns, the summary first."""
     facts = "; ".join(f"{key}: {value}" for key, value in sorted(machine.items()))
     parts = [
@@ -77,7 +77,7 @@ def as_markdown(found: Results, machine: dict[str, str]) -> str:
         _solvers(found),
         "## Derived against measured",
         _checks(found.checks),
-        f"Command: `make micro`.\nMachine: {facts}",
+        f"Command: `{command}`.\nMachine: {facts}",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

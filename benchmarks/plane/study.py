@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -19,7 +20,7 @@ from benchmarks.plane.train import Schedule, train
 from benchmarks.progress import duration_left
 from tasks.plane import STARTS
 
-TABLE = "plane.md"
+TABLE, MACHINE = "plane.md", "environment.json"
 KEPT = 200  # points of a trajectory
 LINES = 20  # of progress, where there is no terminal
 SHOW = 50  # steps between two changes of the bar
@@ -42,13 +43,15 @@ def run(methods: Sequence[str], steps: int, folder: Path, console: Console) -> P
         torch.set_num_threads(threads)
     new = results.study(list(chosen), starts, found)
     results.save(results.merge(results.load(folder), new) if results.present(folder) else new, folder)
+    (folder / MACHINE).write_text(json.dumps(describe(torch.device("cpu")), indent=2) + "\n", encoding="utf-8")
     return report(folder)
 
 
 def report(folder: Path) -> Path:
     """Write table and chart from the results in ``folder``, and return the table's path."""
     found = results.load(folder)
-    text = table.as_markdown(found, Schedule(found.steps[-1]), describe(torch.device("cpu")))
+    machine = json.loads((folder / MACHINE).read_text(encoding="utf-8"))
+    text = table.as_markdown(found, Schedule(found.steps[-1]), machine)
     (folder / TABLE).write_text(text, encoding="utf-8")
     save_chart(chart.draw(found), folder, "trajectories")
     return folder / TABLE

@@ -39,7 +39,7 @@ def as_markdown(found: Study, schedule: Schedule, machine: dict[str, str]) -> st
         *(f"{number}. {source}" for number, source in enumerate(sources, start=1)),
         *(f"- {end.method} from start {end.start} broke in {end.failed}" for end in broken),
         "",
-        "Command: `python -m benchmarks plane`.",
+        f"Command: `python -m benchmarks plane --steps {schedule.steps}`.",
         f"Machine: {facts}",
     ]
     return "\n".join([*lines, ""])

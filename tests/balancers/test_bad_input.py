@@ -11,11 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from balancers import (
+    Answer,
     Balancer,
+    Draws,
+    Evidence,
     Need,
     NonFiniteError,
     NonFiniteGradientError,
     NonFiniteLossError,
+    Stateless,
     create,
     load_plugin,
     names,
@@ -207,6 +211,22 @@ def test_weights_that_are_not_finite_are_blamed_on_the_method(tmp_path: Path) ->
     with pytest.raises(NonFiniteError, match="not-a-number gave the weights"):
         Balancer("not-a-number", 2).backward(list(point.square().unbind()), shared=[point])
     assert point.grad is None
+
+
+class BreaksHeads(Stateless):
+    name = "breaks-heads"
+    needs = Need.LOSSES
+    heads = "own"
+
+    def weigh(self, seen: Evidence, draws: Draws) -> Answer:
+        return Answer(torch.ones_like(seen.losses), heads=torch.full_like(seen.losses, torch.inf))
+
+
+def test_factors_of_heads_that_are_not_finite_are_blamed_on_the_method() -> None:
+    network = small_network(2)
+    with pytest.raises(NonFiniteError, match="breaks-heads gave the factors for the heads"):
+        Balancer(BreaksHeads(), 2).backward(network.losses())
+    assert all(parameter.grad is None for parameter in network.encoder.parameters())
 
 
 def test_one_loss_alone_asks_for_the_shared_parameters() -> None:

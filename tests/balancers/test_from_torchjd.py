@@ -1,5 +1,7 @@
 """Methods of TorchJD under this library's interface: what they answer, and what they refuse because of their memory."""
 
+import pickle
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -7,7 +9,7 @@ import torch
 from torch import Tensor
 from torchjd import aggregation, scalarization
 
-from balancers import Balancer, Draws, Evidence, Need, Sizes, create, from_torchjd, reference, registry
+from balancers import Answer, Balancer, Draws, Evidence, Need, Sizes, create, from_torchjd, reference, registry
 from balancers.conformance import CHECKS
 from balancers.conformance.problems import all_answers, all_updates, all_weights, problems
 from balancers.evidence import as_answer
@@ -216,11 +218,49 @@ def test_a_value_that_torchjd_refuses_shows_when_a_balancer_is_made() -> None:
         Balancer("torchjd:STCH", 3, mu=-1.0)
 
 
+@pytest.fixture
+def another_world() -> Iterator[None]:
+    """What was found of TorchJD is not remembered, before or after."""
+    for remembered in (from_torchjd.find, from_torchjd._classes):
+        remembered.cache_clear()
+    yield
+    for remembered in (from_torchjd.find, from_torchjd._classes):
+        remembered.cache_clear()
+
+
+@pytest.mark.usefixtures("another_world")
 def test_without_the_library_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(from_torchjd, "find_spec", lambda name: None)
-    from_torchjd.find.cache_clear()
-    with pytest.raises(ValueError, match="pip install torchjd"):
+    assert from_torchjd.names() == []
+    with pytest.raises(ValueError, match=r"which is not here; install it: pip install 'torchjd>=0.18'"):
         create("torchjd:UPGrad")
+
+
+@pytest.mark.usefixtures("another_world")
+def test_a_release_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(from_torchjd, "version", lambda name: "0.9.1")
+    assert from_torchjd.names() == []
+    with pytest.raises(ValueError, match=r"which is too old here: 0.9.1; install it"):
+        create("torchjd:UPGrad")
+
+
+def test_a_balancer_can_be_pickled() -> None:
+    balancer = Balancer("every:2:torchjd:CAGrad", 3, c=0.3)
+    assert pickle.loads(pickle.dumps(balancer)).weighting == balancer.weighting
+
+
+def test_a_step_that_torchjd_refuses_is_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = small_network(2)
+    balancer = Balancer("torchjd:GradVac", 2)
+
+    def refuse(algorithm: object, seen: Evidence) -> Answer:
+        raise ValueError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(balancer.weighting), "kind", balancer.weighting.kind._replace(ask=refuse))  # pyright: ignore
+        with pytest.raises(ValueError, match="no"):
+            balancer.backward(network.losses(), shared=network.encoder.parameters())
+    balancer.backward(network.losses(), shared=network.encoder.parameters())
 
 
 def test_facts_name_the_library_and_its_release() -> None:

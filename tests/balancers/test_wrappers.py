@@ -1,6 +1,7 @@
 """Weightings around a weighting: what they make of its weights, of its memory and of what it says of itself."""
 
 import io
+import pickle
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -282,6 +283,16 @@ def test_a_checkpoint_between_two_solutions_goes_on_with_the_kept_weights() -> N
         assert all(map(torch.equal, step(ahead), step(resumed)))
     with pytest.raises(ValueError, match="of another balancer"):
         Balancer("every:4:smoothed:0.5:pcgrad", 3).load_state_dict(ahead.state_dict())
+
+
+def test_a_balancer_around_a_wrapped_method_can_be_pickled() -> None:
+    network = small_network(3)
+    ahead = Balancer("every:2:smoothed:0.5:pcgrad", 3)
+    ahead.backward(network.losses(), shared=network.encoder.parameters())
+    other = pickle.loads(pickle.dumps(ahead))
+    for _ in range(3):
+        want = ahead.backward(network.losses(), shared=network.encoder.parameters())
+        assert torch.equal(other.backward(network.losses(), shared=network.encoder.parameters()), want)
 
 
 @pytest.mark.parametrize(

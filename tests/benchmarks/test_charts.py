@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -64,6 +65,17 @@ def test_ten_tasks_get_one_median_per_row_instead_of_45_lines() -> None:
     figure = curves.draw_cosines(suite, records, looks)
     assert titles(figure)[:3] == ["fixed", "pcgrad", "all rows: pairs in conflict"]
     assert len(figure.axes[0].lines) == 2  # the median and the line at 0
+
+
+def test_of_many_rows_the_first_and_the_best_have_lines() -> None:
+    suite, _ = of(synthetic.records(["multimnist"], ["fixed"]))
+    single, fixed = suite.rows
+    others = [
+        replace(fixed, row=f"row-{i}", delta_taskwise=replace(fixed.delta_taskwise, mean=float(i))) for i in range(20)
+    ]
+    shown = ["fixed", *(f"row-{i}" for i in range(11, 20))]
+    assert curves.legible(replace(suite, rows=(single, fixed, *others))) == shown
+    assert curves.legible(suite) == ["fixed"]
 
 
 def test_a_broken_run_is_drawn_to_its_end_and_marked() -> None:

@@ -133,7 +133,9 @@ def test_the_summary_counts_and_averages_ratios(tmp_path: Path) -> None:
         case("c", "shared", 3.0),
     ]
     solves = [Solve(next(iter(SOLVERS)), 2, kind, 1e-3) for kind in ("independent", "dependent")]
-    report.write(tmp_path, report.Results(found, solves, [Check("mlp", 3, "a", "shared", 2.0, 2.1)]), {"cores": "1"})
+    report.write(
+        tmp_path, report.Results(found, solves, [Check("mlp", 3, "a", "shared", 2.0, 2.1)]), "command", {"cores": "1"}
+    )
     text = (tmp_path / "micro.md").read_text(encoding="utf-8")
     mean = (2 * 1 / 8 * 1.01) ** (1 / 3)
     assert f"| all | 3 | 67% | {mean:.2f} | 2.00: a, mlp, K=3, shared | 0.12: b, mlp, K=3, shared |" in text

@@ -155,7 +155,14 @@ def test_the_study_writes_table_chart_and_what_they_are_made_from(tmp_path: Path
     assert path == tmp_path / "plane.md"
     assert "| mgda | 0/5 |" in path.read_text(encoding="utf-8")
     names_of = {file.name for file in tmp_path.iterdir()}
-    assert names_of == {"plane.md", "plane.csv", "trajectories.npz", "trajectories.png", "trajectories.svg"}
+    assert names_of == {
+        "plane.md",
+        "plane.csv",
+        "environment.json",
+        "trajectories.npz",
+        "trajectories.png",
+        "trajectories.svg",
+    }
     assert "[20/40 steps] about" in console.file.getvalue()  # pyright: ignore
     before = path.read_text(encoding="utf-8")
     study.report(tmp_path)
