@@ -75,13 +75,13 @@ class GradDrop(Weighting[GradDropState]):
 
     def update(self, seen: Evidence, state: GradDropState, draws: Draws) -> tuple[Tensor, GradDropState]:
         """One weight per task and element, from one random number per element."""
-        kept = keep(seen.gradients, draws.uniform(seen.gradients[..., 0, :]))
-        leaks = state.leaks[..., None].to(seen.gradients.dtype)
-        return leaks + (1 - leaks) * kept, state
+        kept = keep(seen.gradients, draws.uniform(seen.gradients[..., 0, :])).to(seen.gradients.dtype)
+        leaks = state.leaks[..., None].to(kept.dtype)
+        return leaks + (1 - leaks) * kept if any(self._leaks) else kept, state
 
 
 def keep(gradients: Float[Tensor, "*B K D"], uniform: Float[Tensor, "*B D"]) -> Tensor:
     """Which elements of which gradients are kept, (*B, K, D): those of the sign that ``uniform`` picks."""
     total = gradients.abs().sum(-2)
-    purity = torch.where(total > 0, 0.5 * (1 + gradients.sum(-2) / total), 0.5)
-    return torch.where((purity > uniform)[..., None, :], gradients > 0, gradients < 0)
+    positive = gradients.sum(-2) > (2 * uniform - 1) * total  # the purity (1 + sum / total) / 2 is above the number
+    return gradients * torch.where(positive, 1.0, -1.0).to(gradients.dtype)[..., None, :] > 0

@@ -42,14 +42,17 @@ class TrimmedMean(Stateless):
         if not 0 <= self.beta < 0.5:
             raise ValueError(f"trimmed-mean: expected a beta of at least 0 and below 1/2, got {self.beta}")
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K D"]:
-        """One weight per task and element: 0 for the extremes, equal for the others."""
+    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K D"] | Float[Tensor, "*B K"]:
+        """One weight per task and element: 0 for the extremes, equal for the others; per task if none are left out."""
         tasks = seen.gradients.shape[-2]
         wanted = math.ceil(round(self.beta * tasks, 9))  # 0.07 * 100 is a little more than 7
         trimmed = min(wanted, (tasks - 1) // 2)
-        weights = torch.zeros_like(seen.gradients)
-        # In pieces, because the order is kept in 64-bit integers.
+        if trimmed == 0:
+            return torch.full_like(seen.losses, 1 / tasks)
+        weights = torch.empty_like(seen.gradients)
+        # In pieces, because the order is kept in 64-bit integers; transposed, because the last axis is sorted fastest.
         for piece, filled in zip(seen.gradients.split(PIECE, -1), weights.split(PIECE, -1), strict=True):
-            order = piece.argsort(dim=-2, stable=True)
-            filled.scatter_(-2, order[..., trimmed : tasks - trimmed, :], 1 / (tasks - 2 * trimmed))
+            order = piece.mT.contiguous().argsort(dim=-1)
+            kept = torch.zeros_like(order, dtype=weights.dtype)
+            filled.copy_(kept.scatter_(-1, order[..., trimmed : tasks - trimmed], 1 / (tasks - 2 * trimmed)).mT)
         return weights
