@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -21,6 +22,7 @@ class Slow(Tiny):
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored in the background
     folder = Path(sys.argv[1])
     folder.mkdir(exist_ok=True)
     source = folder.with_suffix(".toml")
