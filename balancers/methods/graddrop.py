@@ -82,6 +82,9 @@ class GradDrop(Weighting[GradDropState]):
 
 def keep(gradients: Float[Tensor, "*B K D"], uniform: Float[Tensor, "*B D"]) -> Tensor:
     """Which elements of which gradients are kept, (*B, K, D): those of the sign that ``uniform`` picks."""
-    total = gradients.abs().sum(-2)
-    positive = gradients.sum(-2) > (2 * uniform - 1) * total  # the purity (1 + sum / total) / 2 is above the number
+    wide = torch.promote_types(gradients.dtype, torch.float32)
+    chance = uniform.to(wide).clamp(max=1 - torch.finfo(wide).eps)  # below 1, however it was rounded
+    total = gradients.abs().sum(-2, dtype=wide)
+    # The purity (1 + sum / total) / 2 is above the chance.
+    positive = gradients.sum(-2, dtype=wide) > (2 * chance - 1) * total
     return gradients * torch.where(positive, 1.0, -1.0).to(gradients.dtype)[..., None, :] > 0
