@@ -42,8 +42,8 @@ def _write_csv(path: Path, rows: Sequence[NamedTuple]) -> None:
 
 INTRODUCTION = """\
 One step is a forward and a backward pass that fills all gradients; no optimizer. All numbers of a model are of one run
-on one thread: medians of processor time over steps in alternation, in units of the plain step `losses.sum().backward()` beside
-them, or in ms.
+on one thread: medians of processor time over steps in alternation, in units of the plain step
+`losses.sum().backward()` beside them, or in ms.
 
 - *shared*: gradients are measured at all shared parameters; *last*: at the last shared layer; *features*: at the shared
   representation.
