@@ -16,7 +16,7 @@ from balancers.evidence import as_answer
 from balancers.filling import Job, fill
 from balancers.gradients import TaskGradients
 from balancers.graph import checked, find_leaves
-from balancers.inputs import Losses, Step, collect, per_task, task_names
+from balancers.inputs import Losses, Step, collect, lower_bounds_of, per_task, task_names
 from balancers.measuring import evident
 from balancers.memory import Memory
 from balancers.presence import after_present, restrict, spread, update_present
@@ -71,10 +71,9 @@ class Balancer(Memory):
         if self.heads not in get_args(Heads):
             raise ValueError(f"expected heads to be one of {get_args(Heads)}, got {heads!r}")
         self.observe = observe
-        if lower_bounds is None or isinstance(lower_bounds, Mapping):
-            lower_bounds = dict.fromkeys(self.tasks, 0.0) | dict(lower_bounds or {})
-        bounds = per_task("lower_bounds", lower_bounds, self.tasks)
-        self._lower_bounds = torch.tensor(bounds, dtype=torch.float64)
+        if not isinstance(observe, Need):
+            raise ValueError(f"expected observe to be a Need, such as balancers.Need.GRAMIAN, got {observe!r}")
+        self._lower_bounds = torch.tensor(lower_bounds_of(lower_bounds, self.tasks), dtype=torch.float64)
         self.weighting_seconds = 0.0
         self._evidence: Evidence | None = None
         self._weights: Tensor | None = None
@@ -148,13 +147,18 @@ class Balancer(Memory):
         if isinstance(losses, Tensor) and shared is None and features is None:
             raise ValueError("losses in one tensor do not show what is shared: pass shared=encoder.parameters()")
         if self._awaited is not None:
-            raise ValueError(f"{self.weighting.name} needs balancer.after_step(losses) after every optimizer.step()")
+            raise ValueError(
+                f"{self.weighting.name} needs balancer.after_step(losses) after every optimizer.step() and before the "
+                "next backward: the losses of the same batch, computed again under no_grad"
+            )
         step = collect(losses, self.tasks, present)
-        crossed = [collect(batch, self.tasks, present) for batch in others]
+        crossed = [collect(batch, self.tasks, present) for batch in guards.require_batches(others)]
         self.to(step.present.device)
         features = (features,) if isinstance(features, Tensor) else features
         if at is not None and features is not None:
             raise ValueError("at and features both say where gradients are measured: pass one of them")
+        if at is not None and self.weighting.needs & Need.GRADIENTS:
+            raise ValueError(f"{self.weighting.name} acts on the gradients of all shared parameters: leave out at=")
         state = self.state if len(step.losses) == len(self.tasks) else restrict(self.state, step.present)
         needs = self.weighting.needs_now(state) | self.observe
         bounded = self._bounded(step)
@@ -163,6 +167,8 @@ class Balancer(Memory):
             guards.require_crossed(step, crossed, features is not None, self.weighting.name)
 
         def weigh(found: TaskGradients | None) -> Answer:
+            if found is not None:
+                guards.require_reached(found, [self.tasks[i] for i in step.present.tolist()])
             return self._weigh(evident(bounded, found, needs, crossed), step)
 
         leaves = find_leaves(step.losses, shared, features)

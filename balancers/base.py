@@ -65,8 +65,9 @@ class Sizes:
         return torch.zeros(*self.batch, self.tasks, self.tasks, dtype=torch.float64, device=self.device)
 
     def per_element(self) -> Float[Tensor, "*B K D"]:
-        """A zero per element of every task's gradient, in the gradients' dtype."""
-        return torch.zeros(*self.batch, self.tasks, self.elements, dtype=self.dtype, device=self.device)
+        """A zero per element of every task's gradient, in their dtype, or single precision where that is coarser."""
+        dtype = torch.promote_types(self.dtype, torch.float32)
+        return torch.zeros(*self.batch, self.tasks, self.elements, dtype=dtype, device=self.device)
 
 
 State = TypeVar("State", bound=tuple)

@@ -100,7 +100,10 @@ def _backward_weighted(job: Job, answer: Answer) -> Tensor:
 
 
 def _fill_specific(job: Job, found: TaskGradients, answer: Answer) -> None:
-    factors = answer.weights if job.weigh_heads else answer.heads
+    factors = answer.heads
+    if job.weigh_heads:  # of gradients that a method puts in place, the weights are those of the transformed losses
+        transformed = answer.gradients is not None and answer.heads is not None
+        factors = answer.weights * answer.heads if transformed else answer.weights
     for row, pairs in enumerate(found.specific):
         for tensor, gradient in pairs:
             _accumulate(tensor, gradient.clone() if factors is None else gradient * factors[row].to(gradient.dtype))

@@ -87,7 +87,12 @@ def checked(
     """
     if isinstance(tensors, Tensor):
         raise ValueError(f"{argument} is one tensor: pass a list of parameters, such as encoder.parameters()")
+    if not isinstance(tensors, Iterable):
+        raise ValueError(f"{argument} is a {type(tensors).__name__}: pass its parameters(), or a list of them")
     parameters = list(dict.fromkeys(tensors))
+    strange = [type(p).__name__ for p in parameters if not isinstance(p, Tensor)]
+    if strange:
+        raise ValueError(f"{argument} holds a {strange[0]}: pass parameters, such as encoder.parameters()")
     if not parameters:
         raise ValueError(f"{argument} is empty: pass encoder.parameters(); a generator can be used up only once")
     frozen = [p for p in parameters if not p.requires_grad]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from balancers.evidence import Answer, Evidence, Need
-from balancers.inputs import Step
+from balancers.gradients import TaskGradients
+from balancers.inputs import Losses, Step
 from balancers.memory import Memory
 
 
@@ -31,7 +32,7 @@ def require_finite_losses(losses: Float[Tensor, "P"], tasks: Sequence[str]) -> N
     for task, value in zip(tasks, losses.tolist(), strict=True):
         if not math.isfinite(value):
             raise NonFiniteLossError(
-                f"the loss of task {task!r} is {value}; nothing was written to .grad. "
+                f"the loss of task {task!r} is {value}; gradients and state are as they were. "
                 "Look for a too large learning rate or a division by zero; leave out tasks without labels"
             )
 
@@ -42,10 +43,24 @@ def require_bounded_losses(
     """Raise ``ValueError`` for the first of ``tasks`` whose loss lies below its lower bound."""
     for task, value, above in zip(tasks, losses.tolist(), bounded.tolist(), strict=True):
         if above < 0:
+            bound = value - above
+            least = f"at least their lower bound, {bound:.6g}" if bound else "at least 0"
             raise ValueError(
-                f"{method} needs losses of at least 0, and that of task {task!r} is {value:.6g}: "
+                f"{method} needs losses of {least}, and that of task {task!r} is {value:.6g}: "
                 "tell the balancer its infimum with lower_bounds="
             )
+
+
+def require_reached(found: TaskGradients, tasks: Sequence[str]) -> None:
+    """Raise ``ValueError`` if a loss depends on nothing at which gradients were measured, while another one does."""
+    reached = [any(gradient is not None for gradient in row) for row in found.rows]
+    if any(reached):
+        for task, fine in zip(tasks, reached, strict=True):
+            if not fine:
+                raise ValueError(
+                    f"the loss of task {task!r} depends on no parameter at which gradients are measured: "
+                    "leave the task out of this batch, or pass the encoder that its loss was computed with"
+                )
 
 
 def require_finite_gradients(seen: Evidence, tasks: Sequence[str]) -> None:
@@ -82,6 +97,13 @@ def require_place(memory: Memory, needs: Need, shared_named: bool, at_features: 
             f"{name} remembers gradients element by element: pass shared=encoder.parameters(), in the same order in "
             "every step, and no features (whose examples are others in every step)"
         )
+
+
+def require_batches(others: Sequence[Losses]) -> Sequence[Losses]:
+    """The batches as they are; raise ``ValueError`` if they are one batch and no list."""
+    if isinstance(others, Mapping | Tensor):
+        raise ValueError("others is a list of batches: pass others=[losses_2, losses_3]")
+    return others
 
 
 def require_crossed(step: Step, others: Sequence[Step], at_features: bool, method: str) -> None:

@@ -45,9 +45,25 @@ def per_task(what: str, values: Sequence[float] | Mapping[str, float], tasks: tu
         if set(values) != set(tasks):
             raise ValueError(f"{what}: expected one value for each of {list(tasks)}, got {sorted(values)}")
         return tuple(values[task] for task in tasks)
+    if not isinstance(values, Sequence):
+        raise ValueError(f"{what}: expected one value per task, or a mapping by task name, got {values!r}")
     if len(values) != len(tasks):
         raise ValueError(f"{what}: expected {len(tasks)} values, one per task, got {len(values)}")
     return tuple(values)
+
+
+def lower_bounds_of(bounds: Sequence[float] | Mapping[str, float] | None, tasks: tuple[str, ...]) -> tuple[float, ...]:
+    """The lower bounds of all losses, 0 for those that a mapping does not name.
+
+    Raises:
+        ValueError: there are not exactly as many as tasks, or a name is no task's.
+    """
+    if bounds is None or isinstance(bounds, Mapping):
+        for name in bounds or {}:
+            if name not in tasks:
+                raise ValueError(f"lower_bounds: there is no task {name!r}{nearest(name, tasks)}")
+        bounds = dict.fromkeys(tasks, 0.0) | dict(bounds or {})
+    return per_task("lower_bounds", bounds, tasks)
 
 
 def collect(

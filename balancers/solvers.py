@@ -62,8 +62,9 @@ def min_norm(gramian: Float[Tensor, "*B K K"]) -> Solution:
 def simplex_qp(gramian: Float[Tensor, "*B K K"], linear: Float[Tensor, "*B K"]) -> Solution:
     r"""Argmin of :math:`\tfrac12 w^\top G w + q^\top w` over the simplex; no gradient may be zero.
 
-    At the optimum :math:`Gw + q \ge \nu`, with equality where :math:`w > 0`: a search for the :math:`\nu` at which the
-    weights sum to 1.
+    At the optimum :math:`Gw + q \ge \nu`, with equality where :math:`w > 0`. In :math:`G + \tau 1 1^\top` in the place
+    of G the sum of the weights is unique for every :math:`\nu` and grows steadily with it, whether G is singular or
+    not: a search for the :math:`\nu` at which it is 1.
 
     Raises:
         ValueError: a gradient is zero.
@@ -84,8 +85,9 @@ def simplex_qp(gramian: Float[Tensor, "*B K K"], linear: Float[Tensor, "*B K"]) 
 
     unit = smallest.squeeze(-1) ** 2
     low = linear.amin(-1) / unit
-    high = (norms.amax(-1) ** 2 + linear.amax(-1)) / unit
-    found = search(Line(cosines, ones, linear / (norms * smallest), low, high), excess, root)
+    high = (norms.amax(-1) ** 2 + linear.amax(-1)) / unit + 1
+    steady = cosines + ones[..., :, None] * ones[..., None, :]
+    found = search(Line(steady, ones, linear / (norms * smallest), low, high), excess, root)
     weights = found.point * ones
     return shaped(found._replace(point=weights / weights.sum(-1, keepdim=True)), shape)
 

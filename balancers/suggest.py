@@ -9,6 +9,7 @@ from collections.abc import Iterable
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a sentence that says what ``name`` might have meant, and what there is."""
     known = sorted(known)
-    guesses = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    guess = f"; did you mean {guesses[0]!r}?" if guesses else "."
+    lower = {each.lower(): each for each in known}
+    guesses = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    guess = f"; did you mean {lower[guesses[0]]!r}?" if guesses else "."
     return f"{guess} There is: {', '.join(known)}." if known else "; it has none."

@@ -81,7 +81,8 @@ def _require_method(name: str, protocol: Protocol) -> None:
         registry.get(name)
     elif name not in registry.names():
         hint = nearest(name, {*protocol.methods, *registry.names()})
-        raise ValueError(f"there is no balancer {name!r}{hint} One of your own needs --plugin FILE.")
+        more = " Hyperparameters go into a protocol file." if "=" in name else ""
+        raise ValueError(f"there is no balancer {name!r}{hint} One of your own needs --plugin FILE.{more}")
 
 
 def _suites(protocol: Protocol, wanted: Iterable[str]) -> list[str]:

@@ -74,7 +74,7 @@ class DBMTL(Weighting[DBMTLState | Empty]):
         heads = inverse(seen.losses)
         if not isinstance(state, DBMTLState):
             return Answer(_to_longest(seen.norms * heads) * heads, heads=heads), state
-        gradients = seen.gradients * heads[..., None].to(seen.gradients.dtype)
+        gradients = seen.gradients.to(state.averages.dtype) * heads[..., None].to(state.averages.dtype)
         steps = state.steps + 1
         past = (self.beta / steps**self.beta_sigma)[..., None].to(gradients.dtype)
         averages = gradients + past * (state.averages - gradients)

@@ -45,6 +45,7 @@ class GradDrop(Weighting[GradDropState]):
 
     leak: float | Sequence[float] = 0.0
 
+    version = 2
     needs = Need.GRADIENTS
     stochastic = True
     heads = "own"

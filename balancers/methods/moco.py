@@ -89,9 +89,9 @@ class MoCo(Weighting[MoCoState]):
         """The averages and the weights after one step of both."""
         official = self.flavour == "official"
         steps = state.steps + 1
-        rate = (self.beta / steps**self.beta_sigma)[..., None].to(seen.gradients.dtype)
+        rate = (self.beta / steps**self.beta_sigma)[..., None].to(state.averages.dtype)
         gradients = as_long_as_losses(seen) if official else seen.gradients
-        averages = torch.lerp(state.averages, gradients, rate)
+        averages = torch.lerp(state.averages, gradients.to(state.averages.dtype), rate)
         weights, total = shares(state.parts)
         slope = (gramian_of(averages) @ weights[..., None]).squeeze(-1) + self.rho * weights
         moved = weights - self.gamma / steps.amax(-1, keepdim=True) ** self.gamma_sigma * slope

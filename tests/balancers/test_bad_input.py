@@ -88,6 +88,9 @@ def test_losses_that_cannot_be_balanced_are_named(call: Callable[[], object], sa
     [
         (lambda: Balancer("fixed", 2, heads="none"), "expected heads to be one of"),  # pyright: ignore
         (losses_and(lambda losses: [losses[0], losses[1].item()]), "task 'b' is a float"),
+        (lambda: Balancer("gls", 2, lower_bounds=-5.0), "lower_bounds: expected one value per task"),  # pyright: ignore
+        (lambda: Balancer("gls", 2, observe="gramian"), "expected observe to be a Need"),  # pyright: ignore
+        (lambda: Balancer("modo", 2).backward([], [], others={}), "others is a list of batches"),  # pyright: ignore
     ],
 )
 def test_wrong_types_are_named_without_a_type_checker_too(
@@ -104,7 +107,7 @@ def test_a_loss_that_is_not_finite_changes_neither_gradients_nor_state(method: s
     balancer = Balancer(method, 2)
     before = [part.clone() for part in balancer.state]
     losses = network.losses()
-    with pytest.raises(NonFiniteLossError, match="nothing was written"):
+    with pytest.raises(NonFiniteLossError, match="as they were"):
         take_step(network, balancer, [losses[0], losses[1] * float("inf")])
     assert all(parameter.grad is None for parameter in network.parameters())
     assert all(map(torch.equal, before, balancer.state))
@@ -233,6 +236,35 @@ def test_one_loss_alone_asks_for_the_shared_parameters() -> None:
     network = small_network(1)
     with pytest.raises(ValueError, match="pass shared="):
         Balancer("pcgrad", 1).backward(network.losses())
+
+
+def test_a_task_of_another_encoder_is_named() -> None:
+    network, other = small_network(2), small_network(2, seed=1)
+    losses = {"mine": network.losses()[0], "foreign": other.losses()[1]}
+    with pytest.raises(ValueError, match="the loss of task 'foreign' depends on no parameter"):
+        Balancer("mgda", ["mine", "foreign"]).backward(losses, shared=network.encoder.parameters())
+    assert all(parameter.grad is None for parameter in network.encoder.parameters())
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda n: Balancer("fixed", 2).backward(n.losses(), shared=n.encoder), "holds a Linear"),
+        (lambda n: Balancer("fixed", 2).backward(n.losses(), shared=n.encoder.named_parameters()), "holds a tuple"),
+        (lambda n: Balancer("graddrop", 2).backward(n.losses(), n.encoder.parameters(), at=[]), "leave out at="),
+        (lambda n: Balancer("gls", 2, lower_bounds={"c": -5.0}), "lower_bounds: there is no task 'c'"),
+        (lambda n: Balancer("PCGrad", 2), "did you mean 'pcgrad'"),
+    ],
+)
+def test_a_mistake_in_a_call_is_answered_with_what_to_write(call: Callable[..., object], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        call(small_network(2))
+
+
+def test_a_loss_below_its_own_bound_is_told_with_the_bound() -> None:
+    point = torch.full((2,), -94.0, requires_grad=True)
+    with pytest.raises(ValueError, match="needs losses of at least their lower bound, -50"):
+        Balancer("gls", ["a", "b"], lower_bounds={"a": -50.0}).backward(list(point.unbind()), shared=[point])
 
 
 def test_a_frozen_encoder_is_noticed() -> None:

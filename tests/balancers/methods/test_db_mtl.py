@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from balancers import Balancer, Draws, Evidence, Need, Sizes, create
+from balancers.base import Heads
 from balancers.conformance.problems import update_of
 from balancers.evidence import as_answer
 from balancers.gradients import gramian_of
@@ -104,3 +105,17 @@ def test_values_outside_their_range_are_refused() -> None:
         create("db-mtl", beta=1.0)
     with pytest.raises(ValueError, match="expected a finite beta_sigma of at least 0"):
         create("db-mtl", beta_sigma=-0.5)
+
+
+@pytest.mark.parametrize("heads", ["own", "weighted"])
+def test_a_little_averaging_changes_little_whatever_heads_follow(heads: Heads) -> None:
+    def gradients(beta: float) -> list[Tensor]:
+        network = small_network(2)
+        losses = network.losses()
+        Balancer("db-mtl", 2, heads=heads, beta=beta).backward(
+            [losses[0], 50 * losses[1]], network.encoder.parameters()
+        )
+        return network.take_gradients()
+
+    for without, a_little in zip(gradients(0.0), gradients(1e-9), strict=True):
+        torch.testing.assert_close(a_little, without, rtol=1e-4, atol=1e-6)
