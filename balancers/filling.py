@@ -102,8 +102,8 @@ def _backward_weighted(job: Job, answer: Answer) -> Tensor:
 def _fill_specific(job: Job, found: TaskGradients, answer: Answer) -> None:
     factors = answer.heads
     if job.weigh_heads:  # of gradients that a method puts in place, the weights are those of the transformed losses
-        transformed = answer.gradients is not None and answer.heads is not None
-        factors = answer.weights * answer.heads if transformed else answer.weights
+        own = None if answer.gradients is None else factors
+        factors = answer.weights if own is None else answer.weights * own
     for row, pairs in enumerate(found.specific):
         for tensor, gradient in pairs:
             _accumulate(tensor, gradient.clone() if factors is None else gradient * factors[row].to(gradient.dtype))

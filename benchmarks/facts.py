@@ -7,6 +7,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any, cast
 
 from balancers import Claim, Need, Weighting, create, reference
@@ -20,11 +21,12 @@ SIGNS = {
     Claim.NON_CONFLICTING: "no conflict",
 }
 LEGEND = (
-    "Passes are those through the encoder, K being the tasks; *short* ones end at the last shared layer, and those "
-    "*through heads* do not enter the encoder. *w*: weights; *any order*: the order of the tasks does not matter; "
-    "*no conflict*: to first order no loss increases; *degree* d: losses times c make the update times c to the d; "
-    "*random*: draws random numbers; *ℓ ≥ 0*: needs losses with a lower bound; *own heads*: task-specific parameters "
-    "follow their own loss, elsewhere the weighted one."
+    "*at ...*: where the paper measures, and the benchmark with it; in your own loop pass `at=` or `features=`, or it "
+    "is at all shared parameters in K passes. Passes are those through the encoder, K being the tasks; *short* ones "
+    "end at the last shared layer, and those *through heads* do not enter the encoder. *w*: weights; *any order*: the "
+    "order of the tasks does not matter; *no conflict*: to first order no loss increases; *degree* d: losses times c "
+    "make the update times c to the d; *random*: draws random numbers; *ℓ ≥ 0*: needs losses with a lower bound; "
+    "*own heads*: task-specific parameters follow their own loss, elsewhere the weighted one."
 )
 
 _NAME = r"[A-ZÀ-Þ][\w'’-]*"
@@ -72,7 +74,7 @@ def properties(method: Weighting) -> Iterator[str]:
     """Claims and other facts as signs."""
     yield from (sign for claim, sign in SIGNS.items() if claim in _told(method))
     if method.degree is not None:
-        yield f"degree {method.degree:g}"
+        yield f"degree {Fraction(method.degree).limit_denominator(100)}"
     if method.stochastic:
         yield "random"
     if method.positive_losses:

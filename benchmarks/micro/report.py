@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.formats import NONE
+from benchmarks.micro.aims import ALIKE, LARGE, aims
 from benchmarks.micro.checks import Check
 from benchmarks.micro.measure import Case
 from benchmarks.micro.solvers import Solve
-
-LARGE = "encoder-22m"  # whose plain step the solvers are compared with
-ALIKE = 1.02  # ratios up to here are no difference: repeated runs differ by that much
 
 
 class Results(NamedTuple):
@@ -56,8 +54,9 @@ on one thread: medians of processor time over steps in alternation, in units of 
   fastest of these three is taken for every model and number of tasks. Its steps at the features, for which it has no
   function, are `mtl_backward` down to a copy of them and a backward pass through the encoder.
 - `encoder-22m` has 22.6 million parameters, random weights, and 16 texts of 32 tokens. There, at shared parameters,
-  methods that look at the gradients themselves are measured for 2 tasks, and those that need three batches up to 11:
-  more would take longer than it tells."""
+  methods that look at the gradients themselves are measured for 2 tasks alone, and those that need three batches up to
+  11: the memory and the time of more were not spent. What many rows rest on is a median of as few as 2 rounds there,
+  and what is derived from one pair of measurements is not independent of its neighbours."""
 
 
 def as_markdown(found: Results, command: str, machine: dict[str, str]) -> str:
@@ -66,6 +65,8 @@ def as_markdown(found: Results, command: str, machine: dict[str, str]) -> str:
     parts = [
         "# Cost of one balanced step",
         INTRODUCTION,
+        "## Aims",
+        "\n".join(aims(*found)),
         "## Beside TorchJD",
         *_summary(found.cases),
         _table(found.cases, "Our time over TorchJD's", _against, [case for case in found.cases if _compared(case)]),

@@ -14,6 +14,11 @@ from benchmarks.plane.results import Study, order, score
 from tasks.base import Landscape
 from tasks.plane import Plane
 
+CAPTION = (
+    "Panels in the order of the table, both axes from −10 to 10. Grey: the sum of the losses;\n"
+    "white lines: narrow valleys. The left end of the front is best for the second task,\n"
+    "the right end for the first."
+)
 COLUMNS = 5
 PANEL = 1.3  # inches
 THIN = 2  # of the points of the landscape one in so many, along each axis
@@ -62,4 +67,12 @@ def _legend(figure: Figure) -> None:
         sign("end on the front", marker="o"),
         sign("end elsewhere", marker="x"),
     ]
-    figure.legend(handles=handles, loc="outside lower left", ncols=len(handles), columnspacing=1.2)
+    figure.legend(
+        handles=handles,
+        loc="outside lower left",
+        ncols=len(handles),
+        columnspacing=1.2,
+        title=CAPTION,
+        title_fontsize=7.0,
+        alignment="left",
+    )

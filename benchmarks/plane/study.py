@@ -42,8 +42,12 @@ def run(methods: Sequence[str], steps: int, folder: Path, console: Console) -> P
     finally:
         torch.set_num_threads(threads)
     new = results.study(list(chosen), starts, found)
-    results.save(results.merge(results.load(folder), new) if results.present(folder) else new, folder)
-    (folder / MACHINE).write_text(json.dumps(describe(torch.device("cpu")), indent=2) + "\n", encoding="utf-8")
+    whole = results.merge(results.load(folder), new) if results.present(folder) else new
+    results.save(whole, folder)
+    facts = describe(torch.device("cpu"))
+    if len(whole.ends) > len(new.ends):
+        facts.pop("commit", None)  # some rows are of another one
+    (folder / MACHINE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return report(folder)
 
 

@@ -14,7 +14,8 @@ The losses are those of Nash-MTL, the first times 0.1. The cells say where a run
 goes from −7 (best for the second task) by 0 (the middle) to 7 (best for the first task); or *off* and the distance to
 the front where that is {TOLERANCE} or more; ✗ where the run broke. *Imbalance* is the mean of abs(x1) over the runs on
 the front: 0 is the middle, 7 leaves one task out. *Steps* is the median number of steps until a run was on the front
-for good."""
+for good. With two tasks, `krum` and `trimmed-mean` are the mean; `rotograd` is its scaling alone, because nothing
+stands between the point and the losses that it could rotate."""
 
 
 def as_markdown(found: Study, schedule: Schedule, machine: dict[str, str]) -> str:

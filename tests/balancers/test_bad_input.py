@@ -53,12 +53,13 @@ def test_a_balancer_that_cannot_be_is_refused(make: Callable[[], object], says: 
         make()
 
 
-def losses_and(change: Callable[[list[Tensor]], object]) -> Callable[[], object]:
+def losses_and(change: Callable[[list[Tensor]], object], **more: object) -> Callable[[], object]:
     def call() -> object:
         network = small_network(2)
         return Balancer("pcgrad", ["a", "b"]).backward(
             change(network.losses()),  # pyright: ignore[reportArgumentType]
             shared=network.encoder.parameters(),
+            **more,  # pyright: ignore[reportArgumentType]
         )
 
     return call
@@ -90,7 +91,7 @@ def test_losses_that_cannot_be_balanced_are_named(call: Callable[[], object], sa
         (losses_and(lambda losses: [losses[0], losses[1].item()]), "task 'b' is a float"),
         (lambda: Balancer("gls", 2, lower_bounds=-5.0), "lower_bounds: expected one value per task"),  # pyright: ignore
         (lambda: Balancer("gls", 2, observe="gramian"), "expected observe to be a Need"),  # pyright: ignore
-        (lambda: Balancer("modo", 2).backward([], [], others={}), "others is a list of batches"),  # pyright: ignore
+        (losses_and(lambda losses: losses, others={}), "others is a list of batches"),
     ],
 )
 def test_wrong_types_are_named_without_a_type_checker_too(
