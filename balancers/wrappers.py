@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.base import Answer, Claim, Draws, Empty, Evidence, Need, Sizes
+from balancers.counts import require_count
 from balancers.evidence import as_answer
 from balancers.wrapping import Wrapper, split
 
@@ -57,8 +58,7 @@ class Every(Wrapper):
     convert = int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.steps, int) or self.steps < 1:
-            raise ValueError(f"every: expected steps to be a whole number of at least 1, got {self.steps!r}")
+        require_count("every", "steps", self.steps, 1)
         if Need.LOSSES_AFTER in self.method.needs:
             raise ValueError(f"every: {self.method.name} needs the losses after each step, so it cannot leave any out")
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.counts import require_count
 from balancers.positive import SMALLEST
 from balancers.registry import register
 
@@ -51,8 +52,7 @@ class DWA(Weighting[DWAState]):
     def __post_init__(self) -> None:
         if not 0 < self.temperature < float("inf"):
             raise ValueError(f"dwa: expected a positive temperature, got {self.temperature}")
-        if self.period < 1:
-            raise ValueError(f"dwa: expected a period of at least 1 step, got {self.period}")
+        require_count("dwa", "period", self.period, 1)
 
     def init(self, sizes: Sizes) -> DWAState:
         """Nothing seen yet."""

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.counts import require_count
 from balancers.registry import register
 
 Flavour = Literal["paper", "official"]
@@ -63,8 +64,7 @@ class ExcessMTL(Weighting[ExcessMTLState]):
     def __post_init__(self) -> None:
         if not 0 < self.eta < float("inf"):
             raise ValueError(f"excess-mtl: expected a positive eta, got {self.eta}")
-        if self.warmup < 1:
-            raise ValueError(f"excess-mtl: expected a warmup of at least 1 step, got {self.warmup}")
+        require_count("excess-mtl", "warmup", self.warmup, 1)
         if self.flavour not in get_args(Flavour):
             raise ValueError(f"excess-mtl: expected a flavour out of {get_args(Flavour)}, got {self.flavour!r}")
 

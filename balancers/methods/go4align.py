@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot, pad
 
 from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.counts import require_count
 from balancers.positive import inverse
 from balancers.registry import register
 
@@ -56,8 +57,7 @@ class GO4Align(Weighting[GO4AlignState]):
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
 
     def __post_init__(self) -> None:
-        if self.groups < 1:
-            raise ValueError(f"go4align: expected at least 1 group, got {self.groups}")
+        require_count("go4align", "groups", self.groups, 1)
         if not 0 <= self.beta < float("inf"):
             raise ValueError(f"go4align: expected a beta of at least 0, got {self.beta}")
         if self.flavour not in get_args(Flavour):

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.base import Claim, Draws, Evidence, Need, Stateless
+from balancers.counts import require_count
 from balancers.registry import register
 
 TIE = 1e-9  # scores whose relative difference is below this are equal
@@ -44,8 +45,7 @@ class Krum(Stateless):
     claims = frozenset({Claim.NON_NEGATIVE, Claim.SIMPLEX, Claim.PERMUTATION_EQUIVARIANT})
 
     def __post_init__(self) -> None:
-        if self.f < 0 or self.f != int(self.f):
-            raise ValueError(f"krum: expected f to be a whole number of at least 0, got {self.f}")
+        require_count("krum", "f", self.f, 0)
         if self.m < 1 or self.m != int(self.m):
             raise ValueError(f"krum: expected m to be a whole number of at least 1, got {self.m}")
 

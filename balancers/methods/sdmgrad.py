@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.counts import require_count
 from balancers.registry import register
 from balancers.simplex import project_onto_simplex, shares
 
@@ -70,8 +71,7 @@ class SDMGrad(Weighting[SDMGradState]):
     def __post_init__(self) -> None:
         if not 0 <= self.lambda_ < float("inf"):
             raise ValueError(f"sdmgrad: expected a lambda_ of at least 0, got {self.lambda_}")
-        if self.iterations < 1:
-            raise ValueError(f"sdmgrad: expected iterations of at least 1, got {self.iterations}")
+        require_count("sdmgrad", "iterations", self.iterations, 1)
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(f"sdmgrad: expected a positive learning_rate, got {self.learning_rate}")
         if not 0 <= self.momentum < 1:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.counts import require_count
 from balancers.positive import inverse, logarithm
 from balancers.preferences import allocate, checked_preference, on_simplex
 from balancers.registry import register
@@ -71,8 +72,8 @@ class STCH(Weighting[STCHState]):
             raise ValueError(f"stch: expected a flavour out of {get_args(Flavour)}, got {self.flavour!r}")
         if self.flavour == "official" and self.preference is not None:
             raise ValueError("stch: expected no preference, which the official flavour has no place for")
-        if self.warmup < 0 or self.epoch < 1:
-            raise ValueError(f"stch: expected warmup >= 0 and epoch >= 1, got {self.warmup} and {self.epoch}")
+        require_count("stch", "warmup", self.warmup, 0)
+        require_count("stch", "epoch", self.epoch, 1)
 
     @property
     def degree(self) -> float | None:

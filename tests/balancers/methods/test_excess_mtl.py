@@ -122,7 +122,7 @@ def test_its_official_flavour_differs_by_the_factor_k() -> None:
     ("bad", "message"),
     [
         ({"eta": 0.0}, "excess-mtl: expected a positive eta, got 0.0"),
-        ({"warmup": 0}, "excess-mtl: expected a warmup of at least 1 step, got 0"),
+        ({"warmup": 0}, "excess-mtl: expected warmup to be a whole number of at least 1, got 0"),
     ],
 )
 def test_bad_values_are_errors(bad: dict, message: str) -> None:

@@ -148,7 +148,7 @@ def test_its_official_flavour_keeps_its_promises_too() -> None:
     ("bad", "message"),
     [
         ({"lambda_": -1.0}, "sdmgrad: expected a lambda_ of at least 0, got -1.0"),
-        ({"iterations": 0}, "sdmgrad: expected iterations of at least 1, got 0"),
+        ({"iterations": 0}, "sdmgrad: expected iterations to be a whole number of at least 1, got 0"),
         ({"learning_rate": 0.0}, "sdmgrad: expected a positive learning_rate, got 0.0"),
         ({"momentum": 1.0}, "sdmgrad: expected a momentum of at least 0 and below 1, got 1.0"),
     ],
