@@ -70,9 +70,9 @@ class Balancer(Memory):
         self.heads: Heads = heads or self.weighting.heads
         if self.heads not in get_args(Heads):
             raise ValueError(f"expected heads to be one of {get_args(Heads)}, got {heads!r}")
-        self.observe = observe
         if not isinstance(observe, Need):
             raise ValueError(f"expected observe to be a Need, such as balancers.Need.GRAMIAN, got {observe!r}")
+        self.observe = observe
         self._lower_bounds = torch.tensor(lower_bounds_of(lower_bounds, self.tasks), dtype=torch.float64)
         self.weighting_seconds = 0.0
         self._evidence: Evidence | None = None

@@ -39,7 +39,7 @@ def steepest_in_cone(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, 
     offset = torch.where(zero, 1.0, offset)
 
     free = nonnegative(cosines + ones[..., :, None] * ones[..., None, :], ones)
-    stationary = _cancels(free.point, cosines)
+    stationary = _cancels(cosines, free.point)
     inside = ~stationary & ((offset * free.point).sum(-1) >= cosine * length_of(cosines, free.point))
 
     low = torch.where(zero, torch.inf, offset / ones).amin(-1).clamp(min=0)
@@ -56,12 +56,12 @@ def steepest_in_cone(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, 
         averse = conflict_averse(gramian, reference, (1 - cosine**2) ** 0.5)
         best = torch.where(solved[:, None], best, averse.point * norms)
     scale = torch.where(zero, 0.0, (length / length_of(cosines, best))[:, None] / norms)
-    weights = torch.where((there & ~_cancels(best, cosines))[:, None], best * scale, reference)
+    weights = torch.where((there & ~_cancels(cosines, best))[:, None], best * scale, reference)
     residual = torch.where(there, torch.where(inside, free.residual, bound.residual), 0.0)
     return shaped(Solution(weights, residual, solved | ~there), shape)
 
 
-def _cancels(parts: Float[Tensor, "N K"], cosines: Float[Tensor, "N K K"]) -> Bool[Tensor, "N"]:
+def _cancels(cosines: Float[Tensor, "N K K"], parts: Float[Tensor, "N K"]) -> Bool[Tensor, "N"]:
     """Whether a combination of unit gradients is zero to rounding."""
     return length_of(cosines, parts) ** 2 <= CANCELLED * parts.square().sum(-1)
 

@@ -59,6 +59,11 @@ class Case(NamedTuple):
     torchjd: float
     torchjd_how: str  # measured, derived, or empty where there is none
 
+    @property
+    def against(self) -> float:
+        """Our time over TorchJD's; NaN where that has no such method."""
+        return self.ours / self.torchjd
+
 
 @dataclass
 class Bench:

@@ -13,6 +13,7 @@ from benchmarks.micro.aims import ALIKE, LARGE, aims
 from benchmarks.micro.checks import Check
 from benchmarks.micro.measure import Case
 from benchmarks.micro.solvers import Solve
+from benchmarks.statistics import geometric_mean
 
 
 class Results(NamedTuple):
@@ -69,7 +70,7 @@ def as_markdown(found: Results, command: str, machine: dict[str, str]) -> str:
         "\n".join(aims(*found)),
         "## Beside TorchJD",
         *_summary(found.cases),
-        _table(found.cases, "Our time over TorchJD's", _against, [case for case in found.cases if _compared(case)]),
+        _table(found.cases, "Our time over TorchJD's", lambda case: case.against, _compared(found.cases)),
         "## Beside a plain step",
         *(_of_place(found.cases, place) for place in dict.fromkeys(case.place for case in found.cases)),
         "## Weights alone",
@@ -83,12 +84,9 @@ def as_markdown(found: Results, command: str, machine: dict[str, str]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _compared(case: Case) -> bool:
-    return not math.isnan(case.torchjd)
-
-
-def _against(case: Case) -> float:
-    return case.ours / case.torchjd
+def _compared(cases: Sequence[Case]) -> list[Case]:
+    """Those for which TorchJD has the method."""
+    return [case for case in cases if not math.isnan(case.against)]
 
 
 def _summary(cases: Sequence[Case]) -> list[str]:
@@ -97,12 +95,12 @@ def _summary(cases: Sequence[Case]) -> list[str]:
         "| place | cases | no slower | geometric mean | slowest | fastest |",
         "| --- | ---: | ---: | ---: | --- | --- |",
     ]
-    compared = [case for case in cases if _compared(case)]
+    compared = _compared(cases)
     for place in ["all", *dict.fromkeys(case.place for case in compared)]:
-        here = sorted((case for case in compared if place in ("all", case.place)), key=_against)
-        ratios = [_against(case) for case in here]
+        here = sorted((case for case in compared if place in ("all", case.place)), key=lambda case: case.against)
+        ratios = [case.against for case in here]
         if ratios:
-            mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+            mean = geometric_mean(ratios)
             no_slower = sum(ratio <= ALIKE for ratio in ratios) / len(ratios)
             cells = [place, f"{len(here)}", f"{no_slower:.0%}", f"{mean:.2f}", _name(here[-1]), _name(here[0])]
             lines.append(_line(cells))
@@ -111,7 +109,7 @@ def _summary(cases: Sequence[Case]) -> list[str]:
 
 
 def _name(case: Case) -> str:
-    return f"{_against(case):.2f}: {case.method}, {case.model}, K={case.tasks}, {case.place}"
+    return f"{case.against:.2f}: {case.method}, {case.model}, K={case.tasks}, {case.place}"
 
 
 def _of_place(cases: Sequence[Case], place: str) -> str:

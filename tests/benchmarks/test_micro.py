@@ -10,6 +10,7 @@ import torch
 
 from balancers import Balancer, Need, create, names
 from benchmarks.micro import measure, report
+from benchmarks.micro.aims import aims
 from benchmarks.micro.checks import Check, checks
 from benchmarks.micro.measure import DERIVED, MEASURED, Case, Plan, cases
 from benchmarks.micro.models import MODELS, build
@@ -144,3 +145,21 @@ def test_the_summary_counts_and_averages_ratios(tmp_path: Path) -> None:
     assert "| mlp | 3 | a | shared | 2.00 | 2.10 |" in text
     assert (tmp_path / "micro.csv").read_text(encoding="utf-8").count("\n") == 1 + len(found)
     assert (tmp_path / "solvers.csv").exists()
+
+
+def test_every_aim_is_judged_by_its_worst_case() -> None:
+    def large(method: str, place: str, tasks: int, ours: float, weights: float) -> Case:
+        return Case("encoder-22m", tasks, method, place, 1.0, ours, DERIVED, weights, math.nan, "")
+
+    found = [
+        large("fairgrad", "features", 40, 1.5, 0.01),
+        large("pcgrad", "features", 11, 1.12, 0.002),
+        large("pcgrad", "shared", 40, 30.0, 0.03),
+    ]
+    solves = [Solve("quick", 40, "dependent", 0.04), Solve("slow", 40, "dependent", 0.2), Solve("slow", 100, "x", 9.0)]
+    lines = aims(found, solves, [Check("lenet", 3, "a", "shared", 1.1, 1.0)])
+    assert lines[0].endswith("at most 3.0% on its own gradients (`pcgrad`, K=40).")
+    assert lines[1] == "- The same on random gradients: missed by slow, K=40, dependent: 20%."
+    assert lines[2].endswith("at most 1.12 (`pcgrad`, K=11).")
+    assert "`fairgrad` at features: 1.5." in lines[3]
+    assert "by up to 10%" in lines[4]
