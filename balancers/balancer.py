@@ -9,18 +9,19 @@ from typing import Any, get_args
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.distributed import ProcessGroup
 
 from balancers import guards
-from balancers.base import Answer, Evidence, Heads, Need, Weighting
+from balancers.base import Answer, Draws, Evidence, Heads, Need, Weighting
 from balancers.evidence import as_answer
 from balancers.filling import Job, fill
 from balancers.gradients import TaskGradients
 from balancers.graph import checked, find_leaves
-from balancers.inputs import Losses, Step, collect, lower_bounds_of, per_task, task_names
+from balancers.inputs import Losses, Step, collect, lower_bounds_of, task_names, weighting_of
 from balancers.measuring import evident
 from balancers.memory import Memory
+from balancers.parallel import Group
 from balancers.presence import after_present, restrict, spread, update_present
-from balancers.registry import create
 from balancers.solution import Certificate
 
 
@@ -66,7 +67,7 @@ class Balancer(Memory):
         **hyperparameters: Any,
     ) -> None:
         names = task_names(tasks)
-        super().__init__(_weighting(method, hyperparameters, names), names, seed)
+        super().__init__(weighting_of(method, hyperparameters, names), names, Draws.seeded(seed))
         self.heads: Heads = heads or self.weighting.heads
         if self.heads not in get_args(Heads):
             raise ValueError(f"expected heads to be one of {get_args(Heads)}, got {heads!r}")
@@ -74,10 +75,23 @@ class Balancer(Memory):
             raise ValueError(f"expected observe to be a Need, such as balancers.Need.GRAMIAN, got {observe!r}")
         self.observe = observe
         self._lower_bounds = torch.tensor(lower_bounds_of(lower_bounds, self.tasks), dtype=torch.float64)
+        self._group = Group(None)
         self.weighting_seconds = 0.0
         self._evidence: Evidence | None = None
         self._weights: Tensor | None = None
         self._awaited: Tensor | None = None  # tasks whose losses after the optimizer's step are still to come
+
+    def across(self, group: ProcessGroup) -> Balancer:
+        """Train data-parallel: every process of ``group`` passes the losses of its part of the batch.
+
+        Parts are of one size, and the same tasks are present in all. The balancer averages what has to be averaged (see
+        `balancers.parallel`): the model is not wrapped in anything. Every process ends with the same ``.grad``.
+
+        Returns:
+            The balancer itself.
+        """
+        self._group = Group(group)
+        return self
 
     @property
     def evidence(self) -> Evidence:
@@ -146,34 +160,28 @@ class Balancer(Memory):
         """
         if isinstance(losses, Tensor) and shared is None and features is None:
             raise ValueError("losses in one tensor do not show what is shared: pass shared=encoder.parameters()")
-        if self._awaited is not None:
-            raise ValueError(
-                f"{self.weighting.name} needs balancer.after_step(losses) after every optimizer.step() and before the "
-                "next backward: the losses of the same batch, computed again under no_grad"
-            )
+        guards.require_nothing_awaited(self._awaited, self.weighting.name)
         step = collect(losses, self.tasks, present)
         crossed = [collect(batch, self.tasks, present) for batch in guards.require_batches(others)]
         self.to(step.present.device)
         features = (features,) if isinstance(features, Tensor) else features
-        if at is not None and features is not None:
-            raise ValueError("at and features both say where gradients are measured: pass one of them")
-        if at is not None and self.weighting.needs & Need.GRADIENTS:
-            raise ValueError(f"{self.weighting.name} acts on the gradients of all shared parameters: leave out at=")
         state = self.state if len(step.losses) == len(self.tasks) else restrict(self.state, step.present)
         needs = self.weighting.needs_now(state) | self.observe
         bounded = self._bounded(step)
-        guards.require_place(self, needs, shared is not None, features is not None)
+        place = guards.Place(shared is not None, at is not None, features is not None)
+        guards.require_place(place, self, needs, self._group.size)
         if Need.CROSS_GRAMIAN in needs:
             guards.require_crossed(step, crossed, features is not None, self.weighting.name)
 
         def weigh(found: TaskGradients | None) -> Answer:
             if found is not None:
                 guards.require_reached(found, [self.tasks[i] for i in step.present.tolist()])
-            return self._weigh(evident(bounded, found, needs, crossed), step)
+            seen = evident(bounded, found, needs, crossed, self._group)
+            return self._weigh(seen if features is None else self._group.of_examples(seen), step)
 
         leaves = find_leaves(step.losses, shared, features)
         part = None if at is None else checked(at, "at", within=leaves.shared)
-        job = Job(step.losses, leaves, weigh, self.heads == "weighted")
+        job = Job(step.losses, leaves, weigh, self.heads == "weighted", self._group)
         with torch.autocast(step.present.device.type, enabled=False):  # weights and update are not for half precision
             weights = fill(job, needs, part, features)
         self._awaited = step.present if Need.LOSSES_AFTER in needs else None
@@ -201,7 +209,7 @@ class Balancer(Memory):
 
     def _bounded(self, step: Step) -> Float[Tensor, "P"]:
         """The losses above their lower bounds, once they are known to be fit for the method."""
-        losses = torch.stack([loss.detach() for loss in step.losses]).double()
+        (losses,) = self._group.mean([torch.stack([loss.detach() for loss in step.losses]).double()])
         bounded = losses - self._lower_bounds.to(losses.device)[step.present]
         present = [self.tasks[i] for i in step.present.tolist()]
         guards.require_finite_losses(losses, present)
@@ -239,12 +247,3 @@ class Balancer(Memory):
     def extra_repr(self) -> str:
         """The method with its hyperparameters, the tasks and the treatment of heads."""
         return f"{self.weighting!r}, tasks={list(self.tasks)}, heads={self.heads!r}"
-
-
-def _weighting(method: str | Weighting, hyperparameters: dict[str, Any], tasks: tuple[str, ...]) -> Weighting:
-    if isinstance(method, Weighting):
-        if hyperparameters:
-            raise ValueError(f"hyperparameters {sorted(hyperparameters)} belong into the {method.name} object itself")
-        return method
-    named = {k: per_task(k, v, tasks) if isinstance(v, Mapping) else v for k, v in hyperparameters.items()}
-    return create(method, **named)

@@ -14,6 +14,7 @@ from torch import Tensor
 from balancers.evidence import Answer, Need
 from balancers.gradients import TaskGradients, combine, task_gradients
 from balancers.graph import Leaves
+from balancers.parallel import Group
 
 
 class Job(NamedTuple):
@@ -23,6 +24,7 @@ class Job(NamedTuple):
     leaves: Leaves
     weigh: Callable[[TaskGradients | None], Answer]
     weigh_heads: bool  # whether task-specific parameters follow the weighted losses
+    group: Group  # the processes that share the batch
 
 
 def fill(job: Job, needs: Need, at: list[Tensor] | None, features: Sequence[Tensor] | None) -> Tensor:
@@ -43,7 +45,7 @@ def from_losses(job: Job) -> Tensor:
 
 def at_parameters(job: Job, at: list[Tensor]) -> Tensor:
     """Short backward passes down to the parameters ``at``, and a whole one of the weighted losses."""
-    found = task_gradients(job.losses, Leaves(at, []), retain_graph=True)
+    found = job.group.gradients(task_gradients(job.losses, Leaves(at, []), retain_graph=True))
     if all(gradient is None for row in found.rows for gradient in row):
         raise ValueError("none of the parameters in at= is reached by the losses: pass a shared layer's parameters")
     return _backward_weighted(job, job.weigh(found))
@@ -52,17 +54,18 @@ def at_parameters(job: Job, at: list[Tensor]) -> Tensor:
 def at_features(job: Job, features: Sequence[Tensor]) -> Tensor:
     """Backward passes through the heads alone, and one through the encoder."""
     found = task_gradients(job.losses, Leaves(list(features), job.leaves.specific), retain_graph=True)
+    found = job.group.gradients(found, shared=False)
     answer = job.weigh(found)
     update = _update(answer, found)
     _fill_specific(job, found, answer)
     pairs = [(z, part.to(z.dtype)) for z, part in zip(features, update, strict=True) if part is not None]
-    torch.autograd.backward([feature for feature, _ in pairs], [part for _, part in pairs])
+    _backward(job, [feature for feature, _ in pairs], [part for _, part in pairs], job.leaves.shared)
     return answer.weights
 
 
 def at_shared(job: Job) -> Tensor:
     """One backward pass per task; the update is put together from the gradients that were measured."""
-    found = task_gradients(job.losses, job.leaves)
+    found = job.group.gradients(task_gradients(job.losses, job.leaves))
     answer = job.weigh(found)
     for tensor, part in zip(found.shared, _update(answer, found), strict=True):
         if part is not None:
@@ -90,13 +93,31 @@ def _backward_weighted(job: Job, answer: Answer) -> Tensor:
     stacked = torch.stack(list(job.losses))
     seed = weights.to(stacked.dtype)
     if job.weigh_heads:
-        stacked.backward(seed)
+        _backward(job, [stacked], [seed], [*job.leaves.shared, *job.leaves.specific])
         return weights
     if job.leaves.specific:  # a partial pass that ends at the heads and does not enter the encoder
         factors = torch.ones_like(seed) if answer.heads is None else answer.heads.to(stacked.dtype)
-        stacked.backward(factors, retain_graph=True, inputs=job.leaves.specific)
-    stacked.backward(seed, inputs=job.leaves.shared)
+        _backward(job, [stacked], [factors], job.leaves.specific, retain_graph=True)
+    _backward(job, [stacked], [seed], job.leaves.shared)
     return weights
+
+
+def _backward(
+    job: Job,
+    tensors: Sequence[Tensor],
+    seeds: Sequence[Tensor],
+    inputs: Sequence[Tensor],
+    *,
+    retain_graph: bool = False,
+) -> None:
+    """Add the gradients of ``inputs`` to their ``.grad``, averaged over the processes."""
+    if job.group.size == 1:
+        torch.autograd.backward(tensors, seeds, retain_graph=retain_graph, inputs=list(inputs))
+        return
+    found = torch.autograd.grad(tensors, inputs, seeds, retain_graph=retain_graph, allow_unused=True)
+    for tensor, gradient in zip(inputs, job.group.means(found), strict=True):
+        if gradient is not None:
+            _accumulate(tensor, gradient)
 
 
 def _fill_specific(job: Job, found: TaskGradients, answer: Answer) -> None:

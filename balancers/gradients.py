@@ -80,9 +80,12 @@ def task_gradients(losses: Sequence[Tensor], leaves: Leaves, *, retain_graph: bo
 def gramian_of(matrix: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K K"]:
     """Inner products of the rows, in float64 and exactly symmetric."""
     pieces = matrix.split(PIECE, dim=-1)
-    products = _sum_of_products(((piece, piece) for piece in pieces), matrix.device)
-    if not _in_range(products):
+    if not may_look(matrix.device):
         products = cross_gramian_of(matrix, matrix)
+    else:
+        products = _sum_of_products(((piece, piece) for piece in pieces), matrix.device)
+        if not _in_range(products):
+            products = cross_gramian_of(matrix, matrix)
     return (products + products.mT) / 2
 
 
@@ -104,6 +107,11 @@ def _sum_of_products(pieces: Iterable[tuple[Tensor, Tensor]], device: torch.devi
         left, right = (part if part.dtype == torch.float64 else part.float() for part in (a, b))
         total = total + (left @ right.mT).double()
     return total
+
+
+def may_look(device: torch.device) -> bool:
+    """Whether a look at numbers costs nothing: on an accelerator it would wait for all that is under way."""
+    return device.type == "cpu"
 
 
 def _in_range(products: Float[Tensor, "*B K K"]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -87,15 +88,38 @@ def require_finite_answer(answer: Answer, method: str) -> None:
             raise NonFiniteError(f"{method} gave the {what} {given.tolist()}; nothing was written to .grad")
 
 
-def require_place(memory: Memory, needs: Need, shared_named: bool, at_features: bool) -> None:
-    """Raise ``ValueError`` unless gradients are measured where what a method remembers makes sense."""
+class Place(NamedTuple):
+    """What a step was told of where gradients are measured."""
+
+    shared: bool
+    at: bool
+    features: bool
+
+
+def require_place(place: Place, memory: Memory, needs: Need, processes: int) -> None:
+    """Raise ``ValueError`` unless gradients are measured where that makes sense for a method and what it remembers."""
     name = memory.weighting.name
-    if memory.sizes.width and not at_features:
+    if place.at and place.features:
+        raise ValueError("at and features both say where gradients are measured: pass one of them")
+    if place.at and memory.weighting.needs & Need.GRADIENTS:
+        raise ValueError(f"{name} acts on the gradients of all shared parameters: leave out at=")
+    if memory.sizes.width and not place.features:
         raise ValueError(f"{name} adapts the representation: pass it as features= as well")
-    if memory.keeps_gradients and Need.GRADIENTS in needs and (at_features or not shared_named):
+    if memory.keeps_gradients and Need.GRADIENTS in needs and (place.features or not place.shared):
         raise ValueError(
             f"{name} remembers gradients element by element: pass shared=encoder.parameters(), in the same order in "
             "every step, and no features (whose examples are others in every step)"
+        )
+    if place.features and Need.GRADIENTS in needs and processes > 1:
+        raise ValueError(f"{name} looks at gradients at features, which no process has all of: leave out features=")
+
+
+def require_nothing_awaited(awaited: Tensor | None, method: str) -> None:
+    """Raise ``ValueError`` if the losses after the last step of the optimizer are still to come."""
+    if awaited is not None:
+        raise ValueError(
+            f"{method} needs balancer.after_step(losses) after every optimizer.step() and before the next backward: "
+            "the losses of the same batch, computed again under no_grad"
         )
 
 

@@ -11,6 +11,7 @@ from balancers.base import Evidence, Need
 from balancers.gradients import TaskGradients, cross_gramian_of, task_gradients
 from balancers.graph import Leaves, find_leaves
 from balancers.inputs import Step
+from balancers.parallel import Group
 
 
 def measure(losses: Sequence[Tensor] | Mapping[str, Tensor], shared: Iterable[Tensor] | None = None) -> Evidence:
@@ -25,13 +26,13 @@ def measure(losses: Sequence[Tensor] | Mapping[str, Tensor], shared: Iterable[Te
     return Evidence(stacked, found.gramian)
 
 
-def evident(losses: Tensor, found: TaskGradients | None, needs: Need, others: Sequence[Step]) -> Evidence:
+def evident(losses: Tensor, found: TaskGradients | None, needs: Need, others: Sequence[Step], group: Group) -> Evidence:
     """What a method with these ``needs`` is shown of a step; ``others`` are the batches beside the first."""
     if found is None:
         return Evidence(losses)
     cross = None
     if Need.CROSS_GRAMIAN in needs:
-        rows = [task_gradients(batch.losses, Leaves(found.shared, [])).matrix for batch in others]
+        rows = [group.gradients(task_gradients(batch.losses, Leaves(found.shared, []))).matrix for batch in others]
         cross = cross_gramian_of(*([found.matrix, *rows][-2:]))
     return Evidence(
         losses,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from balancers.base import Draws, Sizes, Weighting
 from balancers.presence import element_axes, width_axes
@@ -18,16 +18,18 @@ STATE_PREFIX = "state_"  # of the buffers, so that no field of a state can hide 
 class Memory(nn.Module):
     """The state of a method as buffers of a module, which no optimizer and no weight decay can touch.
 
+    With draws for replicas, the state has their axes.
+
     ``state_dict`` holds everything that a fresh object needs to go on bit for bit, random numbers included. The axes of
     a state that have the length of a flat gradient, or of a representation, are empty until the first one was seen.
     """
 
-    def __init__(self, weighting: Weighting, tasks: tuple[str, ...], seed: int) -> None:
+    def __init__(self, weighting: Weighting, tasks: tuple[str, ...], draws: Draws) -> None:
         super().__init__()
         self.weighting = weighting
         self.tasks = tasks
-        self.draws = Draws([Generator().manual_seed(seed)])
-        self._allocate(Sizes(len(tasks)))
+        self.draws = draws
+        self._allocate(Sizes(len(tasks), batch=draws.batch))
 
     @property
     def state(self) -> tuple[Tensor, ...]:
@@ -98,14 +100,17 @@ class Memory(nn.Module):
     def get_extra_state(self) -> Tensor:
         """What a checkpoint holds beside the buffers, as bytes: the generator, then method and tasks as JSON."""
         about = torch.tensor(list(json.dumps(self._about()).encode()), dtype=torch.uint8)
-        return torch.cat([self.draws.generators[0].get_state(), about])
+        return torch.cat([*(generator.get_state() for generator in self.draws.generators), about])
 
     def set_extra_state(self, state: Tensor) -> None:
         """Go on with the random numbers of a checkpoint."""
-        self.draws.generators[0].set_state(state[: self._generator_bytes()].cpu())
+        generators = self.draws.generators
+        parts = state[: self._generator_bytes()].cpu().chunk(len(generators))
+        for generator, part in zip(generators, parts, strict=True):
+            generator.set_state(part)
 
     def _generator_bytes(self) -> int:
-        return self.draws.generators[0].get_state().numel()
+        return sum(generator.get_state().numel() for generator in self.draws.generators)
 
     def _about(self) -> dict[str, Any]:
         return {"method": repr(self.weighting), "tasks": list(self.tasks)}
