@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,14 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
+
+
+class Executor(StrEnum):
+    """Where cells train."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
 
 Plugins = Annotated[
     list[Path] | None, typer.Option("--plugin", help="Python file that registers a balancer; may be repeated.")
@@ -69,7 +78,20 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     data: Data = None,
     results: Annotated[Path | None, typer.Option(help="Folder to write to.", show_default="results/PROTOCOL")] = None,
     plugin: Plugins = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="torch's choice")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Local processes; 0: this one.", show_default="one per core, or one per GPU"),
+    ] = None,
+    executor: Annotated[Executor, typer.Option(help="Where cells train.")] = Executor.LOCAL,
+    address: Annotated[str | None, typer.Option(help="Of a Ray cluster.", show_default="starts one")] = None,
+    gpus: Annotated[
+        float | None, typer.Option(min=0, help="GPUs, or a part of one, for each worker on a Ray cluster.")
+    ] = None,
+    replicas: Annotated[int, typer.Option(min=1, help="At most so many cells train in one vectorised loop.")] = 64,
+    time_limit: Annotated[float | None, typer.Option(min=0, help="Seconds that a cell may take.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads of each worker.", show_default="cores per worker")
+    ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
     save_models: Annotated[bool, typer.Option("--save-models", help="Keep the models of the cells that run.")] = False,
 ) -> None:
@@ -79,22 +101,35 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     Exits with 0 if all went well, 1 if a cell failed, 2 if nothing could run as asked, 130 after Ctrl-C.
     """
     with _plain_errors():
-        import torch  # noqa: PLC0415
-
-        from benchmarks import runner  # noqa: PLC0415
+        from benchmarks import devices, runner  # noqa: PLC0415
         from benchmarks.expand import Filters  # noqa: PLC0415
         from benchmarks.protocol import find, read  # noqa: PLC0415
+        from benchmarks.world import join  # noqa: PLC0415
 
         if data is not None and not data.is_dir():
             raise ValueError(f"the data folder {data} is not there; create it with the data in it, or leave --data out")
         _load_plugins(plugin)
         source = find(protocol)
         folder = results or Path("results") / read(source).name
-        if threads is not None:
-            torch.set_num_threads(threads)
-        options = runner.Options(runner.choose_device(device), data, retry_failed, save_models)
+        where = devices.choose(device)
+        workers = devices.default_workers(where) if workers is None else workers
+        options = runner.Options(
+            where,
+            data,
+            retry_failed,
+            save_models,
+            workers=workers,
+            replicas=replicas,
+            time_limit=time_limit,
+            threads=threads or devices.default_threads(where, workers),
+            plugins=tuple(path.resolve() for path in plugin or ()),
+            executor=executor.value,
+            address=address,
+            gpus=gpus,
+        )
         summary = runner.run(source, Filters(_names(balancers), _names(suites), seeds), folder, options, out)
-        _conclude(folder, summary)
+        if join(where).first:
+            _conclude(folder, summary)
     raise typer.Exit(EXIT_FAILED if summary.failed else 0)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Hashable
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import NamedTuple
 
 import torch
 
@@ -17,7 +18,17 @@ from benchmarks.records import Cost
 # Timing a step on a GPU means waiting for it; every tenth of a kind is timed, so that the others are not slowed.
 CUDA_SAMPLE = 10
 
-REPORTED = ("step", "forward", "backward", "weighting", "optimizer")
+WEIGHTING = "weighting"  # a part of the backward part
+REPORTED = ("forward", "backward", WEIGHTING, "optimizer")
+
+
+class Spent(NamedTuple):
+    """What a cell took as a whole; see `Cost`."""
+
+    total: float
+    trained: float
+    evaluated: float
+    peak_memory: int
 
 
 class Clock:
@@ -32,7 +43,7 @@ class Clock:
         self._parts: dict[Hashable, dict[str, list[float]]] = {}
         self._kind: Hashable = None
         self._running = False
-        self._began = self._mark = 0.0
+        self._mark = 0.0
 
     def start(self, kind: Hashable = None) -> None:
         """A step of a kind begins."""
@@ -41,7 +52,7 @@ class Clock:
         self._kind = kind
         self._running = not self._cuda or count % CUDA_SAMPLE == 0
         if self._running:
-            self._began = self._mark = self._now()
+            self._mark = self._now()
 
     def lap(self, part: str) -> None:
         """``part`` took the time since the last mark."""
@@ -53,20 +64,25 @@ class Clock:
     def stop(self, weighting: float) -> None:
         """The step is over; ``weighting`` seconds of it were the weighting's own mathematics."""
         if self._running:
-            self._note("step", self._mark - self._began)
-            self._note("weighting", weighting)
+            self._note(WEIGHTING, weighting)
 
-    def cost(self, total: float, peak_memory: int) -> Cost | None:
-        """Medians over the timed steps of each kind, and their mean over all steps; none if there was no step."""
-        finished = {kind: parts for kind, parts in self._parts.items() if "step" in parts}
+    def cost(self, spent: Spent) -> Cost | None:
+        """Medians over the timed steps of each kind, and their mean over all steps; none if there was no step.
+
+        A step is the sum of its parts' medians, so that what disturbs one part now and then does not count.
+        """
+        finished = {
+            kind: {part: median(seconds) for part, seconds in parts.items()}
+            for kind, parts in self._parts.items()
+            if WEIGHTING in parts  # the last that is noted
+        }
         if not finished:
             return None
         steps = sum(self._counts[kind] for kind in finished)
-        seconds = {
-            part: sum(self._counts[kind] / steps * median(parts[part]) for kind, parts in finished.items())
-            for part in REPORTED
-        }
-        return Cost(**seconds, total=total, peak_memory=peak_memory)
+        shares = {kind: self._counts[kind] / steps for kind in finished}
+        step = sum(shares[kind] * (sum(parts.values()) - parts[WEIGHTING]) for kind, parts in finished.items())
+        parts = {part: sum(shares[kind] * medians[part] for kind, medians in finished.items()) for part in REPORTED}
+        return Cost(step=step, **parts, **spent._asdict())
 
     def _note(self, part: str, seconds: float) -> None:
         self._parts.setdefault(self._kind, {}).setdefault(part, []).append(seconds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import subprocess
@@ -11,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
+
+from benchmarks.devices import cores
 
 REPOSITORY = Path(__file__).parents[1]
 CODE = ("balancers", "benchmarks", "tasks")  # what decides the numbers: a changed chart or text makes nothing "-dirty"
@@ -25,7 +26,7 @@ def describe(device: torch.device) -> dict[str, str]:
         "platform": f"{platform.system()} {platform.machine()}",
         "device": device.type,
         "processor": _processor(),
-        "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "cores": str(cores()),
         "threads": str(torch.get_num_threads()),
     }
     if device.type == "cuda":

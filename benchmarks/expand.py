@@ -112,6 +112,7 @@ def _cells(protocol: Protocol, name: str, methods: Mapping[str, MethodEntry], se
                     place=cast(Any, row.place),
                     optimizer=settings.optimizer,
                     learning_rate=learning_rate,
+                    precision=settings.precision,
                     batch_size=settings.batch_size,
                     steps=settings.steps,
                     epochs=settings.epochs,

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from benchmarks.records import MetricFact
+from benchmarks.records import MetricFact, Precision
+from benchmarks.world import World
 from tasks.base import Split, Task, seed_for
 
 SGD_MOMENTUM = 0.9
@@ -37,22 +38,47 @@ def probe_of(split: Split, size: int) -> Split:
     return split.take(order[:size].to(next(iter(split.inputs.values())).device))
 
 
+def casting(precision: Precision, device: torch.device) -> torch.autocast:
+    """The context of a forward pass of training, and with it of its backward pass.
+
+    Parameters, their gradients, the optimizer, losses and evaluation are in single precision whatever it is.
+    """
+    # No cache: that of one pass would be wrong for replicas, whose parameters are seen through `torch.vmap`.
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=False)
+
+
+def widened(output: Tensor) -> Tensor:
+    """An output as losses are computed from it: in single precision at least."""
+    return output.float() if output.dtype == torch.bfloat16 else output
+
+
 def losses_of(tasks: Sequence[Task], outputs: Mapping[str, Tensor], batch: Split) -> dict[str, Tensor]:
     """The training loss of every task, from the outputs of the heads."""
-    return {task.name: task.loss(outputs[task.name], batch.targets[task.name]) for task in tasks}
+    return {task.name: task.loss(widened(outputs[task.name]), batch.targets[task.name]) for task in tasks}
 
 
-def batches_of(split: Split, size: int, seed: int, order: str = "data") -> Iterator[Split]:
-    """Endless batches; every epoch has its own order, no example is dropped, and the last batch may be smaller.
+def orders(split: Split, size: int, seed: int, order: str = "data") -> Iterator[Tensor]:
+    """Which examples are in a batch, endlessly; every epoch has its own order, and no example is dropped.
 
-    Another ``order`` is independent of this one.
+    The last batch of an epoch may be smaller. Another ``order`` is independent of this one.
     """
-    if len(split) <= size:  # one batch holds everything, and its order does not matter
-        while True:
-            yield split
     generator = torch.Generator().manual_seed(seed_for(order, seed))
     device = next(iter(split.inputs.values())).device
+    if len(split) <= size:  # one batch holds everything, and its order does not matter
+        everything = torch.arange(len(split), device=device)
+        while True:
+            yield everything
     while True:
-        shuffled = torch.randperm(len(split), generator=generator).to(device)
-        for index in shuffled.split(size):
-            yield split.take(index)
+        yield from torch.randperm(len(split), generator=generator).to(device).split(size)
+
+
+def batches_of(
+    split: Split,
+    size: int,
+    seed: int,
+    order: str = "data",
+    world: World = World(),  # noqa: B008
+) -> Iterator[Split]:
+    """Endless batches of the examples that `orders` says, or this process's part of them."""
+    whole = len(split) <= size and world.size == 1
+    return (split if whole else split.take(world.part(index)) for index in orders(split, size, seed, order))

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from benchmarks.loop import batches_of, losses_of
+from benchmarks.loop import batches_of, casting, losses_of
+from benchmarks.records import Precision
+from benchmarks.world import World
 from tasks.base import MultiTaskModel, Split, Task, seeded
 
 OTHERS = ("data/second", "data/third")  # what the orders of the two batches beside the first are seeded for
@@ -46,17 +48,24 @@ def _set_noise(noise: Noise, device: torch.device) -> None:
 class Passes:
     """Losses of a model as it is, with buffers that are copies."""
 
-    def __init__(self, model: MultiTaskModel, tasks: Sequence[Task], device: torch.device) -> None:
+    def __init__(
+        self,
+        model: MultiTaskModel,
+        tasks: Sequence[Task],
+        device: torch.device,
+        precision: Precision = "float32",
+    ) -> None:
         self._model = model
         self._tasks = tasks
         self._device = device
+        self._precision: Precision = precision
         self._streams: list[Iterator[Split]] = []
         self._noise: Noise = []
 
-    def draw_from(self, split: Split, size: int, seed: int) -> None:
+    def draw_from(self, split: Split, size: int, seed: int, world: World = World()) -> None:  # noqa: B008
         """Take the other batches from ``split``, each in an order of its own, with dropout noise of their own."""
-        self._streams = [batches_of(split, size, seed, order) for order in OTHERS]
-        with seeded("noise/others", seed):
+        self._streams = [batches_of(split, size, seed, order, world) for order in OTHERS]
+        with seeded(world.own("noise/others"), seed):
             self._noise = noise_now(self._device)
 
     def others(self) -> list[dict[str, Tensor]]:
@@ -75,5 +84,6 @@ class Passes:
     def _losses(self, batch: Split) -> dict[str, Tensor]:
         # Copies, because buffers put back in place could spoil a graph that still waits for its backward pass.
         buffers = {name: buffer.clone() for name, buffer in self._model.named_buffers()}
-        _, outputs = functional_call(self._model, buffers, (batch.inputs,))
+        with casting(self._precision, self._device):
+            _, outputs = functional_call(self._model, buffers, (batch.inputs,))
         return losses_of(self._tasks, outputs, batch)

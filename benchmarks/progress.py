@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import fmean
-from time import perf_counter
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from benchmarks.executors.base import Job
 from benchmarks.records import Cell, Record
-
-STARTED = 0.05  # share of a cell after which its own speed says more than that of other cells
 
 
 class Forecast:
@@ -44,15 +42,16 @@ class Display:
     """Shows a run's progress on ``console``; use it as a context manager.
 
     Args:
-        cells: those that will run, in order.
+        cells: those that will run.
         finished: records of cells that need not run again, which help to guess times.
+        workers: how many jobs run at a time.
     """
 
-    def __init__(self, cells: Sequence[Cell], finished: Sequence[Record], console: Console) -> None:
-        self._waiting = list(cells)
+    def __init__(self, cells: Sequence[Cell], finished: Sequence[Record], workers: int, console: Console) -> None:
+        self._waiting = {cell.id: cell for cell in cells}
         self._forecast = Forecast(finished)
+        self._workers = workers
         self._console = console
-        self._began = 0.0
         self._number = len(finished)
         self._total = len(finished) + len(cells)
         self._bars = Progress(
@@ -65,7 +64,7 @@ class Display:
             disable=not console.is_terminal,
         )
         self._all = self._bars.add_task("cells", total=self._total, completed=self._number, note="")
-        self._one = self._bars.add_task("", total=None, note="", visible=False)
+        self._each: dict[str, TaskID] = {}  # by the job's id
 
     def __enter__(self) -> Display:
         self._bars.start()
@@ -74,43 +73,55 @@ class Display:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def begin(self, cell: Cell) -> None:
-        """``cell``, the next of those that wait, starts."""
-        self._waiting.remove(cell)
-        self._began = perf_counter()
-        self._bars.reset(self._one, description=title(cell), total=None, note="steps", visible=True)
-        self._bars.update(self._all, note=duration_left(self._forecast.seconds([cell, *self._waiting])))
+    def begin(self, job: Job) -> None:
+        """A job starts."""
+        self._each[job.id] = self._bars.add_task(heading(job), total=None, note="steps")
+        self._bars.update(self._all, note=self._left())
 
-    def steps(self, done: int, total: int) -> None:
-        """The current cell has done ``done`` of ``total`` steps."""
-        self._bars.update(self._one, completed=done, total=total)
-        share = done / total
-        if share > STARTED:
-            elapsed = perf_counter() - self._began
-            ahead = self._forecast.seconds(self._waiting) or elapsed / share * len(self._waiting)
-            self._bars.update(self._all, note=duration_left(elapsed / share - elapsed + ahead))
+    def steps(self, job: Job, done: int, total: int) -> None:
+        """A job has done ``done`` of ``total`` steps."""
+        self._bars.update(self._each[job.id], completed=done, total=total)
 
-    def finish(self, record: Record) -> None:
-        """The current cell is over."""
+    def finish(self, job: Job, record: Record) -> None:
+        """A cell of a job is over."""
         self._forecast.add(record)
+        self._waiting.pop(record.id)
         self._number += 1
-        self._bars.update(self._all, completed=self._number)
+        self._bars.update(self._all, completed=self._number, note=self._left())
+        if not any(cell.id in self._waiting for cell in job.cells):
+            self._forget(job)
         if record.status != "done" or not self._console.is_terminal:
             took = duration(record.cost.total) if record.cost else "no step"
             reason = f" ({record.reason})" if record.reason else ""
-            left = duration_left(self._forecast.seconds(self._waiting))
+            left = self._left()
             line = f"[{self._number}/{self._total}] {title(record.cell)}: {record.status}{reason}, {took}"
             line += f"; {left}" if left else ""
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def skip(self, cells: Sequence[Cell], reason: str) -> None:
-        """``cells`` of one suite will not run."""
-        for cell in cells:
-            self._waiting.remove(cell)
-        self._total -= len(cells)
+    def skip(self, job: Job, reason: str) -> None:
+        """A job will not run; the reason is shown unless it is empty."""
+        for cell in job.cells:
+            self._waiting.pop(cell.id)
+        self._forget(job)
+        self._total -= len(job.cells)
         self._bars.update(self._all, total=self._total)
-        line = f"{cells[0].suite} is skipped: {reason}"
-        self._console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        if reason:
+            line = f"{job.cells[0].suite} is skipped: {reason}"
+            self._console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+    def _forget(self, job: Job) -> None:
+        if job.id in self._each:
+            self._bars.remove_task(self._each.pop(job.id))
+
+    def _left(self) -> str:
+        seconds = self._forecast.seconds(self._waiting.values())
+        return duration_left(None if seconds is None else seconds / self._workers)
+
+
+def heading(job: Job) -> str:
+    """A job in a few words."""
+    first, more = job.cells[0], len(job.cells) - 1
+    return f"{first.suite} {first.row} and {more} more" if more else title(first)
 
 
 def title(cell: Cell) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from balancers.suggest import nearest
+from benchmarks.records import Precision
 
 PROTOCOLS = Path(__file__).parent / "protocols"
 SUFFIX = ".toml"
@@ -29,6 +30,7 @@ class Overrides(_Strict):
     seeds: Count | None = None  # how many: the seeds are 0, 1, ...
     optimizer: Optimizer | None = None
     learning_rates: Annotated[list[LearningRate], Field(min_length=1)] | None = None
+    precision: Precision | None = None  # of the passes of training; float32 by default
     batch_size: Count | None = None
     steps: Count | None = None
     epochs: Count | None = None
@@ -57,6 +59,7 @@ class Settings(NamedTuple):
     seeds: int
     optimizer: Optimizer
     learning_rates: list[float]
+    precision: Precision
     batch_size: int
     steps: int | None
     epochs: int | None
@@ -111,6 +114,7 @@ class Protocol(_Strict):
             seeds=value("seeds"),
             optimizer=value("optimizer"),
             learning_rates=value("learning_rates"),
+            precision=own.precision or default.precision or "float32",
             batch_size=value("batch_size"),
             steps=steps,
             epochs=epochs,

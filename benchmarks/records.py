@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 RECORD_FORMAT = 1
 SINGLE_TASK = "single-task"  # the row of the baselines: one model per task
 
-Status = Literal["done", "diverged", "failed"]
+Precision = Literal["float32", "bfloat16"]  # of the forward and backward passes of training
+Status = Literal["done", "diverged", "failed", "timed out"]
 Scalars = dict[str, dict[str, float]]  # task -> metric -> value
 
 
@@ -39,11 +40,13 @@ class Cell(_Frozen):
     epochs: int | None
     evaluations: int  # how often, evenly spaced, the model is evaluated on validation
     seed: int
+    precision: Precision = "float32"
 
     @property
     def id(self) -> str:
-        """A hash of the cell's canonical JSON."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """A hash of the cell's canonical JSON, in which a default is left out: what came later changes no older id."""
+        facts = self.model_dump(mode="json", exclude_defaults=True)
+        canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
@@ -87,8 +90,10 @@ class Cost(_Frozen):
     backward: float  # the balancer's whole work: gradients, weights, filling .grad
     weighting: float  # of which the weighting's own mathematics
     optimizer: float
-    total: float  # wall time of the cell, everything included
+    total: float  # wall time of the cell, everything included; of replicas, an equal share
     peak_memory: int  # bytes: the process on a CPU, allocated on the device on a GPU
+    trained: float | None = None  # of the wall time, what training steps took
+    evaluated: float | None = None  # and the metrics on validation and test
 
 
 class Solver(_Frozen):
@@ -113,5 +118,6 @@ class Record(_Frozen):
     curves: Curves
     cost: Cost | None
     solver: Solver | None = None  # none if the method solves no equations
+    replicas: int = 1  # how many cells took their steps together with this one, itself included
     environment: dict[str, str]
     finished: str  # ISO time

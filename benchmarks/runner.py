@@ -1,38 +1,50 @@
-"""All cells of a protocol, one after the other: what has a record is not run again."""
+"""All cells of a protocol: what has a record is not run again."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from rich.console import Console
 
-from benchmarks import environment, models
+from benchmarks import environment
+from benchmarks.executors.base import Began, Event, Executor, Finished, Job, Setting, Skipped, Stepped
+from benchmarks.executors.cluster import Ray, Share
+from benchmarks.executors.here import Here
+from benchmarks.executors.processes import Processes
 from benchmarks.expand import Filters, expand
+from benchmarks.groups import grouped
 from benchmarks.progress import Display
 from benchmarks.protocol import read
 from benchmarks.records import Cell, Record, Status
-from benchmarks.store import Store, write_atomically
-from benchmarks.train import Keep, train
+from benchmarks.store import Store, stem, write_atomically
+from benchmarks.world import World, join
 from tasks import registry
-from tasks.base import DataUnavailableError, Splits, Suite
 
 SKIPPED = "skipped.json"  # suite -> why its data did not come
 PROTOCOL_COPY = "protocol.toml"
+MODELS = "models"
 
 
 class Options(NamedTuple):
-    """How to run: on which device, with which data, and what to do beside it."""
+    """How to run: where, with which data, and what to do beside it."""
 
     device: torch.device
     data: Path | None = None
     retry_failed: bool = False
     save_models: bool = False
+    workers: int = 0  # local processes; 0 for this one
+    replicas: int = 64  # cells that may train together
+    time_limit: float | None = None  # seconds per cell
+    threads: int | None = None  # of torch, in every worker
+    plugins: tuple[Path, ...] = ()
+    imports: tuple[str, ...] = ()  # modules that register suites
+    executor: Literal["local", "ray"] = "local"
+    address: str | None = None  # of the Ray cluster; none starts one
+    gpus: float | None = None  # that a worker on a Ray cluster takes; all of one where there are any
 
 
 class Skip(NamedTuple):
@@ -63,23 +75,28 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
         ValueError: the protocol or a filter is wrong, the folder cannot be written, or no suite's data can be had.
     """
     cells = expand(read(source), filters)
+    world = join(options.device)
     store = Store(folder)
-    write_atomically(folder / PROTOCOL_COPY, source.read_text(encoding="utf-8"))
+    if world.first:
+        write_atomically(folder / PROTOCOL_COPY, source.read_text(encoding="utf-8"))
     known = [store.read(cell) for cell in cells]
-    kept = [record for record in known if record is not None and _counts(record, store, options)]
+    kept = world.agree([record for record in known if record is not None and _counts(record, store, options)])
     ids = {record.id for record in kept}
     waiting = [cell for cell in cells if cell.id not in ids]
-    skipped: dict[str, Skip] = {}
-    if waiting:
+    if waiting and world.first:
         _write_json(folder / "environment.json", environment.describe(options.device) | environment.packages())
-    with Display(waiting, kept, console or Console()) as display:
-        records = kept + list(_records(waiting, store, options, display, skipped))
-    _note_skipped(folder, {cell.suite for cell in cells}, skipped)
+    shown = console or Console() if world.first else Console(quiet=True)
+    with Display(waiting, kept, max(1, options.workers), shown) as display:
+        desk = _Desk(store if world.first else None, display)
+        executor_for(options, folder, world).run(_jobs(waiting, options, world), desk.hear)
+    records, skipped = kept + desk.records, desk.skipped
+    if world.first:
+        _note_skipped(folder, {cell.suite for cell in cells}, skipped)
     if skipped and not records:
         raise ValueError(
             "no suite could run:\n" + "\n".join(f"{name}: {skip.reason}" for name, skip in skipped.items())
         )
-    counts: dict[Status, int] = {"done": 0, "diverged": 0, "failed": 0}
+    counts: dict[Status, int] = dict.fromkeys(get_args(Status), 0)
     for record in records:
         counts[record.status] += 1
     return Summary(counts, skipped)
@@ -87,52 +104,64 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
 
 def _counts(record: Record, store: Store, options: Options) -> bool:
     """Whether a record makes another run of its cell needless."""
-    if record.status == "failed" and options.retry_failed:
+    if record.status in ("failed", "timed out") and options.retry_failed:
         return False
     if record.environment.get("device", options.device.type) != options.device.type:
         return False  # times and, to rounding, metrics would be of two machines
-    return not options.save_models or record.status != "done" or _model_folder(store, record.cell).is_dir()
+    return not options.save_models or record.status != "done" or (store.folder / MODELS / stem(record.cell)).is_dir()
 
 
-def _model_folder(store: Store, cell: Cell) -> Path:
-    return store.folder / "models" / store.path(cell).stem
+def _jobs(waiting: Sequence[Cell], options: Options, world: World) -> list[Job]:
+    """Cells that may train together, in one job each."""
+    most = options.replicas if world.size == 1 else 1
+    groups = grouped(waiting, lambda cell: registry.create(cell.suite, **cell.suite_options).replicable, most)
+    return [Job(tuple(cells)) for cells in groups]
 
 
-def _records(
-    waiting: Sequence[Cell], store: Store, options: Options, display: Display, skipped: dict[str, Skip]
-) -> Iterator[Record]:
-    """The records of the waiting cells, each written before the next cell begins."""
-    for _, group in groupby(waiting, key=lambda cell: (cell.suite, cell.suite_options)):
-        cells = list(group)
-        loaded = _load(cells[0], options)
-        if isinstance(loaded, Skip):
-            skipped[cells[0].suite] = loaded
-            display.skip(cells, loaded.reason)
-            continue
-        suite, splits = loaded
-        for cell in cells:
-            display.begin(cell)
-            keep = _keeper(store, cell) if options.save_models else None
-            record = train(cell, suite, splits, options.device, display.steps, keep)
-            store.write(record)
-            display.finish(record)
-            yield record
-        del loaded, suite, splits  # before the next suite's data come
+def executor_for(options: Options, folder: Path, world: World) -> Executor:
+    """The executor that options ask for; data-parallel processes each train everything themselves."""
+    setting = Setting(
+        device=str(options.device),
+        threads=options.threads,
+        data=options.data,
+        plugins=options.plugins,
+        imports=options.imports,
+        models=folder / MODELS if options.save_models and world.first else None,
+        time_limit=options.time_limit,
+    )
+    if world.size > 1:
+        return Here(setting, world)
+    if options.executor == "ray":
+        on_gpu = options.device.type == "cuda"
+        share = Share(options.threads or 1, float(on_gpu) if options.gpus is None else options.gpus)
+        return Ray(setting, options.address, share)
+    return Processes(setting, options.workers) if options.workers else Here(setting)
 
 
-def _load(cell: Cell, options: Options) -> tuple[Suite, Splits] | Skip:
-    try:
-        suite = registry.create(cell.suite, **cell.suite_options)
-        splits = suite.load(options.data)
-        return suite, Splits(*(split.to(options.device) for split in splits))
-    except DataUnavailableError as error:
-        return Skip(str(error), broken=False)
-    except Exception as error:  # a broken loader must not take the other suites down
-        return Skip(f"{type(error).__name__}: {error}", broken=True)
+class _Desk:
+    """Hears what happens to jobs, writes records as they come, and shows how far it is."""
 
+    def __init__(self, store: Store | None, display: Display) -> None:
+        self._store, self._display = store, display
+        self.records: list[Record] = []
+        self.skipped: dict[str, Skip] = {}
 
-def _keeper(store: Store, cell: Cell) -> Keep:
-    return lambda model: models.save(_model_folder(store, cell), model, models.Card.of(cell, model))
+    def hear(self, event: Event) -> None:
+        """One event."""
+        match event:
+            case Began(job):
+                self._display.begin(job)
+            case Stepped(job, done, total):
+                self._display.steps(job, done, total)
+            case Finished(job, record):
+                if self._store is not None:  # another process writes
+                    self._store.write(record)
+                self.records.append(record)
+                self._display.finish(job, record)
+            case Skipped(job, reason, broken):
+                suite = job.cells[0].suite
+                self._display.skip(job, "" if suite in self.skipped else reason)
+                self.skipped[suite] = Skip(reason, broken)
 
 
 def _note_skipped(folder: Path, tried: set[str], skipped: dict[str, Skip]) -> None:
@@ -148,20 +177,3 @@ def _note_skipped(folder: Path, tried: set[str], skipped: dict[str, Skip]) -> No
 
 def _write_json(path: Path, content: object) -> None:
     write_atomically(path, json.dumps(content, indent=2) + "\n")
-
-
-def choose_device(name: str) -> torch.device:
-    """The device called "cpu", "cuda" or "auto" (a GPU if there is one), set up to give the same numbers every time.
-
-    Raises:
-        ValueError: another name, or a GPU where there is none.
-    """
-    if name not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"there is no device {name!r}; expected auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("torch finds no GPU here; use --device cpu, or install a torch build with CUDA")
-    if name == "cpu" or not torch.cuda.is_available():
-        return torch.device("cpu")
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic with it alone
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    return torch.device("cuda")

@@ -38,6 +38,13 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         raise
 
 
+def stem(cell: Cell) -> str:
+    """What the files of a cell are called, but for what follows the dot."""
+    task = cell.tasks[0] if len(cell.tasks) == 1 else "all"
+    parts = (cell.suite, cell.row, task, f"s{cell.seed}", cell.id)
+    return "--".join(re.sub(r"[^\w.-]+", "-", part) for part in parts)
+
+
 class Store:
     """The records in ``folder``.
 
@@ -59,9 +66,7 @@ class Store:
 
     def path(self, cell: Cell) -> Path:
         """Where the record of ``cell`` is, or will be."""
-        task = cell.tasks[0] if len(cell.tasks) == 1 else "all"
-        parts = (cell.suite, cell.row, task, f"s{cell.seed}", cell.id)
-        return self.records / ("--".join(re.sub(r"[^\w.-]+", "-", part) for part in parts) + ".json")
+        return self.records / f"{stem(cell)}.json"
 
     def read(self, cell: Cell) -> Record | None:
         """The record of ``cell``; none if there is none, or if it could not be read and was set aside."""

@@ -1,215 +1,239 @@
-"""One cell: train, select on validation, test once; whatever happens, a record comes out."""
+"""Cells that train together: train, select on validation, test once; whatever happens, records come out."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
-from balancers import Balancer, Need, NonFiniteError
-from benchmarks.cost import Clock, PeakMemory
+from benchmarks.cost import PeakMemory, Spent
 from benchmarks.curves import CurveLog
+from benchmarks.engine import Engine, Fault
 from benchmarks.environment import describe
-from benchmarks.evaluate import evaluate, geometry
-from benchmarks.loop import batches_of, evaluation_points, losses_of, make_optimizer, metric_facts, probe_of
-from benchmarks.passes import Passes, noise_now
+from benchmarks.evaluate import Geometry
+from benchmarks.loop import evaluation_points, metric_facts, probe_of
 from benchmarks.records import Cell, Outcome, Record, Scalars, Solver, Status
 from benchmarks.select import selection_score
-from tasks.base import MultiTaskModel, Split, Splits, Suite, seed_for
+from benchmarks.world import World
+from tasks.base import MultiTaskModel, Split, Splits, Suite
 
 Progress = Callable[[int, int], None]  # (steps done, steps in all)
-Keep = Callable[[MultiTaskModel], None]
+Keep = Callable[[Cell, MultiTaskModel], None]
+MakeEngine = Callable[[], Engine]
 
-PROGRESS_REPORTS = 200  # per cell: often enough for a bar, rare enough to cost nothing
-
-
-class _DivergedError(Exception):
-    """Training left the finite numbers."""
+PROGRESS_REPORTS = 200  # per training: often enough for a bar, rare enough to cost nothing
 
 
-def train(
-    cell: Cell,
-    suite: Suite,
-    splits: Splits,
-    device: torch.device,
-    progress: Progress | None = None,
-    keep: Keep | None = None,
-) -> Record:
-    """Run one cell on data that are on ``device``.
+class Loaded(NamedTuple):
+    """A suite with its data on a device, and the processes that train data-parallel."""
 
-    Initialisation, data order and dropout noise depend on the seed alone, so that methods are compared in pairs; the
-    global random generator is left as it was. ``keep`` is handed the model in the state chosen on validation.
+    suite: Suite
+    splits: Splits
+    device: torch.device
+    world: World = World()
+
+
+class Watch(NamedTuple):
+    """What looks at a training: how far it is, what to do with the models chosen on validation, seconds per cell."""
+
+    progress: Progress | None = None
+    keep: Keep | None = None
+    limit: float | None = None
+
+
+def train(cells: Sequence[Cell], loaded: Loaded, make_engine: MakeEngine, watch: Watch = Watch()) -> list[Record]:  # noqa: B008
+    """Train cells that take their steps together. The global random generator is left as it was.
+
+    Raises:
+        Exception: something failed that may be the fault of one of several cells; a cell alone gets a record instead.
     """
     began = perf_counter()
+    suite, _, device, world = loaded
     memory = PeakMemory(device)
-    status: Status = "done"
-    reason, best, last = "", None, None
     devices = [torch.cuda.current_device()] if device.type == "cuda" else []
+    runs = [Run(cell, suite) for cell in cells]
+    engine = None
     with torch.random.fork_rng(devices=devices):
-        training = _Training(cell, suite, splits, device)
         try:
-            training.fit(progress)
-            best, last = training.outcomes()
-        except (NonFiniteError, _DivergedError) as error:
-            status, reason = "diverged", f"step {training.step}: {error}"
+            engine = make_engine()
+            _fit(engine, runs, loaded, watch)
+            _finish(engine, runs, loaded.splits, watch.keep)
         except Exception as error:  # one cell must not take the others down
-            status, reason = "failed", f"step {training.step}: {type(error).__name__}: {error}"
-    record = Record(
+            if len(runs) > 1:
+                raise
+            step = 0 if engine is None else engine.done
+            runs[0].break_off(Fault(step, "failed", f"{type(error).__name__}: {error}"))
+        spent = _spent(engine, (perf_counter() - began) / len(runs), memory)
+        facts = describe(device) | ({"processes": str(world.size)} if world.size > 1 else {})
+        return [run.record(engine, number, spent, facts) for number, run in enumerate(runs)]
+
+
+def unfinished(cell: Cell, status: Status, reason: str) -> Record:
+    """The record of a cell of which nothing is known but why it did not end."""
+    return Record(
         id=cell.id,
         cell=cell,
         status=status,
         reason=reason,
-        metrics=training.facts,
-        best=best,
-        last=last,
-        curves=training.log.curves,
-        cost=training.clock.cost(perf_counter() - began, memory.read()),
-        solver=training.solver(),
-        environment=describe(device),
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        metrics={},
+        best=None,
+        last=None,
+        curves=CurveLog(cell.tasks).curves,
+        cost=None,
+        environment=describe(torch.device("cpu")),
+        finished=_now(),
     )
-    if keep is not None and best is not None:
-        keep(training.model)
-    return record
 
 
-class _Training:
-    """One cell while it trains."""
+def _spent(engine: Engine | None, total: float, memory: PeakMemory) -> Spent:
+    """What each of the runs of an engine took."""
+    trained, evaluated = (0.0, 0.0) if engine is None else (engine.trained, engine.evaluated)
+    runs = 1 if engine is None else engine.replicas
+    return Spent(total, trained / runs, evaluated / runs, memory.read())
 
-    def __init__(self, cell: Cell, suite: Suite, splits: Splits, device: torch.device) -> None:
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Run:
+    """What is known of one cell while it trains."""
+
+    def __init__(self, cell: Cell, suite: Suite) -> None:
         self.cell = cell
-        self.suite = suite
-        self.splits = splits
-        self.device = device
-        self.tasks = [task for task in suite.tasks if task.name in cell.tasks]
-        self.facts = {task.name: metric_facts(task) for task in self.tasks}
         self.log = CurveLog(cell.tasks)
-        self.clock = Clock(device)
-        self.step = 0
-        self.untrained: Scalars = {}  # validation metrics before the first step
+        self.fault: Fault | None = None
+        self.best: Outcome | None = None
+        self.last: Outcome | None = None
         self.best_step, self.best_score = 0, math.inf
-        self.best_state: dict[str, Tensor] = {}
         self.scores: dict[int, Scalars] = {}  # validation metrics at the best and at the last evaluation
+        self._untrained: Scalars = {}  # validation metrics before the first step
+        self._facts = {task.name: metric_facts(task) for task in suite.tasks if task.name in cell.tasks}
 
-    def fit(self, progress: Progress | None) -> None:
-        """All steps, with an evaluation before the first, after the last and evenly in between."""
-        self._build()
-        total = self.cell.steps or (self.cell.epochs or 0) * math.ceil(len(self.splits.train) / self.cell.batch_size)
-        points = evaluation_points(total, self.cell.evaluations)
-        stride = max(1, total // PROGRESS_REPORTS)
-        batches = batches_of(self.splits.train, self.cell.batch_size, self.cell.seed)
-        self._observe()
-        for self.step in range(1, total + 1):
-            self._step(batches)
-            if self.step in points:
-                self._observe()
-            if progress is not None and self.step % stride == 0:
-                progress(self.step, total)
+    def break_off(self, fault: Fault) -> None:
+        """It goes no further; the first fault counts."""
+        self.fault = self.fault or fault
+        self.best = self.last = None
 
-    def outcomes(self) -> tuple[Outcome, Outcome]:
-        """The best and the last state on both splits; the model is left in the best."""
-        last = self._outcome(self.step)
-        if self.best_step == self.step:
-            return last, last
-        self.model.load_state_dict(self.best_state)
-        return self._outcome(self.best_step), last
+    def see(self, step: int, scores: Scalars, geometry: Geometry) -> bool:
+        """Whether validation metrics are the best so far."""
+        for task, metrics in scores.items():
+            for metric, value in {**metrics, "norm of the gradient": geometry.norms[task]}.items():
+                if not math.isfinite(value):
+                    self.break_off(Fault(step, "diverged", f"{metric} of task {task!r} is {value}"))
+                    return False
+        self._untrained = self._untrained or scores
+        score = selection_score(scores, self._untrained, self._facts)
+        better = score < self.best_score
+        if better:
+            self.best_step, self.best_score = step, score
+        kept = self.scores.get(self.best_step)
+        self.scores = {step: scores} if kept is None else {self.best_step: kept, step: scores}
+        return better
 
-    def solver(self) -> Solver | None:
+    def record(self, engine: Engine | None, number: int, spent: Spent, facts: dict[str, str]) -> Record:
+        """The record; this was run ``number`` of the engine."""
+        return Record(
+            id=self.cell.id,
+            cell=self.cell,
+            status="done" if self.fault is None else self.fault.status,
+            reason="" if self.fault is None else f"step {self.fault.step}: {self.fault.reason}",
+            metrics=self._facts,
+            best=self.best,
+            last=self.last,
+            curves=self.log.curves,
+            cost=None if engine is None else engine.cost(number, spent),
+            solver=None if engine is None else self._solver(engine, number),
+            replicas=1 if engine is None else engine.replicas,
+            environment=facts,
+            finished=_now(),
+        )
+
+    def _solver(self, engine: Engine, number: int) -> Solver | None:
         """How well the method's equations were solved in the steps so far; none if it solves none."""
-        if self.step == 0:  # there may be no balancer yet
-            return None
-        found = self.balancer.certificate
+        steps = engine.done if self.fault is None else self.fault.step
+        found = engine.certificate(number) if steps else None
         if found is None:
             return None
-        return Solver(residual=found.residual.item(), fallbacks=int(found.fallbacks.item()), steps=self.step)
+        return Solver(residual=found.residual.item(), fallbacks=int(found.fallbacks.item()), steps=steps)
 
-    def _outcome(self, step: int) -> Outcome:
-        test = evaluate(self.model, self.tasks, self.splits.test)
-        return Outcome(step=step, validation=self.scores[step], test=test)
 
-    def _build(self) -> None:
-        cell = self.cell
-        self.model = self.suite.build(cell.seed, cell.tasks).to(self.device)
-        self.model.train()
-        self.shared = self.model.shared_parameters()
-        self.at = self.model.last_shared_parameters() if cell.place == "last" else None
-        self.balancer = Balancer(
-            cell.balancer,
-            tasks=cell.tasks,
-            heads=cell.heads,
-            seed=seed_for("balancer", cell.seed),
-            lower_bounds=[task.lower_bound for task in self.tasks],
-            **cell.hyperparameters,
-        ).to(self.device)
-        if self.balancer.adapts:
-            self.model.adapter = self.balancer
-        self.optimizer = make_optimizer(cell.optimizer, self.model, cell.learning_rate)
-        self.probe = probe_of(self.splits.train, cell.batch_size)
-        self.passes = Passes(self.model, self.tasks, self.device)
-        self.passes.draw_from(self.splits.train, cell.batch_size, cell.seed)
-        self._forget()
-        torch.manual_seed(seed_for("noise", cell.seed))  # last, whatever it took to build the model
+def _fit(engine: Engine, runs: Sequence[Run], loaded: Loaded, watch: Watch) -> None:
+    """All steps, with an evaluation before the first, after the last and evenly in between."""
+    began, cell, splits = perf_counter(), runs[0].cell, loaded.splits
+    total = cell.steps or (cell.epochs or 0) * math.ceil(len(splits.train) / cell.batch_size)
+    points = evaluation_points(total, cell.evaluations)
+    probe = probe_of(splits.train, cell.batch_size)
+    stride = max(1, total // PROGRESS_REPORTS)
 
-    def _step(self, batches: Iterator[Split]) -> None:
-        clock = self.clock
-        needs = self.balancer.weighting.needs_now(self.balancer.state)
-        clock.start(needs)
-        noise = noise_now(self.device) if Need.LOSSES_AFTER in needs else []
-        batch = next(batches)
-        clock.lap("data")
-        features, outputs = self.model(batch.inputs)
-        losses = losses_of(self.tasks, outputs, batch)
-        clock.lap("forward")
-        others = self.passes.others() if Need.CROSS_GRAMIAN in needs else []
-        clock.lap("others")
-        weights = self.balancer.backward(
-            losses,
-            shared=self.shared,
-            at=self.at,
-            features=features if self.cell.place == "features" else None,
-            others=others,
-        )
-        clock.lap("backward")
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        clock.lap("optimizer")
-        if Need.LOSSES_AFTER in needs:
-            self.balancer.after_step(self.passes.again(batch, noise))
-            clock.lap("after")
-        clock.stop(self.balancer.weighting_seconds)
-        self.loss_sum += torch.stack(list(losses.values())).detach()
-        self.weight_sum += weights if weights.dim() == 1 else weights.mean(-1)
-        self.summed += 1
+    def observe() -> None:
+        faults = engine.faults()  # with the last of them known, all steps are over
+        engine.trained += perf_counter() - mark
+        for number, fault in faults.items():
+            runs[number].break_off(fault)
+        for number, fine in enumerate(engine.finite()):
+            if not fine:
+                runs[number].break_off(Fault(engine.done, "diverged", "a parameter is not finite"))
+        if any(run.fault is None for run in runs):
+            _observe(engine, runs, loaded.suite, _metrics(engine, splits.validation), engine.geometry(probe))
 
-    def _observe(self) -> None:
-        """A point of the curves; the state is kept if it is the best so far."""
-        if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
-            raise _DivergedError("a parameter is not finite")
-        scores = evaluate(self.model, self.tasks, self.splits.validation)
-        seen = geometry(self.model, self.tasks, self.probe)
-        for task in self.tasks:
-            for metric, value in {**scores[task.name], "norm of the gradient": seen.norms[task.name]}.items():
-                if not math.isfinite(value):
-                    raise _DivergedError(f"{metric} of task {task.name!r} is {value}")
-        self.log.add(self.step, scores, seen, self.suite.snapshot(self.model))
-        if self.summed:
-            self.log.add_means(self.loss_sum / self.summed, self.weight_sum / self.summed)
-        else:
-            self.log.add_means(None, None)
-        self._forget()
-        self.untrained = self.untrained or scores
-        score = selection_score(scores, self.untrained, self.facts)
-        if score < self.best_score:
-            self.best_step, self.best_score = self.step, score
-            self.best_state = {name: value.clone() for name, value in self.model.state_dict().items()}
-        kept = self.scores.get(self.best_step)
-        self.scores = {self.step: scores} if kept is None else {self.best_step: kept, self.step: scores}
+    mark = perf_counter()
+    observe()
+    mark = perf_counter()
+    while engine.done < total and any(run.fault is None for run in runs):
+        engine.step()
+        if engine.done in points:
+            observe()
+            mark = perf_counter()
+        if watch.progress is not None and engine.done % stride == 0:
+            watch.progress(engine.done, total)
+        if watch.limit is not None and perf_counter() - began > watch.limit * len(runs):
+            for run in runs:
+                run.break_off(Fault(engine.done, "timed out", f"took longer than {watch.limit:g} s"))
 
-    def _forget(self) -> None:
-        self.loss_sum = torch.zeros(len(self.tasks), device=self.device)
-        self.weight_sum = torch.zeros(len(self.tasks), device=self.device)
-        self.summed = 0
+
+def _observe(
+    engine: Engine, runs: Sequence[Run], suite: Suite, scores: Sequence[Scalars], geometries: Sequence[Geometry]
+) -> None:
+    """A point of the curves of all that are sound; their states are kept if they are the best so far."""
+    means = engine.take_means()
+    better = []
+    for number, (run, score, geometry) in enumerate(zip(runs, scores, geometries, strict=True)):
+        if run.fault is not None:
+            continue
+        if run.see(engine.done, score, geometry):
+            better.append(number)
+        if run.fault is None:
+            run.log.add(engine.done, score, geometry, suite.snapshot(engine.model(number)))
+            run.log.add_means(*(None, None) if means is None else (means.losses[number], means.weights[number]))
+    engine.keep(better)
+
+
+def _metrics(engine: Engine, split: Split) -> list[Scalars]:
+    began = perf_counter()
+    found = engine.evaluate(split)
+    engine.evaluated += perf_counter() - began
+    return found
+
+
+def _finish(engine: Engine, runs: Sequence[Run], splits: Splits, keep: Keep | None) -> None:
+    """The last and the best state on the test split; the models are left in the best."""
+    sound = [number for number, run in enumerate(runs) if run.fault is None]
+    if not sound:
+        return
+    tested = _metrics(engine, splits.test)
+    for number in sound:
+        run = runs[number]
+        run.last = Outcome(step=engine.done, validation=run.scores[engine.done], test=tested[number])
+    if any(runs[number].best_step != engine.done for number in sound):
+        engine.recall()
+        tested = _metrics(engine, splits.test)
+    for number in sound:
+        run = runs[number]
+        run.best = Outcome(step=run.best_step, validation=run.scores[run.best_step], test=tested[number])
+        if keep is not None:
+            keep(run.cell, engine.model(number))

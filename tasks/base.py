@@ -143,6 +143,7 @@ class Suite(ABC):
     name: ClassVar[str]
     version: ClassVar[int]  # raised whenever numbers are no longer comparable with earlier ones
     summary: ClassVar[str]  # one line for lists and reports
+    replicable: ClassVar[bool] = False  # whether many of its models can train in one vectorised loop
 
     @property
     @abstractmethod

@@ -58,6 +58,7 @@ class GradNormRegression(Suite):
 
     version = 1
     summary = "regressions that differ only in scale (GradNorm's toy), 100 targets each from 250 inputs"
+    replicable = True
 
     def __post_init__(self) -> None:
         if self.examples < 5:

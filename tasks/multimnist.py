@@ -75,6 +75,7 @@ class MultiMnist(Suite):
 
     version = 1
     summary = "two overlapping handwritten digits, classified both (LeNet; 5,000 MNIST digits or all)"
+    replicable = True
 
     def __post_init__(self) -> None:
         if self.digits not in ("auto", "5k", "full"):

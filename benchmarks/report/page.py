@@ -114,7 +114,7 @@ def _setting(found: Study, suite: str, *, is_plane: bool) -> str:
     budget = f"{cell.steps} steps" if cell.steps is not None else f"{cell.epochs} epochs"
     seeds = len({record.cell.seed for record in found.of(suite)})
     return (
-        f"Version {cell.suite_version}; {budget}, batch size {cell.batch_size}, {cell.optimizer}; "
+        f"Version {cell.suite_version}; {budget}, batch size {cell.batch_size}, {cell.optimizer}, {cell.precision}; "
         f"{seeds} seed{'s' if seeds > 1 else ''}{', each another starting point' if is_plane else ''}."
     )
 

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
-import torch
-
-from benchmarks import cli
-from tests.benchmarks.tiny_suite import PROTOCOL, Tiny, registered
-
-
-class Slow(Tiny):
-    """Takes its time, and says where it is."""
-
-    def snapshot(self, model: torch.nn.Module) -> dict[str, list[float]]:
-        time.sleep(float(sys.argv[2]))
-        return {}
+from benchmarks import cli, runner
+from tests.benchmarks import faulty
+from tests.benchmarks.tiny_suite import PROTOCOL
 
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored in the background
-    folder = Path(sys.argv[1])
+    folder, workers = Path(sys.argv[1]), sys.argv[2]
     folder.mkdir(exist_ok=True)
     source = folder.with_suffix(".toml")
     source.write_text(PROTOCOL, encoding="utf-8")
-    with registered("tiny", suite=Slow):
-        cli.app(["run", "--protocol", str(source), "--results", str(folder), "--threads", "1"])
+    runner.Options = partial(runner.Options, imports=(faulty.__name__,))  # pyright: ignore
+    cli.app(["run", "--protocol", str(source), "--results", str(folder), "--workers", workers, "--threads", "1"])
 
 
 if __name__ == "__main__":

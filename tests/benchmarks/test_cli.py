@@ -37,7 +37,9 @@ class Half(Stateless):
 
 
 @pytest.fixture(autouse=True)
-def _tiny() -> Iterator[None]:
+def _tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A suite that is known to this process alone."""
+    monkeypatch.setattr("benchmarks.devices.default_workers", lambda device: 0)
     with registered("tiny"):
         yield
 

@@ -15,7 +15,7 @@ from benchmarks.evaluate import evaluate
 from benchmarks.expand import Filters, expand
 from benchmarks.finetune import Finetuning, finetune
 from benchmarks.models import Card, load, predict
-from benchmarks.train import train
+from tests.benchmarks.single import train
 from tests.benchmarks.tiny_suite import Tiny, protocol, registered
 
 CPU = torch.device("cpu")
@@ -33,7 +33,7 @@ def saved(tmp_path: Path) -> Path:
     cell = expand(protocol())[2]
     folder = tmp_path / "model"
     suite = Tiny()
-    train(cell, suite, suite.load(), CPU, keep=lambda model: models.save(folder, model, Card.of(cell, model)))
+    train(cell, suite, keep=lambda model: models.save(folder, model, Card.of(cell, model)))
     return folder
 
 
@@ -53,7 +53,7 @@ def test_a_saved_model_has_the_metrics_of_its_record(tmp_path: Path) -> None:
     cell = expand(protocol())[2]
     suite = Tiny()
     splits = suite.load()
-    record = train(cell, suite, splits, CPU, keep=lambda model: models.save(tmp_path, model, Card.of(cell, model)))
+    record = train(cell, suite, splits, keep=lambda model: models.save(tmp_path, model, Card.of(cell, model)))
     found = load(tmp_path)
     assert record.best is not None
     assert evaluate(found.model, found.tasks, splits.test) == record.best.test
@@ -64,7 +64,7 @@ def test_what_a_method_puts_between_encoder_and_heads_is_saved_with_the_model(tm
     suite = Tiny()
     splits = suite.load()
     keep = lambda model: models.save(tmp_path, model, Card.of(turning, model))  # noqa: E731
-    record = train(turning, suite, splits, CPU, keep=keep)
+    record = train(turning, suite, splits, keep=keep)
     assert record.best is not None, record.reason
     found = load(tmp_path)
     assert found.model.adapter is not None
@@ -74,7 +74,7 @@ def test_what_a_method_puts_between_encoder_and_heads_is_saved_with_the_model(tm
 def test_a_single_task_model_has_one_head(tmp_path: Path) -> None:
     cell = expand(protocol())[1]
     suite = Tiny()
-    train(cell, suite, suite.load(), CPU, keep=lambda model: models.save(tmp_path, model, Card.of(cell, model)))
+    train(cell, suite, keep=lambda model: models.save(tmp_path, model, Card.of(cell, model)))
     assert [task.name for task in load(tmp_path).tasks] == ["side"]
 
 

@@ -19,8 +19,8 @@ from benchmarks.expand import expand
 from benchmarks.loop import losses_of
 from benchmarks.passes import Passes, noise_now
 from benchmarks.records import Cell, Record
-from benchmarks.train import train
 from tasks.base import MultiTaskModel
+from tests.benchmarks.single import train
 from tests.benchmarks.tiny_suite import Tiny, protocol, registered
 
 CPU = torch.device("cpu")
@@ -102,7 +102,7 @@ def cells(*methods: str, **settings: Any) -> dict[str, Cell]:
 
 def run(cell: Cell) -> Record:
     suite = Normalised()
-    return train(cell, suite, suite.load(), CPU)
+    return train(cell, suite)
 
 
 def passes_of(seed: int = 0) -> tuple[Passes, MultiTaskModel]:
@@ -231,7 +231,7 @@ def test_a_method_that_needs_bounded_losses_is_a_row_with_its_reason_where_they_
             return super()._regression(outputs, targets) - 100
 
     suite = Shifted()
-    record = train(cells("uncertainty")["uncertainty"], suite, suite.load(), CPU)
+    record = train(cells("uncertainty")["uncertainty"], suite)
     assert record.status == "failed"
     assert "uncertainty needs losses of at least 0, and that of task 'height'" in record.reason
     assert record.best is None

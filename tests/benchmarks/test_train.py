@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.cost import Clock, PeakMemory
+from benchmarks.cost import Clock, PeakMemory, Spent
 from benchmarks.expand import expand
 from benchmarks.loop import batches_of, evaluation_points, probe_of
 from benchmarks.records import SINGLE_TASK, Cell, Record
 from benchmarks.select import selection_score
-from benchmarks.train import train
 from tasks.base import MultiTaskModel, Split
+from tests.benchmarks.single import train
 from tests.benchmarks.tiny_suite import Tiny, protocol, registered
 
 CPU = torch.device("cpu")
@@ -29,7 +29,7 @@ def cells(**settings: Any) -> dict[str, Cell]:
 
 def run(cell: Cell, **options: Any) -> Record:
     suite = Tiny(**options)
-    return train(cell, suite, suite.load(), CPU)
+    return train(cell, suite)
 
 
 def numbers(record: Record) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def test_the_best_state_on_validation_is_the_one_that_is_tested() -> None:
     kept: list[MultiTaskModel] = []
     cell = cells(steps=60, evaluations=20, learning_rates=[0.3])["fixed"]
     suite = Tiny()
-    record = train(cell, suite, suite.load(), CPU, keep=kept.append)
+    record = train(cell, suite, keep=kept.append)
     assert record.best is not None
     assert record.last is not None
     points = zip(*(record.curves.validation[t][m] for t, m in (("height", "mse"), ("side", "accuracy"))), strict=True)
@@ -152,7 +152,7 @@ def test_a_loss_that_is_not_a_number_is_divergence() -> None:
     splits = suite.load()
     targets = {**splits.train.targets, "height": torch.full((32,), math.nan)}
     broken = splits._replace(train=Split(splits.train.inputs, targets))
-    record = train(cells()["pcgrad"], suite, broken, CPU)
+    record = train(cells()["pcgrad"], suite, broken)
     assert record.status == "diverged"
     assert "'height'" in record.reason
 
@@ -169,7 +169,7 @@ def test_ctrl_c_is_not_swallowed() -> None:
 
     suite = Tiny()
     with pytest.raises(KeyboardInterrupt):
-        train(cells()["fixed"], suite, suite.load(), CPU, interrupt)
+        train(cells()["fixed"], suite, progress=interrupt)
 
 
 def test_the_cost_is_split_into_parts() -> None:
@@ -191,7 +191,7 @@ def test_steps_of_two_kinds_count_by_how_many_there_are(monkeypatch: pytest.Monk
         clock.stop(0.5)
     clock.start("solve")  # the step in which a run breaks
     clock.lap("forward")
-    cost = clock.cost(1.0, 1)
+    cost = clock.cost(Spent(1.0, 0.5, 0.2, 1))
     assert cost is not None
     assert cost.forward == cost.optimizer == pytest.approx(1.0)
     assert cost.backward == pytest.approx((4 * 10 + 6 * 1) / 10)

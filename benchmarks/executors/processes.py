@@ -1,0 +1,189 @@
+"""Jobs in local processes: a crash takes one cell down, and a cell that hangs is ended."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from multiprocessing.connection import Connection, wait
+from typing import NamedTuple
+
+from benchmarks.devices import of_worker
+from benchmarks.executors.base import Began, Event, Executor, Finished, Job, Setting, Skipped, Split, Tell
+from benchmarks.executors.worker import Worker
+from benchmarks.records import Status
+from benchmarks.train import unfinished
+
+GRACE = 60.0  # seconds beyond the limit of all its cells after which a job that does not stop by itself is ended
+POLL = 1.0  # seconds between two looks at the clock
+STOP_WITHIN = 5.0  # seconds that a worker has to end
+
+
+class Processes(Executor):
+    """Several workers, each a process of its own that loads its own data.
+
+    Args:
+        setting: what every worker must know.
+        workers: how many.
+    """
+
+    def __init__(self, setting: Setting, workers: int) -> None:
+        super().__init__(setting)
+        self.workers = workers
+
+    def run(self, jobs: Sequence[Job], tell: Tell) -> None:
+        """Train the jobs, those of the same suite preferably where its data are."""
+        waiting = deque(jobs)
+        places = [of_worker(self.setting.device, number) for number in range(min(self.workers, len(jobs)))]
+        crew = [_Hand(self.setting._replace(device=place)) for place in places]
+        try:
+            while waiting or any(hand.job is not None for hand in crew):
+                for hand in crew:
+                    if hand.job is None and waiting:
+                        hand.give(_next(waiting, hand, crew))
+                ready = wait([hand.connection for hand in crew if hand.job is not None], timeout=POLL)
+                for hand in crew:
+                    if hand.connection in ready:
+                        hand.listen(tell, waiting)
+                    if hand.ended(self.setting.time_limit):
+                        _bury(hand, waiting, tell)
+        finally:
+            for hand in crew:
+                hand.stop()
+
+
+def _next(waiting: deque[Job], hand: _Hand, crew: Sequence[_Hand]) -> Job:
+    """The first job of the suite that a worker has loaded, else of one that no other has, else any."""
+    elsewhere = {other.suite for other in crew if other is not hand}
+    for fits in (lambda s: s == hand.suite, lambda s: s not in elsewhere, lambda _: True):
+        for job in waiting:
+            if fits(job.cells[0].suite):
+                waiting.remove(job)
+                return job
+    raise AssertionError("there are jobs")
+
+
+def _bury(hand: _Hand, waiting: deque[Job], tell: Tell) -> None:
+    """What a dead worker has left: several cells are tried again one by one, a single one has failed."""
+    job, why, finished = hand.job, hand.why, hand.finished
+    hand.stop()
+    hand.start()
+    assert job is not None, "idle workers do not die"
+    left = [cell for cell in job.cells if cell.id not in finished]
+    if len(job.cells) > 1:
+        waiting.extendleft(reversed(Split(job._replace(cells=tuple(left))).parts()))
+    else:
+        for cell in left:
+            tell(Finished(job, unfinished(cell, why.status, why.reason)))
+
+
+class _Cause(NamedTuple):
+    status: Status
+    reason: str
+
+
+class _Done(NamedTuple):
+    """A worker's last word on a job."""
+
+
+class _Hand:
+    """One worker as the driver sees it."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self.job: Job | None = None
+        self.suite = ""
+        self.finished: set[str] = set()  # ids of the job's cells that are over
+        self._since = 0.0
+        self.why = _Cause("failed", "")
+        self.start()
+
+    def start(self) -> None:
+        """A new process."""
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(self._setting, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+        self.job, self.suite, self._dead = None, "", False
+
+    def give(self, job: Job) -> None:
+        """A job to do."""
+        self.job, self.suite, self.finished = job, job.cells[0].suite, set()
+        self._since = time.monotonic()
+        try:
+            self.connection.send(job)
+        except OSError:  # it is dead, which is noticed as soon as one listens
+            return
+
+    def listen(self, tell: Tell, waiting: deque[Job]) -> None:
+        """Pass on what the worker says; a job that it wants split is put back."""
+        try:
+            while self.job is not None and self.connection.poll():
+                said: Event | _Done = self.connection.recv()
+                if isinstance(said, _Done):
+                    self.job = None
+                    return
+                if isinstance(said, Began):
+                    self._since = time.monotonic()  # the limit is for training; loading a process takes what it takes
+                if isinstance(said, Finished):
+                    self.finished.add(said.record.id)
+                if isinstance(said, Skipped):
+                    self.suite = ""
+                if isinstance(said, Split):
+                    waiting.extendleft(reversed(said.parts()))
+                else:
+                    tell(said)
+        except (EOFError, OSError):
+            self._process.join(STOP_WITHIN)
+            code = self._process.exitcode
+            ended = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
+            self.why = _Cause("failed", f"its process died ({ended}); if memory ran out, use fewer --workers")
+            self._dead = True
+
+    def ended(self, limit: float | None) -> bool:
+        """Whether the worker died over its job, or takes so long that it is made to."""
+        if self.job is None:
+            return False
+        if self._dead:
+            return True
+        if limit is not None and time.monotonic() - self._since > limit * len(self.job.cells) + GRACE:
+            self.why = _Cause("timed out", f"took longer than {limit:g} s and did not stop")
+            return True
+        return False
+
+    def stop(self) -> None:
+        """End the process."""
+        self.connection.close()
+        self._process.terminate()
+        self._process.join(STOP_WITHIN)
+        if self._process.exitcode is None:
+            self._process.kill()
+            self._process.join()
+
+
+def _serve(setting: Setting, connection: Connection) -> None:
+    """The whole life of a worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the driver, which ends the workers
+    threading.Thread(target=_follow, daemon=True).start()
+    worker = Worker(setting)
+    worker.prepare()
+    while True:
+        try:
+            job = connection.recv()
+            worker.run(job, connection.send)
+            connection.send(_Done())
+        except (EOFError, BrokenPipeError, ConnectionResetError):  # the driver is gone
+            return
+
+
+def _follow() -> None:
+    """Die with the driver, whatever it dies of."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "workers have one"
+    parent.join()
+    os._exit(1)

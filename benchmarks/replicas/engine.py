@@ -1,0 +1,200 @@
+"""R cells of one suite as replicas: stacked parameters, one forward and backward pass for all, methods side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import combinations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers import Certificate, Evidence, Need
+from balancers.gradients import gramian_of
+from benchmarks.alone import Alone
+from benchmarks.cost import Clock, Spent
+from benchmarks.engine import Engine, Fault
+from benchmarks.evaluate import EVALUATION_BATCH, Geometry
+from benchmarks.loop import casting, orders
+from benchmarks.passes import OTHERS
+from benchmarks.records import Cell, Cost, Scalars
+from benchmarks.replicas.ensemble import Ensemble
+from benchmarks.replicas.faults import Faults, harmless
+from benchmarks.replicas.filling import Filler, Pass
+from benchmarks.replicas.noise import Noise
+from benchmarks.replicas.optimizers import OPTIMIZERS
+from benchmarks.replicas.team import Mixed, Team
+from tasks.base import MultiTaskModel, Split, Suite, seed_for
+
+TRIAL = 20  # steps
+
+
+class Replicas(Engine):
+    """Cells that differ in seed, learning rate, method and hyperparameters alone, in one vectorised loop.
+
+    Each sees the batches, the dropout noise and the random numbers that it would see alone.
+    """
+
+    def __init__(self, cells: Sequence[Cell], suite: Suite, train: Split, device: torch.device) -> None:
+        first = cells[0]
+        super().__init__(len(cells), len(first.tasks), device)
+        self.cells = list(cells)
+        self.tasks = [task for task in suite.tasks if task.name in first.tasks]
+        self._ensemble = Ensemble([suite.build(cell.seed, cell.tasks) for cell in cells], self.tasks, device)
+        self._team = Team(cells, device)
+        self._bounds = torch.tensor([task.lower_bound for task in self.tasks], dtype=torch.float64, device=device)
+        self._faults = Faults(
+            [task.name for task in self.tasks],
+            [cell.balancer for cell in cells],
+            self._team.positive_losses,
+            self._bounds,
+        )
+        self._filler = Filler(self._ensemble, first.place, self._answer, self._bounded)
+        rates = self._ensemble.flat.new_tensor([[cell.learning_rate] for cell in cells])
+        self._optimizer = OPTIMIZERS[first.optimizer](rates)
+        self._data = _Data(train, first.batch_size, [cell.seed for cell in cells])
+        self._others = [_Data(train, first.batch_size, [cell.seed for cell in cells], order) for order in OTHERS]
+        self._noise = Noise([seed_for("noise", cell.seed) for cell in cells], device)
+        self._other_noise = Noise([seed_for("noise/others", cell.seed) for cell in cells], device)
+        self._kept = self._ensemble.flat.clone()
+        self._suite, self._train = suite, train
+        self._trials: dict[tuple[str, str], Clock] = {}  # by method
+
+    def step(self) -> None:
+        """One step of every replica."""
+        self.done += 1
+        needs, batch = self._team.needs, self._data.next()
+        self._ensemble.draw(self._noise, batch)
+        step = self._forward(batch)
+        others = [self._other(data) for data in self._others] if Need.CROSS_GRAMIAN in needs else []
+        gradients, mixed = self._filler.fill(step, others, needs)
+        self._optimizer.step(self._ensemble.flat, gradients)
+        if Need.LOSSES_AFTER in needs:
+            self._after(batch)
+        self.note(step.losses.detach(), mixed.weights)
+
+    def _forward(self, batch: Split) -> Pass:
+        ensemble = self._ensemble
+        with casting(self.cells[0].precision, self.device):
+            features = ensemble.features(batch.inputs)
+            outputs = ensemble.outputs(features)
+        return Pass(features, ensemble.losses(outputs, batch.targets))
+
+    def _other(self, data: _Data) -> Pass:
+        batch = data.next()
+        self._ensemble.draw(self._other_noise, batch)
+        return self._forward(batch)
+
+    @torch.no_grad()
+    def _after(self, batch: Split) -> None:
+        """The losses after the step, with the masks of the step; those of broken replicas are of no matter."""
+        seen = Evidence(self._bounded(self._forward(batch).losses))
+        self._team.after(harmless(seen, self._faults.sound(seen, self.done)).losses)
+
+    def _answer(self, seen: Evidence) -> Mixed:
+        mixed = self._team.answer(harmless(seen, self._faults.sound(seen, self.done)))
+        self._faults.check(mixed, self.done)
+        return mixed
+
+    def _bounded(self, losses: Tensor) -> Float[Tensor, "R K"]:
+        return losses.detach().double() - self._bounds
+
+    def faults(self) -> dict[int, Fault]:
+        """The replicas that broke so far."""
+        return self._faults.told()
+
+    @torch.no_grad()
+    def evaluate(self, split: Split) -> list[Scalars]:
+        """All metrics of every replica on a split, accumulated batch by batch."""
+        sums: dict[tuple[int, str, str], Tensor] = {}
+        with self._ensemble.evaluating():
+            for batch in split.batches(EVALUATION_BATCH):
+                features = self._ensemble.features(batch.inputs, common=True)
+                outputs = self._ensemble.outputs(features)
+                for run in range(self.replicas):
+                    for task in self.tasks:
+                        for metric in task.metrics:
+                            found = metric.collect(outputs[task.name][run], batch.targets[task.name])
+                            key = (run, task.name, metric.name)
+                            sums[key] = sums[key] + found if key in sums else found
+        return [
+            {
+                task.name: {m.name: float(m.value(sums[run, task.name, m.name])) for m in task.metrics}
+                for task in self.tasks
+            }
+            for run in range(self.replicas)
+        ]
+
+    def geometry(self, batch: Split) -> list[Geometry]:
+        """Norms and cosines of every replica's task gradients at all shared parameters."""
+        ensemble = self._ensemble
+        with ensemble.evaluating():
+            features = ensemble.features(batch.inputs, common=True)
+            losses = ensemble.losses(ensemble.outputs(features), batch.targets, common=True)
+            rows = self._filler.rows(losses, ensemble.shared, heads=False)[0]
+        seen = Evidence(losses.detach().double(), gramian_of(rows))
+        norms, cosines = seen.norms.tolist(), seen.cosines.tolist()
+        names = [task.name for task in self.tasks]
+        pairs = list(combinations(range(len(names)), 2))
+        return [
+            Geometry(
+                norms=dict(zip(names, norms[run], strict=True)),
+                cosines={f"{names[i]}|{names[j]}": cosines[run][i][j] for i, j in pairs},
+            )
+            for run in range(self.replicas)
+        ]
+
+    def finite(self) -> list[bool]:
+        """Whether all parameters of a replica are finite."""
+        return self._ensemble.flat.isfinite().all(-1).tolist()
+
+    def keep(self, runs: Iterable[int]) -> None:
+        """Remember the present state of some replicas."""
+        index = torch.tensor(list(runs), device=self.device, dtype=torch.int64)
+        self._kept[index] = self._ensemble.flat[index]
+
+    def recall(self) -> None:
+        """Put the kept states back."""
+        self._ensemble.flat.copy_(self._kept)
+
+    def model(self, run: int) -> MultiTaskModel:
+        """A replica's model."""
+        return self._ensemble.model(run)
+
+    def certificate(self, run: int) -> Certificate | None:
+        """How well a replica's method solved its equations."""
+        return self._team.certificate(run)
+
+    def cost(self, run: int, spent: Spent) -> Cost | None:
+        """What a step of this method costs alone, from a few steps: shares of a common step could not be compared."""
+        cell = self.cells[run]
+        key = (cell.row, repr(cell.hyperparameters))
+        if key not in self._trials:
+            self._trials[key] = trial(cell, self._suite, self._train, self.device)
+        return self._trials[key].cost(spent)
+
+
+def trial(cell: Cell, suite: Suite, train: Split, device: torch.device) -> Clock:
+    """The clock of a cell that took a few steps alone, or as many as it could."""
+    alone = Alone(cell, suite, train, device)
+    with suppress(ValueError):  # what breaks here is told by the replica itself
+        for _ in range(TRIAL):
+            alone.step()
+    return alone.clock
+
+
+class _Data:
+    """The batches of replicas, each in the order of its seed."""
+
+    def __init__(self, split: Split, size: int, seeds: Sequence[int], order: str = "data") -> None:
+        self._split = split
+        self._orders: dict[int, Iterator[Tensor]] = {seed: orders(split, size, seed, order) for seed in seeds}
+        rows = [list(self._orders).index(seed) for seed in seeds]
+        self._rows = torch.tensor(rows, device=next(iter(split.inputs.values())).device)
+
+    def next(self) -> Split:
+        """The next batch of every replica: tensors (R, B, ...)."""
+        index = torch.stack([next(order) for order in self._orders.values()])
+        batch = self._split.take(index)
+        return batch if len(self._rows) == len(index) else batch.take(self._rows)

@@ -1,0 +1,115 @@
+"""Executors: whatever becomes of a worker, every cell ends in one record, and the others go on."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.executors import processes
+from benchmarks.executors.base import Began, Event, Finished, Job, Setting, Skipped
+from benchmarks.executors.here import Here
+from benchmarks.executors.processes import Processes
+from benchmarks.expand import expand
+from benchmarks.records import Cell, Record
+from benchmarks.store import load
+from tests.benchmarks.tiny_suite import protocol, registered
+
+FAULTY = ("tests.benchmarks.faulty",)
+SUITES = ("tiny", "deadly", "hanging", "nowhere")
+
+
+def cells(suite: str, seeds: int = 2) -> list[Cell]:
+    with registered(*SUITES):
+        found = expand(protocol(suites={suite: {"seeds": seeds}}, methods={"fixed": {}}))
+    return [cell for cell in found if len(cell.tasks) == 2]
+
+
+def run(jobs: list[Job], workers: int = 2, limit: float | None = None) -> list[Event]:
+    heard: list[Event] = []
+    Processes(Setting(threads=1, imports=FAULTY, time_limit=limit), workers).run(jobs, heard.append)
+    return heard
+
+
+def records(heard: list[Event]) -> dict[int, Record]:
+    found = [event.record for event in heard if isinstance(event, Finished)]
+    assert len({record.id for record in found}) == len(found), "one record per cell"
+    return {record.cell.seed: record for record in found}
+
+
+def numbers(record: Record) -> dict[str, object]:
+    return record.model_dump(exclude={"cost", "finished", "environment"})
+
+
+def test_processes_make_the_records_that_this_process_makes() -> None:
+    jobs = [Job((cell,)) for cell in cells("tiny", 3)]
+    heard: list[Event] = []
+    with registered(*SUITES):
+        Here(Setting()).run(jobs, heard.append)
+    here, there = records(heard), records(run(jobs))
+    assert sorted(here) == [0, 1, 2]
+    assert {seed: numbers(record) for seed, record in there.items()} == {s: numbers(r) for s, r in here.items()}
+
+
+def test_a_worker_that_dies_takes_one_cell_with_it() -> None:
+    found = records(run([Job((cell,)) for cell in cells("deadly", 4)]))
+    assert {seed: record.status for seed, record in found.items()} == {0: "done", 1: "failed", 2: "done", 3: "done"}
+    assert "its process died (signal SIGKILL)" in found[1].reason
+
+
+def test_of_a_group_that_dies_the_cells_are_tried_one_by_one() -> None:
+    found = records(run([Job(tuple(cells("deadly", 3)))], workers=1))
+    assert {seed: record.status for seed, record in found.items()} == {0: "done", 1: "failed", 2: "done"}
+
+
+def test_a_worker_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "GRACE", 1.0)
+    began = time.monotonic()
+    found = records(run([Job((cell,)) for cell in cells("hanging", 3)], limit=20.0))
+    assert time.monotonic() - began < 120
+    assert {seed: record.status for seed, record in found.items()} == {0: "done", 1: "timed out", 2: "done"}
+    assert "took longer than 20 s and did not stop" in found[1].reason
+
+
+def test_a_suite_without_data_is_skipped_once_for_every_job() -> None:
+    heard = run([Job((cell,)) for cell in cells("nowhere")], workers=1)
+    assert [type(event) for event in heard] == [Began, Skipped] * 2
+    assert all("nowhere to be found" in event.reason for event in heard if isinstance(event, Skipped))
+
+
+def test_an_exception_of_the_listener_ends_the_workers(tmp_path: Path) -> None:
+    class StopError(Exception):
+        pass
+
+    def stop(event: Event) -> None:
+        raise StopError
+
+    with pytest.raises(StopError):
+        Processes(Setting(threads=1, imports=FAULTY), 2).run([Job((cell,)) for cell in cells("tiny")], stop)
+
+
+def test_a_ray_cluster_that_loses_a_node_ends_with_the_records_of_this_process(tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    found = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.cluster", str(folder)],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TINY_DELAY": "0.3"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
+    assert "nodes alive at the end: 2" in found.stdout  # the head and one of two
+    told = [line for line in found.stdout.splitlines() if re.match(r"\[\d+/10\]", line)]
+    assert len(told) == 10, "every cell is told of once"
+    with registered("tiny"):
+        heard: list[Event] = []
+        Here(Setting()).run([Job((cell,)) for cell in expand(protocol())], heard.append)
+    alone = {event.record.id: numbers(event.record) for event in heard if isinstance(event, Finished)}
+    assert {record.id: numbers(record) for record in load(folder)} == alone

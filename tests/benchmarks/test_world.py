@@ -1,0 +1,79 @@
+"""Data-parallel runs of the harness: two processes with half of every batch make the records of one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.records import Record
+from benchmarks.store import load
+from benchmarks.world import World
+
+ROOT = Path(__file__).parents[2]
+PROTOCOL = """
+name = "small"
+description = "for tests"
+
+[defaults]
+seeds = 1
+optimizer = "adam"
+learning_rates = [3e-3]
+batch_size = 20
+steps = 8
+evaluations = 2
+
+[suites.gradnorm-regression-2]
+options = { examples = 100 }
+
+[methods.fixed]
+[methods.pcgrad]
+[methods.graddrop]
+[methods.imtl-g]
+[methods.modo]
+"""
+
+
+def run(folder: Path, *launcher: str) -> dict[str, Record]:
+    source = folder.with_suffix(".toml")
+    source.write_text(PROTOCOL, encoding="utf-8")
+    arguments = ["-m", "benchmarks", "run", "--protocol", str(source), "--results", str(folder), "--workers", "0"]
+    found = subprocess.run(
+        [sys.executable, *launcher, *arguments, "--threads", "1", "--replicas", "1"],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr[-3000:]
+    assert found.stdout.count("Report:") == 1, "one process speaks"
+    return {record.id: record for record in load(folder)}
+
+
+def test_two_processes_make_the_records_of_one(tmp_path: Path) -> None:
+    one = run(tmp_path / "one")
+    two = run(tmp_path / "two", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    assert two.keys() == one.keys()
+    for key, want in one.items():
+        got = two[key]
+        assert got.status == want.status == "done"
+        assert got.environment["processes"] == "2"
+        for a, b in ((got.last, want.last), (got.best, want.best)):
+            assert a is not None
+            assert b is not None
+            assert a.step == b.step
+            for task, metrics in b.test.items():
+                assert a.test[task] == pytest.approx(metrics, rel=1e-4), (want.cell.row, task)
+
+
+def test_parts_of_a_batch_are_of_one_size() -> None:
+    index = torch.arange(6)
+    assert World(1, 3).part(index).tolist() == [2, 3]
+    with pytest.raises(ValueError, match="a batch of 6 examples cannot be divided among 4 processes"):
+        World(0, 4).part(index)
