@@ -1,7 +1,7 @@
 # `make bench` and `make test` set everything up themselves. `make help` lists what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test plots micro plane counterexamples lint clean
+.PHONY: help setup bench test plots micro throughput plane counterexamples lint clean
 
 PYTHON ?= python3
 PIP_ARGS ?=
@@ -49,6 +49,9 @@ plots: setup ## draw the charts and write the report anew from what is in result
 
 micro: setup ## cost of one balanced step, beside a plain one and TorchJD's, to results/micro
 	$(RUN) benchmarks.micro results/micro
+
+throughput: setup ## runs per hour as replicas, on workers and nodes, to results/throughput
+	$(RUN) benchmarks.throughput results/throughput
 
 plane: setup ## where every balancer ends on the two-task plane, to results/plane
 	$(RUN) benchmarks plane
