@@ -16,8 +16,9 @@ from benchmarks import devices
 from benchmarks.environment import describe
 from benchmarks.progress import duration
 from benchmarks.throughput import report
+from benchmarks.throughput.chores import chores
 from benchmarks.throughput.rates import rates
-from benchmarks.throughput.sweeps import shares, sweeps
+from benchmarks.throughput.sweeps import sweeps, whole_run
 
 
 def main(
@@ -32,7 +33,9 @@ def main(
     def tell(line: str) -> None:
         typer.echo(f"[{duration(perf_counter() - began)}] {line}")
 
-    found = report.Results(list(rates(where, tell)), list(sweeps(tell)), shares((), where))
+    measured, swept = list(rates(where, tell)), list(sweeps(tell))
+    shares, records = whole_run(where)
+    found = report.Results(measured, swept, shares, chores(records))
     command = f"python -m benchmarks.throughput {shlex.join(sys.argv[1:])}"
     report.write(folder, found, command, describe(where))
     tell(str(folder / "throughput.md"))

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.charts import style
 from benchmarks.charts.style import FAINT, INK, PALETTE
+from benchmarks.throughput.chores import SEEDS, SWEEP, Chore
 from benchmarks.throughput.rates import ALONE, PLAIN, PROTOCOL, SECONDS, TOGETHER, Rate
 from benchmarks.throughput.sweeps import CELLS, METHOD, SUITE, Share, Sweep
 
@@ -26,6 +27,7 @@ class Results(NamedTuple):
     rates: Sequence[Rate]
     sweeps: Sequence[Sweep]
     shares: Sequence[Share]
+    chores: Sequence[Chore]
 
 
 INTRODUCTION = f"""\
@@ -89,6 +91,9 @@ def as_markdown(found: Results, command: str, machine: dict[str, str]) -> str:
         "## What a whole run spends its time on",
         f"All suites of the protocol `{PROTOCOL}` in one process, without the final report.",
         _table(("part", "seconds", "share"), [(s.part, f"{s.seconds:.0f}", f"{s.share:.1%}") for s in found.shares]),
+        "## What the driver does for every cell",
+        f"Cells of the protocol `{SWEEP}` with {SEEDS} seeds, and the records of the run above.",
+        _table(("what", "per cell"), [(c.what, f"{c.per_cell:.3g} {c.unit}") for c in found.chores]),
         f"Command: `{command}`. {facts}.",
     ]
     return "\n\n".join(parts) + "\n"

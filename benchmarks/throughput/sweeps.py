@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from benchmarks.executors.cluster import Ray
 from benchmarks.executors.processes import Processes
 from benchmarks.expand import Filters, expand
 from benchmarks.protocol import find, read
+from benchmarks.records import Record
 from benchmarks.runner import Options
 from benchmarks.store import load as load_records
 from benchmarks.throughput.rates import PROTOCOL, cells_of, load
@@ -83,18 +84,18 @@ def _sweep(name: str, executor: Executor, workers: int) -> Sweep:
     return Sweep(name, workers, len(jobs), seconds)
 
 
-def shares(suites: Sequence[str], device: torch.device) -> list[Share]:
-    """What a run of the protocol in this process spends its wall time on, without writing a report.
+def whole_run(device: torch.device) -> tuple[list[Share], list[Record]]:
+    """What a run of the protocol in this process spends its wall time on, without a report, and its records.
 
     Data are loaded once more to see what that takes.
     """
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         options = Options(device, threads=torch.get_num_threads())
-        runner.run(find(PROTOCOL), Filters(suites=tuple(suites)), Path(folder), options, Console(quiet=True))
+        runner.run(find(PROTOCOL), Filters(), Path(folder), options, Console(quiet=True))
         wall = time.perf_counter() - began
-        costs = [record.cost for record in load_records(Path(folder)) if record.cost is not None]
-    data = _loading(suites, device)
+        records = load_records(Path(folder))
+    costs, data = [record.cost for record in records if record.cost is not None], _loading(device)
     steps, metrics = sum(cost.trained or 0.0 for cost in costs), sum(cost.evaluated or 0.0 for cost in costs)
     cells = sum(cost.total for cost in costs)
     parts = {
@@ -104,11 +105,11 @@ def shares(suites: Sequence[str], device: torch.device) -> list[Share]:
         "loading of data": data,
         "trials of replicas, records, progress": wall - cells - data,
     }
-    return [Share(part, seconds, seconds / wall) for part, seconds in parts.items()]
+    return [Share(part, seconds, seconds / wall) for part, seconds in parts.items()], records
 
 
-def _loading(suites: Sequence[str], device: torch.device) -> float:
-    cells = {cell.suite: cell for cell in expand(read(find(PROTOCOL)), Filters(suites=tuple(suites)))}
+def _loading(device: torch.device) -> float:
+    cells = {cell.suite: cell for cell in expand(read(find(PROTOCOL)))}
     began = time.perf_counter()
     for cell in cells.values():
         load(cell, device)
