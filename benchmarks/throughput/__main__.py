@@ -18,6 +18,7 @@ from benchmarks.progress import duration
 from benchmarks.throughput import report
 from benchmarks.throughput.chores import chores
 from benchmarks.throughput.rates import rates
+from benchmarks.throughput.sizes import sizes
 from benchmarks.throughput.sweeps import sweeps, whole_run
 
 
@@ -35,7 +36,7 @@ def main(
 
     measured, swept = list(rates(where, tell)), list(sweeps(tell))
     shares, records = whole_run(where)
-    found = report.Results(measured, swept, shares, chores(records))
+    found = report.Results(measured, swept, shares, chores(records), sizes())
     command = f"python -m benchmarks.throughput {shlex.join(sys.argv[1:])}"
     report.write(folder, found, command, describe(where))
     tell(str(folder / "throughput.md"))

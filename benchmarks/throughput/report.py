@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from benchmarks.charts import style
 from benchmarks.charts.style import FAINT, INK, PALETTE
 from benchmarks.throughput.chores import SEEDS, SWEEP, Chore
 from benchmarks.throughput.rates import ALONE, PLAIN, PROTOCOL, SECONDS, TOGETHER, Rate
+from benchmarks.throughput.sizes import Size
 from benchmarks.throughput.sweeps import CELLS, METHOD, SUITE, Share, Sweep
 
 CHART = "throughput"
@@ -28,6 +31,7 @@ class Results(NamedTuple):
     sweeps: Sequence[Sweep]
     shares: Sequence[Share]
     chores: Sequence[Chore]
+    sizes: Sequence[Size]
 
 
 INTRODUCTION = f"""\
@@ -71,7 +75,9 @@ def _lines(axes: Axes, rates: Sequence[Rate]) -> None:
         if rate.way in LINES:
             color, dash = LINES[rate.way]
             axes.axhline(rate.runs_per_hour, color=color, linestyle=(0, dash), lw=1.3, label=rate.way)
-    axes.set(xscale="log", yscale="log", xlabel="replicas", ylabel="runs per hour", xticks=counts)
+    axes.set(xscale="log", yscale="log", xlabel="replicas", ylabel="runs per hour")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.set_xticks(counts, map(str, counts))
     axes.minorticks_off()
 
@@ -84,6 +90,8 @@ def as_markdown(found: Results, command: str, machine: dict[str, str]) -> str:
         INTRODUCTION,
         f"![Runs per hour against replicas]({CHART}.svg)",
         _rates(found.rates),
+        "A step of R replicas takes about a + b R, from the four measurements:",
+        _fits(found.rates),
         "## Workers and nodes",
         f"{CELLS} cells of {METHOD} on {SUITE}, one by one on each worker of one thread. Seconds from nothing at all "
         "(local processes), or from an idle cluster, to the last record.",
@@ -94,6 +102,9 @@ def as_markdown(found: Results, command: str, machine: dict[str, str]) -> str:
         "## What the driver does for every cell",
         f"Cells of the protocol `{SWEEP}` with {SEEDS} seeds, and the records of the run above.",
         _table(("what", "per cell"), [(c.what, f"{c.per_cell:.3g} {c.unit}") for c in found.chores]),
+        "## Sizes",
+        "Numbers of parameters and elements, and the bytes that a forward pass keeps for the backward pass.",
+        _table(tuple(Size._fields), [(*size[:-1], f"{size.saved:,.0f}") for size in found.sizes]),
         f"Command: `{command}`. {facts}.",
     ]
     return "\n\n".join(parts) + "\n"
@@ -109,6 +120,16 @@ def _rates(rates: Sequence[Rate]) -> str:
         hour, ratio = f"{rate.runs_per_hour:,.0f}", f"{rate.runs_per_hour / base:.2f}"
         rows.append((rate.suite, rate.method, f"{rate.way}{many}", *steps, hour, ratio))
     return _table(("suite", "method", "way", "step, ms", "evaluation, ms", "runs an hour", "to one at a time"), rows)
+
+
+def _fits(rates: Sequence[Rate]) -> str:
+    rows = []
+    for suite, method in dict.fromkeys((rate.suite, rate.method) for rate in rates):
+        found = [rate for rate in rates if (rate.suite, rate.method, rate.way) == (suite, method, TOGETHER)]
+        times = np.array([rate.step for rate in found])
+        each, fixed = np.polyfit([rate.replicas for rate in found], times, 1, w=1 / times)
+        rows.append((suite, method, f"{1e3 * fixed:.3g}", f"{1e3 * each:.3g}"))
+    return _table(("suite", "method", "a, ms", "b, ms"), rows)
 
 
 def _sweeps(sweeps: Sequence[Sweep]) -> str:
