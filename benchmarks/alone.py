@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from balancers import Balancer, Certificate, Need, NonFiniteError
+from balancers.parallel import Group
 from benchmarks.cost import Clock, Spent
 from benchmarks.engine import Engine, Fault
 from benchmarks.evaluate import Geometry, evaluate, geometry
@@ -48,6 +49,7 @@ class Alone(Engine):
             lower_bounds=[task.lower_bound for task in self.tasks],
             **cell.hyperparameters,
         ).to(device)
+        self._group = Group(world.group)
         if world.group is not None:
             self.balancer.across(world.group)
         if self.balancer.adapts:
@@ -98,8 +100,8 @@ class Alone(Engine):
             self.balancer.after_step(self._passes.again(batch, noise))
             clock.lap("after")
         clock.stop(self.balancer.weighting_seconds)
-        stacked = torch.stack(list(losses.values())).detach()
-        self.note(stacked, weights if weights.dim() == 1 else weights.mean(-1))
+        (means,) = self._group.mean([torch.stack(list(losses.values())).detach()])
+        self.note(means, weights if weights.dim() == 1 else weights.mean(-1))
 
     def faults(self) -> dict[int, Fault]:
         """The fault, if there was one."""

@@ -34,11 +34,13 @@ class Spent(NamedTuple):
 class Clock:
     """Times the parts of training steps: ``start``, then ``lap`` at the end of each part, then ``stop``.
 
-    Steps may be of several kinds, as those of a method that finds new weights in every n-th step alone.
+    Steps may be of several kinds, as those of a method that finds new weights in every n-th step alone. On a GPU one in
+    ``sample`` of each kind is timed.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, sample: int = CUDA_SAMPLE) -> None:
         self._cuda = device.type == "cuda"
+        self._sample = sample
         self._counts: dict[Hashable, int] = {}
         self._parts: dict[Hashable, dict[str, list[float]]] = {}
         self._kind: Hashable = None
@@ -50,7 +52,7 @@ class Clock:
         count = self._counts.get(kind, 0)
         self._counts[kind] = count + 1
         self._kind = kind
-        self._running = not self._cuda or count % CUDA_SAMPLE == 0
+        self._running = not self._cuda or count % self._sample == 0
         if self._running:
             self._mark = self._now()
 

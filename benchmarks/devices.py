@@ -32,6 +32,12 @@ def prepare(device: torch.device) -> None:
         torch.cuda.set_device(device)
 
 
+def require_alive(device: torch.device) -> None:
+    """Raise what a GPU says if an error has left it of no use to this process."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def of_worker(device: str, worker: int) -> str:
     """The device of one of several local workers: GPUs are dealt out in turn, and shared if there are fewer."""
     return f"cuda:{worker % torch.cuda.device_count()}" if device == "cuda" else device
@@ -43,9 +49,10 @@ def cores() -> int:
 
 
 def default_workers(device: torch.device) -> int:
-    """A process per core, or per GPU; this one if that would be a single one."""
-    count = torch.cuda.device_count() if device.type == "cuda" else cores()
-    return count if count > 1 else 0
+    """A process per core, or per GPU, which an error can leave unusable; this one where there is a single core."""
+    if device.type == "cuda":
+        return torch.cuda.device_count()
+    return cores() if cores() > 1 else 0
 
 
 def default_threads(device: torch.device, workers: int) -> int | None:

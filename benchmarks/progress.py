@@ -44,13 +44,13 @@ class Display:
     Args:
         cells: those that will run.
         finished: records of cells that need not run again, which help to guess times.
-        workers: how many jobs run at a time.
+        console: where to.
     """
 
-    def __init__(self, cells: Sequence[Cell], finished: Sequence[Record], workers: int, console: Console) -> None:
+    def __init__(self, cells: Sequence[Cell], finished: Sequence[Record], console: Console) -> None:
         self._waiting = {cell.id: cell for cell in cells}
         self._forecast = Forecast(finished)
-        self._workers = workers
+        self._workers = 1  # as many jobs as ever ran at a time
         self._console = console
         self._number = len(finished)
         self._total = len(finished) + len(cells)
@@ -75,7 +75,9 @@ class Display:
 
     def begin(self, job: Job) -> None:
         """A job starts."""
+        self.forget(job)
         self._each[job.id] = self._bars.add_task(heading(job), total=None, note="steps")
+        self._workers = max(self._workers, len(self._each))
         self._bars.update(self._all, note=self._left())
 
     def steps(self, job: Job, done: int, total: int) -> None:
@@ -89,7 +91,7 @@ class Display:
         self._number += 1
         self._bars.update(self._all, completed=self._number, note=self._left())
         if not any(cell.id in self._waiting for cell in job.cells):
-            self._forget(job)
+            self.forget(job)
         if record.status != "done" or not self._console.is_terminal:
             took = duration(record.cost.total) if record.cost else "no step"
             reason = f" ({record.reason})" if record.reason else ""
@@ -102,14 +104,15 @@ class Display:
         """A job will not run; the reason is shown unless it is empty."""
         for cell in job.cells:
             self._waiting.pop(cell.id)
-        self._forget(job)
+        self.forget(job)
         self._total -= len(job.cells)
         self._bars.update(self._all, total=self._total)
         if reason:
             line = f"{job.cells[0].suite} is skipped: {reason}"
             self._console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
-    def _forget(self, job: Job) -> None:
+    def forget(self, job: Job) -> None:
+        """A job is no longer at work."""
         if job.id in self._each:
             self._bars.remove_task(self._each.pop(job.id))
 

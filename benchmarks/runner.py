@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 
 from benchmarks import environment
-from benchmarks.executors.base import Began, Event, Executor, Finished, Job, Setting, Skipped, Stepped
+from benchmarks.executors.base import Began, Event, Executor, Finished, Job, Setting, Skip, Skipped, Split, Stepped
 from benchmarks.executors.cluster import Ray, Share
 from benchmarks.executors.here import Here
 from benchmarks.executors.processes import Processes
@@ -47,13 +47,6 @@ class Options(NamedTuple):
     gpus: float | None = None  # that a worker on a Ray cluster takes; all of one where there are any
 
 
-class Skip(NamedTuple):
-    """Why a suite did not run; ``broken`` if its loader failed in a way it should not."""
-
-    reason: str
-    broken: bool
-
-
 class Summary(NamedTuple):
     """How the cells of a run stand, those that had a record before included."""
 
@@ -69,7 +62,7 @@ class Summary(NamedTuple):
 def run(source: Path, filters: Filters, folder: Path, options: Options, console: Console | None = None) -> Summary:
     """Run what is missing of the protocol in file ``source``; records and models go to ``folder``.
 
-    Interrupting it, in whatever way, loses at most the cell in flight.
+    Interrupting it, in whatever way, loses at most what is in flight.
 
     Raises:
         ValueError: the protocol or a filter is wrong, the folder cannot be written, or no suite's data can be had.
@@ -86,9 +79,10 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
     if waiting and world.first:
         _write_json(folder / "environment.json", environment.describe(options.device) | environment.packages())
     shown = console or Console() if world.first else Console(quiet=True)
-    with Display(waiting, kept, max(1, options.workers), shown) as display:
+    with Display(waiting, kept, shown) as display:
         desk = _Desk(store if world.first else None, display)
-        executor_for(options, folder, world).run(_jobs(waiting, options, world), desk.hear)
+        if waiting:
+            executor_for(options, folder, world).run(_jobs(waiting, options, world), desk.hear)
     records, skipped = kept + desk.records, desk.skipped
     if world.first:
         _note_skipped(folder, {cell.suite for cell in cells}, skipped)
@@ -114,7 +108,8 @@ def _counts(record: Record, store: Store, options: Options) -> bool:
 def _jobs(waiting: Sequence[Cell], options: Options, world: World) -> list[Job]:
     """Cells that may train together, in one job each."""
     most = options.replicas if world.size == 1 else 1
-    groups = grouped(waiting, lambda cell: registry.create(cell.suite, **cell.suite_options).replicable, most)
+    workers = options.workers if options.executor == "local" else 1
+    groups = grouped(waiting, lambda cell: registry.create(cell.suite, **cell.suite_options).replicable, most, workers)
     return [Job(tuple(cells)) for cells in groups]
 
 
@@ -123,10 +118,10 @@ def executor_for(options: Options, folder: Path, world: World) -> Executor:
     setting = Setting(
         device=str(options.device),
         threads=options.threads,
-        data=options.data,
-        plugins=options.plugins,
+        data=options.data and options.data.resolve(),
+        plugins=tuple(path.resolve() for path in options.plugins),
         imports=options.imports,
-        models=folder / MODELS if options.save_models and world.first else None,
+        models=(folder / MODELS).resolve() if options.save_models and world.first else None,
         time_limit=options.time_limit,
     )
     if world.size > 1:
@@ -158,10 +153,12 @@ class _Desk:
                     self._store.write(record)
                 self.records.append(record)
                 self._display.finish(job, record)
-            case Skipped(job, reason, broken):
+            case Skipped(job, why):
                 suite = job.cells[0].suite
-                self._display.skip(job, "" if suite in self.skipped else reason)
-                self.skipped[suite] = Skip(reason, broken)
+                self._display.skip(job, "" if suite in self.skipped else why.reason)
+                self.skipped[suite] = why
+            case Split(job):
+                self._display.forget(job)
 
 
 def _note_skipped(folder: Path, tried: set[str], skipped: dict[str, Skip]) -> None:

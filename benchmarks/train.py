@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import NamedTuple
@@ -12,6 +13,7 @@ import torch
 
 from benchmarks.cost import PeakMemory, Spent
 from benchmarks.curves import CurveLog
+from benchmarks.devices import require_alive
 from benchmarks.engine import Engine, Fault
 from benchmarks.environment import describe
 from benchmarks.evaluate import Geometry
@@ -28,13 +30,14 @@ MakeEngine = Callable[[], Engine]
 PROGRESS_REPORTS = 200  # per training: often enough for a bar, rare enough to cost nothing
 
 
-class Loaded(NamedTuple):
+@dataclass(frozen=True)
+class Loaded:
     """A suite with its data on a device, and the processes that train data-parallel."""
 
     suite: Suite
     splits: Splits
     device: torch.device
-    world: World = World()
+    world: World = field(default_factory=World)
 
 
 class Watch(NamedTuple):
@@ -49,13 +52,14 @@ def train(cells: Sequence[Cell], loaded: Loaded, make_engine: MakeEngine, watch:
     """Train cells that take their steps together. The global random generator is left as it was.
 
     Raises:
-        Exception: something failed that may be the fault of one of several cells; a cell alone gets a record instead.
+        Exception: something failed that may be the fault of one of several cells, or of one of several processes, or
+            that broke the device; otherwise a cell alone gets a record instead.
     """
     began = perf_counter()
-    suite, _, device, world = loaded
+    device, world = loaded.device, loaded.world
     memory = PeakMemory(device)
     devices = [torch.cuda.current_device()] if device.type == "cuda" else []
-    runs = [Run(cell, suite) for cell in cells]
+    runs = [Run(cell, loaded.suite) for cell in cells]
     engine = None
     with torch.random.fork_rng(devices=devices):
         try:
@@ -63,8 +67,9 @@ def train(cells: Sequence[Cell], loaded: Loaded, make_engine: MakeEngine, watch:
             _fit(engine, runs, loaded, watch)
             _finish(engine, runs, loaded.splits, watch.keep)
         except Exception as error:  # one cell must not take the others down
-            if len(runs) > 1:
+            if len(runs) > 1 or world.out_of_step(error):
                 raise
+            require_alive(device)
             step = 0 if engine is None else engine.done
             runs[0].break_off(Fault(step, "failed", f"{type(error).__name__}: {error}"))
         spent = _spent(engine, (perf_counter() - began) / len(runs), memory)
@@ -72,8 +77,8 @@ def train(cells: Sequence[Cell], loaded: Loaded, make_engine: MakeEngine, watch:
         return [run.record(engine, number, spent, facts) for number, run in enumerate(runs)]
 
 
-def unfinished(cell: Cell, status: Status, reason: str) -> Record:
-    """The record of a cell of which nothing is known but why it did not end."""
+def unfinished(cell: Cell, status: Status, reason: str, device: str) -> Record:
+    """The record of a cell of which nothing is known but why it did not end, and on what device."""
     return Record(
         id=cell.id,
         cell=cell,
@@ -84,7 +89,7 @@ def unfinished(cell: Cell, status: Status, reason: str) -> Record:
         last=None,
         curves=CurveLog(cell.tasks).curves,
         cost=None,
-        environment=describe(torch.device("cpu")),
+        environment=describe(torch.device("cpu")) | {"device": torch.device(device).type},
         finished=_now(),
     )
 
@@ -189,11 +194,14 @@ def _fit(engine: Engine, runs: Sequence[Run], loaded: Loaded, watch: Watch) -> N
         if engine.done in points:
             observe()
             mark = perf_counter()
-        if watch.progress is not None and engine.done % stride == 0:
-            watch.progress(engine.done, total)
-        if watch.limit is not None and perf_counter() - began > watch.limit * len(runs):
-            for run in runs:
-                run.break_off(Fault(engine.done, "timed out", f"took longer than {watch.limit:g} s"))
+        if engine.done % stride == 0:
+            if watch.progress is not None:
+                watch.progress(engine.done, total)
+            if watch.limit is not None and engine.done < total:
+                late = perf_counter() - began > watch.limit * len(runs)
+                if loaded.world.agree(late):  # or else some processes would go on without the others
+                    for run in runs:
+                        run.break_off(Fault(engine.done, "timed out", f"took longer than {watch.limit:g} s"))
 
 
 def _observe(

@@ -32,17 +32,37 @@ class World(NamedTuple):
         dist.broadcast_object_list(box, src=0, group=self.group)
         return box[0]
 
-    def part(self, index: Tensor) -> Tensor:
-        """This process's part of the examples of a batch (B,).
+    def gather(self, value: T) -> list[T]:
+        """The values of all processes, in every one of them."""
+        if self.group is None:
+            return [value]
+        found: list[T | None] = [None] * self.size
+        dist.all_gather_object(found, value, group=self.group)
+        return found  # pyright: ignore[reportReturnType]
 
-        Raises:
-            ValueError: the batch cannot be divided into parts of one size.
+    def out_of_step(self, error: Exception) -> bool:
+        """Whether the other processes may not have met this error.
+
+        What is wrong with numbers or settings, which are the same in all, they have; of a lack of memory one cannot
+        know. Then this process had better end, and with it all: going on, they would mix up their messages.
         """
-        if len(index) % self.size:
-            raise ValueError(
-                f"a batch of {len(index)} examples cannot be divided among {self.size} processes; choose a batch size, "
-                "and a number of training examples, that can"
-            )
+        return self.size > 1 and not isinstance(error, ValueError)
+
+    def indivisible(self, batch: int, examples: int) -> str:
+        """Why batches of so many out of so many examples cannot be divided; empty if they can."""
+        for size in {min(batch, examples), examples % batch}:
+            if size % self.size:
+                return f"a batch of {size} examples cannot be divided among {self.size} processes"
+        return ""
+
+    def leave(self) -> None:
+        """Wait for all, so that the end of one ends no other."""
+        if self.group is not None:
+            dist.barrier(group=self.group)
+            dist.destroy_process_group()
+
+    def part(self, index: Tensor) -> Tensor:
+        """This process's part of the examples of a batch (B,), which can be divided."""
         return index.tensor_split(self.size)[self.rank]
 
     def own(self, purpose: str) -> str:

@@ -34,7 +34,7 @@ class Setting(NamedTuple):
 
 
 class Began(NamedTuple):
-    """A job has begun."""
+    """A job has its data and begins to train."""
 
     job: Job
 
@@ -54,12 +54,18 @@ class Finished(NamedTuple):
     record: Record
 
 
-class Skipped(NamedTuple):
-    """A job cannot run, because the data of its suite did not come; ``broken`` if their loader failed."""
+class Skip(NamedTuple):
+    """Why a suite cannot run; ``broken`` if its loader failed in a way it should not."""
 
-    job: Job
     reason: str
     broken: bool
+
+
+class Skipped(NamedTuple):
+    """A job cannot run."""
+
+    job: Job
+    why: Skip
 
 
 class Split(NamedTuple):
@@ -77,7 +83,10 @@ Tell = Callable[[Event], None]
 
 
 class Executor(ABC):
-    """Trains jobs somewhere. Every cell ends in one record, whatever becomes of the worker, or its job is skipped."""
+    """Trains jobs somewhere. Every cell ends in one record, whatever becomes of the worker, or its job is skipped.
+
+    A `Split` is told like everything else; the executor itself runs the parts.
+    """
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting

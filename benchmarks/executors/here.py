@@ -25,10 +25,9 @@ class Here(Executor):
         worker, waiting = Worker(self.setting, self.world), deque(jobs)
 
         def listen(event: Event) -> None:
+            tell(event)
             if isinstance(event, Split):
                 waiting.extendleft(reversed(event.parts()))
-            else:
-                tell(event)
 
         while waiting:
             worker.run(waiting.popleft(), listen)

@@ -13,12 +13,12 @@ from multiprocessing.connection import Connection, wait
 from typing import NamedTuple
 
 from benchmarks.devices import of_worker
-from benchmarks.executors.base import Began, Event, Executor, Finished, Job, Setting, Skipped, Split, Tell
+from benchmarks.executors.base import Began, Event, Executor, Finished, Job, Setting, Skipped, Split, Stepped, Tell
 from benchmarks.executors.worker import Worker
 from benchmarks.records import Status
 from benchmarks.train import unfinished
 
-GRACE = 60.0  # seconds beyond the limit of all its cells after which a job that does not stop by itself is ended
+GRACE = 60.0  # seconds beyond the limit of all its cells after which a job that gives no sign of life is ended
 POLL = 1.0  # seconds between two looks at the clock
 STOP_WITHIN = 5.0  # seconds that a worker has to end
 
@@ -75,10 +75,12 @@ def _bury(hand: _Hand, waiting: deque[Job], tell: Tell) -> None:
     assert job is not None, "idle workers do not die"
     left = [cell for cell in job.cells if cell.id not in finished]
     if len(job.cells) > 1:
-        waiting.extendleft(reversed(Split(job._replace(cells=tuple(left))).parts()))
+        split = Split(job._replace(cells=tuple(left)))
+        tell(split)
+        waiting.extendleft(reversed(split.parts()))
     else:
         for cell in left:
-            tell(Finished(job, unfinished(cell, why.status, why.reason)))
+            tell(Finished(job, unfinished(cell, why.status, why.reason, hand.device)))
 
 
 class _Cause(NamedTuple):
@@ -95,10 +97,11 @@ class _Hand:
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
+        self.device = setting.device
         self.job: Job | None = None
         self.suite = ""
         self.finished: set[str] = set()  # ids of the job's cells that are over
-        self._since = 0.0
+        self._since: float | None = None  # when it was last heard of; the limit does not count what comes before
         self.why = _Cause("failed", "")
         self.start()
 
@@ -114,7 +117,7 @@ class _Hand:
     def give(self, job: Job) -> None:
         """A job to do."""
         self.job, self.suite, self.finished = job, job.cells[0].suite, set()
-        self._since = time.monotonic()
+        self._since = None
         try:
             self.connection.send(job)
         except OSError:  # it is dead, which is noticed as soon as one listens
@@ -128,16 +131,15 @@ class _Hand:
                 if isinstance(said, _Done):
                     self.job = None
                     return
-                if isinstance(said, Began):
-                    self._since = time.monotonic()  # the limit is for training; loading a process takes what it takes
+                if isinstance(said, Began | Stepped | Finished):
+                    self._since = time.monotonic()  # a sign of life; before the first, data may take what they take
                 if isinstance(said, Finished):
                     self.finished.add(said.record.id)
                 if isinstance(said, Skipped):
                     self.suite = ""
+                tell(said)
                 if isinstance(said, Split):
                     waiting.extendleft(reversed(said.parts()))
-                else:
-                    tell(said)
         except (EOFError, OSError):
             self._process.join(STOP_WITHIN)
             code = self._process.exitcode
@@ -151,7 +153,8 @@ class _Hand:
             return False
         if self._dead:
             return True
-        if limit is not None and time.monotonic() - self._since > limit * len(self.job.cells) + GRACE:
+        silent = 0.0 if self._since is None else time.monotonic() - self._since
+        if limit is not None and silent > limit * len(self.job.cells) + GRACE:
             self.why = _Cause("timed out", f"took longer than {limit:g} s and did not stop")
             return True
         return False
@@ -171,7 +174,7 @@ def _serve(setting: Setting, connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the driver, which ends the workers
     threading.Thread(target=_follow, daemon=True).start()
     worker = Worker(setting)
-    worker.prepare()
+    worker.learn()
     while True:
         try:
             job = connection.recv()

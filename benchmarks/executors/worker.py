@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 
 from balancers import load_plugin
 from benchmarks import devices, models
-from benchmarks.executors.base import Began, Finished, Job, Setting, Skipped, Split, Stepped, Tell
-from benchmarks.groups import alike, faster_together, train_group
+from benchmarks.executors.base import Began, Finished, Job, Setting, Skip, Skipped, Split, Stepped, Tell
+from benchmarks.groups import train_group
 from benchmarks.records import Cell
 from benchmarks.store import stem
 from benchmarks.train import Loaded
+from benchmarks.trials import Trials
 from benchmarks.world import World
 from tasks import registry
 from tasks.base import DataUnavailableError, MultiTaskModel, Splits
 
 
-class Missing(NamedTuple):
-    """Why a suite cannot run; ``broken`` if its loader failed in a way it should not."""
+class Known(NamedTuple):
+    """A suite that is ready to train, and what was found out about it."""
 
-    reason: str
-    broken: bool
+    loaded: Loaded
+    trials: Trials
 
 
 class Worker:
@@ -34,14 +34,13 @@ class Worker:
         self.setting = setting
         self.world = world
         self.device = torch.device(setting.device)
-        self._loaded: dict[str, Loaded | Missing] = {}  # by suite and options; the data of one suite at a time
-        self._trials: dict[tuple[object, ...], bool] = {}
-
-    def prepare(self) -> None:
-        """Make a fresh process know what the driver knows."""
+        self._known: dict[str, Known | Skip] = {}  # by suite and options; the data of one suite at a time
         devices.prepare(self.device)
-        if self.setting.threads is not None:
-            torch.set_num_threads(self.setting.threads)
+        if setting.threads is not None:
+            torch.set_num_threads(setting.threads)
+
+    def learn(self) -> None:
+        """Make a fresh process know what the driver knows."""
         for name in self.setting.imports:
             importlib.import_module(name)
         for path in self.setting.plugins:
@@ -49,44 +48,43 @@ class Worker:
 
     def run(self, job: Job, tell: Tell) -> None:
         """Train a job, and tell what happens."""
-        tell(Began(job))
-        loaded = self._load(job.cells[0])
-        if isinstance(loaded, Missing):
-            tell(Skipped(job, *loaded))
+        known = self._know(job.cells[0])
+        if isinstance(known, Skip):
+            tell(Skipped(job, known))
             return
-        if not self._together(job.cells, loaded):
+        loaded, trials = known
+        reason = self.world.indivisible(job.cells[0].batch_size, len(loaded.splits.train))
+        if reason:
+            tell(Skipped(job, Skip(f"{reason}; choose another batch size, or train in one process", broken=False)))
+            return
+        if len(job.cells) > 1 and self.device.type == "cpu" and not trials.faster_together(job.cells):
             tell(Split(job))
             return
+        tell(Began(job))
         keep = None if self.setting.models is None else self._keep
         steps = lambda done, total: tell(Stepped(job, done, total))  # noqa: E731
-        for record in train_group(job.cells, loaded, steps, keep, self.setting.time_limit):
+        for record in train_group(job.cells, loaded, steps, keep, self.setting.time_limit, trials):
             tell(Finished(job, record))
 
-    def _together(self, cells: Sequence[Cell], loaded: Loaded) -> bool:
-        """Whether cells had better train together: on a CPU a trial tells, once for groups that are alike."""
-        if len(cells) == 1 or self.device.type != "cpu":
-            return True
-        key = (len(cells), *alike(cells[0]))
-        if key not in self._trials:
-            self._trials[key] = faster_together(cells, loaded)
-        return self._trials[key]
-
-    def _load(self, cell: Cell) -> Loaded | Missing:
+    def _know(self, cell: Cell) -> Known | Skip:
         key = repr((cell.suite, cell.suite_options))
-        if key not in self._loaded:
-            self._loaded = {k: v for k, v in self._loaded.items() if isinstance(v, Missing)}  # room for the next data
-            self._loaded[key] = self._try(cell)
-        return self._loaded[key]
+        if key not in self._known:
+            self._known = {k: v for k, v in self._known.items() if isinstance(v, Skip)}  # room for the next data
+            found = self._try(cell)
+            skips = [skip for skip in self.world.gather(found if isinstance(found, Skip) else None) if skip]
+            self._known[key] = skips[0] if skips else found
+        return self._known[key]
 
-    def _try(self, cell: Cell) -> Loaded | Missing:
+    def _try(self, cell: Cell) -> Known | Skip:
         try:
             suite = registry.create(cell.suite, **cell.suite_options)
             splits = suite.load(self.setting.data)
-            return Loaded(suite, Splits(*(split.to(self.device) for split in splits)), self.device, self.world)
+            loaded = Loaded(suite, Splits(*(split.to(self.device) for split in splits)), self.device, self.world)
+            return Known(loaded, Trials(loaded))
         except DataUnavailableError as error:
-            return Missing(str(error), broken=False)
+            return Skip(str(error), broken=False)
         except Exception as error:  # a broken loader must not take the other suites down
-            return Missing(f"{type(error).__name__}: {error}", broken=True)
+            return Skip(f"{type(error).__name__}: {error}", broken=True)
 
     def _keep(self, cell: Cell, model: MultiTaskModel) -> None:
         assert self.setting.models is not None, "asked for"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from itertools import combinations
 
 import torch
@@ -12,7 +11,6 @@ from torch import Tensor
 
 from balancers import Certificate, Evidence, Need
 from balancers.gradients import gramian_of
-from benchmarks.alone import Alone
 from benchmarks.cost import Clock, Spent
 from benchmarks.engine import Engine, Fault
 from benchmarks.evaluate import EVALUATION_BATCH, Geometry
@@ -27,16 +25,29 @@ from benchmarks.replicas.optimizers import OPTIMIZERS
 from benchmarks.replicas.team import Mixed, Team
 from tasks.base import MultiTaskModel, Split, Suite, seed_for
 
-TRIAL = 20  # steps
-
 
 class Replicas(Engine):
     """Cells that differ in seed, learning rate, method and hyperparameters alone, in one vectorised loop.
 
-    Each sees the batches, the dropout noise and the random numbers that it would see alone.
+    Each sees the batches, the dropout noise (see `benchmarks.replicas.noise`) and the random numbers of its method that
+    it would see alone.
+
+    Args:
+        cells: what to train.
+        suite: theirs.
+        train: the split to train on.
+        device: where.
+        clocks: of some steps of each cell alone, for its cost: shares of a common step could not be compared.
     """
 
-    def __init__(self, cells: Sequence[Cell], suite: Suite, train: Split, device: torch.device) -> None:
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        suite: Suite,
+        train: Split,
+        device: torch.device,
+        clocks: Sequence[Clock] | None = None,
+    ) -> None:
         first = cells[0]
         super().__init__(len(cells), len(first.tasks), device)
         self.cells = list(cells)
@@ -58,8 +69,7 @@ class Replicas(Engine):
         self._noise = Noise([seed_for("noise", cell.seed) for cell in cells], device)
         self._other_noise = Noise([seed_for("noise/others", cell.seed) for cell in cells], device)
         self._kept = self._ensemble.flat.clone()
-        self._suite, self._train = suite, train
-        self._trials: dict[tuple[str, str], Clock] = {}  # by method
+        self._clocks = clocks
 
     def step(self) -> None:
         """One step of every replica."""
@@ -167,21 +177,8 @@ class Replicas(Engine):
         return self._team.certificate(run)
 
     def cost(self, run: int, spent: Spent) -> Cost | None:
-        """What a step of this method costs alone, from a few steps: shares of a common step could not be compared."""
-        cell = self.cells[run]
-        key = (cell.row, repr(cell.hyperparameters))
-        if key not in self._trials:
-            self._trials[key] = trial(cell, self._suite, self._train, self.device)
-        return self._trials[key].cost(spent)
-
-
-def trial(cell: Cell, suite: Suite, train: Split, device: torch.device) -> Clock:
-    """The clock of a cell that took a few steps alone, or as many as it could."""
-    alone = Alone(cell, suite, train, device)
-    with suppress(ValueError):  # what breaks here is told by the replica itself
-        for _ in range(TRIAL):
-            alone.step()
-    return alone.clock
+        """What its method's steps took alone; none if nobody timed them."""
+        return None if self._clocks is None else self._clocks[run].cost(spent)
 
 
 class _Data:

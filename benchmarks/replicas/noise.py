@@ -1,4 +1,8 @@
-"""Dropout of replicas: the masks of every replica are those that it would draw alone."""
+"""Dropout of replicas: every replica draws masks of its own.
+
+On a CPU they are those that it would draw alone. On a GPU, where ``nn.Dropout`` draws within its kernel, they are
+others of the same distribution.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ class MaskedDropout(nn.Module):
         if self.mask.numel() == 0:
             self._asked.append(Asked(self, x.shape, x.dtype))
             return x
-        return x * self.mask
+        return x * self.mask.to(x.dtype)
 
 
 class Asked(NamedTuple):
@@ -67,7 +71,5 @@ class Noise:
 
     def _mask(self, asked: Asked, generator: Generator) -> Tensor:
         kept = 1 - asked.dropout.rate
-        return (
-            torch.empty(asked.shape, dtype=asked.dtype, device=self._device).bernoulli_(kept, generator=generator)
-            / kept
-        )
+        mask = torch.empty(asked.shape, dtype=asked.dtype, device=self._device).bernoulli_(kept, generator=generator)
+        return mask / kept if kept > 0 else mask

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from benchmarks.loop import losses_of
 from benchmarks.throughput.rates import METHODS, SUITES, cells_of, load
 
+BATCH = 100  # examples
+
 
 class Size(NamedTuple):
     """Numbers of a suite's model."""
@@ -32,8 +34,9 @@ def sizes() -> list[Size]:
 
 def _size(name: str) -> Size:
     cell = cells_of(name, METHODS[0], 1)[0]
-    suite, splits, *_ = load(cell, torch.device("cpu"))
-    model, batch = suite.build(cell.seed, cell.tasks), splits.train.take(torch.arange(min(100, len(splits.train))))
+    loaded = load(cell, torch.device("cpu"))
+    suite, train = loaded.suite, loaded.splits.train
+    model, batch = suite.build(cell.seed, cell.tasks), train.take(torch.arange(min(BATCH, len(train))))
     saved: dict[int, int] = {}
 
     def note(tensor: Tensor) -> Tensor:

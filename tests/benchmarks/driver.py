@@ -14,12 +14,13 @@ from tests.benchmarks.tiny_suite import PROTOCOL
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored in the background
-    folder, workers = Path(sys.argv[1]), sys.argv[2]
+    folder, where = Path(sys.argv[1]), sys.argv[2]
     folder.mkdir(exist_ok=True)
     source = folder.with_suffix(".toml")
     source.write_text(PROTOCOL, encoding="utf-8")
     runner.Options = partial(runner.Options, imports=(faulty.__name__,))  # pyright: ignore
-    cli.app(["run", "--protocol", str(source), "--results", str(folder), "--workers", workers, "--threads", "1"])
+    asked = ["--workers", where] if where.isdecimal() else ["--executor", "ray", "--address", where, "--replicas", "1"]
+    cli.app(["run", "--protocol", str(source), "--results", str(folder), "--threads", "1", *asked])
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def test_gpus_are_dealt_out_among_local_workers(monkeypatch: pytest.MonkeyPatch)
     assert devices.of_worker("cpu", 5) == "cpu"
     assert devices.default_workers(torch.device("cuda")) == 2
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    assert devices.default_workers(torch.device("cuda")) == 0
+    assert devices.default_workers(torch.device("cuda")) == 1
 
 
 def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.executors import processes
-from benchmarks.executors.base import Began, Event, Finished, Job, Setting, Skipped
+from benchmarks.executors.base import Event, Finished, Job, Setting, Skipped
 from benchmarks.executors.here import Here
 from benchmarks.executors.processes import Processes
 from benchmarks.expand import expand
@@ -78,8 +79,8 @@ def test_a_worker_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_suite_without_data_is_skipped_once_for_every_job() -> None:
     heard = run([Job((cell,)) for cell in cells("nowhere")], workers=1)
-    assert [type(event) for event in heard] == [Began, Skipped] * 2
-    assert all("nowhere to be found" in event.reason for event in heard if isinstance(event, Skipped))
+    assert [type(event) for event in heard] == [Skipped] * 2
+    assert all("nowhere to be found" in event.why.reason for event in heard if isinstance(event, Skipped))
 
 
 def test_an_exception_of_the_listener_ends_the_workers(tmp_path: Path) -> None:
@@ -91,9 +92,10 @@ def test_an_exception_of_the_listener_ends_the_workers(tmp_path: Path) -> None:
 
     with pytest.raises(StopError):
         Processes(Setting(threads=1, imports=FAULTY), 2).run([Job((cell,)) for cell in cells("tiny")], stop)
+    assert not multiprocessing.active_children()
 
 
-def test_a_ray_cluster_that_loses_a_node_ends_with_the_records_of_this_process(tmp_path: Path) -> None:
+def test_a_ray_cluster_that_loses_its_driver_and_a_node_ends_with_the_records_of_this_process(tmp_path: Path) -> None:
     folder = tmp_path / "results"
     found = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.cluster", str(folder)],
@@ -106,8 +108,13 @@ def test_a_ray_cluster_that_loses_a_node_ends_with_the_records_of_this_process(t
     )
     assert found.returncode == 0, found.stderr[-2000:]
     assert "nodes alive at the end: 2" in found.stdout  # the head and one of two
+    wrong = "ModuleNotFoundError: No module named 'there'"
+    assert f"wrong program: {[wrong, wrong]}" in found.stdout
+    made = re.search(r"left by the driver: (\d+)", found.stdout)
     told = [line for line in found.stdout.splitlines() if re.match(r"\[\d+/10\]", line)]
-    assert len(told) == 10, "every cell is told of once"
+    assert made
+    assert 2 <= int(made[1]) < 8
+    assert len(told) == 10 - int(made[1]), "every cell that was left is told of once"
     with registered("tiny"):
         heard: list[Event] = []
         Here(Setting()).run([Job((cell,)) for cell in expand(protocol())], heard.append)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,25 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from balancers import create, names
+from balancers import names
 from benchmarks import groups
+from benchmarks.executors.base import Event, Finished, Job, Setting
+from benchmarks.executors.here import Here
 from benchmarks.expand import expand
 from benchmarks.groups import grouped, stackable, train_group
 from benchmarks.records import Cell, Record
 from benchmarks.replicas.engine import Replicas
 from benchmarks.replicas.noise import mask_dropout
 from benchmarks.train import Loaded, Watch, train
+from benchmarks.trials import Trials
 from tasks import registry
 from tasks.base import MultiTaskModel, Split, Splits, Suite
 from tests.benchmarks import single
 from tests.benchmarks.tiny_suite import Tiny, protocol, registered
 
 CPU = torch.device("cpu")
-STACKABLE = [name for name in names() if stackable(create(name))]
+NOT_STACKABLE = {"rotograd"}  # it stands between encoder and heads
+STACKABLE = [name for name in names() if name not in NOT_STACKABLE]
 EXACT = 5e-6  # curves hold six digits
 ROUGH = 1e-3  # a few float32 steps, whose sums are in another order
 
@@ -185,6 +190,23 @@ def test_no_step_waits_for_the_device_except_for_solvers(method: str, monkeypatc
     assert (waiting.looks > 0) == (method in LOOKING)
 
 
+@pytest.mark.parametrize("place", ["shared", "last", "features"])
+@pytest.mark.parametrize("heads", ["own", "weighted"])
+def test_whatever_is_grouped_ends_as_it_does_alone(heads: str, place: str) -> None:
+    """Combinations that a balancer refuses included."""
+    data = loaded()
+    every = [
+        cell.model_copy(update={"place": place, "heads": heads})
+        for method in names()
+        for cell in cells(method, seeds=1, steps=2, learning_rates=[1e-2, 3e-3])
+    ]
+    groups_found = grouped(every, lambda _: True, 64)
+    assert len(groups_found) < len(every)
+    for group in groups_found:
+        for got, cell in zip(train_group(group, data), group, strict=True):
+            assert_alike(got, single.train(cell, data.suite, data.splits))
+
+
 def test_several_methods_train_side_by_side() -> None:
     found, data = [*cells("pcgrad", 2), *cells("upgrad", 2), *cells("mgda", 2)], loaded()
     for got, cell in zip(together(found, data), found, strict=True):
@@ -241,10 +263,51 @@ def test_a_lack_of_memory_halves_the_group(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(groups, "Replicas", Greedy)
     found = cells("pcgrad", 4)
     records = list(train_group(found, loaded()))
-    assert tried == [8, 4, 2, 2, 4, 2, 2]
+    assert tried == [8, 4, 2, 2, 2, 2], "what did not fit is not tried again"
     assert [record.id for record in records] == [cell.id for cell in found]
     assert {record.status for record in records} == {"done"}
     assert {record.replicas for record in records} == {2}
+
+
+def test_a_group_that_failed_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed: list[weakref.ref[Replicas]] = []
+
+    class Late(Replicas):
+        def step(self) -> None:
+            assert not any(engine() for engine in failed), "a failed engine is still in memory"
+            super().step()
+            if self.replicas > 1:
+                failed.append(weakref.ref(self))
+                raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(groups, "Replicas", Late)
+    records = list(train_group(cells("pcgrad", 2), loaded()))
+    assert len(failed) == 2
+    assert {record.status for record in records} == {"done"}
+
+
+def test_the_cost_of_a_method_is_timed_once_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, data = [*cells("pcgrad", 2), *cells("mgda", 2)], loaded()
+    trials = Trials(data)
+    records = list(train_group(found, data, trials=trials))
+    clocks = {id(trials.clock(cell)) for cell in found}
+    assert len(clocks) == 2
+    for record in records:
+        assert record.cost is not None
+        assert record.cost.trained is not None
+        assert record.cost.evaluated is not None
+        assert 0 < record.cost.trained + record.cost.evaluated < record.cost.total
+        assert record.cost.step > 0
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_cells_train_one_by_one_where_that_is_faster(together: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trials, "_compare", lambda self, cells: together)
+    found, heard = cells("pcgrad", 2), list[Event]()
+    with registered("tiny"):
+        Here(Setting()).run([Job(tuple(found))], heard.append)
+    assert [type(event).__name__ for event in heard].count("Split") == (not together)
+    assert {event.record.replicas for event in heard if isinstance(event, Finished)} == {4 if together else 1}
 
 
 class Faulty(Many):
@@ -287,11 +350,13 @@ def test_cells_are_grouped_by_what_their_steps_need() -> None:
         *cells("every:2:mgda", 1),
         *cells("rotograd", 1),
     ]
+    assert [stackable(cell) for cell in found] == [cell.balancer not in NOT_STACKABLE for cell in found]
     sizes = [sorted({cell.balancer for cell in group}) for group in grouped(found, lambda _: True, 64)]
     assert sizes == [["pcgrad"], ["fixed"], ["mgda"], ["every:2:mgda"], ["rotograd"], ["rotograd"]]
     assert [len(group) for group in grouped(found[:4], lambda _: True, 3)] == [3, 1]
     assert [len(group) for group in grouped(found[:4], lambda _: False, 64)] == [1] * 4
     assert [len(group) for group in grouped(found[:4], lambda _: True, 1)] == [1] * 4
+    assert [len(group) for group in grouped(found[:4], lambda _: True, 64, workers=3)] == [1, 1, 2]
 
 
 class Normalised(nn.Module):

@@ -176,9 +176,9 @@ def test_records_of_another_device_are_made_anew(tmp_path: Path) -> None:
     assert {r.environment["device"] for r in load(folder)} == {"cpu"}
 
 
-def start(folder: Path, workers: int, delay: float) -> subprocess.Popen[str]:
+def start(folder: Path, where: str, delay: float) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.driver", str(folder), str(workers)],
+        [sys.executable, "-m", "tests.benchmarks.driver", str(folder), where],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1", DELAY: str(delay)},
         stdout=subprocess.PIPE,
@@ -194,13 +194,13 @@ def wait_for_records(folder: Path, count: int) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("where", ["0", "2"])
 @pytest.mark.parametrize(("ending", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
 def test_a_run_that_was_ended_goes_on_and_ends_with_the_same_records(
-    tmp_path: Path, ending: signal.Signals, code: int, workers: int
+    tmp_path: Path, ending: signal.Signals, code: int, where: str
 ) -> None:
     folder, undisturbed = tmp_path / "results", tmp_path / "undisturbed"
-    with start(folder, workers, delay=0.1) as driver:
+    with start(folder, where, delay=0.1) as driver:
         wait_for_records(folder, 2)
         time.sleep(0.1)  # into the middle of a cell
         driver.send_signal(ending)

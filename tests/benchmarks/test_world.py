@@ -64,6 +64,14 @@ def test_two_processes_make_the_records_of_one(tmp_path: Path) -> None:
         got = two[key]
         assert got.status == want.status == "done"
         assert got.environment["processes"] == "2"
+        for task in want.cell.tasks:
+            for ours, theirs in (
+                (got.curves.train_loss, want.curves.train_loss),
+                (got.curves.weights, want.curves.weights),
+                (got.curves.norms, want.curves.norms),
+            ):
+                assert ours[task][0] == theirs[task][0]
+                assert ours[task][1:] == pytest.approx(theirs[task][1:], rel=1e-3), (want.cell.row, task)
         for a, b in ((got.last, want.last), (got.best, want.best)):
             assert a is not None
             assert b is not None
@@ -73,7 +81,14 @@ def test_two_processes_make_the_records_of_one(tmp_path: Path) -> None:
 
 
 def test_parts_of_a_batch_are_of_one_size() -> None:
-    index = torch.arange(6)
-    assert World(1, 3).part(index).tolist() == [2, 3]
-    with pytest.raises(ValueError, match="a batch of 6 examples cannot be divided among 4 processes"):
-        World(0, 4).part(index)
+    assert World(1, 3).part(torch.arange(6)).tolist() == [2, 3]
+    assert World(0, 3).indivisible(6, 60) == ""
+    assert World(0, 4).indivisible(6, 60) == "a batch of 6 examples cannot be divided among 4 processes"
+    assert "of 5 examples" in World(0, 3).indivisible(6, 65), "the last batch of an epoch"
+    assert "of 1 examples" in World(0, 2).indivisible(100, 1)
+
+
+def test_after_an_error_that_others_may_not_have_met_a_process_ends() -> None:
+    assert World(0, 2).out_of_step(torch.OutOfMemoryError("no memory"))
+    assert not World(0, 2).out_of_step(ValueError("a wrong number, everywhere"))
+    assert not World().out_of_step(torch.OutOfMemoryError("no memory"))

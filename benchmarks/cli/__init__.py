@@ -1,0 +1,9 @@
+"""The command line ``python -m benchmarks``. Heavy imports are inside the commands, so that --help answers at once."""
+
+from benchmarks.cli import run
+
+# isort: split
+from benchmarks.cli import look, models
+from benchmarks.cli.base import app
+
+__all__ = ["app", "look", "models", "run"]

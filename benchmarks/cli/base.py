@@ -1,0 +1,60 @@
+"""What all commands share: the application, common options, and how errors are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+EXIT_FAILED = 1  # something ran and went wrong: a cell, a conformance check
+EXIT_USAGE = 2  # nothing could run as asked
+EXIT_INTERRUPTED = 130  # what shells report for Ctrl-C
+
+app = typer.Typer(
+    help="Benchmark of gradient balancers: methods against single-task baselines on multi-task problems.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+out = Console()
+err = Console(stderr=True)
+
+Plugins = Annotated[
+    list[Path] | None, typer.Option("--plugin", help="Python file that registers a balancer; may be repeated.")
+]
+Results = Annotated[Path, typer.Argument(help="Results folder, such as results/quick.")]
+Data = Annotated[Path | None, typer.Option(help="Folder to look for data in first.")]
+ModelFolder = Annotated[Path, typer.Argument(help="Folder that `run --save-models` or `finetune` wrote.")]
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Names that a comma separates."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def load_plugins(paths: list[Path] | None) -> None:
+    """Make the balancers in some files known."""
+    from balancers import load_plugin  # noqa: PLC0415
+
+    for path in paths or []:
+        load_plugin(path)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """A user's mistake is one red sentence and an exit code, not a traceback; Ctrl-C is no error."""
+    from tasks.base import DataUnavailableError  # noqa: PLC0415
+
+    try:
+        yield
+    except (ValueError, DataUnavailableError) as error:
+        err.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(EXIT_USAGE) from None
+    except KeyboardInterrupt:
+        err.print("Interrupted. What has finished is kept; the same command goes on from there.")
+        raise typer.Exit(EXIT_INTERRUPTED) from None

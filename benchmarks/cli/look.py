@@ -1,0 +1,89 @@
+"""Commands that look at what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from benchmarks.cli.base import EXIT_FAILED, Plugins, Results, app, load_plugins, out, plain_errors, split_names
+
+
+@app.command("list")
+def list_(
+    what: Annotated[str | None, typer.Argument(help="balancers, suites or protocols; everything by default.")] = None,
+    plugin: Plugins = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The table of balancers in README.md instead.")] = False,
+    into: Annotated[Path | None, typer.Option(help="Bring that table up to date in a file such as README.md.")] = None,
+) -> None:
+    """Show which balancers, suites and protocols there are, and what may stand around a balancer."""
+    with plain_errors():
+        from benchmarks import catalogue  # noqa: PLC0415
+
+        load_plugins(plugin)
+        if into is not None:
+            catalogue.renew(into)
+        elif markdown:
+            out.print(catalogue.markdown(), markup=False, highlight=False, soft_wrap=True)
+        else:
+            for table in catalogue.tables(what):
+                out.print(table)
+
+
+@app.command()
+def report(folder: Results) -> None:
+    """Write tables, charts and report.html from the records of a results folder."""
+    with plain_errors():
+        import benchmarks.report  # noqa: PLC0415
+        from benchmarks import store  # noqa: PLC0415
+
+        out.print(f"Records: {store.source(folder)}", soft_wrap=True, highlight=False)
+        out.print(f"Report: {benchmarks.report.write(folder)}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def plot(folder: Results) -> None:
+    """Draw the charts of a results folder anew."""
+    with plain_errors():
+        from benchmarks import charts  # noqa: PLC0415
+
+        for path in charts.draw(folder):
+            out.print(str(path), soft_wrap=True, highlight=False)
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="Name of a balancer, wrapped or not.")],
+    plugin: Plugins = None,
+) -> None:
+    """Test that a balancer does what every balancer must, and what it claims to do. Exits with 1 if it does not."""
+    with plain_errors():
+        from balancers import conformance  # noqa: PLC0415
+
+        load_plugins(plugin)
+        found = conformance.check(name)
+        table = Table("", "check", "detail", title=f"{name}: {sum(r.passed for r in found)} of {len(found)} passed")
+        for result in found:
+            table.add_row("[green]✓[/]" if result.passed else "[red]✗[/]", result.name, escape(result.detail))
+        out.print(table)
+    raise typer.Exit(0 if all(result.passed for result in found) else EXIT_FAILED)
+
+
+@app.command()
+def plane(
+    methods: Annotated[str, typer.Option(help="Only these balancers, comma-separated.")] = "",
+    steps: Annotated[int, typer.Option(min=1)] = 50_000,
+    results: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("results/plane"),
+    plugin: Plugins = None,
+    redraw: Annotated[bool, typer.Option("--redraw", help="Only the table and chart of what is there.")] = False,
+) -> None:
+    """Train every balancer from five starts on the two-task plane, and say which end on the Pareto front."""
+    with plain_errors():
+        from benchmarks.plane import study  # noqa: PLC0415
+
+        load_plugins(plugin)
+        path = study.report(results) if redraw else study.run(split_names(methods), steps, results, out)
+        out.print(f"Table: {path}", soft_wrap=True, highlight=False)

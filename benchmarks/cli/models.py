@@ -1,0 +1,65 @@
+"""Commands that use trained models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from benchmarks.cli.base import Data, ModelFolder, app, out, plain_errors
+
+if TYPE_CHECKING:
+    from benchmarks.records import Scalars
+
+
+@app.command()
+def predict(
+    folder: ModelFolder,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    output: Annotated[Path | None, typer.Option(help="CSV file for the outputs and targets of every example.")] = None,
+    data: Data = None,
+) -> None:
+    """Evaluate a saved model on a split of its suite, and write its predictions for all tasks."""
+    with plain_errors():
+        from benchmarks import models  # noqa: PLC0415
+        from benchmarks.evaluate import evaluate  # noqa: PLC0415
+
+        saved, splits = models.load_with_data(folder, data)
+        examples = models.split_of(splits, split)
+        out.print(_metrics({split: evaluate(saved.model, saved.tasks, examples)}))
+        if output is not None:
+            models.write_predictions(output, models.outputs_of(saved.model, examples.inputs), examples.targets)
+            out.print(f"Predictions: {output}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def finetune(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
+    folder: ModelFolder,
+    task: Annotated[str, typer.Option(help="The task to fine-tune on.")],
+    output: Annotated[Path, typer.Option(help="Folder for the fine-tuned model.")],
+    epochs: Annotated[int, typer.Option(min=1)] = 5,
+    learning_rate: Annotated[float, typer.Option(min=0)] = 1e-4,
+    batch_size: Annotated[int, typer.Option(min=1)] = 128,
+    head_only: Annotated[bool, typer.Option("--head-only", help="Leave the shared encoder as it is.")] = False,
+    data: Data = None,
+) -> None:
+    """Train a saved model further on one task alone, and save the result."""
+    with plain_errors():
+        from benchmarks import finetune as finetuning  # noqa: PLC0415
+
+        how = finetuning.Finetuning(epochs, learning_rate, batch_size, head_only)
+        change = finetuning.finetune(folder, output, task, how, data)
+        out.print(_metrics({"before": change.before, "after": change.after}))
+        out.print(f"Model: {output}", soft_wrap=True, highlight=False)
+
+
+def _metrics(columns: dict[str, Scalars]) -> Table:
+    """A table of metrics, one column for each entry."""
+    table = Table("task", "metric", *columns)
+    first = next(iter(columns.values()))
+    for task, metrics in first.items():
+        for metric in metrics:
+            table.add_row(task, metric, *(f"{scores[task][metric]:.6g}" for scores in columns.values()))
+    return table

@@ -1,0 +1,124 @@
+"""The command that trains."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmarks.cli.base import EXIT_FAILED, Data, Plugins, app, load_plugins, out, plain_errors, split_names
+
+if TYPE_CHECKING:
+    from benchmarks.runner import Summary
+
+
+class Executor(StrEnum):
+    """Where cells train."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+@app.command()
+def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
+    protocol: Annotated[str, typer.Option(help="Name of a protocol (see `list protocols`) or path of one.")] = "quick",
+    balancers: Annotated[str, typer.Option(help="Only these, comma-separated; also others; or all.")] = "",
+    suites: Annotated[str, typer.Option(help="Only these suites or families of suites, comma-separated.")] = "",
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds, in place of the protocol's.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    data: Data = None,
+    results: Annotated[Path | None, typer.Option(help="Folder to write to.", show_default="results/PROTOCOL")] = None,
+    plugin: Plugins = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Local processes; 0: this one.", show_default="one per core, or one per GPU"),
+    ] = None,
+    executor: Annotated[Executor, typer.Option(help="Where cells train.")] = Executor.LOCAL,
+    address: Annotated[str | None, typer.Option(help="Of a Ray cluster.", show_default="starts one")] = None,
+    gpus: Annotated[
+        float | None, typer.Option(min=0, help="GPUs, or a part of one, for each worker on a Ray cluster.")
+    ] = None,
+    replicas: Annotated[int, typer.Option(min=1, help="At most so many cells train in one vectorised loop.")] = 64,
+    time_limit: Annotated[float | None, typer.Option(min=0, help="Seconds that a cell may take.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads of each worker.", show_default="cores per worker")
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
+    save_models: Annotated[bool, typer.Option("--save-models", help="Keep the models of the cells that run.")] = False,
+) -> None:
+    """Train what a protocol asks for and write the report.
+
+    What has a record in the results folder is not run again: after an interruption, the same command goes on.
+    Exits with 0 if all went well, 1 if a cell failed, 2 if nothing could run as asked, 130 after Ctrl-C.
+    """
+    with plain_errors():
+        import torch  # noqa: PLC0415
+
+        from benchmarks import devices, runner  # noqa: PLC0415
+        from benchmarks.expand import Filters  # noqa: PLC0415
+        from benchmarks.protocol import find, read  # noqa: PLC0415
+        from benchmarks.world import join  # noqa: PLC0415
+
+        if data is not None and not data.is_dir():
+            raise ValueError(f"the data folder {data} is not there; create it with the data in it, or leave --data out")
+        load_plugins(plugin)
+        source = find(protocol)
+        folder = results or Path("results") / read(source).name
+        _require_consistent(executor, address, gpus, workers, time_limit)
+        elsewhere = executor is Executor.RAY and device == "cuda"  # the nodes have GPUs, not necessarily the driver
+        where = torch.device(device) if elsewhere else devices.choose(device)
+        workers = devices.default_workers(where) if workers is None else workers
+        options = runner.Options(
+            where,
+            data,
+            retry_failed,
+            save_models,
+            workers=workers,
+            replicas=replicas,
+            time_limit=time_limit,
+            threads=threads or devices.default_threads(where, workers),
+            plugins=tuple(plugin or ()),
+            executor=executor.value,
+            address=address,
+            gpus=gpus,
+        )
+        summary = runner.run(source, Filters(split_names(balancers), split_names(suites), seeds), folder, options, out)
+        world = join(where)
+        if world.first:
+            _conclude(folder, summary)
+        world.leave()
+    raise typer.Exit(EXIT_FAILED if summary.failed else 0)
+
+
+def _require_consistent(
+    executor: Executor, address: str | None, gpus: float | None, workers: int | None, time_limit: float | None
+) -> None:
+    """Raise ``ValueError`` for options that would be ignored, or mean nothing."""
+    if executor is Executor.LOCAL and (address is not None or gpus is not None):
+        raise ValueError("--address and --gpus are for a Ray cluster: add --executor ray")
+    if executor is Executor.RAY and workers is not None:
+        raise ValueError("a Ray cluster decides how many workers there are: leave out --workers")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and (executor is Executor.RAY or workers):
+        raise ValueError("torchrun's processes train each run together: leave out --executor and --workers")
+    if time_limit is not None and time_limit <= 0:
+        raise ValueError(f"--time-limit {time_limit:g} leaves no time for a step")
+
+
+def _conclude(folder: Path, summary: Summary) -> None:
+    """Write archive and report, and say what came out and where they are."""
+    import benchmarks.report  # noqa: PLC0415
+    from benchmarks import store, study, tables  # noqa: PLC0415
+
+    store.pack(folder)
+    path = benchmarks.report.write(folder)
+    out.print(tables.summary(study.read(folder).aggregates))
+    counts = ", ".join(f"{number} {status}" for status, number in summary.counts.items() if number)
+    out.print(f"Cells: {counts}", highlight=False)
+    for suite, skip in summary.skipped.items():
+        out.print(f"Skipped {suite}: {skip.reason}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if (folder / "models").is_dir():
+        out.print(f"Models: {folder / 'models'}", markup=False, highlight=False, soft_wrap=True)
+    out.print(f"Report: {path}", markup=False, highlight=False, soft_wrap=True)
