@@ -217,7 +217,11 @@ def _newton(cosines: Tensor, factors: Tensor, alpha: float) -> Solution:
     magnitude = (cosines.abs() @ point[..., None]).squeeze(-1) + wanted
     violation = torch.where(_faint(point) & (have >= wanted), 0.0, (wanted - have).abs() / magnitude)
     residual = violation.amax(-1)
-    return Solution(point, residual, (residual < ACCURATE) & ~_cancels(cosines, point))
+    cancels = _cancels(cosines, point)
+    drowned = (wanted < ACCURATE * magnitude).any(-1)
+    if drowned.any():  # a gain that rounding hides can be met by any number: the gradients themselves are asked
+        cancels |= drowned & _stationary(cosines)
+    return Solution(point, residual, (residual < ACCURATE) & ~cancels)
 
 
 def _faint(point: Float[Tensor, "*B K"]) -> Tensor:
