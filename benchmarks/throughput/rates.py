@@ -44,7 +44,7 @@ class Rate(NamedTuple):
     replicas: int
     step: float  # seconds of a step of all replicas
     evaluation: float  # of one evaluation of all, with the geometry of gradients unless the loop is a plain one
-    start: float  # seconds before the first step that every run needs anew
+    start: float  # seconds before the first step that a run, or all together, need anew
     runs_per_hour: float
 
 
@@ -65,18 +65,20 @@ def engine_rate(suite: str, method: str, replicas: int, device: torch.device, *,
     cells = cells_of(suite, method, replicas)
     loaded = load(cells[0], device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        began = now(device)
         engine: Engine = (
             Replicas(cells, loaded.suite, loaded.splits.train, device)
             if together
             else Alone(cells[0], loaded.suite, loaded.splits.train, device)
         )
+        start = now(device) - began
         step = _seconds(engine.step, device)
         probe = probe_of(loaded.splits.train, cells[0].batch_size)
         evaluation = _seconds(lambda: (engine.evaluate(loaded.splits.validation), engine.geometry(probe)), device)
     steps = steps_of(cells[0], loaded)
-    whole = steps * step + (len(evaluation_points(steps, cells[0].evaluations)) + 1) * evaluation
+    whole = start + steps * step + (len(evaluation_points(steps, cells[0].evaluations)) + 1) * evaluation
     way = TOGETHER if together else ALONE
-    return Rate(suite, method, way, replicas, step, evaluation, 0.0, 3600 * replicas / whole)
+    return Rate(suite, method, way, replicas, step, evaluation, start, 3600 * replicas / whole)
 
 
 def plain(suite: str, method: str, device: torch.device) -> Rate:
@@ -114,14 +116,15 @@ def steps_of(cell: Cell, loaded: Loaded) -> int:
 
 
 def _seconds(work: Callable[[], object], device: torch.device) -> float:
-    """Mean seconds over some seconds of repetitions."""
+    """Mean seconds over some seconds of repetitions, which a GPU takes without a wait in between."""
+    began = now(device)
     for _ in range(WARM_UP):
         work()
-    count, began = 0, now(device)
-    while (took := now(device) - began) < SECONDS or count == 0:
+    count = max(1, round(SECONDS * WARM_UP / (now(device) - began)))
+    began = now(device)
+    for _ in range(count):
         work()
-        count += 1
-    return took / count
+    return (now(device) - began) / count
 
 
 def now(device: torch.device) -> float:

@@ -38,9 +38,9 @@ INTRODUCTION = f"""\
 A run is a training of the protocol `{PROTOCOL}`: all its steps, and its evaluations with the norms and cosines of
 gradients. `fixed` looks at losses alone, `pcgrad` at the Gramian of the task gradients at all shared parameters.
 
-- *{ALONE}*: the harness with an ordinary model. *{TOGETHER}*: so many runs in one vectorised loop. Both from the mean
-  of {SECONDS:g} s of steps and as many of evaluations, times the numbers of a run; what a process needs to start is
-  left out, because a worker does one run after the other.
+- *{ALONE}*: the harness with an ordinary model. *{TOGETHER}*: so many runs in one vectorised loop. Both from the time
+  that building the models takes, and the means of about {SECONDS:g} s of steps and of evaluations, times the numbers of a
+  run; the start of the process is left out, because a worker does one run after the other.
 - *{PLAIN}*: one run per process, timed whole, start of the process included; it evaluates the same metrics, and looks
   at no gradients beside its steps."""
 
