@@ -21,6 +21,7 @@ from benchmarks.throughput.sweeps import CELLS, METHOD, SUITE, Share, Sweep
 
 CHART = "throughput"
 PANEL = 2.1  # inches
+ROOM = 1.7  # around the lines, so that there are at least two numbers on the axis
 LINES = {ALONE: (INK, (4, 2)), PLAIN: (FAINT, (1, 1))}
 
 
@@ -38,11 +39,14 @@ INTRODUCTION = f"""\
 A run is a training of the protocol `{PROTOCOL}`: all its steps, and its evaluations with the norms and cosines of
 gradients. `fixed` looks at losses alone, `pcgrad` at the Gramian of the task gradients at all shared parameters.
 
-- *{ALONE}*: the harness with an ordinary model. *{TOGETHER}*: so many runs in one vectorised loop. Both from the time
-  that building the models takes, and the means of about {SECONDS:g} s of steps and of evaluations, times the numbers of a
+- *{ALONE}*: the harness with an ordinary model. *{TOGETHER}*: so many runs in one vectorised loop. Both from what
+  building the models takes, and the means of about {SECONDS:g} s of steps and of evaluations, times the numbers of a
   run; the start of the process is left out, because a worker does one run after the other.
 - *{PLAIN}*: one run per process, timed whole, start of the process included; it evaluates the same metrics, and looks
-  at no gradients beside its steps."""
+  at no gradients beside its steps.
+
+Metrics on validation and test are the protocol's wish, and the plain loop has them as well; what the harness adds is in
+the last three rows of "What a whole run spends its time on"."""
 
 
 def write(folder: Path, found: Results, command: str, machine: dict[str, str]) -> None:
@@ -76,6 +80,8 @@ def _lines(axes: Axes, rates: Sequence[Rate]) -> None:
             color, dash = LINES[rate.way]
             axes.axhline(rate.runs_per_hour, color=color, linestyle=(0, dash), lw=1.3, label=rate.way)
     axes.set(xscale="log", yscale="log", xlabel="replicas", ylabel="runs per hour")
+    drawn = [rate.runs_per_hour for rate in rates]
+    axes.set_ylim(min(drawn) / ROOM, max(drawn) * ROOM)
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.set_xticks(counts, map(str, counts))
@@ -90,7 +96,8 @@ def as_markdown(found: Results, command: str, machine: dict[str, str]) -> str:
         INTRODUCTION,
         f"![Runs per hour against replicas]({CHART}.svg)",
         _rates(found.rates),
-        "A step of R replicas takes about a + b R, from the four measurements:",
+        "A step of R replicas takes about a + b R, from the four measurements; where a is below 0, it takes more than "
+        "in proportion to R, because larger stacks fall out of the caches:",
         _fits(found.rates),
         "## Workers and nodes",
         f"{CELLS} cells of {METHOD} on {SUITE}, one by one on each worker of one thread. Seconds from nothing at all "
@@ -115,11 +122,16 @@ def _rates(rates: Sequence[Rate]) -> str:
     rows = []
     for rate in rates:
         base = alone[rate.suite, rate.method].runs_per_hour
-        steps = f"{1e3 * rate.step:.3g}", f"{1e3 * rate.evaluation:.3g}"
+        steps = _milliseconds(rate.step), _milliseconds(rate.evaluation)
         many = f", {rate.replicas}" if rate.way == TOGETHER else ""
         hour, ratio = f"{rate.runs_per_hour:,.0f}", f"{rate.runs_per_hour / base:.2f}"
         rows.append((rate.suite, rate.method, f"{rate.way}{many}", *steps, hour, ratio))
     return _table(("suite", "method", "way", "step, ms", "evaluation, ms", "runs an hour", "to one at a time"), rows)
+
+
+def _milliseconds(seconds: float) -> str:
+    number = 1e3 * seconds
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
 
 
 def _fits(rates: Sequence[Rate]) -> str:
@@ -128,7 +140,7 @@ def _fits(rates: Sequence[Rate]) -> str:
         found = [rate for rate in rates if (rate.suite, rate.method, rate.way) == (suite, method, TOGETHER)]
         times = np.array([rate.step for rate in found])
         each, fixed = np.polyfit([rate.replicas for rate in found], times, 1, w=1 / times)
-        rows.append((suite, method, f"{1e3 * fixed:.3g}", f"{1e3 * each:.3g}"))
+        rows.append((suite, method, _milliseconds(fixed), _milliseconds(each)))
     return _table(("suite", "method", "a, ms", "b, ms"), rows)
 
 
