@@ -7,25 +7,30 @@ from balancers.measuring import measure
 from balancers.registry import create, get, load_plugin, names, register
 from balancers.solution import Certificate, Solution
 from balancers.solving import Solving
+from balancers.space import Choice, Interval, Simplex, Space, searching
 from balancers.wrappers import Every, Rescaled, Smoothed
 
 __all__ = [
     "Answer",
     "Balancer",
     "Certificate",
+    "Choice",
     "Claim",
     "Draws",
     "Every",
     "Evidence",
+    "Interval",
     "Need",
     "NonFiniteError",
     "NonFiniteGradientError",
     "NonFiniteLossError",
     "Rescaled",
+    "Simplex",
     "Sizes",
     "Smoothed",
     "Solution",
     "Solving",
+    "Space",
     "Stateless",
     "Weighting",
     "create",
@@ -35,4 +40,5 @@ __all__ = [
     "names",
     "reference",
     "register",
+    "searching",
 ]

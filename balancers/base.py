@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar, Generic, Literal, NamedTuple, TypeVar
@@ -15,6 +16,7 @@ from torch import Tensor
 from balancers.draws import Draws
 from balancers.evidence import Answer, Evidence, Need
 from balancers.solution import Certificate
+from balancers.space import Space, searching
 
 Heads = Literal["own", "weighted"]
 Place = Literal["shared", "last", "features"]
@@ -90,11 +92,13 @@ class Weighting(ABC, Generic[State]):
     version: ClassVar[int] = 1  # raised whenever its weights are no longer those of before
     digest: ClassVar[str] = ""  # of the plug-in file that it comes from, set by `load_plugin`
     needs: ClassVar[Need]
+    interval: ClassVar[int] = 1  # in how many steps all of ``needs`` is needed once; losses alone in the others
     stochastic: ClassVar[bool] = False
     positive_losses: ClassVar[bool] = False  # True: a negative loss is an error that asks for a lower bound
     heads: ClassVar[Heads] = "weighted"  # what the paper does with task-specific parameters
     place: ClassVar[Place] = "shared"  # where the paper measures gradients
     claims: ClassVar[frozenset[Claim]] = frozenset()
+    space: ClassVar[Mapping[str, Space]] = searching()  # of the hyperparameters that a search tries
     degree: ClassVar[float | None] = None  # losses times c make the update times c**degree; None: there is no such law
 
     @abstractmethod

@@ -63,6 +63,11 @@ class Every(Wrapper):
             raise ValueError(f"every: {self.method.name} needs the losses after each step, so it cannot leave any out")
 
     @property
+    def interval(self) -> int:
+        """The method's, times that of the wrapper."""
+        return self.steps * self.method.interval
+
+    @property
     def needs(self) -> Need:
         """The method's; in between the losses are enough."""
         return self.method.needs | Need.LOSSES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, ClassVar, NamedTuple
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from balancers.base import Answer, Claim, Draws, Evidence, Heads, Need, Place, Sizes, Weighting
 from balancers.solution import Certificate
+from balancers.space import Space
 
 INNER = "inner_"  # of the fields that belong to the method inside, so that no name can stand twice in a state
 
@@ -53,6 +54,16 @@ class Wrapper(Weighting[tuple]):
     def needs(self) -> Need:
         """The method's."""
         return self.method.needs
+
+    @property
+    def interval(self) -> int:
+        """The method's."""
+        return self.method.interval
+
+    @property
+    def space(self) -> Mapping[str, Space]:
+        """The method's."""
+        return self.method.space
 
     @property
     def stochastic(self) -> bool:

@@ -33,8 +33,8 @@ def aggregate(records: Sequence[Record], equal_weights: str = "fixed", order: Se
     if not records:
         raise ValueError("there are no records to aggregate; run `make bench` first")
     place = _places(order, equal_weights)
-    names = sorted({r.cell.suite for r in records}, key=place)
-    by_suite = {name: [r for r in records if r.cell.suite == name] for name in names}
+    names = sorted({r.cell.problem for r in records}, key=place)
+    by_suite = {name: [r for r in records if r.cell.problem == name] for name in names}
     suites = tuple(_suite(name, found, equal_weights, place) for name, found in by_suite.items())
     rows = tuple(sorted({r.cell.row for r in records}, key=place))
     overall = [_overall(row, suites) for row in rows if row != SINGLE_TASK]
@@ -61,7 +61,7 @@ class _Runs:
 
     @property
     def seeds(self) -> list[int]:
-        return sorted({r.cell.seed for r in self.records})
+        return sorted({r.cell.repetition for r in self.records})
 
     @property
     def tasks(self) -> tuple[str, ...]:

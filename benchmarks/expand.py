@@ -7,18 +7,20 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
-from balancers import Balancer, registry
+from balancers import Balancer, Space, Weighting, registry
 from balancers.suggest import nearest
 from balancers.wrapping import innermost
-from benchmarks.protocol import MethodEntry, Protocol, SuiteEntry
+from benchmarks.axes import crossed
 from benchmarks.records import SINGLE_TASK, Cell
+from benchmarks.search import Trial, relative_to, trials
+from benchmarks.settings import MethodEntry, Protocol, Settings, SuiteEntry
 from tasks import registry as suites
 from tasks.base import Suite
 
 ALL_METHODS = "all"  # in a filter: every method that is registered
 
 # A baseline has one task, of weight 1: its loss is all there is, wherever gradients would be measured.
-SINGLE_TASK_ENTRY = MethodEntry(balancer="fixed", heads="weighted", place="shared")
+SINGLE_TASK_ENTRY = MethodEntry(balancer="fixed", heads="weighted", place="shared", search=[])
 
 
 class Filters(NamedTuple):
@@ -45,19 +47,27 @@ class _Row(NamedTuple):
     hyperparameters: dict[str, Any]
     heads: str
     place: str
+    seeds_from: int
+    space: Mapping[str, Space]  # what a search tries
 
 
 def expand(protocol: Protocol, filters: Filters = ALL) -> list[Cell]:
-    """All cells, in the order in which they should run.
+    """The cells that can be run at once, in the order in which they should; `benchmarks.stages` has those that follow.
 
-    Suite by suite; within a suite all of seed 0 comes first, the single-task baselines before the methods.
+    Suite by suite; within a suite all of seed 0 comes first, the single-task baselines before the methods. With a
+    search, these are its trials.
 
     Raises:
         ValueError: an unknown balancer, suite, hyperparameter or option (with the nearest name), or a bad value.
     """
-    methods = _methods(protocol, filters.balancers)
+    methods = crossed(_methods(protocol, filters.balancers), protocol)
     chosen = _suites(protocol, filters.suites)
-    return [cell for name in chosen for cell in _cells(protocol, name, methods, filters.seeds)]
+    return [cell for name in chosen for cell in _cells(protocol, name, methods, seeds_of(protocol, name, filters))]
+
+
+def seeds_of(protocol: Protocol, suite: str, filters: Filters) -> int:
+    """How many seeds a suite is run with in the end."""
+    return protocol.settings(suite).seeds if filters.seeds is None else filters.seeds
 
 
 def _methods(protocol: Protocol, wanted: Iterable[str]) -> dict[str, MethodEntry]:
@@ -91,34 +101,45 @@ def _suites(protocol: Protocol, wanted: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name for pattern in wanted for name in suites.resolve(pattern)))
 
 
-def _cells(protocol: Protocol, name: str, methods: Mapping[str, MethodEntry], seeds: int | None) -> Iterator[Cell]:
+def _cells(protocol: Protocol, name: str, methods: Mapping[str, MethodEntry], seeds: int) -> Iterator[Cell]:
     entry = protocol.suites.get(name, SuiteEntry())
     settings = protocol.settings(name)
     suite = suites.create(name, **entry.options)
     rows = _rows(suite, entry, methods)
-    for seed in range(settings.seeds if seeds is None else seeds):
-        for row in rows:
-            for learning_rate in settings.learning_rates:
-                yield Cell(
-                    suite=name,
-                    suite_version=suite.version,
-                    suite_options=entry.options,
-                    tasks=row.tasks,
-                    row=row.label,
-                    balancer=row.balancer,
-                    balancer_version=row.version,
-                    hyperparameters=row.hyperparameters,
-                    heads=cast(Any, row.heads),
-                    place=cast(Any, row.place),
-                    optimizer=settings.optimizer,
-                    learning_rate=learning_rate,
-                    precision=settings.precision,
-                    batch_size=settings.batch_size,
-                    steps=settings.steps,
-                    epochs=settings.epochs,
-                    evaluations=settings.evaluations,
-                    seed=seed,
-                )
+    seeds = min(seeds, settings.search_seeds or seeds)
+    for optimizer, factor in (protocol.axes.optimizers or {settings.optimizer: 1.0}).items():
+        for seed in range(seeds):
+            for row in rows:
+                for trial in _trials(protocol, settings, row, suite):
+                    yield Cell(
+                        suite=name,
+                        suite_version=suite.version,
+                        suite_options=entry.options,
+                        tasks=row.tasks,
+                        row=row.label,
+                        balancer=row.balancer,
+                        balancer_version=row.version,
+                        hyperparameters=row.hyperparameters | trial.hyperparameters,
+                        heads=cast(Any, row.heads),
+                        place=cast(Any, row.place),
+                        optimizer=optimizer,
+                        learning_rate=trial.learning_rate * factor,
+                        precision=settings.precision,
+                        batch_size=settings.batch_size,
+                        steps=settings.steps,
+                        epochs=settings.epochs,
+                        evaluations=settings.evaluations,
+                        seed=row.seeds_from + seed,
+                        trial=trial.number,
+                    )
+
+
+def _trials(protocol: Protocol, settings: Settings, row: _Row, suite: Suite) -> Iterator[Trial]:
+    if protocol.search is None or settings.learning_rate_range is None:
+        return (Trial(0, rate, {}) for rate in settings.learning_rates)
+    (usual,) = settings.learning_rates
+    space = relative_to(suite.loss_scales, row.space)
+    return trials(protocol.search.trials, usual, settings.learning_rate_range, space, len(row.tasks))
 
 
 def _rows(suite: Suite, entry: SuiteEntry, methods: Mapping[str, MethodEntry]) -> list[_Row]:
@@ -143,4 +164,18 @@ def _row(label: str, tasks: tuple[str, ...], method: MethodEntry, here: Mapping[
     # As JSON knows them, so that a cell equals the one read back from its record.
     hyperparameters = json.loads(json.dumps(dataclasses.asdict(cast(Any, innermost(facts)))))
     version = f"{facts.version}+{facts.digest}" if facts.digest else facts.version
-    return _Row(label, tasks, name, version, hyperparameters, balancer.heads, method.place or facts.place)
+    where = method.heads or balancer.heads, method.place or facts.place
+    return _Row(
+        label, tasks, name, version, hyperparameters, *where, method.seeds_from, _space(label, method, facts, given)
+    )
+
+
+def _space(label: str, method: MethodEntry, facts: Weighting, given: Mapping[str, Any]) -> dict[str, Space]:
+    """What is searched of a method's own: what its entry names, or else all that has a space and no given value."""
+    if method.search is None:
+        return {name: space for name, space in facts.space.items() if name not in given}
+    for name in method.search:
+        if name not in facts.space:
+            hint = nearest(name, facts.space)
+            raise ValueError(f"method {label!r}: there is no space to search {name!r} in{hint}")
+    return {name: facts.space[name] for name in method.search}

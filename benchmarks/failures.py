@@ -24,7 +24,7 @@ def failures_of(row: str, records: Sequence[Record], tasks: tuple[str, ...], see
     found = []
     for group in [(task,) for task in tasks] if row == SINGLE_TASK else [tasks]:
         task = group[0] if row == SINGLE_TASK else ""
-        present = {r.cell.seed: r for r in records if r.cell.tasks == group}
+        present = {r.cell.repetition: r for r in records if r.cell.tasks == group}
         for seed in seeds:
             record = present.get(seed)
             if record is None:

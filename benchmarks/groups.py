@@ -54,7 +54,7 @@ def alike(cell: Cell) -> tuple[object, ...]:
     """What cells that train together have in common."""
     method = _method(cell)
     alike = cell.model_dump_json(
-        exclude={"seed", "learning_rate", "row", "balancer", "balancer_version", "hyperparameters"}
+        exclude={"seed", "learning_rate", "row", "balancer", "balancer_version", "hyperparameters", "trial"}
     )
     # A wrapped method may need less in some steps than in others; those wrapped alike do so in the same steps.
     return alike, method.needs, cell.balancer if isinstance(method, Wrapper) else ""

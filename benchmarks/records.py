@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 RECORD_FORMAT = 1
 SINGLE_TASK = "single-task"  # the row of the baselines: one model per task
+FRONT = "front"  # the row of the fixed weights that stand for the front of weighted sums
+SEED_STRIDE = 1000  # seeds that are equal modulo this number are the same repetition of one comparison
 
 Precision = Literal["float32", "bfloat16"]  # of the forward and backward passes of training
 Status = Literal["done", "diverged", "failed", "timed out"]
@@ -41,6 +43,17 @@ class Cell(_Frozen):
     evaluations: int  # how often, evenly spaced, the model is evaluated on validation
     seed: int
     precision: Precision = "float32"
+    trial: int = 0  # which point of a search, or of the front, its settings are
+
+    @property
+    def problem(self) -> str:
+        """What it is compared within: the suite, and the optimizer where that is not the usual one."""
+        return self.suite if self.optimizer == "adam" else f"{self.suite} ({self.optimizer})"
+
+    @property
+    def repetition(self) -> int:
+        """Which of the paired runs it is: the seed, counted from 0 for copies with other seeds as well."""
+        return self.seed % SEED_STRIDE
 
     @property
     def id(self) -> str:
@@ -115,6 +128,7 @@ class Record(_Frozen):
     metrics: dict[str, list[MetricFact]]  # task -> metrics, the primary one first
     best: Outcome | None  # the evaluation chosen on validation; none unless done
     last: Outcome | None  # the end of training; none unless done
+    at_equal_compute: Outcome | None = None  # after as much compute as equal weights spend on all their steps
     curves: Curves
     cost: Cost | None
     solver: Solver | None = None  # none if the method solves no equations

@@ -20,6 +20,7 @@ from benchmarks.groups import grouped
 from benchmarks.progress import Display
 from benchmarks.protocol import read
 from benchmarks.records import Cell, Record, Status
+from benchmarks.stages import following
 from benchmarks.store import Store, stem, write_atomically
 from benchmarks.world import World, join
 from tasks import registry
@@ -67,33 +68,45 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
     Raises:
         ValueError: the protocol or a filter is wrong, the folder cannot be written, or no suite's data can be had.
     """
-    cells = expand(read(source), filters)
+    protocol = read(source)
+    cells = expand(protocol, filters)
     world = join(options.device)
     store = Store(folder)
+    shown = console or Console() if world.first else Console(quiet=True)
     if world.first:
         write_atomically(folder / PROTOCOL_COPY, source.read_text(encoding="utf-8"))
-    known = [store.read(cell) for cell in cells]
-    kept = world.agree([record for record in known if record is not None and _counts(record, store, options)])
-    ids = {record.id for record in kept}
-    waiting = [cell for cell in cells if cell.id not in ids]
-    if waiting and world.first:
-        _write_json(folder / "environment.json", environment.describe(options.device) | environment.packages())
-    shown = console or Console() if world.first else Console(quiet=True)
-    with Display(waiting, kept, shown) as display:
-        desk = _Desk(store if world.first else None, display)
-        if waiting:
-            executor_for(options, folder, world).run(_jobs(waiting, options, world), desk.hear)
-    records, skipped = kept + desk.records, desk.skipped
+    records, skipped = _stage(cells, store, options, world, shown)
     if world.first:
         _note_skipped(folder, {cell.suite for cell in cells}, skipped)
     if skipped and not records:
         raise ValueError(
             "no suite could run:\n" + "\n".join(f"{name}: {skip.reason}" for name, skip in skipped.items())
         )
+    then = following(protocol, filters, records)
+    if then:
+        shown.print(f"The settings chosen on validation, with all seeds: {len(then)} more runs.", highlight=False)
+        records += _stage(then, store, options, world, shown)[0]
     counts: dict[Status, int] = dict.fromkeys(get_args(Status), 0)
     for record in records:
         counts[record.status] += 1
     return Summary(counts, skipped)
+
+
+def _stage(
+    cells: Sequence[Cell], store: Store, options: Options, world: World, console: Console
+) -> tuple[list[Record], dict[str, Skip]]:
+    """The records of some cells, of which those are run that have none; and the suites that could not run."""
+    known = [store.read(cell) for cell in cells]
+    kept = world.agree([record for record in known if record is not None and _counts(record, store, options)])
+    ids = {record.id for record in kept}
+    waiting = [cell for cell in cells if cell.id not in ids]
+    if waiting and world.first:
+        _write_json(store.folder / "environment.json", environment.describe(options.device) | environment.packages())
+    with Display(waiting, kept, console) as display:
+        desk = _Desk(store if world.first else None, display)
+        if waiting:
+            executor_for(options, store.folder, world).run(_jobs(waiting, options, world), desk.hear)
+    return kept + desk.records, desk.skipped
 
 
 def _counts(record: Record, store: Store, options: Options) -> bool:

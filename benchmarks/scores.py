@@ -23,7 +23,7 @@ def outcomes(records: Iterable[Record], state: State) -> dict[int, Scalars]:
     for record in records:
         outcome = record.best if state == "best" else record.last
         if record.status == "done" and outcome is not None:
-            found.setdefault(record.cell.seed, {}).update(outcome.test)
+            found.setdefault(record.cell.repetition, {}).update(outcome.test)
     return found
 
 

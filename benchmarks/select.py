@@ -1,12 +1,14 @@
-"""Selection on validation: of checkpoints within a run, and of learning rates between runs."""
+"""Selection on validation: of checkpoints within a run, and of settings between runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from benchmarks.records import MetricFact, Outcome, Record, Scalars
+from benchmarks.records import FRONT, Cell, MetricFact, Record, Scalars
 
 SMALLEST_ERROR = 1e-9  # below it an error counts as none
+
+_Setting = tuple[int, float]  # trial and learning rate
 
 
 def selection_score(validation: Scalars, untrained: Scalars, metrics: Mapping[str, Sequence[MetricFact]]) -> float:
@@ -22,25 +24,47 @@ def selection_score(validation: Scalars, untrained: Scalars, metrics: Mapping[st
     return sum(ratios) / len(ratios)
 
 
+def row_key(cell: Cell) -> str:
+    """What the cells have in common of which one setting is chosen; every point of the front stands for itself."""
+    searched = {"learning_rate": 0.0, "seed": 0}
+    if cell.row != FRONT:
+        searched |= {"hyperparameters": {}, "trial": 0}
+    return cell.model_copy(update=searched).id
+
+
 def chosen(records: Iterable[Record]) -> list[Record]:
-    """The records of the best learning rate in every group of cells that differ in learning rate and seed alone.
+    """The records of the best setting in every group of cells that differ in seed and searched settings alone.
 
-    A learning rate with more finished seeds beats one with fewer; among equals the lower mean score wins, then the
-    lower learning rate. All its seeds are returned, also those that failed.
+    Settings are compared by the seeds that all of them were run with, on validation. One with more finished seeds beats
+    one with fewer; among equals the lower mean score wins, then the earlier trial, then the lower learning rate. All
+    its seeds are returned, also those that failed.
     """
-    groups: dict[str, dict[float, list[Record]]] = {}
+    groups: dict[str, dict[_Setting, list[Record]]] = {}
     for record in records:
-        group = record.cell.model_copy(update={"learning_rate": 0.0, "seed": 0}).id
-        groups.setdefault(group, {}).setdefault(record.cell.learning_rate, []).append(record)
-    return [record for rates in groups.values() for record in rates[min(rates, key=lambda r: _rank(r, rates[r]))]]
+        setting = record.cell.trial, record.cell.learning_rate
+        groups.setdefault(row_key(record.cell), {}).setdefault(setting, []).append(record)
+    return [record for settings in groups.values() for record in settings[_best(settings)]]
 
 
-def _rank(learning_rate: float, records: Sequence[Record]) -> tuple[int, float, float]:
-    scores = [_score(record, record.best) for record in records if record.best is not None]
-    return -len(scores), sum(scores) / len(scores) if scores else 0.0, learning_rate
+def _best(settings: Mapping[_Setting, Sequence[Record]]) -> _Setting:
+    common = set.intersection(*({record.cell.seed for record in records} for records in settings.values()))
+
+    def rank(setting: _Setting) -> tuple[int, float, int, _Setting]:
+        done = [record for record in settings[setting] if record.best is not None]
+        scores = [score(record) for record in done if record.cell.seed in common]
+        return -len(scores), sum(scores) / len(scores) if scores else 0.0, -len(done), setting
+
+    return min(settings, key=rank)
 
 
-def _score(record: Record, best: Outcome) -> float:
+def score(record: Record) -> float:
+    """`selection_score` of a finished run.
+
+    Raises:
+        ValueError: it did not finish.
+    """
+    if record.best is None:
+        raise ValueError(f"run {record.id} is {record.status}, and has no score")
     curves = record.curves.validation
     untrained = {task: {name: values[0] for name, values in metrics.items()} for task, metrics in curves.items()}
-    return selection_score(best.validation, untrained, record.metrics)
+    return selection_score(record.best.validation, untrained, record.metrics)

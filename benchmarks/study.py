@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from benchmarks import select, store
 from benchmarks.aggregates import aggregate
-from benchmarks.records import Cell, Record
+from benchmarks.records import FRONT, Cell, Record
 from benchmarks.summaries import Aggregates
 from tasks import registry
 from tasks.base import Suite
@@ -25,7 +25,9 @@ logger = logging.getLogger(__name__)
 class Study:
     """What a results folder says."""
 
-    records: tuple[Record, ...]  # of the chosen learning rates, failed ones included
+    records: tuple[Record, ...]  # of the chosen settings, failed ones included
+    trials: tuple[Record, ...]  # of all settings that were tried
+    front: tuple[Record, ...]  # of the fixed weights that stand for the front of weighted sums
     aggregates: Aggregates
     skipped: dict[str, str]  # suite -> why it could not be run
     set_aside: int  # records of other settings that are left out, because they cannot be compared
@@ -34,7 +36,7 @@ class Study:
 
     def of(self, suite: str) -> list[Record]:
         """The records of one suite."""
-        return [record for record in self.records if record.cell.suite == suite]
+        return [record for record in self.records if record.cell.problem == suite]
 
 
 def read(folder: Path) -> Study:
@@ -56,9 +58,13 @@ def read(folder: Path) -> Study:
     protocol = protocol_file.read_text(encoding="utf-8") if protocol_file.is_file() else ""
     settings = tomllib.loads(protocol)
     order = [*settings.get("suites", {}), *settings.get("methods", {})]
-    chosen = tuple(select.chosen(kept))
+    front = tuple(record for record in kept if record.cell.row == FRONT)
+    trials = tuple(record for record in kept if record.cell.row != FRONT)
+    chosen = tuple(select.chosen(trials))
     return Study(
         records=chosen,
+        trials=trials,
+        front=front,
         aggregates=aggregate(chosen, settings.get("cost_reference", DEFAULT_EQUAL_WEIGHTS), order),
         skipped=_texts(folder / "skipped.json"),
         set_aside=len(records) - len(kept),
@@ -95,11 +101,11 @@ def _newest(
 
 
 def _suite_of(cell: Cell) -> Hashable:
-    return cell.suite
+    return cell.problem
 
 
 def _row_of(cell: Cell) -> Hashable:
-    return cell.suite, cell.row, cell.tasks
+    return cell.problem, cell.row, cell.tasks, cell.trial
 
 
 def _training(record: Record) -> str:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from time import perf_counter
 from typing import NamedTuple
 
 import torch
 
+from benchmarks.compute import steps_of_equal_compute
 from benchmarks.cost import PeakMemory, Spent
-from benchmarks.curves import CurveLog
 from benchmarks.devices import require_alive
 from benchmarks.engine import Engine, Fault
 from benchmarks.environment import describe
 from benchmarks.evaluate import Geometry
-from benchmarks.loop import evaluation_points, metric_facts, probe_of
-from benchmarks.records import Cell, Outcome, Record, Scalars, Solver, Status
-from benchmarks.select import selection_score
+from benchmarks.loop import evaluation_points, probe_of
+from benchmarks.records import Cell, Outcome, Record, Scalars
+from benchmarks.run import Run
 from benchmarks.world import World
 from tasks.base import MultiTaskModel, Split, Splits, Suite
 
@@ -77,23 +76,6 @@ def train(cells: Sequence[Cell], loaded: Loaded, make_engine: MakeEngine, watch:
         return [run.record(engine, number, spent, facts) for number, run in enumerate(runs)]
 
 
-def unfinished(cell: Cell, status: Status, reason: str, device: str) -> Record:
-    """The record of a cell of which nothing is known but why it did not end, and on what device."""
-    return Record(
-        id=cell.id,
-        cell=cell,
-        status=status,
-        reason=reason,
-        metrics={},
-        best=None,
-        last=None,
-        curves=CurveLog(cell.tasks).curves,
-        cost=None,
-        environment=describe(torch.device("cpu")) | {"device": torch.device(device).type},
-        finished=_now(),
-    )
-
-
 def _spent(engine: Engine | None, total: float, memory: PeakMemory) -> Spent:
     """What each of the runs of an engine took."""
     trained, evaluated = (0.0, 0.0) if engine is None else (engine.trained, engine.evaluated)
@@ -101,77 +83,11 @@ def _spent(engine: Engine | None, total: float, memory: PeakMemory) -> Spent:
     return Spent(total, trained / runs, evaluated / runs, memory.read())
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-class Run:
-    """What is known of one cell while it trains."""
-
-    def __init__(self, cell: Cell, suite: Suite) -> None:
-        self.cell = cell
-        self.log = CurveLog(cell.tasks)
-        self.fault: Fault | None = None
-        self.best: Outcome | None = None
-        self.last: Outcome | None = None
-        self.best_step, self.best_score = 0, math.inf
-        self.scores: dict[int, Scalars] = {}  # validation metrics at the best and at the last evaluation
-        self._untrained: Scalars = {}  # validation metrics before the first step
-        self._facts = {task.name: metric_facts(task) for task in suite.tasks if task.name in cell.tasks}
-
-    def break_off(self, fault: Fault) -> None:
-        """It goes no further; the first fault counts."""
-        self.fault = self.fault or fault
-        self.best = self.last = None
-
-    def see(self, step: int, scores: Scalars, geometry: Geometry) -> bool:
-        """Whether validation metrics are the best so far."""
-        for task, metrics in scores.items():
-            for metric, value in {**metrics, "norm of the gradient": geometry.norms[task]}.items():
-                if not math.isfinite(value):
-                    self.break_off(Fault(step, "diverged", f"{metric} of task {task!r} is {value}"))
-                    return False
-        self._untrained = self._untrained or scores
-        score = selection_score(scores, self._untrained, self._facts)
-        better = score < self.best_score
-        if better:
-            self.best_step, self.best_score = step, score
-        kept = self.scores.get(self.best_step)
-        self.scores = {step: scores} if kept is None else {self.best_step: kept, step: scores}
-        return better
-
-    def record(self, engine: Engine | None, number: int, spent: Spent, facts: dict[str, str]) -> Record:
-        """The record; this was run ``number`` of the engine."""
-        return Record(
-            id=self.cell.id,
-            cell=self.cell,
-            status="done" if self.fault is None else self.fault.status,
-            reason="" if self.fault is None else f"step {self.fault.step}: {self.fault.reason}",
-            metrics=self._facts,
-            best=self.best,
-            last=self.last,
-            curves=self.log.curves,
-            cost=None if engine is None else engine.cost(number, spent),
-            solver=None if engine is None else self._solver(engine, number),
-            replicas=1 if engine is None else engine.replicas,
-            environment=facts,
-            finished=_now(),
-        )
-
-    def _solver(self, engine: Engine, number: int) -> Solver | None:
-        """How well the method's equations were solved in the steps so far; none if it solves none."""
-        steps = engine.done if self.fault is None else self.fault.step
-        found = engine.certificate(number) if steps else None
-        if found is None:
-            return None
-        return Solver(residual=found.residual.item(), fallbacks=int(found.fallbacks.item()), steps=steps)
-
-
 def _fit(engine: Engine, runs: Sequence[Run], loaded: Loaded, watch: Watch) -> None:
     """All steps, with an evaluation before the first, after the last and evenly in between."""
     began, cell, splits = perf_counter(), runs[0].cell, loaded.splits
     total = cell.steps or (cell.epochs or 0) * math.ceil(len(splits.train) / cell.batch_size)
-    points = evaluation_points(total, cell.evaluations)
+    points, enough = evaluation_points(total, cell.evaluations), steps_of_equal_compute(cell, total)
     probe = probe_of(splits.train, cell.batch_size)
     stride = max(1, total // PROGRESS_REPORTS)
 
@@ -193,6 +109,10 @@ def _fit(engine: Engine, runs: Sequence[Run], loaded: Loaded, watch: Watch) -> N
         engine.step()
         if engine.done in points:
             observe()
+            mark = perf_counter()
+        if engine.done == enough < total:
+            engine.trained += perf_counter() - mark
+            _note_equal_compute(engine, runs, splits)
             mark = perf_counter()
         if engine.done % stride == 0:
             if watch.progress is not None:
@@ -221,6 +141,14 @@ def _observe(
     engine.keep(better)
 
 
+def _note_equal_compute(engine: Engine, runs: Sequence[Run], splits: Splits) -> None:
+    """The state that a method has reached when it has spent what equal weights spend on all steps."""
+    validation, test = _metrics(engine, splits.validation), _metrics(engine, splits.test)
+    for run, seen, tested in zip(runs, validation, test, strict=True):
+        if run.fault is None:
+            run.at_equal_compute = Outcome(step=engine.done, validation=seen, test=tested)
+
+
 def _metrics(engine: Engine, split: Split) -> list[Scalars]:
     began = perf_counter()
     found = engine.evaluate(split)
@@ -237,6 +165,7 @@ def _finish(engine: Engine, runs: Sequence[Run], splits: Splits, keep: Keep | No
     for number in sound:
         run = runs[number]
         run.last = Outcome(step=engine.done, validation=run.scores[engine.done], test=tested[number])
+        run.at_equal_compute = run.at_equal_compute or run.last
     if any(runs[number].best_step != engine.done for number in sound):
         engine.recall()
         tested = _metrics(engine, splits.test)

@@ -80,7 +80,17 @@ class Trials:
 
 def _about(cell: Cell, method: str = "") -> str:
     """What matters to memory and time: everything but numbers that a run is started with."""
-    left_out = {"seed", "learning_rate", "row", "balancer", "balancer_version", "hyperparameters", "steps", "epochs"}
+    left_out = {
+        "seed",
+        "learning_rate",
+        "row",
+        "balancer",
+        "balancer_version",
+        "hyperparameters",
+        "trial",
+        "steps",
+        "epochs",
+    }
     return method + cell.model_dump_json(exclude=left_out)
 
 

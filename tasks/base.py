@@ -162,6 +162,11 @@ class Suite(ABC):
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
         """A fresh model with heads for ``tasks``; the same seed gives the same encoder whatever the tasks."""
 
+    @property
+    def loss_scales(self) -> tuple[float, ...]:
+        """How large the tasks' losses are beside each other; a search over fixed weights is relative to it."""
+        return (1.0,) * len(self.tasks)
+
     def snapshot(self, model: MultiTaskModel) -> dict[str, list[float]]:  # noqa: ARG002
         """Numbers about the model to keep at every evaluation, by name. None for most suites."""
         return {}

@@ -69,6 +69,11 @@ class GradNormRegression(Suite):
         """One task per scale, in the order of the scales."""
         return tuple(_task(name, scale) for name, scale in zip(self._names(), self.scales, strict=True))
 
+    @property
+    def loss_scales(self) -> tuple[float, ...]:
+        """Losses are in squares of the targets' scales."""
+        return tuple(scale**2 for scale in self.scales)
+
     def load(self, data: Path | None = None) -> Splits:  # noqa: ARG002 - computed, there is nothing to look for
         """Inputs (N, 250) and targets (N, 100), computed."""
         train, other = self.examples, self.examples // 5

@@ -110,6 +110,11 @@ class Plane(Suite):
             _task("second", second_loss, float(second_loss(second)), BOUND),
         )
 
+    @property
+    def loss_scales(self) -> tuple[float, ...]:
+        """The first loss is a tenth of the second."""
+        return SCALE, 1.0
+
     def load(self, data: Path | None = None) -> Splits:  # noqa: ARG002 - computed, there is nothing to look for
         """One empty example, in all splits."""
         one = Split({"example": torch.zeros(1, 1)}, {task.name: torch.zeros(1) for task in self.tasks})

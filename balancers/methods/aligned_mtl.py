@@ -13,6 +13,7 @@ from balancers.base import Claim, Draws, Evidence, Need
 from balancers.registry import register
 from balancers.solution import Solution
 from balancers.solving import Solving
+from balancers.space import Choice, searching
 from balancers.spectral import spectrum
 
 Scale = Literal["min", "median", "rmse"]
@@ -49,6 +50,7 @@ class AlignedMTL(Solving):
     flavour: Flavour = "paper"
 
     needs = Need.GRAMIAN
+    space = searching(scale=Choice(("min", "median", "rmse")))
     heads = "own"
     degree = 1
     claims = frozenset({Claim.PERMUTATION_EQUIVARIANT})

@@ -11,6 +11,7 @@ from torch import Tensor
 from balancers.base import Claim, Draws, Evidence, Need, Stateless
 from balancers.positive import SMALLEST, inverse
 from balancers.registry import register
+from balancers.space import Interval, searching
 
 
 @register("analytic-uncertainty")
@@ -32,6 +33,7 @@ class AnalyticUncertainty(Stateless):
     temperature: float = 1.0
 
     needs = Need.LOSSES
+    space = searching(temperature=Interval(0.3, 30.0, log=True))
     positive_losses = True
     claims = frozenset({Claim.NON_NEGATIVE, Claim.SIMPLEX, Claim.PERMUTATION_EQUIVARIANT})
 

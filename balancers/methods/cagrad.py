@@ -11,6 +11,7 @@ from balancers.registry import register
 from balancers.solution import Solution
 from balancers.solvers import conflict_averse
 from balancers.solving import Solving
+from balancers.space import Interval, searching
 
 
 @register("cagrad")
@@ -42,6 +43,7 @@ class CAGrad(Solving):
     rescale: int = 0
 
     needs = Need.GRAMIAN
+    space = searching(c=Interval(0.1, 0.9))  # the paper tries this range
     heads = "own"
     degree = 1
 

@@ -11,6 +11,7 @@ from balancers.conic import steepest_in_cone
 from balancers.registry import register
 from balancers.solution import Solution
 from balancers.solving import Solving
+from balancers.space import Interval, searching
 
 
 @register("conicgrad")
@@ -42,6 +43,7 @@ class ConicGrad(Solving):
     c: float = 0.5
 
     needs = Need.GRAMIAN
+    space = searching(c=Interval(0.1, 0.9))
     heads = "own"
     degree = 1
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})

@@ -12,6 +12,7 @@ from torch import Tensor
 from balancers.base import Answer, Claim, Draws, Empty, Evidence, Need, Sizes, Weighting
 from balancers.positive import inverse
 from balancers.registry import register
+from balancers.space import Choice, Interval, searching
 
 
 class DBMTLState(NamedTuple):
@@ -50,6 +51,7 @@ class DBMTL(Weighting[DBMTLState | Empty]):
     beta_sigma: float = 0.0
 
     needs = Need.LOSSES | Need.GRAMIAN | Need.GRADIENTS
+    space = searching(beta=Interval(0.0, 0.95), beta_sigma=Choice((0.0, 0.5)))
     positive_losses = True
     heads = "own"
     degree = 0

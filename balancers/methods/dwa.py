@@ -13,6 +13,7 @@ from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.counts import require_count
 from balancers.positive import SMALLEST
 from balancers.registry import register
+from balancers.space import Interval, searching
 
 
 class DWAState(NamedTuple):
@@ -45,6 +46,7 @@ class DWA(Weighting[DWAState]):
     period: int = 25
 
     needs = Need.LOSSES
+    space = searching(temperature=Interval(0.5, 8.0, log=True))
     positive_losses = True
     degree = 1
     claims = frozenset({Claim.NON_NEGATIVE, Claim.SUM_TO_TASKS, Claim.PERMUTATION_EQUIVARIANT})

@@ -12,6 +12,7 @@ from torch import Tensor
 from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.counts import require_count
 from balancers.registry import register
+from balancers.space import Interval, searching
 
 Flavour = Literal["paper", "official"]
 
@@ -59,6 +60,7 @@ class ExcessMTL(Weighting[ExcessMTLState]):
     flavour: Flavour = "paper"
 
     needs = Need.GRADIENTS
+    space = searching(eta=Interval(0.01, 1.0, log=True))  # between the two published values
     degree = 1
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from balancers.registry import register
 from balancers.solution import Solution
 from balancers.solvers import bargain
 from balancers.solving import Solving, clipped
+from balancers.space import Interval, searching
 
 
 @register("fairgrad")
@@ -38,6 +39,7 @@ class FairGrad(Solving):
     max_norm: float | None = None
 
     needs = Need.GRAMIAN
+    space = searching(alpha=Interval(0.5, 10.0, log=True))  # the paper tries 1 to 10
     heads = "own"
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, Claim.NON_CONFLICTING})
 

@@ -13,6 +13,7 @@ from balancers.adam import adam_step
 from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.positive import inverse, logarithm
 from balancers.registry import register
+from balancers.space import Interval, searching
 
 Flavour = Literal["paper", "official"]
 ROUNDING = 16 * torch.finfo(torch.float64).eps  # of a logarithm that was computed from two others
@@ -63,6 +64,7 @@ class FAMO(Weighting[FAMOState]):
     flavour: Flavour = "paper"
 
     needs = Need.LOSSES | Need.LOSSES_AFTER
+    space = searching(gamma=Interval(1e-5, 1e-2, log=True))  # the range of the published scripts
     positive_losses = True
     degree = 1
     claims = frozenset({Claim.NON_NEGATIVE, Claim.SIMPLEX, Claim.PERMUTATION_EQUIVARIANT})

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
+from balancers.space import Simplex, searching
 
 
 class FixedState(NamedTuple):
@@ -39,6 +40,7 @@ class Fixed(Weighting[FixedState]):
     weights: Sequence[float] | None = None
 
     needs = Need.LOSSES
+    space = searching(weights=Simplex())
     degree = 1
 
     def __post_init__(self) -> None:

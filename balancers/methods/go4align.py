@@ -14,6 +14,7 @@ from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.counts import require_count
 from balancers.positive import inverse
 from balancers.registry import register
+from balancers.space import Interval, searching
 
 Flavour = Literal["paper", "official"]
 
@@ -53,6 +54,7 @@ class GO4Align(Weighting[GO4AlignState]):
     flavour: Flavour = "paper"
 
     needs = Need.LOSSES
+    space = searching(beta=Interval(1e-5, 1e-2, log=True))
     positive_losses = True
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
+from balancers.space import Interval, searching
 
 
 class GradDropState(NamedTuple):
@@ -47,6 +48,7 @@ class GradDrop(Weighting[GradDropState]):
 
     version = 2
     needs = Need.GRADIENTS
+    space = searching(leak=Interval(0.0, 0.8))
     stochastic = True
     heads = "own"
     degree = 1

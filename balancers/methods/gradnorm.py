@@ -12,6 +12,7 @@ from torch import Tensor
 from balancers.adam import adam_step
 from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
+from balancers.space import Interval, searching
 
 
 class GradNormState(NamedTuple):
@@ -52,6 +53,7 @@ class GradNorm(Weighting[GradNormState]):
     learning_rate: float = 0.025
 
     needs = Need.LOSSES | Need.GRAMIAN
+    space = searching(alpha=Interval(0.0, 3.0))  # the paper finds gains over this range
     positive_losses = True
     place = "last"
     degree = 1

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
+from balancers.space import Interval, searching
 
 ROUNDING = 1e-13  # a squared length below this share of the terms that it is made of is zero
 
@@ -52,6 +53,7 @@ class GradVac(Weighting[GradVacState]):
     beta: float = 1e-2
 
     needs = Need.GRAMIAN
+    space = searching(beta=Interval(1e-3, 0.5, log=True))  # from below the paper's value to that of common ports
     stochastic = True
     heads = "own"
     degree = 1

@@ -14,6 +14,7 @@ from balancers.methods.imtl_g import impartial
 from balancers.methods.imtl_l import IMTLL, IMTLLState
 from balancers.registry import register
 from balancers.solution import Certificate
+from balancers.space import Interval, searching
 
 
 class IMTLState(NamedTuple):
@@ -51,6 +52,7 @@ class IMTL(Weighting[IMTLState]):
     learning_rate: float = 0.025
 
     needs = Need.LOSSES | Need.GRAMIAN
+    space = searching(learning_rate=Interval(1e-3, 0.1, log=True))
     positive_losses = True
     heads = "own"
     place = "features"

@@ -14,6 +14,7 @@ from balancers.registry import register
 from balancers.solution import Solution
 from balancers.solvers import min_norm
 from balancers.solving import Solving
+from balancers.space import Choice, searching
 
 Normalization = Literal["none", "l2", "loss", "loss+"]
 FLOOR = 1e-12  # share of the largest loss below which a loss is not divided by
@@ -47,6 +48,7 @@ class MGDA(Solving):
     normalization: Normalization = "none"
 
     needs = Need.LOSSES | Need.GRAMIAN
+    space = searching(normalization=Choice(("none", "l2", "loss", "loss+")))
     heads = "own"
     degree = 1
 

@@ -13,6 +13,7 @@ from balancers.base import Answer, Claim, Draws, Evidence, Need, Sizes, Weightin
 from balancers.gradients import gramian_of
 from balancers.registry import register
 from balancers.simplex import project_onto_simplex, shares
+from balancers.space import Interval, searching
 
 Flavour = Literal["paper", "official"]
 
@@ -67,6 +68,7 @@ class MoCo(Weighting[MoCoState]):
     flavour: Flavour = "paper"
 
     needs = Need.LOSSES | Need.GRADIENTS
+    space = searching(beta=Interval(0.1, 0.99), gamma=Interval(1e-2, 1.0, log=True))
     heads = "own"
     claims = frozenset({Claim.NON_NEGATIVE, Claim.SIMPLEX, Claim.PERMUTATION_EQUIVARIANT})
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
 from balancers.simplex import project_onto_simplex, shares
+from balancers.space import Interval, searching
 
 
 class MoDoState(NamedTuple):
@@ -49,6 +50,7 @@ class MoDo(Weighting[MoDoState]):
     rho: float = 0.1
 
     needs = Need.CROSS_GRAMIAN
+    space = searching(gamma=Interval(1e-3, 0.1, log=True), rho=Interval(1e-3, 1.0, log=True))
     heads = "own"
     claims = frozenset({Claim.NON_NEGATIVE, Claim.SIMPLEX, Claim.PERMUTATION_EQUIVARIANT})
 

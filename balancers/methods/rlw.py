@@ -12,6 +12,7 @@ from torch.nn.functional import one_hot, pad
 
 from balancers.base import Claim, Draws, Evidence, Need, Stateless
 from balancers.registry import register
+from balancers.space import Choice, searching
 
 Distribution = Literal["normal", "uniform", "dirichlet", "bernoulli", "c-bernoulli"]
 
@@ -38,6 +39,7 @@ class RLW(Stateless):
     distribution: Distribution = "normal"
 
     needs = Need.LOSSES
+    space = searching(distribution=Choice(("normal", "uniform", "dirichlet", "bernoulli", "c-bernoulli")))
     stochastic = True
     degree = 1
     claims = frozenset({Claim.NON_NEGATIVE, Claim.SIMPLEX})

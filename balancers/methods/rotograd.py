@@ -12,6 +12,7 @@ from torch import Tensor
 from balancers.adam import adam_step
 from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
+from balancers.space import Interval, searching
 
 
 class RotoGradState(NamedTuple):
@@ -54,6 +55,7 @@ class RotoGrad(Weighting[RotoGradState]):
     decay: float = 0.9999
 
     needs = Need.GRAMIAN | Need.GRADIENTS
+    space = searching(learning_rate=Interval(1e-4, 1e-2, log=True))
     heads = "own"
     place = "features"
     degree = 1

@@ -13,6 +13,7 @@ from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.counts import require_count
 from balancers.registry import register
 from balancers.simplex import project_onto_simplex, shares
+from balancers.space import Interval, searching
 
 Flavour = Literal["paper", "official"]
 
@@ -64,6 +65,7 @@ class SDMGrad(Weighting[SDMGradState]):
     flavour: Flavour = "paper"
 
     needs = Need.GRAMIAN | Need.CROSS_GRAMIAN  # one of them, as the flavour says
+    space = searching(lambda_=Interval(0.1, 10.0, log=True))
     heads = "own"
     degree = 1
     claims = frozenset({Claim.NON_NEGATIVE, Claim.SIMPLEX, Claim.PERMUTATION_EQUIVARIANT})

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
+from balancers.space import Choice, searching
 
 
 class SLAWState(NamedTuple):
@@ -47,6 +48,7 @@ class SLAW(Weighting[SLAWState]):
     beta: float = 0.99
 
     needs = Need.LOSSES
+    space = searching(beta=Choice((0.9, 0.99, 0.999)))
     degree = 1
     claims = frozenset({Claim.NON_NEGATIVE, Claim.SUM_TO_TASKS, Claim.PERMUTATION_EQUIVARIANT})
 

@@ -15,6 +15,7 @@ from balancers.counts import require_count
 from balancers.positive import inverse, logarithm
 from balancers.preferences import allocate, checked_preference, on_simplex
 from balancers.registry import register
+from balancers.space import Interval, searching
 
 Flavour = Literal["paper", "official"]
 
@@ -62,6 +63,7 @@ class STCH(Weighting[STCHState]):
     epoch: int = 25
 
     needs = Need.LOSSES
+    space = searching(mu=Interval(0.01, 1.0, log=True))  # the range that the paper tries
     positive_losses = True
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from balancers.adam import adam_step
 from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
+from balancers.space import Interval, searching
 
 MAX_LOG_VARIANCE = 80.0  # keeps weights within float32 when a loss stays at exactly 0 (or explodes)
 
@@ -49,6 +50,7 @@ class Uncertainty(Weighting[UncertaintyState]):
     learning_rate: float = 0.025
 
     needs = Need.LOSSES
+    space = searching(learning_rate=Interval(1e-3, 0.1, log=True))
     positive_losses = True
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from benchmarks import environment
 from benchmarks.executors.base import Began, Event, Executor, Finished, Job, Setting, Split, Stepped, Tell
 from benchmarks.executors.worker import Worker
-from benchmarks.train import unfinished
+from benchmarks.run import unfinished
 
 if TYPE_CHECKING:
     from ray import ObjectRef

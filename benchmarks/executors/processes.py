@@ -16,7 +16,7 @@ from benchmarks.devices import of_worker
 from benchmarks.executors.base import Began, Event, Executor, Finished, Job, Setting, Skipped, Split, Stepped, Tell
 from benchmarks.executors.worker import Worker
 from benchmarks.records import Status
-from benchmarks.train import unfinished
+from benchmarks.run import unfinished
 
 GRACE = 60.0  # seconds beyond the limit of all its cells after which a job that gives no sign of life is ended
 POLL = 1.0  # seconds between two looks at the clock

@@ -205,7 +205,7 @@ def test_records_of_an_older_setting_are_not_mixed_in() -> None:
     assert [r.cell.steps for r in comparable(records)] == [20]
 
 
-@pytest.mark.parametrize("changed", [{"optimizer": "sgd"}, {"evaluations": 3}, {"epochs": 7, "steps": None}])
+@pytest.mark.parametrize("changed", [{"batch_size": 64}, {"evaluations": 3}, {"epochs": 7, "steps": None}])
 def test_records_that_were_trained_otherwise_are_not_mixed_in(changed: dict) -> None:
     cells = [synthetic.cell("toy", "fixed", ("a", "b"), 0, **settings) for settings in ({}, changed)]
     records = [

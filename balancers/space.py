@@ -1,0 +1,96 @@
+"""Spaces of hyperparameters: what a search over a method's own settings may try, stated with the method.
+
+A space maps points of the unit cube to values, so that any design of points (random, quasi-random, a grid) becomes a
+design of settings.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any
+
+DIGITS = 3  # of searched numbers: finer differences mean nothing, and short ones can be read
+
+
+class Space(ABC):
+    """The values that one hyperparameter may have."""
+
+    def coordinates(self, tasks: int) -> int:  # noqa: ARG002
+        """How many coordinates a value takes, given the number of tasks."""
+        return 1
+
+    @abstractmethod
+    def at(self, point: Sequence[float]) -> Any:
+        """The value at a point whose coordinates lie in [0, 1]."""
+
+    def edge(self, value: Any, tried: Sequence[Any]) -> bool:
+        """Whether a value is the smallest or the largest that was tried: a better one may lie beyond."""
+        return len(set(tried)) > 1 and value in (min(tried), max(tried))
+
+
+@dataclass(frozen=True)
+class Interval(Space):
+    """Numbers between two ends, evenly, or evenly in their logarithm."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError(f"expected an interval with low < high, above 0 if logarithmic, got {self}")
+
+    def at(self, point: Sequence[float]) -> float:
+        """The number at a coordinate."""
+        (u,) = point
+        found = self.low * (self.high / self.low) ** u if self.log else self.low + (self.high - self.low) * u
+        return float(f"{found:.{DIGITS}g}")
+
+
+@dataclass(frozen=True)
+class Choice(Space):
+    """One of several values."""
+
+    options: tuple[Any, ...]
+
+    def at(self, point: Sequence[float]) -> Any:
+        """The option at a coordinate."""
+        (u,) = point
+        return self.options[min(int(u * len(self.options)), len(self.options) - 1)]
+
+    def edge(self, value: Any, tried: Sequence[Any]) -> bool:  # noqa: ARG002
+        """Never: options have no order."""
+        return False
+
+
+@dataclass(frozen=True)
+class Simplex(Space):
+    """Weights, one per task, that sum to the number of tasks; uniform points give weights uniform on the simplex.
+
+    With the ``scales`` of the losses, it is the weights times the scales that are uniform.
+    """
+
+    scales: tuple[float, ...] = ()
+
+    def coordinates(self, tasks: int) -> int:
+        """One fewer than tasks."""
+        return tasks - 1
+
+    def at(self, point: Sequence[float]) -> list[float]:
+        """The gaps between the sorted coordinates over the scales, normalised."""
+        gaps = [b - a for a, b in pairwise([0.0, *sorted(point), 1.0])]
+        found = [gap / scale for gap, scale in zip(gaps, self.scales or [1.0] * len(gaps), strict=True)]
+        return [float(f"{len(gaps) * value / sum(found):.{DIGITS}g}") for value in found]
+
+    def edge(self, value: Any, tried: Sequence[Any]) -> bool:  # noqa: ARG002
+        """Never: the simplex is tried whole."""
+        return False
+
+
+def searching(**spaces: Space) -> Mapping[str, Space]:
+    """Spaces by the name of the hyperparameter, read-only."""
+    return MappingProxyType(spaces)
