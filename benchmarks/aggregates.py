@@ -143,7 +143,7 @@ def _metric(task: str, fact: MetricFact, records: Sequence[Record], runs: _Runs)
         single_task=single,
         difference=difference,
         relative=scores.percent(difference, scores.unit(single, fact)),
-        learning_rate=next((r.cell.learning_rate for r in records if task in r.cell.tasks), math.nan),
+        learning_rates=tuple(sorted({r.cell.learning_rate for r in records if task in r.cell.tasks})),
     )
 
 

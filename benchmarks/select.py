@@ -9,6 +9,7 @@ from benchmarks.records import FRONT, Cell, MetricFact, Record, Scalars
 SMALLEST_ERROR = 1e-9  # below it an error counts as none
 
 _Setting = tuple[int, float]  # trial and learning rate
+_Tried = dict[_Setting, list[Record]]
 
 
 def selection_score(validation: Scalars, untrained: Scalars, metrics: Mapping[str, Sequence[MetricFact]]) -> float:
@@ -33,20 +34,45 @@ def row_key(cell: Cell) -> str:
 
 
 def chosen(records: Iterable[Record]) -> list[Record]:
-    """The records of the best setting in every group of cells that differ in seed and searched settings alone.
+    """Of every group of cells that differ in seed and searched settings alone, the records that count.
+
+    Where every setting was run with every seed, each seed is a search of its own, whose best setting counts: seeds then
+    differ by the luck of searching as well, as they would for somebody who searches once. Otherwise it is `the_best`
+    setting of the group, with all seeds that it has.
+    """
+    return [record for settings in _groups(records) for record in _that_count(settings)]
+
+
+def the_best(records: Iterable[Record]) -> list[Cell]:
+    """One cell of the best setting of every group.
 
     Settings are compared by the seeds that all of them were run with, on validation. One with more finished seeds beats
-    one with fewer; among equals the lower mean score wins, then the earlier trial, then the lower learning rate. All
-    its seeds are returned, also those that failed.
+    one with fewer; among equals the lower mean score wins, then the earlier trial, then the lower learning rate.
     """
-    groups: dict[str, dict[_Setting, list[Record]]] = {}
+    return [settings[_best(settings)][0].cell for settings in _groups(records)]
+
+
+def _groups(records: Iterable[Record]) -> Iterable[_Tried]:
+    groups: dict[str, _Tried] = {}
     for record in records:
         setting = record.cell.trial, record.cell.learning_rate
         groups.setdefault(row_key(record.cell), {}).setdefault(setting, []).append(record)
-    return [record for settings in groups.values() for record in settings[_best(settings)]]
+    return groups.values()
 
 
-def _best(settings: Mapping[_Setting, Sequence[Record]]) -> _Setting:
+def _that_count(settings: _Tried) -> list[Record]:
+    """Failed runs of a setting that counts included."""
+    seeds = [{record.cell.seed for record in records} for records in settings.values()]
+    if any(found != seeds[0] for found in seeds):
+        return settings[_best(settings)]
+    by_seed = {record.cell.seed: {} for record in settings[next(iter(settings))]}
+    for setting, records in settings.items():
+        for record in records:
+            by_seed[record.cell.seed][setting] = [record]
+    return [record for alone in by_seed.values() for record in alone[_best(alone)]]
+
+
+def _best(settings: _Tried) -> _Setting:
     common = set.intersection(*({record.cell.seed for record in records} for records in settings.values()))
 
     def rank(setting: _Setting) -> tuple[int, float, int, _Setting]:

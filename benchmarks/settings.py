@@ -58,14 +58,18 @@ class MethodEntry(Strict):
 
 
 class Search(Strict):
-    """The table ``[search]``: settings are tried with few seeds, and the best on validation is run with all.
+    """The table ``[search]``: every row tries the same number of settings, and validation chooses.
 
-    Every row has the same number of trials. The first is the method's defaults with the suite's learning rate, the
-    others are points of one quasi-random design over learning rates and the row's own hyperparameters.
+    The first trial is the method's defaults with the suite's learning rate, the others are points of one quasi-random
+    design over learning rates and the row's own hyperparameters.
+
+    Each seed is a search of its own, unless ``seeds`` says with how many of them settings are tried; then the best is
+    run with all. That is cheaper, and what is said about differences holds for the chosen settings alone: the luck of
+    the one search is in none of the intervals.
     """
 
     trials: Annotated[int, Field(ge=2)]
-    seeds: Seeds = 1
+    seeds: Seeds | None = None
 
 
 class Front(Strict):

@@ -17,19 +17,12 @@ def following(protocol: Protocol, filters: Filters, records: Sequence[Record]) -
 
     Validation alone decides: no test metric is looked at.
     """
-    settings = [group[0].cell for group in _chosen(records)]
+    settings = select.the_best(records)
     found = [cell for setting in settings for cell in _with_all_seeds(setting, protocol, filters)]
     if protocol.front is not None:
         equal = [setting for setting in settings if setting.row == protocol.cost_reference]
         found += [cell for setting in equal for cell in _front(setting, protocol, filters)]
     return sorted(found, key=lambda cell: cell.repetition)
-
-
-def _chosen(records: Sequence[Record]) -> list[list[Record]]:
-    groups: dict[str, list[Record]] = {}
-    for record in select.chosen(records):
-        groups.setdefault(select.row_key(record.cell), []).append(record)
-    return list(groups.values())
 
 
 def _with_all_seeds(setting: Cell, protocol: Protocol, filters: Filters) -> Iterator[Cell]:

@@ -35,7 +35,7 @@ class MetricSummary:
     single_task: float  # mean of the baselines over their seeds; NaN without any
     difference: float  # of the two means, in the metric's unit; above 0 is better
     relative: float  # the same in percent of `scores.unit`, which is |single_task| unless that has no natural zero
-    learning_rate: float  # chosen on validation
+    learning_rates: tuple[float, ...]  # chosen on validation, from the lowest to the highest
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +35,7 @@ LEGEND = (
         "time of a training step relative to equal weights, each in forward passes of its own run (the same for "
         "all methods), so that a machine's changing speed cancels; of single-task in seconds, its models added up.",
     ),
-    ("lr", "learning rate, chosen on validation."),
+    ("lr", "learning rate, chosen on validation; the lowest and the highest where seeds differ."),
     ("seeds", "finished runs of all runs; means are over the finished ones."),
     (
         "± and [ ]",
@@ -65,7 +66,8 @@ class Line(NamedTuple):
     delta_metricwise: float
     delta_taskwise: float
     cost: float
-    learning_rate: float
+    lowest_learning_rate: float
+    highest_learning_rate: float
 
 
 def write(study: Study, folder: Path) -> list[Path]:
@@ -98,7 +100,8 @@ def frame(aggregates: Aggregates) -> pd.DataFrame:
             delta_metricwise=row.delta_metricwise.mean,
             delta_taskwise=row.delta_taskwise.mean,
             cost=row.cost,
-            learning_rate=metric.learning_rate,
+            lowest_learning_rate=min(metric.learning_rates, default=math.nan),
+            highest_learning_rate=max(metric.learning_rates, default=math.nan),
         )
         for suite in aggregates.suites
         for row in suite.rows
@@ -183,8 +186,9 @@ def task_text(metric: MetricSummary, *, single: bool) -> str:
 
 
 def learning_rates(row: RowSummary) -> str:
-    """The chosen learning rate; of the baselines one per task where they differ."""
-    return ", ".join(dict.fromkeys(f"{m.learning_rate:g}" for m in row.primary)) or formats.NONE
+    """The chosen learning rate, or the lowest and highest where seeds or single-task baselines differ."""
+    found = sorted({rate for metric in row.primary for rate in metric.learning_rates})
+    return "–".join(f"{rate:g}" for rate in dict.fromkeys([*found[:1], *found[-1:]])) or formats.NONE
 
 
 def failure_texts(failures: Sequence[Failure]) -> list[str]:

@@ -30,7 +30,7 @@ from tests.benchmarks.tiny_suite import PROTOCOL, Tiny, protocol, registered
 SEARCH = PROTOCOL.replace("learning_rates = [1e-2]", "learning_rates = [1e-2]\nlearning_rate_range = [1e-3, 1e-1]")
 SEARCH = SEARCH.replace("seeds = 2", "seeds = 3").replace("[methods.pcgrad]", '[methods.again]\nbalancer = "fixed"\n')
 SEARCH = SEARCH.replace("[methods.fixed]", "[methods.fixed]\nsearch = []\n") + "seeds_from = 1000\nsearch = []\n"
-SEARCH = SEARCH.replace("[defaults]", "[search]\ntrials = 3\n\n[front]\npoints = 3\nseeds = 2\n\n[defaults]")
+SEARCH = SEARCH.replace("[defaults]", "[search]\ntrials = 3\nseeds = 1\n\n[front]\npoints = 3\nseeds = 2\n\n[defaults]")
 
 
 @pytest.fixture(autouse=True)
@@ -229,6 +229,15 @@ def test_a_tie_goes_to_the_earlier_trial_and_a_failure_loses() -> None:
     assert {r.cell.trial for r in select.chosen(same)} == {0}
     failed = [record(1e-3, 0, 0.1, "diverged", trial=0), record(1e-3, 0, 0.5, trial=1)]
     assert {r.cell.trial for r in select.chosen(failed)} == {1}
+
+
+def test_where_all_is_run_every_seed_is_a_search_of_its_own() -> None:
+    errors = {0: (0.5, 0.4), 1: (0.2, 0.3), 2: (0.1, 0.6)}
+    records = [
+        record(1e-3, seed, error, trial=trial) for seed, two in errors.items() for trial, error in enumerate(two)
+    ]
+    assert {r.cell.seed: r.cell.trial for r in select.chosen(records)} == {0: 1, 1: 0, 2: 0}
+    assert [cell.trial for cell in select.the_best(records)] == [0]
 
 
 def test_seeds_that_only_one_setting_has_do_not_decide() -> None:
