@@ -27,10 +27,6 @@ class Space(ABC):
     def at(self, point: Sequence[float]) -> Any:
         """The value at a point whose coordinates lie in [0, 1]."""
 
-    def edge(self, value: Any, tried: Sequence[Any]) -> bool:
-        """Whether a value is the smallest or the largest that was tried: a better one may lie beyond."""
-        return len(set(tried)) > 1 and value in (min(tried), max(tried))
-
 
 @dataclass(frozen=True)
 class Interval(Space):
@@ -62,10 +58,6 @@ class Choice(Space):
         (u,) = point
         return self.options[min(int(u * len(self.options)), len(self.options) - 1)]
 
-    def edge(self, value: Any, tried: Sequence[Any]) -> bool:  # noqa: ARG002
-        """Never: options have no order."""
-        return False
-
 
 @dataclass(frozen=True)
 class Simplex(Space):
@@ -85,10 +77,6 @@ class Simplex(Space):
         gaps = [b - a for a, b in pairwise([0.0, *sorted(point), 1.0])]
         found = [gap / scale for gap, scale in zip(gaps, self.scales or [1.0] * len(gaps), strict=True)]
         return [float(f"{len(gaps) * value / sum(found):.{DIGITS}g}") for value in found]
-
-    def edge(self, value: Any, tried: Sequence[Any]) -> bool:  # noqa: ARG002
-        """Never: the simplex is tried whole."""
-        return False
 
 
 def searching(**spaces: Space) -> Mapping[str, Space]:

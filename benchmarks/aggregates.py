@@ -16,6 +16,8 @@ from benchmarks.scores import Baseline, State
 from benchmarks.statistics import estimate, geometric_mean, ranks
 from benchmarks.summaries import Aggregates, MetricSummary, Overall, RowSummary, SuiteSummary
 
+STATES: tuple[State, ...] = ("best", "last", "at_equal_compute")
+
 _Place = Callable[[str], tuple[int, list[tuple[int, str]]]]
 
 
@@ -95,7 +97,7 @@ def _suite(name: str, records: Sequence[Record], equal_weights: str, place: _Pla
 def _row(name: str, runs: _Runs) -> RowSummary:
     records, facts = runs.of(name), runs.facts
     best = scores.outcomes(records, "best")
-    by_seed, by_seed_last = _relative(name, runs, "best"), _relative(name, runs, "last")
+    by_seed, last, equal = (_relative(name, runs, state) for state in STATES)
     deltas = {seed: scores.delta_taskwise(value) for seed, value in by_seed.items()}
     metrics = tuple(_metric(task, fact, records, runs) for task, found in facts.items() for fact in found)
     return RowSummary(
@@ -105,7 +107,8 @@ def _row(name: str, runs: _Runs) -> RowSummary:
         total=len(runs.seeds),
         delta_metricwise=estimate(scores.delta_metricwise(value) for value in by_seed.values()),
         delta_taskwise=estimate(deltas.values()),
-        delta_last=estimate(scores.delta_taskwise(value) for value in by_seed_last.values()),
+        delta_last=estimate(scores.delta_taskwise(value) for value in last.values()),
+        delta_equal_compute=estimate(scores.delta_taskwise(value) for value in equal.values()),
         over_equal=estimate(()),
         error_ratio=math.nan if name == SINGLE_TASK else scores.error_ratio(best, runs.baseline("best"), facts),
         hurt=_hurt([m for m in metrics if m.primary]),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks import formats
+from benchmarks.comparison import ALPHA, Gain
 from benchmarks.statistics import MIN_SEEDS, Estimate
 from benchmarks.summaries import Aggregates, Overall
 
@@ -47,6 +48,30 @@ def sentences(aggregates: Aggregates) -> list[str]:
     if not any(over_single(row).of for row in aggregates.overall):
         return ["Nothing can be compared yet: no suite has both a finished method and finished single-task baselines."]
     return [*_best(aggregates), *_each(aggregates)]
+
+
+def against(gains: Sequence[Gain], reference: str) -> list[str]:
+    """What surely beats the reference over all suites, by how much, and what surely does worse."""
+    tested = [gain for gain in gains if math.isfinite(gain.corrected)]
+    if not tested:
+        return [f"Against {reference} nothing can be tested: that takes {MIN_SEEDS} seeds on every suite."]
+    how = f"corrected for {len(tested)} comparisons, p < {ALPHA:g}"
+    better, worse = [g for g in tested if g.better], [g for g in tested if g.worse]
+    if better:
+        first = f"Over all suites, {_gains(better)} surely do better than {reference}, in points of Δ taskwise ({how})."
+    else:
+        first = f"Over all suites, none of {len(tested)} rows surely does better than {reference} ({how})."
+    found = [first.replace("surely do better", "surely does better") if len(better) == 1 else first]
+    found.append(f"Surely worse are {_gains(worse)}." if worse else "None is surely worse.")
+    sides = [(g.row, g.surely(better=True), g.surely(better=False)) for g in tested]
+    on_one = [f"{row} on {_list(suites)}" for row, suites, _ in sides if suites]
+    if on_one:
+        found.append(f"On single suites, surely better are {_list(on_one)}.")
+    return found
+
+
+def _gains(gains: Sequence[Gain]) -> str:
+    return _list([f"{gain.row} ({formats.delta(gain.overall)})" for gain in gains])
 
 
 def _best(aggregates: Aggregates) -> list[str]:

@@ -48,6 +48,13 @@ def ratio(value: float) -> str:
     return f"{value:.2f}×" if math.isfinite(value) else NONE
 
 
+def probability(value: float) -> str:
+    """A p-value; the smallest ones are not told apart."""
+    if not math.isfinite(value):
+        return NONE
+    return "< 0.001" if value < 1e-3 else f"{value:.3f}"
+
+
 def plain(value: float, digits: int = 2) -> str:
     """A number with fixed decimals."""
     return f"{value:.{digits}f}" if math.isfinite(value) else NONE

@@ -14,14 +14,15 @@ from benchmarks.select import SMALLEST_ERROR
 from benchmarks.statistics import geometric_mean
 
 Facts = Mapping[str, list[MetricFact]]  # task -> metrics, the primary one first
-State = Literal["best", "last"]  # the evaluation chosen on validation, or the end of training
+# The evaluation chosen on validation, the end of training, or what equal weights' compute is enough for.
+State = Literal["best", "last", "at_equal_compute"]
 
 
 def outcomes(records: Iterable[Record], state: State) -> dict[int, Scalars]:
     """Test metrics by seed of the finished runs; the single-task runs of one seed are laid together."""
     found: dict[int, Scalars] = {}
     for record in records:
-        outcome = record.best if state == "best" else record.last
+        outcome = getattr(record, state)
         if record.status == "done" and outcome is not None:
             found.setdefault(record.cell.repetition, {}).update(outcome.test)
     return found

@@ -12,6 +12,8 @@ from typing import Any, cast
 
 from benchmarks import select, store
 from benchmarks.aggregates import aggregate
+from benchmarks.comparison import Gain, gains
+from benchmarks.fronts import Front, fronts
 from benchmarks.records import FRONT, Cell, Record
 from benchmarks.summaries import Aggregates
 from tasks import registry
@@ -29,10 +31,25 @@ class Study:
     trials: tuple[Record, ...]  # of all settings that were tried
     front: tuple[Record, ...]  # of the fixed weights that stand for the front of weighted sums
     aggregates: Aggregates
+    tuned_weights: str | None  # the row of tuned fixed weights, if the protocol has one
+    noise_floor: str | None  # the row of equal weights with other seeds, likewise
     skipped: dict[str, str]  # suite -> why it could not be run
     set_aside: int  # records of other settings that are left out, because they cannot be compared
     protocol: str  # the text of the protocol; empty if the folder has none
     environment: dict[str, str]
+
+    @property
+    def reference(self) -> str:
+        """The row that methods must beat: tuned fixed weights, or else equal weights."""
+        return self.tuned_weights or self.aggregates.equal_weights
+
+    def gains(self) -> list[Gain]:
+        """Every row against the reference."""
+        return gains(self.aggregates, self.reference, exempt=[self.noise_floor] if self.noise_floor else [])
+
+    def fronts(self) -> list[Front]:
+        """The fronts of fixed weights."""
+        return fronts(self.aggregates.suites, self.records, self.front)
 
     def of(self, suite: str) -> list[Record]:
         """The records of one suite."""
@@ -66,6 +83,8 @@ def read(folder: Path) -> Study:
         trials=trials,
         front=front,
         aggregates=aggregate(chosen, settings.get("cost_reference", DEFAULT_EQUAL_WEIGHTS), order),
+        tuned_weights=settings.get("tuned_reference"),
+        noise_floor=settings.get("noise_floor"),
         skipped=_texts(folder / "skipped.json"),
         set_aside=len(records) - len(kept),
         protocol=protocol,

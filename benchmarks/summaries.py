@@ -54,6 +54,7 @@ class RowSummary:
     delta_metricwise: Estimate
     delta_taskwise: Estimate
     delta_last: Estimate  # delta_taskwise at the end of training, against the baselines at theirs
+    delta_equal_compute: Estimate  # delta_last after as much compute as equal weights spend, by `relative_compute`
     over_equal: Estimate  # delta_taskwise minus that of the equal-weights row, seed by seed
     error_ratio: float  # geometric mean over tasks of mean error / mean single-task error; below 1 is better
     hurt: int | None  # tasks whose primary metric is worse than single-task on average; none if unknown

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 from rich.table import Table
 
-from benchmarks import answer, formats
+from benchmarks import answer, edges, formats, gain_table
 from benchmarks.records import SINGLE_TASK
 from benchmarks.statistics import LEVEL, MIN_SEEDS
 from benchmarks.study import Study
@@ -24,6 +24,11 @@ LEGEND = (
         "value is negative, the percentage is of that value; a metric whose baseline is 0 is left out.",
     ),
     ("last", "Δ taskwise at the end of training instead of the state chosen on validation."),
+    (
+        "same compute",
+        "Δ taskwise after the steps that a method can take with the compute of all steps of equal weights, counted in "
+        "passes through the encoder; single-task models have theirs.",
+    ),
     (
         "error ratio",
         "geometric mean over tasks of the mean distance to a perfect value, relative to single-task; less is better.",
@@ -65,6 +70,7 @@ class Line(NamedTuple):
     relative: float
     delta_metricwise: float
     delta_taskwise: float
+    delta_equal_compute: float
     cost: float
     lowest_learning_rate: float
     highest_learning_rate: float
@@ -99,6 +105,7 @@ def frame(aggregates: Aggregates) -> pd.DataFrame:
             relative=metric.relative,
             delta_metricwise=row.delta_metricwise.mean,
             delta_taskwise=row.delta_taskwise.mean,
+            delta_equal_compute=row.delta_equal_compute.mean,
             cost=row.cost,
             lowest_learning_rate=min(metric.learning_rates, default=math.nan),
             highest_learning_rate=max(metric.learning_rates, default=math.nan),
@@ -113,11 +120,19 @@ def frame(aggregates: Aggregates) -> pd.DataFrame:
 def leaderboard(study: Study) -> str:
     """The whole leaderboard as Markdown."""
     aggregates = study.aggregates
-    parts = ["# Leaderboard", " ".join(answer.sentences(aggregates)[:2]), f"**{answer.caution(aggregates)}**"]
+    gains, tested = gain_table.found(study)
+    first = [*tested, *answer.sentences(aggregates)[:2]]
+    parts = ["# Leaderboard", " ".join(first), f"**{answer.caution(aggregates)}**"]
+    if gains:
+        parts += [f"## Against {study.reference}", gain_table.EXPLANATION, _markdown(*gains)]
+    front = gain_table.front_cells(study.fronts())
+    if front:
+        parts += ["## Against the front of fixed weights", gain_table.FRONT, _markdown(*front)]
     parts += ["## Δ taskwise over all suites, in percent", _markdown(*overall_cells(aggregates))]
     for suite in aggregates.suites:
         parts += [f"## {suite.name}", _markdown(*suite_cells(suite))]
-        parts += ["\n".join(f"- {text}" for text in failure_texts(suite.failures))] if suite.failures else []
+        notes = [*failure_texts(suite.failures), *edges.texts(study.records, study.trials, suite.name)]
+        parts += ["\n".join(f"- {text}" for text in notes)] if notes else []
     if study.skipped:
         parts += ["## Skipped", "\n".join(f"- {suite}: {reason}" for suite, reason in study.skipped.items())]
     if study.set_aside:
@@ -161,7 +176,20 @@ def suite_cells(suite: SuiteSummary) -> tuple[list[str], list[list[str]]]:
     """Heading and rows of one suite's table."""
     primary = suite.rows[0].primary
     tasks = [f"{m.task}: {m.fact.name} {'↑' if m.fact.higher_is_better else '↓'}" for m in primary]
-    head = ["row", *tasks, "Δ taskwise", "Δ metricwise", "last", "error ratio", "hurt", "rank", "cost", "lr", "seeds"]
+    head = [
+        "row",
+        *tasks,
+        "Δ taskwise",
+        "Δ metricwise",
+        "last",
+        "same compute",
+        "error ratio",
+        "hurt",
+        "rank",
+        "cost",
+        "lr",
+        "seeds",
+    ]
     return head, [_suite_line(row) for row in suite.rows]
 
 
@@ -171,6 +199,7 @@ def _suite_line(row: RowSummary) -> list[str]:
         formats.delta(row.delta_taskwise),
         formats.delta(row.delta_metricwise),
         formats.percent(row.delta_last.mean),
+        formats.percent(row.delta_equal_compute.mean),
     ]
     hurt = formats.NONE if single else formats.count(row.hurt, len(row.primary))
     ends = [hurt, formats.plain(row.rank), formats.ratio(row.cost), learning_rates(row)]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jinja2
 from markupsafe import Markup
 
-from benchmarks import answer, tables
+from benchmarks import answer, edges, gain_table, tables
 from benchmarks.charts import OVERVIEW
 from benchmarks.charts.style import styles
 from benchmarks.study import Study, problem
@@ -47,6 +47,7 @@ class Section(NamedTuple):
     head: list[str]
     lines: list[list[str]]
     failures: list[str]
+    edges: list[str]  # rows whose search ended at the edge of what it tried
     charts: list[Chart]
 
 
@@ -68,9 +69,15 @@ def render(found: Study, name: str, charts: Sequence[Path]) -> str:
     pictures = _smallest(charts)
     aggregates = found.aggregates
     head, lines = tables.overall_cells(aggregates)
+    gains, tested = gain_table.found(found)
     return environment.get_template("report.html.j2").render(
         name=name,
-        answers=answer.sentences(aggregates),
+        answers=[*tested, *answer.sentences(aggregates)],
+        gains=gains,
+        gains_text=gain_table.EXPLANATION.replace("*", ""),
+        reference=found.reference,
+        front=gain_table.front_cells(found.fronts()),
+        front_text=gain_table.FRONT,
         caution=answer.caution(aggregates),
         head=head,
         lines=lines,
@@ -105,6 +112,7 @@ def _section(found: Study, suite: SuiteSummary, pictures: dict[str, Path]) -> Se
         head=head,
         lines=lines,
         failures=tables.failure_texts(suite.failures),
+        edges=edges.texts(found.records, found.trials, suite.name),
         charts=charts,
     )
 

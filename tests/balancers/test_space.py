@@ -43,13 +43,6 @@ def test_scales_of_losses_are_divided_out() -> None:
     assert first + second == pytest.approx(2, rel=1e-2)
 
 
-def test_the_ends_of_what_was_tried_are_told() -> None:
-    tried = [0.1, 0.4, 0.9]
-    assert [Interval(0.0, 1.0).edge(value, tried) for value in tried] == [True, False, True]
-    assert not Interval(0.0, 1.0).edge(0.1, [0.1]), "one value has no ends"
-    assert not Choice((1, 2)).edge(1, [1, 2])
-
-
 @pytest.mark.parametrize(("name", "key"), SEARCHED)
 def test_every_point_of_a_space_is_a_value_that_the_method_takes(name: str, key: str) -> None:
     space, tasks = get(name).space[key], 3

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.aggregates import aggregate
 from benchmarks.records import SINGLE_TASK, MetricFact, Record, Scalars
-from benchmarks.statistics import MIN_SEEDS, estimate, geometric_mean, ranks
+from benchmarks.statistics import MIN_SEEDS, estimate
 from benchmarks.study import comparable
 from benchmarks.summaries import RowSummary
 from tests.benchmarks import synthetic
@@ -176,24 +176,6 @@ def test_an_interval_needs_five_seeds_holds_the_mean_and_repeats() -> None:
     assert 0 < found.low < found.mean == 2 < found.high < 4
     assert found == estimate(values)
     assert estimate([2.0] * MIN_SEEDS).low == 2
-
-
-def test_an_estimate_of_few_values_says_what_it_cannot_know() -> None:
-    one = estimate([3.0])
-    assert (one.mean, one.count) == (3, 1)
-    assert math.isnan(one.sd)
-    assert math.isnan(estimate([]).mean)
-    assert estimate([1.0, 3.0]).sd == pytest.approx(math.sqrt(2))
-
-
-def test_ranks_share_ties() -> None:
-    assert ranks([3.0, 1.0, 3.0, math.nan], higher_is_better=True) == [1.5, 3, 1.5, 4]
-    assert ranks([3.0, 1.0], higher_is_better=False) == [2, 1]
-
-
-def test_a_geometric_mean_of_nothing_is_nan() -> None:
-    assert math.isnan(geometric_mean([]))
-    assert geometric_mean([2.0, 8.0]) == pytest.approx(4)
 
 
 def test_records_of_an_older_setting_are_not_mixed_in() -> None:
