@@ -11,14 +11,18 @@ import logging
 import os
 import re
 import tempfile
+import tomllib
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from benchmarks.records import Cell, Record
+from benchmarks.records import Cell, Curves, Record
+from benchmarks.select import chosen
 
 ARCHIVE = "records.jsonl.gz"
+PROTOCOL = "protocol.toml"  # the copy of what was run
 
 logger = logging.getLogger(__name__)
 
@@ -104,11 +108,69 @@ def source(folder: Path) -> str:
 
 
 def pack(folder: Path) -> Path:
-    """Write all records of ``folder`` into its archive, the same bytes for the same records."""
-    lines = "".join(record.model_dump_json() + "\n" for record in load(folder))
+    """Write all records of ``folder`` into its archive, the same bytes for the same records.
+
+    Of runs with settings that a search passed over, the curves are left out but for their beginning.
+    """
+    records = load(folder)
+    shown = {record.id for record in chosen(records)}
+    lines = "".join((r if r.id in shown else without_curves(r)).model_dump_json() + "\n" for r in records)
     path = folder / ARCHIVE
     write_atomically(path, gzip.compress(lines.encode(), mtime=0))
     return path
+
+
+def without_curves(record: Record) -> Record:
+    """The record with the first point of its curves alone, the untrained model, which scores are relative to."""
+
+    def first(curves: object) -> object:
+        return {key: first(value) for key, value in curves.items()} if isinstance(curves, dict) else list(curves)[:1]  # pyright: ignore[reportArgumentType]
+
+    curves = {name: first(value) for name, value in record.curves.model_dump().items()}
+    return record.model_copy(update={"curves": Curves.model_validate(curves)})
+
+
+def merge(folders: Sequence[Path], into: Path) -> int:
+    """Bring the records of several folders of one protocol together, as files of ``into``; how many came.
+
+    Of two records of one cell, one that is done wins, then the later one.
+
+    Raises:
+        ValueError: a folder holds no records or no protocol, or protocols or their versions differ.
+    """
+    protocols = {folder: _protocol(folder) for folder in (*folders, *([into] if (into / PROTOCOL).exists() else []))}
+    names = set(protocols.values())
+    if len(names) > 1:
+        found = "; ".join(f"{folder}: {name}, version {version}" for folder, (name, version) in protocols.items())
+        raise ValueError(
+            f"results of different protocols or versions cannot be compared, so they are not merged: {found}"
+        )
+    store, count = Store(into), 0
+    for folder in folders:
+        for record in load(folder):
+            known = store.read(record.cell)
+            if known is None or _preferred(record, known):
+                store.write(record)
+                count += 1
+    if not (into / PROTOCOL).exists():
+        write_atomically(into / PROTOCOL, (folders[0] / PROTOCOL).read_text(encoding="utf-8"))
+    return count
+
+
+def _preferred(record: Record, known: Record) -> bool:
+    return (record.status == "done", len(record.curves.step), record.finished) > (
+        known.status == "done",
+        len(known.curves.step),
+        known.finished,
+    )
+
+
+def _protocol(folder: Path) -> tuple[str, int]:
+    path = folder / PROTOCOL
+    if not path.is_file():
+        raise ValueError(f"{folder} holds no {PROTOCOL}, so that nobody knows what its records are records of")
+    found = tomllib.loads(path.read_text(encoding="utf-8"))
+    return str(found.get("name")), int(found.get("version", 1))
 
 
 def _unpack(path: Path) -> list[Record]:

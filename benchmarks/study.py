@@ -71,7 +71,7 @@ def read(folder: Path) -> Study:
     kept = comparable(records)
     if len(kept) < len(records):
         logger.warning("%d records in %s are of other settings and are left out", len(records) - len(kept), folder)
-    protocol_file = folder / "protocol.toml"
+    protocol_file = folder / store.PROTOCOL
     protocol = protocol_file.read_text(encoding="utf-8") if protocol_file.is_file() else ""
     settings = tomllib.loads(protocol)
     order = [*settings.get("suites", {}), *settings.get("methods", {})]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from benchmarks import store
+from benchmarks import select, store
+from benchmarks.records import Record
 from benchmarks.store import ARCHIVE, Store, load, pack
 from tests.benchmarks.test_select import record
 
@@ -140,3 +142,51 @@ def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / ARCHIVE).write_bytes(b"no archive")
     with pytest.raises(ValueError, match=r"records\.jsonl\.gz is damaged"):
         load(tmp_path)
+
+
+def folder_of(path: Path, *records: Record, version: int = 1) -> Path:
+    path.mkdir()
+    (path / store.PROTOCOL).write_text(f'name = "p"\nversion = {version}\n', encoding="utf-8")
+    for each in records:
+        Store(path).write(each)
+    return path
+
+
+def test_the_archive_keeps_curves_of_settings_that_count_alone(tmp_path: Path) -> None:
+    curves = record(1e-3, 0, 0.1).curves
+    longer = curves.model_copy(
+        update={"step": [0, 1], "validation": {"a": {"accuracy": [0.0, 0.5]}, "b": {"loss": [1.0, 0.5]}}}
+    )
+    records = [
+        record(1e-3, 0, error, trial=trial).model_copy(update={"curves": longer})
+        for trial, error in enumerate((0.3, 0.1))
+    ]
+    for each in records:
+        Store(tmp_path).write(each)
+    pack(tmp_path)
+    shutil.rmtree(tmp_path / "records")
+    found = {each.cell.trial: each for each in load(tmp_path)}
+    assert found[1] == records[1]
+    assert found[0].curves == curves
+    assert select.score(found[0]) == select.score(records[0]), "it can be chosen from as before"
+
+
+def test_results_of_two_machines_are_brought_together(tmp_path: Path) -> None:
+    done, failed = record(1e-3, 0, 0.1), record(1e-3, 0, 0.1, "failed")
+    first = folder_of(tmp_path / "first", failed, record(1e-3, 1, 0.2))
+    second = folder_of(tmp_path / "second", done, record(1e-3, 2, 0.3))
+    assert store.merge([first, second], tmp_path / "both") == 4
+    found = load(tmp_path / "both")
+    assert sorted(each.cell.seed for each in found) == [0, 1, 2]
+    assert {each.status for each in found} == {"done"}
+    assert store.merge([first], tmp_path / "both") == 0, "nothing better came"
+
+
+def test_results_of_different_versions_are_not_brought_together(tmp_path: Path) -> None:
+    first = folder_of(tmp_path / "first", record(1e-3, 0, 0.1))
+    second = folder_of(tmp_path / "second", record(1e-3, 1, 0.1), version=2)
+    with pytest.raises(ValueError, match="version 2"):
+        store.merge([first, second], tmp_path / "both")
+    assert not (tmp_path / "both").exists()
+    with pytest.raises(ValueError, match="protocol"):
+        store.merge([tmp_path], tmp_path / "both")
