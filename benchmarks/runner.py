@@ -81,7 +81,7 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
         raise ValueError(
             "no suite could run:\n" + "\n".join(f"{name}: {skip.reason}" for name, skip in skipped.items())
         )
-    then = following(protocol, filters, records)
+    then = world.agree(following(protocol, filters, records))
     if then:
         shown.print(f"The settings chosen on validation, with all seeds: {len(then)} more runs.", highlight=False)
         records += _stage(then, store, options, world, shown)[0]
@@ -95,7 +95,7 @@ def _stage(
     cells: Sequence[Cell], store: Store, options: Options, world: World, console: Console
 ) -> tuple[list[Record], dict[str, Skip]]:
     """The records of some cells, of which those are run that have none; and the suites that could not run."""
-    known = [store.read(cell) for cell in cells]
+    known = [store.read(cell) for cell in cells] if world.first else []
     kept = world.agree([record for record in known if record is not None and _counts(record, store, options)])
     ids = {record.id for record in kept}
     waiting = [cell for cell in cells if cell.id not in ids]
@@ -104,7 +104,9 @@ def _stage(
     with Display(waiting, kept, console) as display:
         desk = _Desk(store if world.first else None, display)
         if waiting:
-            executor_for(options, store.folder, world).run(_jobs(waiting, options, world), desk.hear)
+            executor = executor_for(options, store.folder, world)
+            most = options.replicas if world.size == 1 else 1
+            executor.run(_jobs(waiting, most, executor.width()), desk.hear)
     return kept + desk.records, desk.skipped
 
 
@@ -117,11 +119,9 @@ def _counts(record: Record, store: Store, options: Options) -> bool:
     return not options.save_models or record.status != "done" or (store.folder / MODELS / stem(record.cell)).is_dir()
 
 
-def _jobs(waiting: Sequence[Cell], options: Options, world: World) -> list[Job]:
-    """Cells that may train together, in one job each."""
-    most = options.replicas if world.size == 1 else 1
-    workers = options.workers if options.executor == "local" else 1
-    groups = grouped(waiting, lambda cell: registry.create(cell.suite, **cell.suite_options).replicable, most, workers)
+def _jobs(waiting: Sequence[Cell], most: int, width: int) -> list[Job]:
+    """Cells that may train together, in one job each; so many jobs at least that all workers have one."""
+    groups = grouped(waiting, lambda cell: registry.create(cell.suite, **cell.suite_options).replicable, most, width)
     return [Job(tuple(cells)) for cells in groups]
 
 

@@ -49,17 +49,18 @@ class Trials:
 
     def faster_together(self, cells: Sequence[Cell]) -> bool:
         """Whether steps of all together take less time than as many of each alone."""
-        key = _about(cells[0]), len(cells)
+        methods = "/".join(sorted({cell.balancer for cell in cells}))
+        key = _about(cells[0], methods), len(cells)
         if key not in self._together:
             self._together[key] = self._compare(cells)
         return self._together[key]
 
     def _compare(self, cells: Sequence[Cell]) -> bool:
-        loaded = self._loaded
+        loaded, kinds = self._loaded, {cell.balancer: cell for cell in cells}
         try:
             with torch.random.fork_rng(devices=[]):
                 together = _seconds(lambda: Replicas(cells, loaded.suite, loaded.splits.train, loaded.device))
-                alone = _seconds(lambda: self._alone(cells[0]))
+                alone = sum(_seconds(lambda cell=cell: self._alone(cell)) for cell in kinds.values()) / len(kinds)
         except Exception as error:  # what is wrong with it shows when it trains
             logger.info("no trial of %s: %s", cells[0].suite, error)
             return True

@@ -91,6 +91,10 @@ class Executor(ABC):
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
 
+    def width(self) -> int:
+        """How many jobs it can run at once."""
+        return 1
+
     @abstractmethod
     def run(self, jobs: Sequence[Job], tell: Tell) -> None:
         """Train all jobs, and tell what happens as it happens; an exception from ``tell`` stops everything."""

@@ -50,6 +50,10 @@ class Ray(Executor):
         self.share = share
         self._plugins = tuple((path.name, path.read_text(encoding="utf-8")) for path in setting.plugins)
 
+    def width(self) -> int:
+        """How many jobs the cluster has room for at present."""
+        return self._width(self._connect())
+
     def run(self, jobs: Sequence[Job], tell: Tell) -> None:
         """Train the jobs; steps are not told of."""
         ray = self._connect()

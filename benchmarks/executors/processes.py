@@ -18,7 +18,7 @@ from benchmarks.executors.worker import Worker
 from benchmarks.records import Status
 from benchmarks.run import unfinished
 
-GRACE = 60.0  # seconds beyond the limit of all its cells after which a job that gives no sign of life is ended
+GRACE = 60.0  # seconds beyond the limit of a cell after which a job that gives no sign of life is ended
 POLL = 1.0  # seconds between two looks at the clock
 STOP_WITHIN = 5.0  # seconds that a worker has to end
 
@@ -35,9 +35,14 @@ class Processes(Executor):
         super().__init__(setting)
         self.workers = workers
 
+    def width(self) -> int:
+        """The number of workers."""
+        return self.workers
+
     def run(self, jobs: Sequence[Job], tell: Tell) -> None:
         """Train the jobs, those of the same suite preferably where its data are."""
         waiting = deque(jobs)
+        again: set[str] = set()  # jobs that a worker died with before it had begun
         places = [of_worker(self.setting.device, number) for number in range(min(self.workers, len(jobs)))]
         crew = [_Hand(self.setting._replace(device=place)) for place in places]
         try:
@@ -50,7 +55,7 @@ class Processes(Executor):
                     if hand.connection in ready:
                         hand.listen(tell, waiting)
                     if hand.ended(self.setting.time_limit):
-                        _bury(hand, waiting, tell)
+                        _bury(hand, waiting, again, tell)
         finally:
             for hand in crew:
                 hand.stop()
@@ -67,20 +72,23 @@ def _next(waiting: deque[Job], hand: _Hand, crew: Sequence[_Hand]) -> Job:
     raise AssertionError("there are jobs")
 
 
-def _bury(hand: _Hand, waiting: deque[Job], tell: Tell) -> None:
+def _bury(hand: _Hand, waiting: deque[Job], again: set[str], tell: Tell) -> None:
     """What a dead worker has left: several cells are tried again one by one, a single one has failed."""
-    job, why, finished = hand.job, hand.why, hand.finished
+    job, why, finished, began = hand.job, hand.why, hand.finished, hand.began
     hand.stop()
     hand.start()
     assert job is not None, "idle workers do not die"
     left = [cell for cell in job.cells if cell.id not in finished]
-    if len(job.cells) > 1:
-        split = Split(job._replace(cells=tuple(left)))
-        tell(split)
-        waiting.extendleft(reversed(split.parts()))
+    if not left:
+        return
+    if not began and job.id not in again:  # the worker may have died before it was given the job
+        again.add(job.id)
+        waiting.appendleft(job)
+    elif len(job.cells) > 1:
+        tell(Split(job))
+        waiting.extendleft(Job((cell,)) for cell in reversed(left))
     else:
-        for cell in left:
-            tell(Finished(job, unfinished(cell, why.status, why.reason, hand.device)))
+        tell(Finished(job, unfinished(left[0], why.status, why.reason, hand.device)))
 
 
 class _Cause(NamedTuple):
@@ -90,6 +98,12 @@ class _Cause(NamedTuple):
 
 class _Done(NamedTuple):
     """A worker's last word on a job."""
+
+
+class _Broken(NamedTuple):
+    """A worker's last word of all."""
+
+    reason: str
 
 
 class _Hand:
@@ -102,7 +116,6 @@ class _Hand:
         self.suite = ""
         self.finished: set[str] = set()  # ids of the job's cells that are over
         self._since: float | None = None  # when it was last heard of; the limit does not count what comes before
-        self.why = _Cause("failed", "")
         self.start()
 
     def start(self) -> None:
@@ -113,6 +126,7 @@ class _Hand:
         self._process.start()
         theirs.close()
         self.job, self.suite, self._dead = None, "", False
+        self.why = _Cause("failed", "")
 
     def give(self, job: Job) -> None:
         """A job to do."""
@@ -123,29 +137,42 @@ class _Hand:
         except OSError:  # it is dead, which is noticed as soon as one listens
             return
 
+    @property
+    def began(self) -> bool:
+        """Whether it has said anything about its job: a worker may have died before it was given one."""
+        return self._since is not None
+
     def listen(self, tell: Tell, waiting: deque[Job]) -> None:
         """Pass on what the worker says; a job that it wants split is put back."""
+        while self.job is not None and (said := self._heard()) is not None:
+            if isinstance(said, _Done):
+                self.job = None
+                return
+            if isinstance(said, _Broken):
+                self.why = _Cause("failed", said.reason)
+                continue
+            if isinstance(said, Began | Stepped | Finished):
+                self._since = time.monotonic()  # a sign of life; before the first, data may take what they take
+            if isinstance(said, Finished):
+                self.finished.add(said.record.id)
+            if isinstance(said, Skipped):
+                self.suite = ""
+            tell(said)
+            if isinstance(said, Split):
+                waiting.extendleft(reversed(said.parts()))
+
+    def _heard(self) -> Event | _Done | _Broken | None:
+        """The next thing that the worker has said; none if there is none, or if it is dead."""
         try:
-            while self.job is not None and self.connection.poll():
-                said: Event | _Done = self.connection.recv()
-                if isinstance(said, _Done):
-                    self.job = None
-                    return
-                if isinstance(said, Began | Stepped | Finished):
-                    self._since = time.monotonic()  # a sign of life; before the first, data may take what they take
-                if isinstance(said, Finished):
-                    self.finished.add(said.record.id)
-                if isinstance(said, Skipped):
-                    self.suite = ""
-                tell(said)
-                if isinstance(said, Split):
-                    waiting.extendleft(reversed(said.parts()))
+            return self.connection.recv() if self.connection.poll() else None
         except (EOFError, OSError):
             self._process.join(STOP_WITHIN)
             code = self._process.exitcode
             ended = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
-            self.why = _Cause("failed", f"its process died ({ended}); if memory ran out, use fewer --workers")
+            if not self.why.reason:
+                self.why = _Cause("failed", f"its process died ({ended}); if memory ran out, use fewer --workers")
             self._dead = True
+            return None
 
     def ended(self, limit: float | None) -> bool:
         """Whether the worker died over its job, or takes so long that it is made to."""
@@ -154,7 +181,7 @@ class _Hand:
         if self._dead:
             return True
         silent = 0.0 if self._since is None else time.monotonic() - self._since
-        if limit is not None and silent > limit * len(self.job.cells) + GRACE:
+        if limit is not None and silent > limit + GRACE:  # a sound group is heard of many times in one limit
             self.why = _Cause("timed out", f"took longer than {limit:g} s and did not stop")
             return True
         return False
@@ -182,6 +209,9 @@ def _serve(setting: Setting, connection: Connection) -> None:
             connection.send(_Done())
         except (EOFError, BrokenPipeError, ConnectionResetError):  # the driver is gone
             return
+        except Exception as error:  # this process is of no more use, as after an error of its device
+            connection.send(_Broken(f"{type(error).__name__}: {error}"))
+            raise
 
 
 def _follow() -> None:

@@ -57,10 +57,10 @@ class Worker:
         if reason:
             tell(Skipped(job, Skip(f"{reason}; choose another batch size, or train in one process", broken=False)))
             return
+        tell(Began(job))  # from here on it may not hang
         if len(job.cells) > 1 and self.device.type == "cpu" and not trials.faster_together(job.cells):
             tell(Split(job))
             return
-        tell(Began(job))
         keep = None if self.setting.models is None else self._keep
         steps = lambda done, total: tell(Stepped(job, done, total))  # noqa: E731
         for record in train_group(job.cells, loaded, steps, keep, self.setting.time_limit, trials):

@@ -93,8 +93,9 @@ class Replicas(Engine):
 
     def _other(self, data: _Data) -> Pass:
         batch = data.next()
-        self._ensemble.draw(self._other_noise, batch)
-        return self._forward(batch)
+        with self._ensemble.masks_kept():
+            self._ensemble.draw(self._other_noise, batch)
+            return self._forward(batch)
 
     @torch.no_grad()
     def _after(self, batch: Split) -> None:

@@ -89,6 +89,15 @@ class Ensemble:
             part, key = self._dropouts[each.dropout]
             self._masks[part][key] = masks
 
+    @contextmanager
+    def masks_kept(self) -> Iterator[None]:
+        """Put the dropout masks back at the end of a block that draws others."""
+        kept = {part: dict(masks) for part, masks in self._masks.items()}
+        try:
+            yield
+        finally:
+            self._masks = kept
+
     @torch.no_grad()
     def _ask(self, batch: Split) -> list[Asked]:
         """Which dropouts a pass on a batch asks for masks, in order.

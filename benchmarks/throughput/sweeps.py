@@ -24,6 +24,7 @@ from benchmarks.throughput.rates import PROTOCOL, cells_of, load
 
 SUITE, METHOD, CELLS = "gradnorm-regression-2", "pcgrad", 24
 WORKERS = (1, 2)
+TRAINING = "training steps"
 
 
 class Sweep(NamedTuple):
@@ -41,6 +42,7 @@ class Share(NamedTuple):
     part: str
     seconds: float
     share: float
+    harness: bool  # whether a plain loop would do without
 
 
 def sweeps(tell: Callable[[str], None]) -> Iterator[Sweep]:
@@ -98,14 +100,13 @@ def whole_run(device: torch.device) -> tuple[list[Share], list[Record]]:
     costs, data = [record.cost for record in records if record.cost is not None], _loading(device)
     steps, metrics = sum(cost.trained or 0.0 for cost in costs), sum(cost.evaluated or 0.0 for cost in costs)
     cells = sum(cost.total for cost in costs)
-    parts = {
-        "training steps": steps,
-        "metrics on validation and test": metrics,
+    parts = {TRAINING: steps, "metrics on validation and test": metrics, "loading of data": data}
+    added = {
         "curves of gradients, kept states, steps timed for the cost of replicas": cells - steps - metrics,
-        "loading of data": data,
         "trials of replicas, records, progress": wall - cells - data,
     }
-    return [Share(part, seconds, seconds / wall) for part, seconds in parts.items()], records
+    shares = [Share(part, seconds, seconds / wall, part in added) for part, seconds in (parts | added).items()]
+    return shares, records
 
 
 def _loading(device: torch.device) -> float:

@@ -95,6 +95,28 @@ def test_an_exception_of_the_listener_ends_the_workers(tmp_path: Path) -> None:
     assert not multiprocessing.active_children()
 
 
+def test_a_record_that_cannot_be_written_ends_the_run() -> None:
+    def full(event: Event) -> None:
+        if isinstance(event, Finished):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        Processes(Setting(threads=1, imports=FAULTY), 1).run([Job((cell,)) for cell in cells("tiny")], full)
+    assert not multiprocessing.active_children()
+
+
+def test_a_group_that_hangs_is_ended_and_its_cells_are_tried_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "GRACE", 1.0)
+    found = records(run([Job(tuple(cells("hanging", 3)))], workers=1, limit=10.0))
+    assert {seed: record.status for seed, record in found.items()} == {0: "done", 1: "timed out", 2: "done"}
+
+
+def test_a_time_limit_ends_a_training_between_steps() -> None:
+    found = records(run([Job((cell,)) for cell in cells("tiny", 1)], limit=1e-9))
+    assert {record.status for record in found.values()} == {"timed out"}
+    assert "took longer than" in found[0].reason
+
+
 def test_a_ray_cluster_that_loses_its_driver_and_a_node_ends_with_the_records_of_this_process(tmp_path: Path) -> None:
     folder = tmp_path / "results"
     found = subprocess.run(
