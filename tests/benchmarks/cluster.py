@@ -21,6 +21,8 @@ from benchmarks.runner import Options
 from tests.benchmarks import faulty
 from tests.benchmarks.tiny_suite import PROTOCOL, protocol
 
+PATIENCE = 60  # seconds that anything here may take
+
 
 def main() -> None:
     folder = Path(sys.argv[1])
@@ -31,7 +33,8 @@ def main() -> None:
     address: str = cluster.address  # pyright: ignore[reportAssignmentType]
 
     def wait_for(count: int) -> None:
-        while len(list((folder / "records").glob("*.json"))) < count:
+        until = time.monotonic() + PATIENCE
+        while len(list((folder / "records").glob("*.json"))) < count and time.monotonic() < until:
             time.sleep(0.02)
 
     command = [sys.executable, "-m", "tests.benchmarks.driver", str(folder), address]
@@ -50,7 +53,7 @@ def main() -> None:
         torch.device("cpu"), threads=1, imports=(faulty.__name__,), executor="ray", address=address, replicas=1
     )
     runner.run(source, Filters(), folder, options, Console(width=200))
-    deadline = time.monotonic() + 60  # until the head has noticed
+    deadline = time.monotonic() + PATIENCE  # until the head has noticed
     while (alive := sum(node["Alive"] for node in ray.nodes())) > 2 and time.monotonic() < deadline:
         time.sleep(0.2)
     reasons = _of_a_wrong_program(address)

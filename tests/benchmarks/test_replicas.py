@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from balancers import names
 from benchmarks import groups
+from benchmarks.differences import STATES
 from benchmarks.executors.base import Event, Finished, Job, Setting
 from benchmarks.executors.here import Here
 from benchmarks.expand import expand
@@ -73,8 +74,11 @@ def together(found: Sequence[Cell], data: Loaded) -> list[Record]:
 def assert_alike(got: Record, want: Record, tolerance: float = EXACT) -> None:
     assert (got.id, got.status, got.reason) == (want.id, want.status, want.reason)
     assert (got.best is None) == (want.best is None)
-    parts = [(got.curves, want.curves), *((a, b) for a, b in ((got.last, want.last), (got.best, want.best)) if a and b)]
-    for ours, theirs in parts:
+    assert (got.solver is None) == (want.solver is None)
+    if got.solver and want.solver:
+        assert (got.solver.fallbacks, got.solver.steps) == (want.solver.fallbacks, want.solver.steps)
+    states = [(getattr(got, state), getattr(want, state)) for state in STATES]
+    for ours, theirs in [(got.curves, want.curves), *((a, b) for a, b in states if a and b)]:
         _assert_close(ours.model_dump(), theirs.model_dump(), tolerance, want.cell.row)
 
 
