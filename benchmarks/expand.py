@@ -163,11 +163,22 @@ def _row(label: str, tasks: tuple[str, ...], method: MethodEntry, here: Mapping[
     facts = balancer.weighting
     # As JSON knows them, so that a cell equals the one read back from its record.
     hyperparameters = json.loads(json.dumps(dataclasses.asdict(cast(Any, innermost(facts)))))
-    version = f"{facts.version}+{facts.digest}" if facts.digest else facts.version
     where = method.heads or balancer.heads, method.place or facts.place
     return _Row(
-        label, tasks, name, version, hyperparameters, *where, method.seeds_from, _space(label, method, facts, given)
+        label,
+        tasks,
+        name,
+        version_of(facts),
+        hyperparameters,
+        *where,
+        method.seeds_from,
+        _space(label, method, facts, given),
     )
+
+
+def version_of(method: Weighting) -> int | str:
+    """A method's version as cells have it: of a plug-in with the digest of its file."""
+    return f"{method.version}+{method.digest}" if method.digest else method.version
 
 
 def _space(label: str, method: MethodEntry, facts: Weighting, given: Mapping[str, Any]) -> dict[str, Space]:

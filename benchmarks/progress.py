@@ -130,7 +130,8 @@ def heading(job: Job) -> str:
 def title(cell: Cell) -> str:
     """A cell in a few words."""
     task = f" {cell.tasks[0]}" if len(cell.tasks) == 1 else ""
-    return f"{cell.suite} {cell.row}{task}, seed {cell.seed}, learning rate {cell.learning_rate:g}"
+    trial = f", trial {cell.trial}" if cell.trial else ""
+    return f"{cell.problem} {cell.row}{task}, seed {cell.seed}, learning rate {cell.learning_rate:g}{trial}"
 
 
 def duration_left(seconds: float | None) -> str:

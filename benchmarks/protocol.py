@@ -37,6 +37,12 @@ def find(name_or_path: str) -> Path:
     return path
 
 
+def identity(protocol: str) -> tuple[str, int]:
+    """Name and version of a protocol by its text: numbers of different ones are not to be compared."""
+    found = tomllib.loads(protocol)
+    return str(found.get("name", "")), int(found.get("version", 1))
+
+
 def read(path: Path) -> Protocol:
     """The protocol in a TOML file.
 

@@ -11,13 +11,13 @@ import logging
 import os
 import re
 import tempfile
-import tomllib
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from benchmarks.protocol import identity
 from benchmarks.records import Cell, Curves, Record
 from benchmarks.select import chosen
 
@@ -96,7 +96,7 @@ def load(folder: Path) -> list[Record]:
         raise ValueError(f"there is no results folder {folder}; `python -m benchmarks run` makes one")
     paths = sorted((folder / "records").glob("*.json"))
     if not paths and (folder / ARCHIVE).exists():
-        return _unpack(folder / ARCHIVE)
+        return unpack(folder / ARCHIVE)
     records = (_read(path) for path in paths)
     return [record for record in records if record is not None]
 
@@ -169,11 +169,15 @@ def _protocol(folder: Path) -> tuple[str, int]:
     path = folder / PROTOCOL
     if not path.is_file():
         raise ValueError(f"{folder} holds no {PROTOCOL}, so that nobody knows what its records are records of")
-    found = tomllib.loads(path.read_text(encoding="utf-8"))
-    return str(found.get("name")), int(found.get("version", 1))
+    return identity(path.read_text(encoding="utf-8"))
 
 
-def _unpack(path: Path) -> list[Record]:
+def unpack(path: Path) -> list[Record]:
+    """The records of an archive.
+
+    Raises:
+        ValueError: it is damaged.
+    """
     try:
         lines = gzip.decompress(path.read_bytes()).splitlines()
         return [Record.model_validate_json(line) for line in lines]

@@ -3,7 +3,7 @@
 from benchmarks.cli import run
 
 # isort: split
-from benchmarks.cli import look, models
+from benchmarks.cli import look, models, results
 from benchmarks.cli.base import app
 
-__all__ = ["app", "look", "models", "run"]
+__all__ = ["app", "look", "models", "results", "run"]

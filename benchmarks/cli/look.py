@@ -55,19 +55,6 @@ def plot(folder: Results) -> None:
 
 
 @app.command()
-def merge(
-    folders: Annotated[list[Path], typer.Argument(help="Results folders of one protocol, records or archives.")],
-    into: Annotated[Path, typer.Option(help="Results folder that gets their records.")],
-) -> None:
-    """Bring together what several machines have run; a run into that folder then does what is missing."""
-    with plain_errors():
-        from benchmarks import store  # noqa: PLC0415
-
-        count = store.merge(folders, into)
-        out.print(f"Records: {count} new in {into}", soft_wrap=True, highlight=False)
-
-
-@app.command()
 def check(
     name: Annotated[str, typer.Argument(help="Name of a balancer, wrapped or not.")],
     plugin: Plugins = None,

@@ -12,7 +12,8 @@ import typer
 from benchmarks.cli.base import EXIT_FAILED, Data, Plugins, app, load_plugins, out, plain_errors, split_names
 
 if TYPE_CHECKING:
-    from benchmarks.runner import Summary
+    from benchmarks.expand import Filters
+    from benchmarks.runner import Options, Summary
 
 
 class Executor(StrEnum):
@@ -30,8 +31,18 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds, in place of the protocol's.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     data: Data = None,
-    results: Annotated[Path | None, typer.Option(help="Folder to write to.", show_default="results/PROTOCOL")] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write to.", show_default="results/PROTOCOL, or results/PROTOCOL-PLUGIN"),
+    ] = None,
     plugin: Plugins = None,
+    reference: Annotated[
+        bool | None,
+        typer.Option(
+            help="Take the runs of the reference results in results/PROTOCOL for done, and run what is missing.",
+            show_default="with --plugin",
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(min=0, help="Local processes; 0: this one.", show_default="one per core, or one per GPU"),
@@ -66,10 +77,12 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
             raise ValueError(f"the data folder {data} is not there; create it with the data in it, or leave --data out")
         load_plugins(plugin)
         source = find(protocol)
-        folder = results or Path("results") / read(source).name
+        folder = results or Path("results") / "-".join([read(source).name, *(path.stem for path in plugin or [])])
         _require_consistent(executor, address, gpus, workers, time_limit)
         elsewhere = executor is Executor.RAY and device == "cuda"  # the nodes have GPUs, not necessarily the driver
         where = torch.device(device) if elsewhere else devices.choose(device)
+        if gpus and where.type == "cpu":
+            raise ValueError("--gpus reserves GPUs, which a run on the CPU would leave idle: add --device cuda")
         workers = devices.default_workers(where) if workers is None else workers
         options = runner.Options(
             where,
@@ -85,7 +98,11 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
             address=address,
             gpus=gpus,
         )
-        summary = runner.run(source, Filters(split_names(balancers), split_names(suites), seeds), folder, options, out)
+        filters = Filters(split_names(balancers), split_names(suites), seeds)
+        first = os.environ.get("RANK", "0") == "0"  # of torchrun's processes, the one that writes
+        if first and (reference or (reference is None and plugin)):
+            _adopt(source, filters, options, folder, required=bool(reference))
+        summary = runner.run(source, filters, folder, options, out)
         world = join(where)
         if world.first:
             _conclude(folder, summary)
@@ -105,6 +122,24 @@ def _require_consistent(
         raise ValueError("torchrun's processes train each run together: leave out --executor and --workers")
     if time_limit is not None and time_limit <= 0:
         raise ValueError(f"--time-limit {time_limit:g} leaves no time for a step")
+
+
+def _adopt(source: Path, filters: Filters, options: Options, folder: Path, *, required: bool) -> None:
+    """Set the run beside the reference results, if there are any that it can be compared with."""
+    from benchmarks import protocol, reference  # noqa: PLC0415
+    from benchmarks.expand import expand  # noqa: PLC0415
+
+    wanted = protocol.read(source)
+    suites = {cell.suite for cell in expand(wanted, filters)}
+    try:
+        count = reference.adopt(wanted.name, wanted.version, suites, options.device.type, folder)
+    except ValueError as error:
+        if required:
+            raise
+        out.print(f"Everything is run: {error}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    else:
+        where = reference.REFERENCES / wanted.name
+        out.print(f"Reference: {count} runs of {where} are taken for done", highlight=False, soft_wrap=True)
 
 
 def _conclude(folder: Path, summary: Summary) -> None:

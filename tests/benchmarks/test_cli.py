@@ -15,7 +15,19 @@ from benchmarks.store import Store, load
 from tests.benchmarks.tiny_suite import PROTOCOL, registered
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("list", "run", "report", "plot", "check", "predict", "finetune")
+COMMANDS = (
+    "list",
+    "run",
+    "compare",
+    "reproduce",
+    "merge",
+    "export",
+    "report",
+    "plot",
+    "check",
+    "predict",
+    "finetune",
+)
 HEAVY = ("torch", "transformers", "pandas", "matplotlib", "numpy", "plotly", "balancers", "tasks")
 
 PLUGIN = '''
