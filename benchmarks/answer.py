@@ -118,14 +118,25 @@ def _each(aggregates: Aggregates) -> list[str]:
     return found
 
 
-def caution(aggregates: Aggregates) -> str:
-    """How far the numbers can be trusted, by the number of seeds."""
-    few = _few(aggregates)
+UNTUNED = (
+    " Settings are defaults, and tuned fixed weights are not among the rows: it shows that everything runs, what steps "
+    "cost and effects that are large, not which method is better."
+)
+
+
+def caution(aggregates: Aggregates, *, tuned: bool) -> str:
+    """How far the numbers can be trusted, by the number of seeds.
+
+    Args:
+        aggregates: what is shown.
+        tuned: whether tuned fixed weights are among the rows.
+    """
+    few, more = _few(aggregates), "" if tuned else UNTUNED
     if not few:
-        return f"Every suite has at least {MIN_SEEDS} seeds; “surely” means that the 95 % interval lies above 0."
+        return f"Every suite has at least {MIN_SEEDS} seeds; “surely” means that the 95 % interval lies above 0.{more}"
     return (
         f"Smoke run: fewer than {MIN_SEEDS} seeds on {', '.join(few)}. No interval is given there, and small "
-        "differences can be chance."
+        f"differences can be chance.{more}"
     )
 
 

@@ -2,119 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import pandas as pd
 from rich.table import Table
 
-from benchmarks import answer, edges, formats, gain_table
+from benchmarks import answer, edges, findings, formats, gain_table, markdown
+from benchmarks.legend import LEGEND
+from benchmarks.long_table import frame
 from benchmarks.records import SINGLE_TASK
-from benchmarks.statistics import LEVEL, MIN_SEEDS
 from benchmarks.study import Study
 from benchmarks.summaries import Aggregates, Failure, MetricSummary, Overall, RowSummary, SuiteSummary
-
-LEGEND = (
-    (
-        "Δ taskwise, Δ metricwise",
-        "difference to the single-task baselines of the same seed in percent of their mean, signed so that more is "
-        "better: the mean within each task and then over tasks, and the mean over all metrics. Where even a perfect "
-        "value is negative, the percentage is of that value; a metric whose baseline is 0 is left out.",
-    ),
-    ("last", "Δ taskwise at the end of training instead of the state chosen on validation."),
-    (
-        "same compute",
-        "Δ taskwise after the steps that a method can take with the compute of all steps of equal weights, counted in "
-        "passes through the encoder; single-task models have theirs.",
-    ),
-    (
-        "error ratio",
-        "geometric mean over tasks of the mean distance to a perfect value, relative to single-task; less is better.",
-    ),
-    ("hurt", "tasks that are worse than single-task on average."),
-    ("rank", "mean over tasks of the rank by primary metric among the multi-task rows; 1 is best."),
-    (
-        "cost",
-        "time of a training step relative to equal weights, each in forward passes of its own run (the same for "
-        "all methods), so that a machine's changing speed cancels; of single-task in seconds, its models added up.",
-    ),
-    ("lr", "learning rate, chosen on validation; the lowest and the highest where seeds differ."),
-    ("seeds", "finished runs of all runs; means are over the finished ones."),
-    (
-        "± and [ ]",
-        f"standard deviation over seeds, with the number of seeds behind it; {LEVEL:.0%} bootstrap interval of the "
-        f"mean over seeds, given from {MIN_SEEDS} seeds on.",
-    ),
-)
-
-
-class Line(NamedTuple):
-    """One line of ``leaderboard.csv``; ``relative`` and the deltas are in percent."""
-
-    suite: str
-    row: str
-    task: str
-    metric: str
-    primary: bool
-    mean: float
-    sd: float
-    low: float
-    high: float
-    last: float
-    done: int
-    total: int
-    single_task: float
-    difference: float
-    relative: float
-    delta_metricwise: float
-    delta_taskwise: float
-    delta_equal_compute: float
-    cost: float
-    lowest_learning_rate: float
-    highest_learning_rate: float
 
 
 def write(study: Study, folder: Path) -> list[Path]:
     """Write ``leaderboard.md`` and ``leaderboard.csv`` into ``folder``."""
-    markdown, csv = folder / "leaderboard.md", folder / "leaderboard.csv"
-    markdown.write_text(leaderboard(study), encoding="utf-8")
+    text, csv = folder / "leaderboard.md", folder / "leaderboard.csv"
+    text.write_text(leaderboard(study), encoding="utf-8")
     frame(study.aggregates).to_csv(csv, index=False, lineterminator="\n")
-    return [markdown, csv]
-
-
-def frame(aggregates: Aggregates) -> pd.DataFrame:
-    """One line per suite, row, task and metric, with the columns of `Line`."""
-    lines = [
-        Line(
-            suite=suite.name,
-            row=row.row,
-            task=metric.task,
-            metric=metric.fact.name,
-            primary=metric.primary,
-            mean=metric.best.mean,
-            sd=metric.best.sd,
-            low=metric.best.low,
-            high=metric.best.high,
-            last=metric.last.mean,
-            done=metric.best.count,
-            total=row.total,
-            single_task=metric.single_task,
-            difference=metric.difference,
-            relative=metric.relative,
-            delta_metricwise=row.delta_metricwise.mean,
-            delta_taskwise=row.delta_taskwise.mean,
-            delta_equal_compute=row.delta_equal_compute.mean,
-            cost=row.cost,
-            lowest_learning_rate=min(metric.learning_rates, default=math.nan),
-            highest_learning_rate=max(metric.learning_rates, default=math.nan),
-        )
-        for suite in aggregates.suites
-        for row in suite.rows
-        for metric in row.metrics
-    ]
-    return pd.DataFrame(lines, columns=list(Line._fields))
+    return [text, csv]
 
 
 def leaderboard(study: Study) -> str:
@@ -122,17 +28,20 @@ def leaderboard(study: Study) -> str:
     aggregates = study.aggregates
     gains, tested = gain_table.found(study)
     first = [*tested, *answer.sentences(aggregates)[:2]]
-    parts = ["# Leaderboard", " ".join(first), f"**{answer.caution(aggregates)}**"]
+    caution = answer.caution(aggregates, tuned=study.tuned_weights is not None)
+    parts = ["# Leaderboard", " ".join(first), f"**{caution}**"]
     if gains:
-        parts += [f"## Against {study.reference}", gain_table.EXPLANATION, _markdown(*gains)]
+        parts += [f"## Against {study.reference}", gain_table.EXPLANATION, markdown.table(*gains)]
     front = gain_table.front_cells(study.fronts())
     if front:
-        parts += ["## Against the front of fixed weights", gain_table.FRONT, _markdown(*front)]
-    parts += ["## Δ taskwise over all suites, in percent", _markdown(*overall_cells(aggregates))]
+        parts += ["## Against the front of fixed weights", gain_table.FRONT, markdown.table(*front)]
+    parts += ["## Δ taskwise over all suites, in percent", markdown.table(*overall_cells(aggregates))]
     for suite in aggregates.suites:
-        parts += [f"## {suite.name}", _markdown(*suite_cells(suite))]
+        parts += [f"## {suite.name}", markdown.table(*suite_cells(suite))]
         notes = [*failure_texts(suite.failures), *edges.texts(study.records, study.trials, suite.name)]
         parts += ["\n".join(f"- {text}" for text in notes)] if notes else []
+    for block in findings.blocks(study):
+        parts += markdown.finding(block)
     if study.skipped:
         parts += ["## Skipped", "\n".join(f"- {suite}: {reason}" for suite, reason in study.skipped.items())]
     if study.set_aside:
@@ -230,14 +139,6 @@ def failure_texts(failures: Sequence[Failure]) -> list[str]:
         f"{', '.join(map(str, seeds))}: {status}{f', {reason}' if reason else ''}"
         for (row, task, status, reason), seeds in groups.items()
     ]
-
-
-def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-    rule = "|" + "|".join(["---", *["---:"] * (len(head) - 1)]) + "|"
-    return "\n".join([line(head), rule, *map(line, lines)])
 
 
 def summary(aggregates: Aggregates) -> Table:

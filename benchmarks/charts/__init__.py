@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from benchmarks import study
-from benchmarks.charts.comparison import draw_cost, draw_overview, draw_tasks
+from benchmarks.charts.comparison import draw_overview, draw_tasks
+from benchmarks.charts.cost import draw_cost, draw_costs
 from benchmarks.charts.curves import draw_cosines, draw_curves, draw_weights
+from benchmarks.charts.fronts import draw_front
 from benchmarks.charts.landscape import draw_landscape
 from benchmarks.charts.style import Styles, save, styles
+from benchmarks.charts.transfer import draw_transfer
+from benchmarks.findings import transfer
 from benchmarks.records import Record
 from benchmarks.study import Study
 from benchmarks.summaries import SuiteSummary
 
-OVERVIEW = "overview"
+OVERVIEW, TRANSFER, COST = "overview", "transfer", "cost"
 
 
 def draw(folder: Path) -> list[Path]:
@@ -39,6 +44,10 @@ def figures(found: Study) -> Iterator[tuple[str, Callable[[], Figure]]]:
     """The name of every chart of a study, and the function that draws it."""
     looks = styles(found.aggregates.rows)
     yield OVERVIEW, lambda: draw_overview(found.aggregates, looks)
+    yield TRANSFER, lambda: draw_transfer(*transfer.matrix(found.aggregates))
+    yield COST, lambda: draw_costs(found.aggregates, looks)
+    for front in found.fronts():
+        yield f"{front.suite}-front", partial(draw_front, front, looks)
     for suite in found.aggregates.suites:
         for kind, figure in _of_suite(suite, found.of(suite.name), looks):
             yield f"{suite.name}-{kind}", figure

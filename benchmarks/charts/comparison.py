@@ -1,4 +1,4 @@
-"""Charts of results: every task against the single-task line, Δ per suite, and Δ against cost."""
+"""Charts of results: every task against the single-task line, and Δ per suite."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from benchmarks.charts import labels, style
+from benchmarks.charts import style
 from benchmarks.charts.style import FAINT, INK, Styles
 from benchmarks.records import SINGLE_TASK
 from benchmarks.statistics import Estimate
-from benchmarks.summaries import Aggregates, MetricSummary, RowSummary, SuiteSummary
+from benchmarks.summaries import Aggregates, MetricSummary, SuiteSummary
 
 ROW_HEIGHT = 0.21  # inches
 HEADER = 0.75  # inches of a panel for its title and axis
 SEED_OFFSET = 0.24  # seeds lie so far below the mean, in rows
-COST_TICKS = (0.25, 0.5, 1, 2, 3, 5, 10, 20, 50, 100)
 
 
 @style.styled
@@ -63,47 +61,6 @@ def draw_overview(aggregates: Aggregates, looks: Styles) -> Figure:
     return figure
 
 
-@style.styled
-def draw_cost(suite: SuiteSummary, looks: Styles) -> Figure:
-    """Δ taskwise against the time of a step relative to equal weights; up and left is better."""
-    shown = [row for row in suite.rows if math.isfinite(row.cost) and _finite_delta(row)]
-    height = max(3.0, 0.16 * len(shown) + 1.0)
-    figure, (axes,) = style.panels(1, height, f"{suite.name}: Δ against cost", columns=1)
-    axes.set(xlabel="time of a training step, equal weights = 1", ylabel="Δ taskwise against single-task, %")
-    if not shown:
-        style.say(axes, "no row has both a cost and a Δ: equal weights,\nsingle-task or a finished run is missing")
-        return figure
-    figure.set_layout_engine("constrained", rect=(0, 0, 0.8, 1))  # the rest is for the labels
-    for row in shown:
-        look, y = looks[row.row], _delta(row)
-        axes.scatter([row.cost] * len(row.deltas), list(row.deltas.values()), s=9, color=look.color, alpha=0.4, lw=0)
-        axes.scatter([row.cost], [y], s=46, color=look.color, marker=look.marker, edgecolor="white", lw=0.8, zorder=3)
-    axes.axhline(0, color=INK, linestyle=looks[SINGLE_TASK].dash, linewidth=1.0)
-    _cost_axis(axes, [row.cost for row in shown])
-    style.few_ticks(axes, y=6)
-    figure.draw_without_rendering()  # the layout places the axes; labels need their final limits
-    ends = [(row.cost, _delta(row)) for row in shown]
-    labels.beside(axes, ends, [row.row for row in shown], [looks[row.row].color for row in shown])
-    return figure
-
-
-def _finite_delta(row: RowSummary) -> bool:
-    return math.isfinite(_delta(row))
-
-
-def _delta(row: RowSummary) -> float:
-    """Δ taskwise; 0 for the baselines, which are what it is measured from."""
-    return 0.0 if row.row == SINGLE_TASK and row.done else row.delta_taskwise.mean
-
-
-def _cost_axis(axes: Axes, costs: Sequence[float]) -> None:
-    axes.set_xscale("log")
-    axes.set_xlim(min(costs) / 1.25, max(costs) * 1.25)
-    axes.xaxis.set_major_locator(FixedLocator(COST_TICKS))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
-
-
 def _baseline(axes: Axes, single: Estimate | None) -> None:
     """The single-task mean as a line, and the range of its seeds as a band."""
     if single is None or not single.count:
@@ -124,11 +81,7 @@ def _dots(axes: Axes, rows: Sequence[str], results: Sequence[Estimate | None], l
         if result.has_interval:
             axes.plot([result.low, result.high], [y, y], color=look.color, lw=2.2, alpha=0.55, solid_capstyle="butt")
         axes.scatter([result.mean], [y], s=34, color=look.color, marker=look.marker, zorder=3)
-    axes.set_yticks(range(len(rows)), rows)
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(visible=False, axis="y")
-    style.few_ticks(axes, y=None)
+    style.name_rows(axes, rows)
 
 
 def _direction(metric: MetricSummary) -> str:

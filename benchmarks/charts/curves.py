@@ -9,32 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.charts import series, style
+from benchmarks.charts import measured, series, style
 from benchmarks.charts.style import FAINT, Styles
-from benchmarks.records import SINGLE_TASK, Curves, Record
+from benchmarks.records import SINGLE_TASK, Record
 from benchmarks.summaries import SuiteSummary
 
 PANEL = 1.55  # inches
 QUANTILES = (0.1, 0.9)  # of the pairs of tasks and seeds
 MOST = 10  # lines of multi-task rows that one panel can show apart
-
-
-def _loss(curves: Curves, task: str) -> Sequence[float | None]:
-    return curves.train_loss.get(task, [])
-
-
-def _validation(curves: Curves, task: str, metric: str) -> Sequence[float | None]:
-    return curves.validation.get(task, {}).get(metric, [])
-
-
-def _share(curves: Curves, task: str) -> Sequence[float | None]:
-    """The task's share of the sum of weights; the sum itself is a step size, not a balance."""
-    weights = np.array(list(curves.weights.values()), dtype=float)  # (K, points)
-    if task not in curves.weights or not weights.size:
-        return []
-    total = weights.sum(0)
-    share = np.array(curves.weights[task], dtype=float) / np.where(total == 0, np.nan, total)
-    return share.tolist()
 
 
 def _by_row(rows: Sequence[str], records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -77,10 +59,10 @@ def draw_curves(suite: SuiteSummary, records: Sequence[Record], looks: Styles) -
     for k, task in enumerate(suite.tasks):
         left, right = axes[2 * k], axes[2 * k + 1]
         left.set_title(f"{task}: training loss")
-        _lines(left, rows, partial(_loss, task=task), looks)
+        _lines(left, rows, partial(measured.loss, task=task), looks)
         if task in metrics:
             right.set_title(f"{task}: {metrics[task].name} {'↑' if metrics[task].higher_is_better else '↓'}")
-            _lines(right, rows, partial(_validation, task=task, metric=metrics[task].name), looks)
+            _lines(right, rows, partial(measured.validation, task=task, metric=metrics[task].name), looks)
         else:
             style.say(right, "no run was evaluated")
     for panel in axes[-2:]:
@@ -97,7 +79,7 @@ def draw_weights(suite: SuiteSummary, records: Sequence[Record], looks: Styles) 
     figure, axes = style.panels(len(suite.tasks), PANEL, _title(suite, "share of the task weights"), share_y=True)
     for task, panel in zip(suite.tasks, axes, strict=True):
         panel.set_title(task)
-        _lines(panel, rows, partial(_share, task=task), looks, scale="linear")
+        _lines(panel, rows, partial(measured.share, task=task), looks, scale="linear")
         panel.axhline(1 / len(suite.tasks), color=FAINT, lw=0.8, zorder=0)
     for panel in axes[-2:]:
         panel.set_xlabel("step")
@@ -121,14 +103,15 @@ def _lines(
 
 @style.styled
 def draw_cosines(suite: SuiteSummary, records: Sequence[Record], looks: Styles) -> Figure:
-    """Cosines between task gradients, a panel per row: the median over pairs and seeds, and 10 to 90 % of them.
+    """Cosines between task gradients, a panel per legible row: the median over pairs and seeds, and 10 to 90 % of them.
 
     With more than one pair of tasks, a last panel shows the share of pairs in conflict (cosine below 0).
     """
-    rows = _by_row(_multitask(suite), records)
+    rows = _by_row(legible(suite), records)
+    looks = _looks(list(rows), suite, looks)
     many = max((len(r.curves.cosines) for r in records), default=0) > 1
     figure, axes = style.panels(
-        max(len(rows) + many, 1), PANEL, f"{suite.name}: cosines between task gradients", share_y=not many
+        max(len(rows) + many, 1), PANEL, _title(suite, "cosines between task gradients"), share_y=not many
     )
     if not rows:
         style.say(axes[0], "no multi-task run yet")
@@ -146,16 +129,12 @@ def _pairs(records: Sequence[Record]) -> series.Series | None:
     """The cosine of every pair in every finished run, one curve each."""
     done = [r for r in records if r.status == "done"]
     pairs = dict.fromkeys(pair for r in done for pair in r.curves.cosines)
-    found = [series.finished(done, partial(_cosine, pair=pair)) for pair in pairs]
+    found = [series.finished(done, partial(measured.cosine, pair=pair)) for pair in pairs]
     found = [one for one in found if one is not None]
     if not found:
         return None
     shortest = min(one.step.size for one in found)
     return series.Series(found[0].step[:shortest], np.concatenate([one.values[:, :shortest] for one in found]))
-
-
-def _cosine(curves: Curves, pair: str) -> Sequence[float | None]:
-    return curves.cosines.get(pair, [])
 
 
 def _cosine_panel(axes: Axes, pairs: series.Series | None, color: str) -> None:
@@ -175,12 +154,11 @@ def _cosine_panel(axes: Axes, pairs: series.Series | None, color: str) -> None:
 
 
 def _conflict_panel(axes: Axes, rows: dict[str, list[Record]], looks: Styles) -> None:
-    axes.set_title("all rows: pairs in conflict")
+    axes.set_title("these rows: pairs in conflict")
     for row, records in rows.items():
-        pairs = _pairs(records)
-        if pairs is not None:
-            share = (pairs.values < 0).mean(0)
-            axes.plot(pairs.step, share, color=looks[row].color, linestyle=looks[row].dash, lw=1.6)
+        share = series.finished(records, measured.conflict)
+        if share is not None:
+            axes.plot(share.step, share.mean(), color=looks[row].color, linestyle=looks[row].dash, lw=1.6)
     axes.set_ylim(-0.05, 1.05)
     axes.set_yticks([0, 0.5, 1], ["0", "50 %", "100 %"])
     style.few_ticks(axes, y=None)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
 
+SHARE = 0.27  # of a figure's width that its labels take
 LINE_HEIGHT = 11.0  # points between two labels of 8.5 points
 
 
@@ -27,11 +29,18 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> l
     return found.tolist()
 
 
-def beside(axes: Axes, ends: Sequence[tuple[float, float]], texts: Sequence[str], colors: Sequence[str]) -> None:
-    """Write ``texts`` right of the axes, each joined by a thin line with its point in data coordinates.
+def column(figure: Figure, axes: Axes, ends: Sequence[tuple[float, float]], texts: Sequence[tuple[str, str]]) -> None:
+    """Make room right of a figure's only axes and write texts of a color there, joined with points in data coordinates.
 
     Call it when the limits of the axes are final.
     """
+    figure.set_layout_engine("constrained", rect=(0, 0, 1 - SHARE, 1))
+    figure.draw_without_rendering()  # the layout places the axes; labels need their final limits
+    beside(axes, ends, [text for text, _ in texts], [color for _, color in texts])
+
+
+def beside(axes: Axes, ends: Sequence[tuple[float, float]], texts: Sequence[str], colors: Sequence[str]) -> None:
+    """Write ``texts`` right of the axes, each joined by a thin line with its point in data coordinates."""
     figure = axes.get_figure(root=True)
     assert figure is not None
     height = axes.get_position().height * figure.get_size_inches()[1] * 72  # points
@@ -39,7 +48,7 @@ def beside(axes: Axes, ends: Sequence[tuple[float, float]], texts: Sequence[str]
     points = [to_axes.transform(end) for end in ends]
     places = spread([float(p[1]) for p in points], LINE_HEIGHT / height, 0.02, 0.98)
     for point, place, text, color in zip(points, places, texts, colors, strict=True):
-        axes.annotate(
+        label = axes.annotate(
             text,
             xy=(point[0], point[1]),
             xytext=(1.03, place),
@@ -58,3 +67,4 @@ def beside(axes: Axes, ends: Sequence[tuple[float, float]], texts: Sequence[str]
                 "shrinkB": 4,
             },
         )
+        label.set_in_layout(False)  # there is room for it already

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from PIL import Image
 
 from benchmarks.records import SINGLE_TASK
 
 WIDTH = 5.2  # inches: 374 points, so that a point is about a pixel on a phone
+FAR = 3.0  # interquartile ranges; values of a normal distribution are beyond it once in a million
 PNG_DPI = 130
+COLOURS = 256  # of a PNG
+TITLE_LETTERS = 56  # of the title in a line
 INK, FAINT, GRID = "#222222", "#767676", "#e4e4e4"
 # Okabe and Ito's colours for all kinds of colour vision, without black (the baselines') and yellow (too light), and two
 # that are dark enough to be told from them.
@@ -86,13 +92,20 @@ def panels(
 ) -> tuple[Figure, list[Axes]]:
     """A figure of small panels of ``height`` inches each, with a title over all."""
     lines = -(-count // columns)
-    figure = Figure(figsize=(WIDTH, height * lines + 0.5), layout="constrained")
+    figure = sheet(height * lines, title)
     grid = figure.subplots(lines, columns, squeeze=False, sharey=share_y)
     axes = list(grid.flat)
     for spare in axes[count:]:
         spare.set_axis_off()
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
     return figure, axes[:count]
+
+
+def sheet(height: float, title: str) -> Figure:
+    """An empty figure with ``height`` inches of room below its title."""
+    lines = textwrap.wrap(title, TITLE_LETTERS)
+    figure = Figure(figsize=(WIDTH, height + 0.3 + 0.2 * len(lines)), layout="constrained")
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=10.5, fontweight="bold")
+    return figure
 
 
 def legend(figure: Figure, rows: Sequence[str], looks: Styles) -> None:
@@ -117,12 +130,37 @@ def scale_for(values: Iterable[float]) -> str:
     return "log" if wide else "linear"
 
 
+def reach(values: Iterable[float], always: Iterable[float] = ()) -> tuple[float, float]:
+    """The ends of an axis that shows nearly all finite values: few far ones would press the others together.
+
+    Ends lie `FAR` interquartile ranges beyond the quartiles at most, and beyond all that is shown ``always``.
+    """
+    found, kept = (np.array([v for v in each if np.isfinite(v)], dtype=float) for each in (values, always))
+    if not found.size:
+        found = kept if kept.size else np.zeros(1)
+    low, high = np.quantile(found, [0.25, 0.75])
+    room = FAR * (high - low)
+    low = min([max(found.min(), low - room), *kept])
+    high = max([min(found.max(), high + room), *kept])
+    margin = 0.06 * (high - low) or 1.0
+    return float(low - margin), float(high + margin)
+
+
 def few_ticks(axes: Axes, *, x: int | None = 4, y: int | None = 4) -> None:
     """At most so many ticks on the linear axes."""
     if x and axes.get_xscale() == "linear":
         axes.xaxis.set_major_locator(MaxNLocator(x))
     if y and axes.get_yscale() == "linear":
         axes.yaxis.set_major_locator(MaxNLocator(y))
+
+
+def name_rows(axes: Axes, rows: Sequence[str]) -> None:
+    """One line per row from top to bottom, with its name at the left."""
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    few_ticks(axes, y=None)
 
 
 def say(axes: Axes, text: str) -> None:
@@ -134,8 +172,10 @@ def say(axes: Axes, text: str) -> None:
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Write a figure as SVG and PNG, without dates or versions in them."""
-    svg, png = folder / f"{name}.svg", folder / f"{name}.png"
+    svg, png, drawn = folder / f"{name}.svg", folder / f"{name}.png", BytesIO()
     with rc_context(RC):
         figure.savefig(svg, metadata={"Date": None, "Creator": None})
-        figure.savefig(png, dpi=PNG_DPI, metadata={"Software": None}, pil_kwargs={"optimize": True})
+        figure.savefig(drawn, format="png", dpi=PNG_DPI, metadata={"Software": None})
+    with Image.open(drawn) as picture:  # a palette takes a third of the room of full colours
+        picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(png, optimize=True)
     return [svg, png]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks import study, tables
+from benchmarks import findings, study, tables
 from benchmarks.charts import draw_study
 from benchmarks.report.page import render
 from benchmarks.store import write_atomically
@@ -22,5 +22,5 @@ def write(folder: Path) -> Path:
     tables.write(found, folder)
     charts = draw_study(found, folder)
     page = folder / NAME
-    write_atomically(page, render(found, folder.resolve().name, charts))
+    write_atomically(page, render(found, folder.resolve().name, charts, findings.blocks(found)))
     return page

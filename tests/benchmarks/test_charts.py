@@ -13,8 +13,10 @@ from matplotlib.figure import Figure
 
 from benchmarks import charts
 from benchmarks.aggregates import aggregate
-from benchmarks.charts import comparison, curves, labels, landscape, style
+from benchmarks.charts import comparison, cost, curves, labels, landscape, measured, style
 from benchmarks.charts.style import save, styles
+from benchmarks.charts.transfer import draw_transfer
+from benchmarks.findings import transfer
 from benchmarks.records import SINGLE_TASK, Record
 from benchmarks.store import Store
 from benchmarks.summaries import SuiteSummary
@@ -36,7 +38,12 @@ def test_a_folder_gets_every_chart_as_svg_and_png(tmp_path: Path) -> None:
     for record in synthetic.records(["multimnist"], ["fixed", "pcgrad"]):
         store.write(record)
     paths = charts.draw(tmp_path)
-    kinds = ["overview", *(f"multimnist-{kind}" for kind in ("tasks", "cost", "curves", "weights", "cosines"))]
+    kinds = [
+        "overview",
+        "transfer",
+        "cost",
+        *(f"multimnist-{kind}" for kind in ("tasks", "cost", "curves", "weights", "cosines")),
+    ]
     assert {path.name for path in paths} == {f"{kind}.{end}" for kind in kinds for end in ("svg", "png")}
     assert all(path.parent == tmp_path / "charts" and path.stat().st_size > 1000 for path in paths)
     for path in paths:
@@ -47,7 +54,7 @@ def test_a_folder_gets_every_chart_as_svg_and_png(tmp_path: Path) -> None:
 def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
     suite, looks = of(synthetic.records(["multimnist"], ["fixed"]))
     first, again = (
-        [path.read_bytes() for path in save(comparison.draw_cost(suite, looks), tmp_path, "cost")] for _ in range(2)
+        [path.read_bytes() for path in save(cost.draw_cost(suite, looks), tmp_path, "cost")] for _ in range(2)
     )
     assert first == again
 
@@ -63,7 +70,7 @@ def test_ten_tasks_get_one_median_per_row_instead_of_45_lines() -> None:
     records = synthetic.records(["gradnorm-regression-10"], ["fixed", "pcgrad"])
     suite, looks = of(records)
     figure = curves.draw_cosines(suite, records, looks)
-    assert titles(figure)[:3] == ["fixed", "pcgrad", "all rows: pairs in conflict"]
+    assert titles(figure)[:3] == ["fixed", "pcgrad", "these rows: pairs in conflict"]
     assert len(figure.axes[0].lines) == 2  # the median and the line at 0
 
 
@@ -102,7 +109,9 @@ def drawings(records: list[Record]) -> list[Figure]:
     return [
         comparison.draw_overview(found, looks),
         comparison.draw_tasks(suite, looks),
-        comparison.draw_cost(suite, looks),
+        cost.draw_cost(suite, looks),
+        cost.draw_costs(found, looks),
+        draw_transfer(*transfer.matrix(found)),
         curves.draw_curves(suite, records, looks),
         curves.draw_weights(suite, records, looks),
         curves.draw_cosines(suite, records, looks),
@@ -154,3 +163,20 @@ def test_too_many_labels_share_the_room_evenly() -> None:
 def test_an_axis_is_logarithmic_only_for_positive_values_of_a_wide_range() -> None:
     assert style.scale_for([0.01, 5.0]) == "log"
     assert style.scale_for([-1.0, 100.0]) == style.scale_for([1.0, 2.0]) == style.scale_for([]) == "linear"
+
+
+def test_conflict_is_the_share_of_known_cosines_below_zero() -> None:
+    (record,) = synthetic.records(["reviews"], ["fixed"], baselines=False)
+    cosines = {"a|b": [-1.0, 0.5, float("nan")], "a|c": [0.2, 0.3, float("nan")], "b|c": [-0.1, -0.2, float("nan")]}
+    seen = record.curves.model_copy(update={"cosines": cosines, "step": [0, 1, 2]})
+    assert measured.conflict(seen) == pytest.approx([2 / 3, 1 / 3, float("nan")], nan_ok=True)
+    assert measured.mean_cosine(seen) == pytest.approx([-0.3, 0.2, float("nan")], nan_ok=True)
+    assert not measured.conflict(synthetic.empty_curves(["a"]))
+
+
+def test_a_long_title_is_broken_into_lines_that_fit() -> None:
+    title = "gradnorm-regression-10: cosines between task gradients, the best of 43 rows"
+    figure, _ = style.panels(1, 2.0, title)
+    shown = figure.get_suptitle()
+    assert shown.replace("\n", " ") == title
+    assert max(map(len, shown.split("\n"))) <= style.TITLE_LETTERS

@@ -7,9 +7,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
+from PIL import Image
 
-from benchmarks import answer, report
+from benchmarks import answer, findings, report, study
 from benchmarks.aggregates import aggregate
+from benchmarks.report import pictures
 from benchmarks.statistics import estimate
 from benchmarks.store import Store
 from tests.benchmarks import synthetic
@@ -36,7 +39,9 @@ def page(folder: Path) -> str:
 
 
 def without_pictures(page: str) -> str:
-    return re.sub(r"data:image/[\w+]+;base64,[\w+/=]+", "", page)
+    """The page without what is packed in letters: pictures, the library and the data of interactive charts."""
+    text = re.sub(r"data:image/[\w+]+;base64,[\w+/=]+", "", page)
+    return re.sub(r'(<script type="application/gzip"[^>]*>)[\w+/=]*', r"\1", text)
 
 
 def test_the_page_shows_every_row_suite_failure_and_setting(page: str) -> None:
@@ -66,7 +71,7 @@ class _Balance(HTMLParser):
         self.open: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in {"meta", "img"}:
+        if tag not in {"meta", "img", "input"}:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -85,7 +90,60 @@ def test_tables_and_charts_are_written_beside_the_page(folder: Path) -> None:
 
 
 def test_every_picture_has_a_text_for_those_who_cannot_see_it(page: str) -> None:
-    assert page.count("<img") == page.count("alt=") == 1 + 5 * len(SUITES)
+    text = without_pictures(page)
+    assert text.count("<img") == text.count('alt="') == 3 + 5 * len(SUITES)
+
+
+def test_pictures_keep_their_place_before_they_appear(folder: Path, page: str) -> None:
+    assert page.count("<img") == len(re.findall(r' alt="[^"]*" width="\d+" height="\d+">', page))
+    for kind in ("png", "svg"):
+        found = pictures.picture(folder / "charts" / f"overview.{kind}", "title", "caption")
+        with Image.open(folder / "charts" / "overview.png") as drawn:
+            assert found.width / found.height == pytest.approx(drawn.width / drawn.height, rel=0.01)
+
+
+def test_every_link_within_the_page_has_its_place(page: str) -> None:
+    text = without_pictures(page)
+    links, places = re.findall(r'href="#([^"]+)"', text), re.findall(r'id="([^"]+)"', text)
+    assert set(links) <= set(places)
+    assert len(places) == len(set(places))
+
+
+def test_sections_come_in_the_order_in_which_people_ask(page: str) -> None:
+    text = without_pictures(page)
+    order = [
+        "leaderboard",
+        "map",
+        "cost",
+        "suite-multimnist",
+        "suite-reviews",
+        "training",
+        "trust",
+        "failures",
+        "setting",
+    ]
+    places = [text.index(f'<section id="{name}"') for name in order]
+    assert places == sorted(places)
+
+
+def test_findings_are_on_the_page_with_their_tables(folder: Path, page: str) -> None:
+    blocks = findings.blocks(study.read(folder))
+    assert blocks
+    for block in blocks:
+        assert f'id="finding-{block.anchor}"' in page
+        assert str(escape(block.title)) in page
+        assert all(str(escape(sentence)) in page for sentence in block.sentences)
+        if block.table:
+            assert f'aria-label="Table {escape(block.title)!s}"' in page
+
+
+def test_rows_that_beat_the_reference_are_marked(folder: Path, page: str) -> None:
+    found = study.read(folder)
+    table = without_pictures(page).split('aria-label="Table over all suites"')[1].split("</table>")[0]
+    marked = {re.sub("<.*?>", "", row).split()[0] for row in re.findall(r"<tr data-beats>(.*?)</tr>", table, re.DOTALL)}
+    delta = {row.row: row.delta_taskwise for row in found.aggregates.overall}
+    assert found.reference == "fixed"
+    assert marked == {row for row, value in delta.items() if value >= delta["fixed"]}
 
 
 def test_the_answer_comes_first_and_warns_of_few_seeds(page: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks import formats, study, tables
+from benchmarks import formats, long_table, study, tables
 from benchmarks.records import Solver
 from benchmarks.statistics import estimate
 from benchmarks.store import Store
@@ -71,7 +71,7 @@ def test_the_csv_has_one_line_per_metric_and_the_declared_columns(found: Study, 
     _, path = tables.write(found, folder)
     with path.open() as file:
         lines = list(csv.DictReader(file))
-    assert tuple(lines[0]) == tables.Line._fields
+    assert tuple(lines[0]) == long_table.Line._fields
     metrics = {name: len(p.tasks) * len(p.metrics) for name, p in synthetic.PROBLEMS.items()}
     assert len(lines) == sum(metrics.values()) * (len(synthetic.ROWS) + 1)
     line = next(x for x in lines if (x["suite"], x["row"]) == ("multimnist", "pcgrad"))

@@ -1,0 +1,188 @@
+"""How far a method is from an invariance: the largest violation on random problems, by what is done to them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from balancers import Answer, Evidence, Weighting
+from balancers.conformance.problems import all_answers, all_updates, evidence, problems, update_of
+
+TASKS = (2, 5)
+PROBLEMS = (16,)  # of each number of tasks, as replicas
+DRAWS = 512  # replicas of one problem over which a method that draws random numbers is averaged
+ERRORS = 3.0  # standard errors that two such averages may differ by
+EXACT = 1e-5  # relative: solvers with certificates of 1e-6 stay below it, and no violation that matters does
+ROUNDED = 1e-3  # relative: rounding of gradients to float32, as far as a system of equations may enlarge it
+SPREAD = 3.0  # losses are measured in units from 2**-3 to 2**3
+CONFLICT = 0.9  # of the mean gradient is taken away from all, so that most pairs are in conflict
+
+Run = list[Evidence]
+Change = Callable[[Run], Run]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """The largest violation that was found, relative, and whether it is chance alone."""
+
+    size: float
+    by_chance: bool = False  # averages over random draws agree
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """The update after a change of the problem is the one before.
+
+    Attributes:
+        change: what is done to the problem.
+        direction: whether the direction alone is compared.
+        tolerance: the largest difference that counts as none, relative to the update.
+    """
+
+    change: Change
+    direction: bool = False
+    tolerance: float = EXACT
+
+    def __call__(self, weighting: Weighting) -> Violation:
+        """The largest difference over all problems and steps."""
+        runs = [problems(tasks, batch=PROBLEMS) for tasks in TASKS]
+        size = largest(self.apart(*pair) for run in runs for pair in self._updates(weighting, run))
+        return self._on_average(weighting) if size > self.tolerance and weighting.stochastic else Violation(size)
+
+    def apart(self, before: Tensor, after: Tensor) -> Tensor:
+        """How far two updates (*B, D) are apart, relative to the longer one or in direction, (*B)."""
+        if self.direction:
+            return (_unit(after) - _unit(before)).norm(dim=-1)
+        return _over(after - before, torch.maximum(after.norm(dim=-1), before.norm(dim=-1))).norm(dim=-1)
+
+    def _updates(self, weighting: Weighting, run: Run) -> Iterator[tuple[Tensor, Tensor]]:
+        """The updates of every step, before and after the change."""
+        for before, after in zip(*(all_updates(weighting, each) for each in (run, self.change(run))), strict=True):
+            yield before.double(), after.double()
+
+    def _on_average(self, weighting: Weighting) -> Violation:
+        """How far the mean updates over many draws are apart, as far as that cannot be the luck of the draws."""
+        beyond = []
+        for tasks in TASKS:
+            for pair in self._updates(weighting, [_repeated(seen) for seen in problems(tasks)]):
+                means = [updates.mean(0) for updates in pair]
+                errors = [(updates.var(0).sum() / DRAWS).sqrt().item() for updates in pair]
+                lengths = [mean.norm().item() for mean in means]
+                scales = lengths if self.direction else [max(lengths)] * len(lengths)
+                noise = math.hypot(*(error / scale for error, scale in zip(errors, scales, strict=True)))
+                apart = self.apart(*means).item()
+                if not apart <= ERRORS * noise:
+                    beyond.append(apart)
+        return Violation(max(beyond)) if beyond else Violation(0.0, by_chance=True)
+
+
+def never_against(weighting: Weighting) -> Violation:
+    """How much a loss increases to first order: ``-g·u`` over the norm of g and the size of the terms of u."""
+    found = []
+    for tasks in TASKS:
+        plain = problems(tasks, batch=PROBLEMS)
+        for run in (plain, with_gradients(plain, lambda rows: rows - CONFLICT * rows.mean(-2, keepdim=True))):
+            for answer, seen in zip(all_answers(weighting, run), run, strict=True):
+                products = (seen.gradients @ update_of(answer, seen)[..., None])[..., 0]
+                found.append(_over((-products / seen.norms).clamp(min=0), _terms(answer, seen)))
+    return Violation(largest(found))
+
+
+def still(*, all_tasks: bool) -> Callable[[Weighting], Violation]:
+    """A probe: the length of the update over the size of its terms, where gradients cancel in a convex combination.
+
+    With ``all_tasks`` every task takes part in the combination, with positive weight; else all but the last. The same
+    problem is shown in every step, and the last step counts.
+    """
+
+    def probe(weighting: Weighting) -> Violation:
+        found = []
+        for tasks in TASKS if all_tasks else TASKS[1:]:
+            part = tasks if all_tasks else tasks - 1
+            run = problems(tasks, batch=PROBLEMS)
+            run = with_gradients(run[:1] * len(run), lambda rows, part=part: _cancelling(rows, part))
+            answer = all_answers(weighting, run)[-1]
+            found.append(_over(update_of(answer, run[-1]), _terms(answer, run[-1])).norm(dim=-1))
+        return Violation(largest(found))
+
+    return probe
+
+
+def _cancelling(rows: Tensor, part: int) -> Tensor:
+    """The first ``part`` gradients, shape (*B, K, D), moved so that a combination with shares 1 to ``part`` is 0."""
+    shares = torch.arange(1, part + 1, dtype=rows.dtype)[:, None]
+    moved = rows[..., :part, :] - (shares * rows[..., :part, :]).sum(-2, keepdim=True) / shares.sum()
+    return torch.cat([moved, rows[..., part:, :]], -2)
+
+
+def with_gradients(run: Run, change: Callable[[Tensor], Tensor]) -> Run:
+    """The same run with other gradients."""
+    return [evidence(change(seen.gradients), seen.losses) for seen in run]
+
+
+def in_own_units(run: Run) -> Run:
+    """Every loss times a constant of its own."""
+    units = 2 ** torch.linspace(-SPREAD, SPREAD, run[0].losses.shape[-1], dtype=torch.float64)
+    return [evidence(seen.gradients * units[:, None], seen.losses * units) for seen in run]
+
+
+def in_other_units(run: Run) -> Run:
+    """All losses times one constant."""
+    return [evidence(seen.gradients * 2**SPREAD, seen.losses * 2**SPREAD) for seen in run]
+
+
+def reordered(run: Run) -> Run:
+    """The last task first."""
+    return [evidence(seen.gradients.roll(1, -2), seen.losses.roll(1, -1)) for seen in run]
+
+
+def with_copy(run: Run) -> Run:
+    """The last task twice."""
+    return [_appended(seen, seen.gradients[..., -1:, :], seen.losses[..., -1:]) for seen in run]
+
+
+def with_constant(run: Run) -> Run:
+    """One task more, whose loss is 1 whatever the parameters."""
+    return [
+        _appended(seen, torch.zeros_like(seen.gradients[..., -1:, :]), torch.ones_like(seen.losses[..., -1:]))
+        for seen in run
+    ]
+
+
+def in_single_precision(run: Run) -> Run:
+    """Gradients rounded to float32."""
+    return with_gradients(run, Tensor.float)
+
+
+def _appended(seen: Evidence, gradient: Tensor, loss: Tensor) -> Evidence:
+    return evidence(torch.cat([seen.gradients, gradient], -2), torch.cat([seen.losses, loss], -1))
+
+
+def _repeated(seen: Evidence) -> Evidence:
+    """The same problem for every draw."""
+    return evidence(seen.gradients.expand(DRAWS, *seen.gradients.shape), seen.losses.expand(DRAWS, *seen.losses.shape))
+
+
+def _terms(answer: Answer, seen: Evidence) -> Tensor:
+    """The length that the update would have if its terms had the same sign in every element, (*B)."""
+    absolute = Answer(answer.weights.abs(), (seen.gradients if answer.gradients is None else answer.gradients).abs())
+    return update_of(absolute, seen).norm(dim=-1)
+
+
+def _unit(update: Tensor) -> Tensor:
+    return _over(update, update.norm(dim=-1))
+
+
+def _over(value: Tensor, size: Tensor) -> Tensor:
+    """(*B, N) over (*B,); 0 where the size is, and NaN stays NaN."""
+    size = size[..., None]
+    return torch.where(size == 0, 0.0, value / size)
+
+
+def largest(values: Iterable[Tensor]) -> float:
+    """The largest number in some tensors; NaN if one is."""
+    return float(torch.stack([value.max() for value in values]).max())
