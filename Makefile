@@ -41,8 +41,8 @@ $(VENV)/ready: pyproject.toml constraints.txt
 bench: setup ## train, evaluate, and write tables, charts and report to results/PROTOCOL
 	$(RUN) benchmarks run $(OPTIONS)
 
-test: setup ## the tests
-	$(RUN) pytest
+test: setup ## the tests, on all cores
+	OMP_NUM_THREADS=1 $(RUN) pytest --numprocesses auto --dist loadfile
 
 plots: setup ## draw the charts and write the report anew from what is in results/PROTOCOL
 	$(RUN) benchmarks report $(or $(RESULTS),results/$(PROTOCOL))

@@ -39,7 +39,7 @@ def test_the_protocols_that_come_along_expand(name: str) -> None:
     cells = expand(found)
     assert found.name == name
     assert {cell.suite for cell in cells} == set(found.suites)
-    assert {cell.row for cell in cells} == {SINGLE_TASK, *found.methods}
+    assert {cell.row.partition(" (")[0] for cell in cells} == {SINGLE_TASK, *found.methods}  # of axes without the value
     assert len({cell.id for cell in cells}) == len(cells)
 
 
