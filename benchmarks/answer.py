@@ -54,7 +54,8 @@ def against(gains: Sequence[Gain], reference: str) -> list[str]:
     """What surely beats the reference over all suites, by how much, and what surely does worse."""
     tested = [gain for gain in gains if math.isfinite(gain.corrected)]
     if not tested:
-        return [f"Against {reference} nothing can be tested: that takes {MIN_SEEDS} seeds on every suite."]
+        needs = f"that takes a result with {MIN_SEEDS} seeds on every suite"
+        return [f"Against {reference} nothing can be tested over all suites: {needs}.", *_on_single_suites(gains)]
     how = f"corrected for {len(tested)} comparisons, p < {ALPHA:g}"
     better, worse = [g for g in tested if g.better], [g for g in tested if g.worse]
     if better:
@@ -63,11 +64,13 @@ def against(gains: Sequence[Gain], reference: str) -> list[str]:
         first = f"Over all suites, none of {len(tested)} rows surely does better than {reference} ({how})."
     found = [first.replace("surely do better", "surely does better") if len(better) == 1 else first]
     found.append(f"Surely worse are {_gains(worse)}." if worse else "None is surely worse.")
-    sides = [(g.row, g.surely(better=True), g.surely(better=False)) for g in tested]
-    on_one = [f"{row} on {_list(suites)}" for row, suites, _ in sides if suites]
-    if on_one:
-        found.append(f"On single suites, surely better are {_list(on_one)}.")
-    return found
+    return [*found, *_on_single_suites(gains)]
+
+
+def _on_single_suites(gains: Sequence[Gain]) -> list[str]:
+    better = [(gain.row, gain.surely(better=True)) for gain in gains]
+    named = [f"{row} on {_list(suites)}" for row, suites in better if suites]
+    return [f"On single suites, each corrected for its rows, surely better are {_list(named)}."] if named else []
 
 
 def _gains(gains: Sequence[Gain]) -> str:
@@ -87,7 +90,9 @@ def _best(aggregates: Aggregates) -> list[str]:
     else:
         first = f"{where}, no method does better than single-task on average."
     found = [first]
-    if not _few(aggregates):
+    if _few(aggregates):
+        found.append("With so few seeds no method is called the best.")
+    else:
         cost = f", at {formats.ratio(best.cost)} the time of an equal-weights step" if math.isfinite(best.cost) else ""
         found.append(f"Best is {best.row} with a mean Δ of {formats.percent(best.delta_taskwise)} %{cost}.")
     if winners and not any(over_single(row).surely for row in ranked):

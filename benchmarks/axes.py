@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from balancers import Balancer, Need, create
 from benchmarks.settings import MethodEntry, Protocol
 
+VALUE = " ("  # between the label of a method and the value of an axis
 GRADIENTS = Need.GRAMIAN | Need.CROSS_GRAMIAN | Need.GRADIENTS
 
 
@@ -17,7 +18,7 @@ def crossed(methods: Mapping[str, MethodEntry], protocol: Protocol) -> dict[str,
     """The methods, and each of them with every value of the axes that makes a difference to it, one at a time."""
     found = dict(methods)
     for label, entry in methods.items():
-        found |= {f"{label} ({words})": variant for words, variant in _variants(label, entry, protocol)}
+        found |= {f"{label}{VALUE}{words})": variant for words, variant in _variants(label, entry, protocol)}
     return found
 
 

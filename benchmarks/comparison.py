@@ -22,7 +22,7 @@ class Gain:
         by_suite: the paired differences on each suite where both have runs.
         overall: their mean over all suites, for these suites; NaN where one is missing.
         p_value: two-sided, of "the mean over these suites is 0"; NaN where it cannot be tested.
-        corrected: the same, corrected for the number of rows by Holm's method.
+        corrected: the same, corrected for the number of rows by Holm's method; NaN for a row that is no method.
         corrected_by_suite: the p-values of each suite, corrected for the rows of that suite.
         improvement: the chance that a run of the row beats one of the reference, on average over suites.
     """
@@ -57,7 +57,7 @@ def gains(aggregates: Aggregates, reference: str, exempt: Sequence[str] = ()) ->
     Args:
         aggregates: of one results folder.
         reference: a row's name; without runs of it there are no gains.
-        exempt: rows that are no methods, such as copies of the reference: compared, and not counted in corrections.
+        exempt: rows that are no methods, such as copies of the reference: compared, but neither corrected nor counted.
     """
     rows = [row for row in aggregates.rows if row not in (SINGLE_TASK, reference)]
     found = [_gain(row, reference, aggregates.suites) for row in rows]
@@ -68,10 +68,8 @@ def gains(aggregates: Aggregates, reference: str, exempt: Sequence[str] = ()) ->
     complete = [
         replace(
             gain,
-            corrected=float(corrected.get(gain.row, gain.p_value)),
-            corrected_by_suite={
-                name: by_suite[name].get(gain.row, compared.p_value) for name, compared in gain.by_suite.items()
-            },
+            corrected=float(corrected.get(gain.row, math.nan)),
+            corrected_by_suite={name: by_suite[name].get(gain.row, math.nan) for name in gain.by_suite},
         )
         for gain in found
     ]

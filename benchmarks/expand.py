@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 from balancers import Balancer, Space, Weighting, registry
 from balancers.suggest import nearest
 from balancers.wrapping import innermost
-from benchmarks.axes import crossed
+from benchmarks.axes import VALUE, crossed
 from benchmarks.records import SINGLE_TASK, Cell
 from benchmarks.search import Trial, relative_to, trials
 from benchmarks.settings import MethodEntry, Protocol, Settings, SuiteEntry
@@ -26,7 +26,8 @@ SINGLE_TASK_ENTRY = MethodEntry(balancer="fixed", heads="weighted", place="share
 class Filters(NamedTuple):
     """What to run of a protocol; an empty filter lets everything through.
 
-    Single-task baselines and the protocol's cost reference run whatever methods are chosen: all is seen beside them.
+    Single-task baselines and the protocol's references, equal and tuned weights, run whatever methods are chosen: all
+    is seen beside them.
     Methods, wrapped methods and suites that the protocol lacks are added with their defaults; "all" stands for every
     registered method. ``seeds`` is a number of seeds.
     """
@@ -75,8 +76,9 @@ def _methods(protocol: Protocol, wanted: Iterable[str]) -> dict[str, MethodEntry
     if not wanted:
         return dict(protocol.methods)
     chosen: dict[str, MethodEntry] = {}
-    if any(name != SINGLE_TASK for name in wanted):  # what cost and gains are relative to runs anyway
-        chosen[protocol.cost_reference] = protocol.methods[protocol.cost_reference]
+    if any(name != SINGLE_TASK for name in wanted):  # what costs and gains are relative to runs anyway
+        always = (protocol.cost_reference, protocol.tuned_reference)
+        chosen |= {label: protocol.methods[label] for label in always if label is not None}
     for name in [name for each in wanted for name in (registry.names() if each == ALL_METHODS else [each])]:
         labels = [label for label, entry in protocol.methods.items() if name in (label, entry.balancer)]
         chosen |= {label: protocol.methods[label] for label in labels}
@@ -145,7 +147,8 @@ def _trials(protocol: Protocol, settings: Settings, row: _Row, suite: Suite) -> 
 def _rows(suite: Suite, entry: SuiteEntry, methods: Mapping[str, MethodEntry]) -> list[_Row]:
     names = tuple(task.name for task in suite.tasks)
     baselines = [_row(SINGLE_TASK, (name,), SINGLE_TASK_ENTRY, {}) for name in names]
-    return baselines + [_row(label, names, method, entry.methods.get(label, {})) for label, method in methods.items()]
+    here = {label: entry.methods.get(label.partition(VALUE)[0], {}) for label in methods}
+    return baselines + [_row(label, names, method, here[label]) for label, method in methods.items()]
 
 
 def _row(label: str, tasks: tuple[str, ...], method: MethodEntry, here: Mapping[str, Any]) -> _Row:

@@ -54,6 +54,8 @@ def write(study: Study, path: Path, suite: str | None = None) -> None:
         raise ValueError(f"{path.name} must end in {', '.join(writers)}, which is the format")
     if not path.parent.is_dir():
         raise ValueError(f"there is no folder {path.parent} to write {path.name} into")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a file to write")
     known = [found.name for found in study.aggregates.suites]
     if suite is not None and suite not in known:
         raise ValueError(f"the results have no suite {suite!r}{nearest(suite, known)}")
@@ -81,6 +83,8 @@ def _run(record: Record, counts: bool) -> dict[str, Any]:
         "hyperparameters": json.dumps(cell.hyperparameters, sort_keys=True),
         "heads": cell.heads,
         "place": cell.place,
+        "optimizer": cell.optimizer,
+        "precision": cell.precision,
         "learning_rate": cell.learning_rate,
         "seed": cell.seed,
         "trial": cell.trial,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,20 +24,23 @@ class Front(NamedTuple):
     ahead: dict[str, float]  # what all weights lack on every task to do as well; below 0, what the row lacks
 
 
-def fronts(suites: Sequence[SuiteSummary], records: Sequence[Record], front: Sequence[Record]) -> list[Front]:
+def fronts(
+    suites: Sequence[SuiteSummary], records: Sequence[Record], front: Sequence[Record], sums: Collection[str]
+) -> list[Front]:
     """The fronts of all suites that have one.
 
     Args:
         suites: the aggregates.
         records: those that the aggregates are made of; the single-task ones are what all is relative to.
         front: the records of the fixed weights.
+        sums: the rows that are weighted sums as well, such as equal and tuned weights: points of the front like others.
     """
     if not front:
         return []
     single = [record for record in records if record.cell.row == SINGLE_TASK]
     named = [_named(record) for record in front]
     found = {suite.name: suite for suite in aggregate([*single, *named]).suites}
-    made = (_front(suite, found[suite.name]) for suite in suites if suite.name in found)
+    made = (_front(suite, found[suite.name], sums) for suite in suites if suite.name in found)
     return [each for each in made if each is not None]
 
 
@@ -46,9 +49,10 @@ def _named(record: Record) -> Record:
     return record.model_copy(update={"cell": record.cell.model_copy(update={"row": f"weights {record.cell.trial}"})})
 
 
-def _front(suite: SuiteSummary, weights: SuiteSummary) -> Front | None:
+def _front(suite: SuiteSummary, weights: SuiteSummary, sums: Collection[str]) -> Front | None:
     points = _points([row for row in weights.rows if row.row != SINGLE_TASK])
     rows = _points([row for row in suite.rows if row.row != SINGLE_TASK])
+    points |= {row: point for row, point in rows.items() if row in sums and points}
     if not points or not rows:
         return None
     front, places = np.array(list(points.values())), np.array(list(rows.values()))

@@ -30,13 +30,14 @@ def adopt(name: str, version: int, suites: Iterable[str], device: str, into: Pat
         ValueError: there is no reference, or it is of another version or device.
     """
     folder = REFERENCES / name
-    if not (folder / store.ARCHIVE).is_file():
-        raise ValueError(f"there are no reference results {folder / store.ARCHIVE}; --no-reference runs everything")
+    for file in (store.ARCHIVE, store.PROTOCOL):
+        if not (folder / file).is_file():
+            raise ValueError(f"there are no reference results: {folder / file} is missing")
     then = identity((folder / store.PROTOCOL).read_text(encoding="utf-8"))
     if then != (name, version):
         raise ValueError(
             f"the reference results in {folder} are of version {then[1]} of the protocol, and this is version "
-            f"{version}: numbers of different versions are never put in one table; --no-reference runs everything"
+            f"{version}: numbers of different versions are never put in one table"
         )
     wanted = set(suites)
     records = [record for record in store.unpack(folder / store.ARCHIVE) if record.cell.suite in wanted]

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
 from balancers import Balancer
 from benchmarks import store
 from benchmarks.differences import Difference, circumstances, largest
@@ -46,6 +48,10 @@ class Reproduction(NamedTuple):
             found = [f"{verdict} within {tolerance:g}: the largest relative difference is {self.difference}."]
         if self.circumstances:
             found.append(f"Not the same were {'; '.join(self.circumstances)}.")
+            if not self.agrees(tolerance):
+                found.append(
+                    "Each of these can change how sums are rounded, which chaotic problems amplify to any size."
+                )
         return found
 
 
@@ -57,7 +63,10 @@ def find(name: str, folder: Path | None = None) -> Record:
     """
     path = Path(name)
     if path.is_file():
-        return Record.model_validate_json(path.read_bytes())
+        try:
+            return Record.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise ValueError(f"{name} is not a record: {error.errors()[0]['msg']}") from error
     if folder is None:
         raise ValueError(f"there is no file {name}; for an id, say where with --results FOLDER")
     found = [record for record in store.load(folder) if record.id.startswith(name)]

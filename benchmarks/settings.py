@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from balancers.suggest import nearest
-from benchmarks.records import SEED_STRIDE, Precision
+from benchmarks.records import FRONT, SEED_STRIDE, SINGLE_TASK, Precision
 
 Label = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]  # it becomes a part of file names
 Count = Annotated[int, Field(ge=1)]
@@ -133,6 +133,9 @@ class Protocol(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        for label in (SINGLE_TASK, FRONT):
+            if label in self.methods:
+                raise ValueError(f"the name {label!r} of a method stands for other rows; choose another")
         for key in ("cost_reference", "tuned_reference", "noise_floor"):
             label = getattr(self, key)
             if label is not None and label not in self.methods:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks import select
 from benchmarks.expand import Filters, seeds_of
@@ -20,8 +20,10 @@ def following(protocol: Protocol, filters: Filters, records: Sequence[Record]) -
     settings = select.the_best(records)
     found = [cell for setting in settings for cell in _with_all_seeds(setting, protocol, filters)]
     if protocol.front is not None:
-        equal = [setting for setting in settings if setting.row == protocol.cost_reference]
-        found += [cell for setting in equal for cell in _front(setting, protocol, filters)]
+        equal = [record for record in records if record.cell.row == protocol.cost_reference]
+        own = {(record.cell.problem, record.cell.seed): record.cell for record in select.chosen(equal)}
+        for setting in (setting for setting in settings if setting.row == protocol.cost_reference):
+            found += _front(setting, own, protocol, filters)
     return sorted(found, key=lambda cell: cell.repetition)
 
 
@@ -33,11 +35,13 @@ def _with_all_seeds(setting: Cell, protocol: Protocol, filters: Filters) -> Iter
             yield setting.model_copy(update={"seed": first + seed})
 
 
-def _front(equal: Cell, protocol: Protocol, filters: Filters) -> Iterator[Cell]:
+def _front(equal: Cell, own: Mapping[tuple[str, int], Cell], protocol: Protocol, filters: Filters) -> Iterator[Cell]:
+    """Fixed weights with the learning rate of equal weights: of the same seed, where each has its own."""
     assert protocol.front is not None
     suite = registry.create(equal.suite, **equal.suite_options)
     for number, weights in enumerate(front(protocol.front.points, len(equal.tasks), suite.loss_scales)):
-        for seed in range(protocol.front.seeds or seeds_of(protocol, equal.suite, filters)):
-            yield equal.model_copy(
+        seeds = seeds_of(protocol, equal.suite, filters)
+        for seed in range(min(protocol.front.seeds or seeds, seeds)):
+            yield own.get((equal.problem, seed), equal).model_copy(
                 update={"row": FRONT, "trial": number, "hyperparameters": {"weights": weights}, "seed": seed}
             )

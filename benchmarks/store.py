@@ -133,7 +133,7 @@ def without_curves(record: Record) -> Record:
 def merge(folders: Sequence[Path], into: Path) -> int:
     """Bring the records of several folders of one protocol together, as files of ``into``; how many came.
 
-    Of two records of one cell, one that is done wins, then the later one.
+    Of two records of one cell, one that is done wins, then one with its curves, then the later one.
 
     Raises:
         ValueError: a folder holds no records or no protocol, or protocols or their versions differ.
@@ -145,7 +145,10 @@ def merge(folders: Sequence[Path], into: Path) -> int:
         raise ValueError(
             f"results of different protocols or versions cannot be compared, so they are not merged: {found}"
         )
+    kept = [] if not (into / ARCHIVE).exists() or any((into / "records").glob("*.json")) else unpack(into / ARCHIVE)
     store, count = Store(into), 0
+    for record in kept:  # or else the new files would stand for all that there is
+        store.write(record)
     for folder in folders:
         for record in load(folder):
             known = store.read(record.cell)

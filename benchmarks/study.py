@@ -49,7 +49,8 @@ class Study:
 
     def fronts(self) -> list[Front]:
         """The fronts of fixed weights."""
-        return fronts(self.aggregates.suites, self.records, self.front)
+        sums = {self.aggregates.equal_weights, self.tuned_weights, self.noise_floor} - {None}
+        return fronts(self.aggregates.suites, self.records, self.front, sums)
 
     def of(self, suite: str) -> list[Record]:
         """The records of one suite."""
@@ -78,13 +79,15 @@ def read(folder: Path) -> Study:
     front = tuple(record for record in kept if record.cell.row == FRONT)
     trials = tuple(record for record in kept if record.cell.row != FRONT)
     chosen = tuple(select.chosen(trials))
+    rows = {record.cell.row for record in chosen}
+    tuned, copy = (row if row in rows else None for row in map(settings.get, ("tuned_reference", "noise_floor")))
     return Study(
         records=chosen,
         trials=trials,
         front=front,
         aggregates=aggregate(chosen, settings.get("cost_reference", DEFAULT_EQUAL_WEIGHTS), order),
-        tuned_weights=settings.get("tuned_reference"),
-        noise_floor=settings.get("noise_floor"),
+        tuned_weights=tuned,
+        noise_floor=copy,
         skipped=_texts(folder / "skipped.json"),
         set_aside=len(records) - len(kept),
         protocol=protocol,
@@ -102,15 +105,16 @@ def problem(record: Record) -> Suite | None:
 def comparable(records: Sequence[Record]) -> list[Record]:
     """The records that share the newest setting.
 
-    That is, of each suite its version, options, training and device, and of each row its method.
+    That is, of each suite its version, options, training and device, of each row its method and its version, and of
+    each trial its point of the search.
 
     A folder gathers records of several settings when a protocol is edited between two runs. Their numbers must not
     meet in one mean.
     """
-    newest = _newest(records, _suite_of, _training)
-    kept = [r for r in records if _training(r) == newest[_suite_of(r.cell)]]
-    newest = _newest(kept, _row_of, _method)
-    return [r for r in kept if _method(r) == newest[_row_of(r.cell)]]
+    for group, setting in ((_suite_of, training), (_row_of, _method), (_trial_of, _point)):
+        newest = _newest(records, group, setting)
+        records = [record for record in records if setting(record) == newest[group(record.cell)]]
+    return list(records)
 
 
 def _newest(
@@ -124,16 +128,36 @@ def _suite_of(cell: Cell) -> Hashable:
 
 
 def _row_of(cell: Cell) -> Hashable:
+    return cell.problem, cell.row, cell.tasks
+
+
+def _trial_of(cell: Cell) -> Hashable:
     return cell.problem, cell.row, cell.tasks, cell.trial
 
 
-def _training(record: Record) -> str:
-    facts = {"suite_version", "suite_options", "optimizer", "batch_size", "steps", "epochs", "evaluations"}
+def training(record: Record) -> str:
+    """What all runs of a suite have in common that can be compared."""
+    facts = {
+        "suite_version",
+        "suite_options",
+        "optimizer",
+        "batch_size",
+        "steps",
+        "epochs",
+        "evaluations",
+        "precision",
+    }
     return record.cell.model_dump_json(include=facts) + record.environment.get("device", "")
 
 
 def _method(record: Record) -> str:
-    return record.cell.model_dump_json(include={"balancer", "balancer_version", "hyperparameters", "heads", "place"})
+    return record.cell.model_dump_json(include={"balancer", "balancer_version", "heads", "place"})
+
+
+def _point(record: Record) -> str:
+    """Where a trial is: learning rates are searched from the second on; before, several may stand beside each other."""
+    rate = {"learning_rate"} if record.cell.trial and record.cell.row != FRONT else set()
+    return record.cell.model_dump_json(include={"hyperparameters"} | rate)
 
 
 def _texts(path: Path) -> dict[str, str]:

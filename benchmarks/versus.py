@@ -13,7 +13,7 @@ from benchmarks.comparison import ALPHA, Gain, gains
 from benchmarks.protocol import identity
 from benchmarks.records import SINGLE_TASK, Record
 from benchmarks.statistics import MIN_SEEDS, Paired, holm, paired, probability_of_improvement
-from benchmarks.study import Study
+from benchmarks.study import Study, training
 from benchmarks.summaries import RowSummary, SuiteSummary
 
 READ = (
@@ -90,10 +90,16 @@ def studies(a: Study, b: Study) -> list[Block]:
     Raises:
         ValueError: they are of different protocols or versions, or have no suite in common.
     """
+    if not (a.protocol and b.protocol):
+        raise ValueError("a folder without its protocol.toml cannot be compared: nobody knows what was run")
     if identity(a.protocol) != identity(b.protocol):
         first, second = ("{}, version {}".format(*identity(study.protocol)) for study in (a, b))
         raise ValueError(f"numbers of different protocols or versions cannot be compared: {first} and {second}")
     others = {suite.name: suite for suite in b.aggregates.suites}
+    for name in others:
+        then, now = ({training(record) for record in study.of(name)} for study in (a, b))
+        if then and then != now:
+            raise ValueError(f"version, options, budget or device of suite {name!r} differ between the two folders")
     found = [_block(suite, others[suite.name], a, b) for suite in a.aggregates.suites if suite.name in others]
     if not found:
         raise ValueError("the two folders have no suite in common")
@@ -116,7 +122,8 @@ def _shared(first: SuiteSummary, second: SuiteSummary, a: Study, b: Study) -> It
         other = second.row(row.row)
         if other is not None:
             pairs = [(r, later[r.id]) for r in a.of(first.name) if r.cell.row == row.row and r.id in later]
-            yield _Shared(row.row, row, other, paired(other.deltas, row.deltas), pairs)
+            if pairs:
+                yield _Shared(row.row, row, other, paired(other.deltas, row.deltas), pairs)
 
 
 def _line(row: _Shared, p: float | None) -> list[str]:

@@ -41,6 +41,8 @@ def compare(
 
         if Path(first).is_dir() and Path(second).is_dir():
             blocks = versus.studies(study.read(Path(first)), study.read(Path(second)))
+        elif any("/" in name or Path(name).is_dir() for name in (first, second)):
+            raise ValueError(f"{first} and {second} are not two results folders; name two of them, or two rows")
         else:
             blocks = [versus.methods(study.read(results), first, second)]
         for block in blocks:

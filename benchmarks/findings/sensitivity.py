@@ -67,6 +67,7 @@ def copies_of_equal_weights(study: Study) -> dict[str, Paired]:
 def on_suite(rows: Sequence[Gain], suite: str) -> float:
     """The smallest difference that the seeds of a suite find, median over rows."""
     pairs = [gain.by_suite[suite] for gain in rows if suite in gain.by_suite]
+    pairs = [pair for pair in pairs if len(pair.differences) >= MIN_SEEDS]  # with fewer nothing is tested
     return median_of_known(smallest_detectable(pair.estimate.sd, len(pair.differences), POWER) for pair in pairs)
 
 
@@ -99,7 +100,7 @@ def _power(study: Study, rows: Sequence[Gain]) -> list[str]:
     suites = {s.name: on_suite(rows, s.name) for s in study.aggregates.suites}
     known = {name: value for name, value in suites.items() if not math.isnan(value)}
     if not known:
-        return [f"With fewer than two seeds of the same runs as {study.reference}, no difference can be judged."]
+        return [f"With fewer than {MIN_SEEDS} seeds of the same runs as {study.reference}, no difference is tested."]
     low, high = min(known, key=lambda name: known[name]), max(known, key=lambda name: known[name])
     spans = f"{formats.plain(known[low])} points ({low})"
     spans += f" to {formats.plain(known[high])} ({high})" if high != low else ""

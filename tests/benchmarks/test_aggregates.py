@@ -187,7 +187,9 @@ def test_records_of_an_older_setting_are_not_mixed_in() -> None:
     assert [r.cell.steps for r in comparable(records)] == [20]
 
 
-@pytest.mark.parametrize("changed", [{"batch_size": 64}, {"evaluations": 3}, {"epochs": 7, "steps": None}])
+@pytest.mark.parametrize(
+    "changed", [{"batch_size": 64}, {"evaluations": 3}, {"epochs": 7, "steps": None}, {"precision": "bfloat16"}]
+)
 def test_records_that_were_trained_otherwise_are_not_mixed_in(changed: dict) -> None:
     cells = [synthetic.cell("toy", "fixed", ("a", "b"), 0, **settings) for settings in ({}, changed)]
     records = [
@@ -195,6 +197,26 @@ def test_records_that_were_trained_otherwise_are_not_mixed_in(changed: dict) -> 
         for day, cell in enumerate(cells, start=1)
     ]
     assert comparable(records) == records[1:]
+
+
+def test_of_a_row_only_the_newest_version_counts_whatever_trials_it_has() -> None:
+    changes = [{"trial": trial, "balancer_version": 1} for trial in range(3)] + [{"trial": 0, "balancer_version": 2}]
+    cells = [synthetic.cell("toy", "fixed", ("a", "b"), 0, **change) for change in changes]
+    records = [
+        synthetic.record(cell, METRICS, both(0.8, 0.5, 2)).model_copy(update={"finished": f"2026-01-0{day}"})
+        for day, cell in enumerate(cells, start=1)
+    ]
+    assert comparable(records) == records[3:]
+
+
+def test_of_a_trial_only_the_newest_point_counts_but_several_learning_rates_without_a_search() -> None:
+    rates = [(0, 0.1), (0, 0.2), (1, 0.3), (1, 0.4)]
+    cells = [synthetic.cell("toy", "fixed", ("a", "b"), 0, trial=trial, learning_rate=rate) for trial, rate in rates]
+    records = [
+        synthetic.record(cell, METRICS, both(0.8, 0.5, 2)).model_copy(update={"finished": f"2026-01-0{day}"})
+        for day, cell in enumerate(cells, start=1)
+    ]
+    assert [record.cell.learning_rate for record in comparable(records)] == [0.1, 0.2, 0.4]
 
 
 def test_records_of_another_device_are_not_mixed_in() -> None:

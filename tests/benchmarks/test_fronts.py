@@ -32,7 +32,7 @@ POINTS = [
 
 def test_rows_are_ahead_of_the_front_or_behind_it() -> None:
     found = records()
-    (front,) = fronts(aggregate(found).suites, found, POINTS)
+    (front,) = fronts(aggregate(found).suites, found, POINTS, ())
     np.testing.assert_allclose(front.points, [[-20, 10], [0, 0], [10, -20]], atol=1e-9)  # the last is dominated
     assert front.dominated == {"fixed": False, "behind": True, "ahead": False}
     assert front.ahead["behind"] == pytest.approx(-4), "2 points of 50 % on the better task"
@@ -42,4 +42,12 @@ def test_rows_are_ahead_of_the_front_or_behind_it() -> None:
 
 def test_without_fixed_weights_there_is_no_front() -> None:
     found = records()
-    assert fronts(aggregate(found).suites, found, []) == []
+    assert fronts(aggregate(found).suites, found, [], ["fixed"]) == []
+
+
+def test_rows_that_are_weighted_sums_are_points_of_the_front() -> None:
+    found = records()
+    (front,) = fronts(aggregate(found).suites, found, POINTS, ["ahead", "not there"])
+    np.testing.assert_allclose(front.points, [[-20, 10], [4, 2], [10, -20]], atol=1e-9)
+    assert front.ahead["ahead"] == pytest.approx(0)
+    assert front.dominated == {"fixed": True, "behind": True, "ahead": False}

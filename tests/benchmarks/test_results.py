@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -125,6 +126,25 @@ def test_folders_of_other_protocols_or_versions_are_not_compared(folder: Path, t
     result = call("compare", folder, newer)
     assert result.exit_code == 2
     assert "tiny, version 1 and tiny, version 2" in result.stderr
+
+
+def test_folders_whose_suites_are_of_other_versions_are_not_compared(found: Study) -> None:
+    later = [r.model_copy(update={"cell": r.cell.model_copy(update={"suite_version": 9})}) for r in found.records]
+    with pytest.raises(ValueError, match="suite 'tiny' differ"):
+        versus.studies(found, replace(found, records=tuple(later)))
+
+
+def test_what_is_merged_into_a_folder_stands_beside_its_archive(folder: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for path, rows in ((first, {"single-task", "fixed"}), (second, {"pcgrad"})):
+        for record in store.load(folder):
+            if record.cell.row in rows:
+                Store(path).write(record)
+        shutil.copy(folder / store.PROTOCOL, path)
+    store.pack(first)
+    shutil.rmtree(first / "records")
+    assert call("merge", second, "--into", first).exit_code == 0
+    assert {record.cell.row for record in store.load(first)} == {"single-task", "fixed", "pcgrad"}
 
 
 @pytest.mark.parametrize(

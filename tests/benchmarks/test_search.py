@@ -43,9 +43,9 @@ def searching() -> Protocol:
     return Protocol.model_validate(tomllib.loads(SEARCH))
 
 
-def run(folder: Path) -> list[Record]:
+def run(folder: Path, text: str = SEARCH) -> list[Record]:
     source = folder.with_suffix(".toml")
-    source.write_text(SEARCH, encoding="utf-8")
+    source.write_text(text, encoding="utf-8")
     runner.run(source, Filters(), folder, Options(torch.device("cpu"), replicas=1), Console(file=io.StringIO()))
     return load(folder)
 
@@ -244,3 +244,31 @@ def test_seeds_that_only_one_setting_has_do_not_decide() -> None:
     records = [record(1e-3, 0, 0.5, trial=0), record(1e-3, 0, 0.4, trial=1), record(1e-3, 1, 0.9, trial=1)]
     assert {r.cell.trial for r in select.chosen(records)} == {1}
     assert len(select.chosen(records)) == 2
+
+
+def test_where_each_seed_searches_the_front_has_each_seeds_learning_rate(tmp_path: Path) -> None:
+    alone = SEARCH.replace("trials = 3\nseeds = 1", "trials = 3")
+    records = run(tmp_path / "results", alone)
+    equal = select.chosen(record for record in records if record.cell.row == "fixed")
+    rates = {record.cell.seed: record.cell.learning_rate for record in equal}
+    points = [record.cell for record in records if record.cell.row == FRONT]
+    assert len(points) == 3 * 2
+    assert all(point.learning_rate == rates[point.seed] for point in points)
+
+
+def test_tuned_weights_run_whatever_methods_are_chosen() -> None:
+    found = Protocol.model_validate(tomllib.loads('tuned_reference = "again"\n' + SEARCH))
+    assert {cell.row for cell in expand(found, Filters(("gradnorm",)))} == {SINGLE_TASK, "fixed", "again", "gradnorm"}
+
+
+def test_a_row_of_an_axis_keeps_what_the_suite_gives_its_method() -> None:
+    text = SEARCH.replace("[suites.tiny]", "[suites.tiny]\n[suites.tiny.methods.gradnorm]\nalpha = 0.7")
+    found = Protocol.model_validate(tomllib.loads(text + "\n[axes]\nrescaled = ['mean']\n"))
+    rows = {cell.row: cell.hyperparameters for cell in expand(found) if cell.trial == 0}
+    assert rows["gradnorm"]["alpha"] == rows["gradnorm (rescaled to mean)"]["alpha"] == 0.7
+
+
+@pytest.mark.parametrize("name", [SINGLE_TASK, FRONT])
+def test_a_method_cannot_have_the_name_of_another_row(name: str) -> None:
+    with pytest.raises(ValueError, match="stands for other rows"):
+        protocol(methods={"fixed": {}, name: {"balancer": "fixed"}})
