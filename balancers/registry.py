@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import importlib
-import importlib.util
 import pkgutil
-import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any, TypeVar
 from balancers import from_torchjd, methods
 from balancers.base import Need, Weighting
 from balancers.notation import TORCHJD, parse
+from balancers.plugins import digest_of, import_file
 from balancers.suggest import nearest
 
 ENTRY_POINT_GROUP = "balancers"
@@ -115,31 +114,28 @@ def load_plugin(path: str | Path) -> list[str]:
     Raises:
         ValueError: there is no such file, it raises, or it registers nothing.
     """
-    path = Path(path).resolve()
-    if not path.is_file():
-        raise ValueError(f"plug-in {path} is not a file; give the path of a Python file that registers a balancer")
-    _discover()
-    before = dict(_registered)
-    digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]  # two files may have one name
-    module_name = f"balancers_plugin_{path.stem}_{digest}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"plug-in {path} cannot be imported; its name must end in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # dataclasses look their module up there
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        _registered.clear()
-        _registered.update(before)
-        del sys.modules[module_name]
-        raise ValueError(f"plug-in {path} failed: {type(error).__name__}: {error}") from error
-    added = [name for name, cls in _registered.items() if before.get(name) is not cls]
+    with noting(Path(path)) as added:
+        import_file(Path(path))
     if not added:
         raise ValueError(f'plug-in {path} registers no balancer; decorate a class with @register("name")')
+    return added
+
+
+@contextmanager
+def noting(path: Path) -> Iterator[list[str]]:
+    """The names that the plug-in at ``path`` registers in a block, known after it; if that fails, all is as before."""
+    _discover()
+    before = dict(_registered)
+    added: list[str] = []
+    try:
+        yield added
+    except BaseException:
+        _registered.clear()
+        _registered.update(before)
+        raise
+    added += sorted(name for name, cls in _registered.items() if before.get(name) is not cls)
     for name in added:
-        _registered[name].digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
-    return sorted(added)
+        _registered[name].digest = digest_of(path)
 
 
 @cache

@@ -35,6 +35,7 @@ class Alone(Engine):
         world: World = World(),  # noqa: B008
     ) -> None:
         super().__init__(1, len(cell.tasks), device)
+        train = train.only(cell.tasks)
         self.cell = cell
         self.tasks = [task for task in suite.tasks if task.name in cell.tasks]
         self._model = suite.build(cell.seed, cell.tasks).to(device)

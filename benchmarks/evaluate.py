@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from balancers import measure
-from benchmarks.loop import losses_of
+from benchmarks.loop import answered, losses_of
 from benchmarks.records import Scalars
 from tasks.base import MultiTaskModel, Split, Task
 
@@ -44,14 +44,9 @@ def evaluate(model: MultiTaskModel, tasks: Sequence[Task], split: Split) -> Scal
             _, outputs = model(batch.inputs)
             for task in tasks:
                 for metric in task.metrics:
-                    sums = metric.collect(outputs[task.name], batch.targets[task.name])
-                    collected.setdefault((task.name, metric.name), []).append(sums)
-
-    def value(task: Task, index: int) -> float:
-        metric = task.metrics[index]
-        return float(metric.value(torch.stack(collected[task.name, metric.name]).sum(0)))
-
-    return {task.name: {m.name: value(task, i) for i, m in enumerate(task.metrics)} for task in tasks}
+                    found = metric.collect(*answered(batch, task, outputs))
+                    collected.setdefault((task.name, metric.name), []).append(found)
+    return {task.name: {m.name: m.of(collected[task.name, m.name]) for m in task.metrics} for task in tasks}
 
 
 def geometry(model: MultiTaskModel, tasks: Sequence[Task], batch: Split) -> Geometry:

@@ -115,7 +115,7 @@ def _cells(protocol: Protocol, name: str, methods: Mapping[str, MethodEntry], se
                 for trial in _trials(protocol, settings, row, suite):
                     yield Cell(
                         suite=name,
-                        suite_version=suite.version,
+                        suite_version=version_of(suite),
                         suite_options=entry.options,
                         tasks=row.tasks,
                         row=row.label,
@@ -148,10 +148,12 @@ def _rows(suite: Suite, entry: SuiteEntry, methods: Mapping[str, MethodEntry]) -
     names = tuple(task.name for task in suite.tasks)
     baselines = [_row(SINGLE_TASK, (name,), SINGLE_TASK_ENTRY, {}) for name in names]
     here = {label: entry.methods.get(label.partition(VALUE)[0], {}) for label in methods}
-    return baselines + [_row(label, names, method, here[label]) for label, method in methods.items()]
+    return baselines + [_row(label, names, method, here[label], suite.separate) for label, method in methods.items()]
 
 
-def _row(label: str, tasks: tuple[str, ...], method: MethodEntry, here: Mapping[str, Any]) -> _Row:
+def _row(
+    label: str, tasks: tuple[str, ...], method: MethodEntry, here: Mapping[str, Any], separate: bool = False
+) -> _Row:
     """A row with everything that its method leaves to defaults written out, after a trial of its hyperparameters."""
     name = method.balancer or label
     given = {**method.hyperparameters, **here}
@@ -166,7 +168,15 @@ def _row(label: str, tasks: tuple[str, ...], method: MethodEntry, here: Mapping[
     facts = balancer.weighting
     # As JSON knows them, so that a cell equals the one read back from its record.
     hyperparameters = json.loads(json.dumps(dataclasses.asdict(cast(Any, innermost(facts)))))
-    where = method.heads or balancer.heads, method.place or facts.place
+    place = facts.place
+    if separate and not balancer.adapts:  # features of examples of their own: all gradients would be orthogonal
+        place = "shared"
+        if method.place == "features":
+            raise ValueError(
+                f"method {label!r}: place = 'features' says nothing where tasks have examples of their own, whose "
+                "gradients never meet there; choose 'shared' or 'last'"
+            )
+    where = method.heads or balancer.heads, method.place or place
     return _Row(
         label,
         tasks,
@@ -179,9 +189,9 @@ def _row(label: str, tasks: tuple[str, ...], method: MethodEntry, here: Mapping[
     )
 
 
-def version_of(method: Weighting) -> int | str:
-    """A method's version as cells have it: of a plug-in with the digest of its file."""
-    return f"{method.version}+{method.digest}" if method.digest else method.version
+def version_of(thing: Weighting | Suite) -> int | str:
+    """A method's or a suite's version as cells have it: of a plug-in with the digest of its file."""
+    return f"{thing.version}+{thing.digest}" if thing.digest else thing.version
 
 
 def _space(label: str, method: MethodEntry, facts: Weighting, given: Mapping[str, Any]) -> dict[str, Space]:

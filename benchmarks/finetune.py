@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from benchmarks.evaluate import evaluate
-from benchmarks.loop import batches_of, make_optimizer, metric_facts
+from benchmarks.loop import batches_of, losses_of, make_optimizer, metric_facts, steps_per_epoch
 from benchmarks.models import load_with_data, read_card, save
 from benchmarks.records import Scalars
 from benchmarks.select import selection_score
@@ -66,14 +65,15 @@ def _fit(model: MultiTaskModel, task: Task, splits: Splits, how: Finetuning) -> 
     facts = {task.name: metric_facts(task)}
     trained = model.heads[task.name] if how.head_only else model
     optimizer = make_optimizer("adam", trained, how.learning_rate)
-    batches = batches_of(splits.train, how.batch_size, how.seed)
+    own = splits.train.only([task.name])
+    batches = batches_of(own, how.batch_size, how.seed)
     before = evaluate(model, [task], splits.validation)
     best_score, best_state = selection_score(before, before, facts), _copy(model)
     with seeded("noise", how.seed):
         for _ in range(how.epochs):
             model.eval()
             trained.train()  # of an encoder that stays as it is, neither dropout nor batch statistics are wanted
-            for _ in range(math.ceil(len(splits.train) / how.batch_size)):
+            for _ in range(steps_per_epoch(own, how.batch_size)):
                 _step(model, task, next(batches), optimizer)
             score = selection_score(evaluate(model, [task], splits.validation), before, facts)
             if score < best_score:
@@ -85,7 +85,7 @@ def _fit(model: MultiTaskModel, task: Task, splits: Splits, how: Finetuning) -> 
 def _step(model: MultiTaskModel, task: Task, batch: Split, optimizer: Optimizer) -> None:
     _, outputs = model(batch.inputs)
     optimizer.zero_grad()
-    task.loss(outputs[task.name], batch.targets[task.name]).backward()
+    losses_of([task], outputs, batch)[task.name].backward()
     optimizer.step()
 
 

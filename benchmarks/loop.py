@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 
 import torch
 from torch import Tensor, nn
@@ -33,9 +35,13 @@ def evaluation_points(total: int, count: int) -> set[int]:
 
 
 def probe_of(split: Split, size: int) -> Split:
-    """The batch that gradients are looked at for the curves: a fixed random one, for all methods, seeds and times."""
-    order = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed_for("probe", 0)))
-    return split.take(order[:size].to(next(iter(split.inputs.values())).device))
+    """The batch that gradients are looked at for the curves: a fixed random one, for all methods, seeds and times.
+
+    As in training, it has ``size`` examples of every set.
+    """
+    generator = torch.Generator().manual_seed(seed_for("probe", 0))
+    chosen = [index[torch.randperm(len(index), generator=generator)[:size].to(index.device)] for index in split.sets()]
+    return split.take(torch.cat(chosen))
 
 
 def casting(precision: Precision, device: torch.device) -> torch.autocast:
@@ -54,22 +60,38 @@ def widened(output: Tensor) -> Tensor:
 
 def losses_of(tasks: Sequence[Task], outputs: Mapping[str, Tensor], batch: Split) -> dict[str, Tensor]:
     """The training loss of every task, from the outputs of the heads."""
-    return {task.name: task.loss(widened(outputs[task.name]), batch.targets[task.name]) for task in tasks}
+    seen = {task.name: answered(batch, task, outputs) for task in tasks}
+    return {task.name: task.loss(widened(seen[task.name][0]), seen[task.name][1]) for task in tasks}
 
 
-def orders(split: Split, size: int, seed: int, order: str = "data") -> Iterator[Tensor]:
-    """Which examples are in a batch, endlessly; every epoch has its own order, and no example is dropped.
+def answered(batch: Split, task: Task, outputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Outputs and targets of the examples that have a target of ``task``."""
+    return batch.having(task.name, outputs[task.name]), batch.having(task.name, batch.targets[task.name])
 
-    The last batch of an epoch may be smaller. Another ``order`` is independent of this one.
+
+def steps_per_epoch(split: Split, size: int) -> int:
+    """How many batches show the largest set of examples once; smaller ones begin anew in the meantime."""
+    return math.ceil(max(map(len, split.sets())) / size)
+
+
+def orders(split: Split, size: int, seed: int, order: str = "data") -> list[Iterator[Tensor]]:
+    """For every set of examples, which of them are in a batch, endlessly.
+
+    Every epoch has its own order, and no example is dropped. The last batch of an epoch may be smaller. Another
+    ``order`` is independent of this one.
     """
-    generator = torch.Generator().manual_seed(seed_for(order, seed))
-    device = next(iter(split.inputs.values())).device
-    if len(split) <= size:  # one batch holds everything, and its order does not matter
-        everything = torch.arange(len(split), device=device)
-        while True:
-            yield everything
+    sets = split.sets()
+    purposes = [order] if len(sets) == 1 else [f"{order}/{number}" for number in range(len(sets))]
+    return [_order(index, size, seed_for(purpose, seed)) for index, purpose in zip(sets, purposes, strict=True)]
+
+
+def _order(index: Tensor, size: int, seed: int) -> Iterator[Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    while len(index) <= size:  # one batch holds everything, and its order does not matter
+        yield index
     while True:
-        yield from torch.randperm(len(split), generator=generator).to(device).split(size)
+        for chosen in torch.randperm(len(index), generator=generator).to(index.device).split(size):
+            yield index[chosen]
 
 
 def batches_of(
@@ -80,5 +102,7 @@ def batches_of(
     world: World = World(),  # noqa: B008
 ) -> Iterator[Split]:
     """Endless batches of the examples that `orders` says, or this process's part of them."""
-    whole = len(split) <= size and world.size == 1
-    return (split if whole else split.take(world.part(index)) for index in orders(split, size, seed, order))
+    if len(split) <= size and world.size == 1 and not split.present:
+        return repeat(split)
+    together = zip(*orders(split, size, seed, order), strict=True)
+    return (split.take(torch.cat([world.part(index) for index in indices])) for indices in together)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from balancers import Balancer
 from benchmarks.evaluate import EVALUATION_BATCH
+from benchmarks.expand import version_of
 from benchmarks.records import Cell
 from benchmarks.store import write_atomically
 from tasks import registry
@@ -40,7 +41,7 @@ class Card(BaseModel):
 
     format: Literal[1] = 1
     suite: str
-    suite_version: int
+    suite_version: int | str
     suite_options: dict[str, Any]
     tasks: tuple[str, ...]
     adapter: Between | None = None
@@ -139,10 +140,10 @@ def suite_of(card: Card) -> Suite:
         ValueError: there is no such suite or option, or the suite has another version today.
     """
     suite = registry.create(card.suite, **card.suite_options)
-    if suite.version != card.suite_version:
+    if version_of(suite) != card.suite_version:
         raise ValueError(
             f"the model is for {card.suite!r} version {card.suite_version}, and the suite is now version "
-            f"{suite.version}: train it again, or use the commit that it was trained with"
+            f"{version_of(suite)}: train it again, or use the commit that it was trained with"
         )
     return suite
 

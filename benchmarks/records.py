@@ -25,13 +25,13 @@ class _Frozen(BaseModel):
 class Cell(_Frozen):
     """One training run, described completely: equal cells give equal records on the same machine."""
 
-    suite: str
-    suite_version: int
+    suite: str  # versions are those of a plug-in with the digest of its file, so that a changed file runs anew
+    suite_version: int | str
     suite_options: dict[str, Any]
     tasks: tuple[str, ...]  # the tasks that are trained: all of the suite's, or one for a single-task baseline
     row: str  # the row of the table it belongs to: a method's label, or SINGLE_TASK
     balancer: str
-    balancer_version: int | str  # of a plug-in with the digest of its file, so that a changed file runs anew
+    balancer_version: int | str
     hyperparameters: dict[str, Any]
     heads: Literal["own", "weighted"]
     place: Literal["shared", "last", "features"]

@@ -99,7 +99,7 @@ def _require_same_versions(cell: Cell) -> None:
     suite = registry.create(cell.suite, **cell.suite_options)
     method = Balancer(cell.balancer, tasks=cell.tasks, heads=cell.heads, **cell.hyperparameters).weighting
     pairs = {
-        f"suite {cell.suite!r}": (cell.suite_version, suite.version),
+        f"suite {cell.suite!r}": (cell.suite_version, version_of(suite)),
         f"method {cell.balancer!r}": (cell.balancer_version, version_of(method)),
     }
     for what, (then, now) in pairs.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -16,7 +15,7 @@ from benchmarks.devices import require_alive
 from benchmarks.engine import Engine, Fault
 from benchmarks.environment import describe
 from benchmarks.evaluate import Geometry
-from benchmarks.loop import evaluation_points, probe_of
+from benchmarks.loop import evaluation_points, probe_of, steps_per_epoch
 from benchmarks.records import Cell, Outcome, Record, Scalars
 from benchmarks.run import Run
 from benchmarks.world import World
@@ -86,9 +85,9 @@ def _spent(engine: Engine | None, total: float, memory: PeakMemory) -> Spent:
 def _fit(engine: Engine, runs: Sequence[Run], loaded: Loaded, watch: Watch) -> None:
     """All steps, with an evaluation before the first, after the last and evenly in between."""
     began, cell, splits = perf_counter(), runs[0].cell, loaded.splits
-    total = cell.steps or (cell.epochs or 0) * math.ceil(len(splits.train) / cell.batch_size)
+    total = cell.steps or (cell.epochs or 0) * steps_per_epoch(splits.train, cell.batch_size)
     points, enough = evaluation_points(total, cell.evaluations), steps_of_equal_compute(cell, total)
-    probe = probe_of(splits.train, cell.batch_size)
+    probe = probe_of(splits.train.only(cell.tasks), cell.batch_size)
     stride = max(1, total // PROGRESS_REPORTS)
 
     def observe() -> None:

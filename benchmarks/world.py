@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -48,9 +49,9 @@ class World(NamedTuple):
         """
         return self.size > 1 and not isinstance(error, ValueError)
 
-    def indivisible(self, batch: int, examples: int) -> str:
-        """Why batches of so many out of so many examples cannot be divided; empty if they can."""
-        for size in {min(batch, examples), examples % batch}:
+    def indivisible(self, batch: int, sets: Iterable[int]) -> str:
+        """Why batches of so many out of sets of so many examples cannot be divided; empty if they can."""
+        for size in (size for examples in sets for size in (min(batch, examples), examples % batch)):
             if size % self.size:
                 return f"a batch of {size} examples cannot be divided among {self.size} processes"
         return ""

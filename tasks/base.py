@@ -7,7 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol
 
@@ -24,7 +24,8 @@ class Metric:
     """A number that says how well one task is solved on a whole split.
 
     It is accumulated batch by batch, so that a split never has to fit in memory: ``collect(outputs, targets)`` gives
-    a tensor of sums for one batch, these are added up, and ``value(total)`` turns the total into the metric.
+    a tensor of sums for one batch, these are added up, and ``value(total)`` turns the total into the metric. What needs
+    all examples at once, as a ranking does, is ``pooled``: ``collect`` gives rows, which are put one after the other.
     """
 
     name: str
@@ -32,6 +33,11 @@ class Metric:
     higher_is_better: bool
     collect: Callable[[Tensor, Tensor], Tensor]
     value: Callable[[Tensor], Tensor]
+    pooled: bool = False
+
+    def of(self, parts: Sequence[Tensor]) -> float:
+        """The metric of a split from what `collect` gave for its batches."""
+        return float(self.value(torch.cat(tuple(parts)) if self.pooled else torch.stack(tuple(parts)).sum(0)))
 
 
 @dataclass(frozen=True)
@@ -55,27 +61,54 @@ class Task:
 
 @dataclass(frozen=True)
 class Split:
-    """Examples as tensors that share their first axis: the encoder's keyword arguments, and one target per task."""
+    """Examples as tensors that share their first axis: the encoder's keyword arguments, and one target per task.
+
+    ``present`` says by task which examples have its target; a task that is not named there has one in all of them. What
+    stands in the target of an example without one is never looked at. Examples that have the same tasks are a set, and
+    every training batch has as many of each set: that is how tasks come with data of their own.
+    """
 
     inputs: Mapping[str, Tensor]
     targets: Mapping[str, Tensor]
+    present: Mapping[str, Tensor] = field(default_factory=dict)  # task -> (N,), bool
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
 
     def take(self, index: Tensor | slice) -> Split:
-        """The examples at ``index`` (a slice or a tensor of positions)."""
-        return Split({k: v[index] for k, v in self.inputs.items()}, {k: v[index] for k, v in self.targets.items()})
+        """The examples at ``index`` (a slice, a tensor of positions, or one of truth values)."""
+        return self._each(lambda values: values[index])
 
     def to(self, device: torch.device) -> Split:
         """The same examples on ``device``."""
-        return Split(
-            {k: v.to(device) for k, v in self.inputs.items()}, {k: v.to(device) for k, v in self.targets.items()}
-        )
+        return self._each(lambda values: values.to(device))
 
     def batches(self, size: int) -> Iterator[Split]:
         """All examples in order, ``size`` at a time."""
         return (self.take(slice(start, start + size)) for start in range(0, len(self), size))
+
+    def having(self, task: str, values: Tensor) -> Tensor:
+        """Those of ``values``, one for each example, whose example has a target of ``task``."""
+        return values[self.present[task]] if task in self.present else values
+
+    def only(self, tasks: Sequence[str]) -> Split:
+        """The examples that have a target of any of ``tasks``."""
+        if not self.present or any(task not in self.present for task in tasks):
+            return self
+        return self.take(torch.stack([self.present[task] for task in tasks]).any(0))
+
+    def sets(self) -> list[Tensor]:
+        """The positions of the examples of every set; sets in the order of their first examples."""
+        if not self.present:
+            return [torch.arange(len(self), device=next(iter(self.inputs.values())).device)]
+        patterns = torch.stack(list(self.present.values()), 1)
+        kinds, kind = patterns.unique(dim=0, return_inverse=True)
+        sets = [torch.nonzero(kind == number).flatten() for number in range(len(kinds))]
+        return sorted(sets, key=lambda index: int(index[0]))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Split:
+        parts = (self.inputs, self.targets, self.present)
+        return Split(*({name: change(values) for name, values in part.items()} for part in parts))
 
 
 class Splits(NamedTuple):
@@ -143,7 +176,10 @@ class Suite(ABC):
     name: ClassVar[str]
     version: ClassVar[int]  # raised whenever numbers are no longer comparable with earlier ones
     summary: ClassVar[str]  # one line for lists and reports
+    digest: ClassVar[str] = ""  # of the file that a plug-in came from
     replicable: ClassVar[bool] = False  # whether many of its models can train in one vectorised loop
+    generalises: ClassVar[bool] = True  # whether there are examples that training does not see
+    separate: ClassVar[bool] = False  # whether tasks have examples of their own, so that none has the targets of all
 
     @property
     @abstractmethod
@@ -166,6 +202,18 @@ class Suite(ABC):
     def loss_scales(self) -> tuple[float, ...]:
         """How large the tasks' losses are beside each other; a search over fixed weights is relative to it."""
         return (1.0,) * len(self.tasks)
+
+    def read(self, given: str) -> dict[str, Tensor]:  # noqa: ARG002
+        """The encoder's inputs, with a first axis of 1, for what somebody wants answers to: a text, or a file's name.
+
+        Raises:
+            ValueError: the suite takes nothing of the kind, or it makes no sense; the message says what would.
+        """
+        raise ValueError(f"suite {self.name!r} cannot answer for inputs of one's own")
+
+    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
+        """What the outputs of the heads, with a first axis of 1, say in words, by task."""
+        raise NotImplementedError  # every suite that can `read` has it
 
     def snapshot(self, model: MultiTaskModel) -> dict[str, list[float]]:  # noqa: ARG002
         """Numbers about the model to keep at every evaluation, by name. None for most suites."""

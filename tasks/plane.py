@@ -100,6 +100,7 @@ class Plane(Suite):
     version = 1
     summary = "two losses of a point in the plane, ten times apart in scale, five starts, known Pareto front"
     replicable = True
+    generalises = False
 
     @property
     def tasks(self) -> tuple[Task, ...]:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
+from balancers.plugins import digest_of
 from tasks.base import Suite
+from tasks.starved import Starved
+
+LABEL_FRACTION = "label_fraction"
 
 S = TypeVar("S", bound=Suite)
 
@@ -32,7 +37,8 @@ def register(name: str, **options: Any) -> Callable[[type[S]], type[S]]:
     """
 
     def add(suite: type[S]) -> type[S]:
-        if name in _entries:
+        known = _entries[name].suite if name in _entries else None
+        if known is not None and not (known.digest and known.__module__ == suite.__module__):  # a plug-in loaded anew
             raise ValueError(f"a suite named {name!r} is registered already; choose another name")
         named = suite
         if "name" in vars(suite):
@@ -46,6 +52,23 @@ def register(name: str, **options: Any) -> Callable[[type[S]], type[S]]:
     return add
 
 
+@contextmanager
+def noting(path: Path) -> Iterator[list[str]]:
+    """The names that the plug-in at ``path`` registers in a block, known after it; if that fails, all is as before."""
+    _scan()
+    before = dict(_entries)
+    added: list[str] = []
+    try:
+        yield added
+    except BaseException:
+        _entries.clear()
+        _entries.update(before)
+        raise
+    added += sorted(name for name, entry in _entries.items() if before.get(name) is not entry)
+    for name in added:
+        _entries[name].suite.digest = digest_of(path)
+
+
 def names() -> list[str]:
     """All suites, sorted."""
     _scan()
@@ -55,6 +78,8 @@ def names() -> list[str]:
 def create(name: str, **options: Any) -> Suite:
     """The suite called ``name``.
 
+    ``label_fraction`` is an option of all suites: see `Starved`.
+
     Raises:
         ValueError: unknown suite or option (the nearest name is given), or an option's value that makes no sense.
     """
@@ -63,10 +88,12 @@ def create(name: str, **options: Any) -> Suite:
         raise ValueError(_unknown("suite", name, _entries))
     suite, preset = _entries[name]
     known = [field.name for field in fields(cast("Any", suite)) if field.init and field.name not in preset]
+    fractions = options.pop(LABEL_FRACTION, None)
     for option in options:
         if option not in known:
-            raise ValueError(_unknown(f"option of suite {name!r}", option, known))
-    return suite(**preset, **options)
+            raise ValueError(_unknown(f"option of suite {name!r}", option, [*known, LABEL_FRACTION]))
+    made = suite(**preset, **options)
+    return made if fractions is None else Starved(made, fractions)
 
 
 def resolve(pattern: str) -> list[str]:

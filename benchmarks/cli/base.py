@@ -25,7 +25,7 @@ out = Console()
 err = Console(stderr=True)
 
 Plugins = Annotated[
-    list[Path] | None, typer.Option("--plugin", help="Python file that registers a balancer; may be repeated.")
+    list[Path] | None, typer.Option("--plugin", help="Python file that registers balancers or suites; may be repeated.")
 ]
 Results = Annotated[Path, typer.Argument(help="Results folder, such as results/quick.")]
 Data = Annotated[Path | None, typer.Option(help="Folder to look for data in first.")]
@@ -38,11 +38,11 @@ def split_names(text: str) -> tuple[str, ...]:
 
 
 def load_plugins(paths: list[Path] | None) -> None:
-    """Make the balancers in some files known."""
-    from balancers import load_plugin  # noqa: PLC0415
+    """Make the balancers and suites in some files known."""
+    from benchmarks import plugins  # noqa: PLC0415
 
     for path in paths or []:
-        load_plugin(path)
+        plugins.load(path)
 
 
 @contextmanager

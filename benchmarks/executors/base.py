@@ -27,7 +27,7 @@ class Setting(NamedTuple):
     device: str = "cpu"
     threads: int | None = None  # of torch; none leaves them as they are
     data: Path | None = None
-    plugins: tuple[Path, ...] = ()  # files that register balancers
+    plugins: tuple[Path, ...] = ()  # files that register balancers or suites
     imports: tuple[str, ...] = ()  # modules that register suites
     models: Path | None = None  # where trained models are kept, if they are
     time_limit: float | None = None  # seconds per cell

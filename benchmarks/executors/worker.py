@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import torch
 
-from balancers import load_plugin
-from benchmarks import devices, models
+from benchmarks import devices, models, plugins
 from benchmarks.executors.base import Began, Finished, Job, Setting, Skip, Skipped, Split, Stepped, Tell
 from benchmarks.groups import train_group
 from benchmarks.records import Cell
@@ -44,7 +43,7 @@ class Worker:
         for name in self.setting.imports:
             importlib.import_module(name)
         for path in self.setting.plugins:
-            load_plugin(path)
+            plugins.load(path)
 
     def run(self, job: Job, tell: Tell) -> None:
         """Train a job, and tell what happens."""
@@ -53,7 +52,7 @@ class Worker:
             tell(Skipped(job, known))
             return
         loaded, trials = known
-        reason = self.world.indivisible(job.cells[0].batch_size, len(loaded.splits.train))
+        reason = self.world.indivisible(job.cells[0].batch_size, map(len, loaded.splits.train.sets()))
         if reason:
             tell(Skipped(job, Skip(f"{reason}; choose another batch size, or train in one process", broken=False)))
             return

@@ -118,7 +118,7 @@ class Replicas(Engine):
     @torch.no_grad()
     def evaluate(self, split: Split) -> list[Scalars]:
         """All metrics of every replica on a split, accumulated batch by batch."""
-        sums: dict[tuple[int, str, str], Tensor] = {}
+        found: dict[tuple[int, str, str], list[Tensor]] = {}
         with self._ensemble.evaluating():
             for batch in split.batches(EVALUATION_BATCH):
                 features = self._ensemble.features(batch.inputs, common=True)
@@ -126,14 +126,10 @@ class Replicas(Engine):
                 for run in range(self.replicas):
                     for task in self.tasks:
                         for metric in task.metrics:
-                            found = metric.collect(outputs[task.name][run], batch.targets[task.name])
-                            key = (run, task.name, metric.name)
-                            sums[key] = sums[key] + found if key in sums else found
+                            part = metric.collect(outputs[task.name][run], batch.targets[task.name])
+                            found.setdefault((run, task.name, metric.name), []).append(part)
         return [
-            {
-                task.name: {m.name: float(m.value(sums[run, task.name, m.name])) for m in task.metrics}
-                for task in self.tasks
-            }
+            {task.name: {m.name: m.of(found[run, task.name, m.name]) for m in task.metrics} for task in self.tasks}
             for run in range(self.replicas)
         ]
 
@@ -187,7 +183,8 @@ class _Data:
 
     def __init__(self, split: Split, size: int, seeds: Sequence[int], order: str = "data") -> None:
         self._split = split
-        self._orders: dict[int, Iterator[Tensor]] = {seed: orders(split, size, seed, order) for seed in seeds}
+        assert not split.present  # a suite whose tasks have examples of their own is not replicable
+        self._orders: dict[int, Iterator[Tensor]] = {seed: orders(split, size, seed, order)[0] for seed in seeds}
         rows = [list(self._orders).index(seed) for seed in seeds]
         self._rows = torch.tensor(rows, device=next(iter(split.inputs.values())).device)
 

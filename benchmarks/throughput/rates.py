@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from benchmarks.alone import Alone
 from benchmarks.engine import Engine
 from benchmarks.environment import REPOSITORY
 from benchmarks.expand import Filters, expand
-from benchmarks.loop import evaluation_points, probe_of
+from benchmarks.loop import evaluation_points, probe_of, steps_per_epoch
 from benchmarks.protocol import find, read
 from benchmarks.records import Cell
 from benchmarks.replicas.engine import Replicas
@@ -113,7 +112,7 @@ def load(cell: Cell, device: torch.device) -> Loaded:
 
 def steps_of(cell: Cell, loaded: Loaded) -> int:
     """How many steps a run of a cell has."""
-    return cell.steps or (cell.epochs or 0) * math.ceil(len(loaded.splits.train) / cell.batch_size)
+    return cell.steps or (cell.epochs or 0) * steps_per_epoch(loaded.splits.train, cell.batch_size)
 
 
 def _seconds(work: Callable[[], object], device: torch.device) -> float:

@@ -82,10 +82,10 @@ def test_two_processes_make_the_records_of_one(tmp_path: Path) -> None:
 
 def test_parts_of_a_batch_are_of_one_size() -> None:
     assert World(1, 3).part(torch.arange(6)).tolist() == [2, 3]
-    assert World(0, 3).indivisible(6, 60) == ""
-    assert World(0, 4).indivisible(6, 60) == "a batch of 6 examples cannot be divided among 4 processes"
-    assert "of 5 examples" in World(0, 3).indivisible(6, 65), "the last batch of an epoch"
-    assert "of 1 examples" in World(0, 2).indivisible(100, 1)
+    assert World(0, 3).indivisible(6, [60]) == ""
+    assert World(0, 4).indivisible(6, [60]) == "a batch of 6 examples cannot be divided among 4 processes"
+    assert "of 5 examples" in World(0, 3).indivisible(6, [65]), "the last batch of an epoch"
+    assert "of 1 examples" in World(0, 2).indivisible(100, [1])
 
 
 def test_after_an_error_that_others_may_not_have_met_a_process_ends() -> None:

@@ -1,0 +1,90 @@
+"""Any suite with few labels for some of its tasks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, check_tasks, seed_for
+
+
+@dataclass(frozen=True)
+class Starved(Suite):
+    """``suite`` with a share of the training labels of some tasks: ``{"rating": 0.01}`` leaves one in a hundred.
+
+    A starved task's labelled examples become a set of their own, so that it has a whole batch in every step; all other
+    tasks keep their examples. The labels of a smaller share are among those of a larger one. Validation and test stay
+    as they are. With a fraction of 1 a task has a set of its own as well, so that fractions differ in labels alone.
+
+    Raises:
+        ValueError: an unknown task, or a fraction that is not above 0 and at most 1.
+    """
+
+    suite: Suite
+    label_fraction: Mapping[str, float]
+
+    separate = True
+
+    def __post_init__(self) -> None:
+        if not self.label_fraction:
+            raise ValueError("label_fraction names no task; leave it out, or name one, as in { rating = 0.05 }")
+        if not self.suite.generalises:
+            raise ValueError(f"suite {self.suite.name!r} has no labels to take away; leave label_fraction out")
+        check_tasks(self.suite, self.label_fraction)
+        for task, fraction in self.label_fraction.items():
+            if not 0 < fraction <= 1:
+                raise ValueError(f"label_fraction of {task!r} must be above 0 and at most 1, not {fraction}")
+        for fact in ("name", "version", "digest", "summary"):
+            object.__setattr__(self, fact, getattr(self.suite, fact))  # facts of a class, here of what is inside
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The suite's."""
+        return self.suite.tasks
+
+    @property
+    def loss_scales(self) -> tuple[float, ...]:
+        """The suite's."""
+        return self.suite.loss_scales
+
+    def load(self, data: Path | None = None) -> Splits:
+        """The suite's data, with fewer training labels."""
+        splits = self.suite.load(data)
+        return splits._replace(train=starve(splits.train, self.label_fraction, [task.name for task in self.tasks]))
+
+    def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
+        """The suite's model."""
+        return self.suite.build(seed, tasks)
+
+    def read(self, given: str) -> dict[str, Tensor]:
+        """As the suite does."""
+        return self.suite.read(given)
+
+    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
+        """As the suite does."""
+        return self.suite.answers(given, outputs)
+
+
+def starve(split: Split, fractions: Mapping[str, float], tasks: Sequence[str]) -> Split:
+    """The examples of ``split`` for all other tasks, then, for each starved one, those whose label it keeps."""
+    everywhere = torch.ones(len(split), dtype=torch.bool)
+    present = {task: split.present.get(task, everywhere) for task in tasks}
+    others = torch.stack([have for task, have in present.items() if task not in fractions] or [~everywhere]).any(0)
+    index = [torch.nonzero(others).flatten()]
+    owners = [present | dict.fromkeys(fractions, ~everywhere)]
+    for task, fraction in fractions.items():
+        labelled = torch.nonzero(present[task]).flatten()
+        generator = torch.Generator().manual_seed(seed_for(f"label_fraction/{task}", 0))
+        order = labelled[torch.randperm(len(labelled), generator=generator)]
+        index.append(order[: math.ceil(fraction * len(order))])
+        owners.append(dict.fromkeys(tasks, ~everywhere) | {task: everywhere})
+    chosen = torch.cat(index)
+    parts = zip(index, owners, strict=True)
+    pieces = [{task: has[task][rows] for task in tasks} for rows, has in parts]
+    taken = split.take(chosen)
+    return Split(taken.inputs, taken.targets, {task: torch.cat([piece[task] for piece in pieces]) for task in tasks})

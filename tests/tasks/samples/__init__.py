@@ -1,0 +1,27 @@
+"""Small data of every suite in the exact form that it reads, one file per suite, found by a scan of this folder.
+
+A file is called as its suite, with underscores, and may have ``OPTIONS``, with which the suite is small, and
+``write(folder)``, which puts its data into a data folder.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+
+def options_of(name: str) -> dict[str, Any]:
+    """The options with which the suite called ``name`` is small."""
+    return dict(getattr(_sample(name), "OPTIONS", {}))
+
+
+def write(name: str, folder: Path) -> None:
+    """The data of the suite called ``name``; nothing if it computes them."""
+    if hasattr(_sample(name), "write"):
+        _sample(name).write(folder)
+
+
+def _sample(name: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{name.replace('-', '_')}")

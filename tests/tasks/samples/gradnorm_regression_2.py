@@ -1,0 +1,3 @@
+"""GradNorm's regression: computed, here for 40 examples."""
+
+OPTIONS = {"examples": 40}

@@ -1,0 +1,1 @@
+"""Two losses of a point: there are no data."""

@@ -1,0 +1,13 @@
+"""Rated sentences, and a tiny BERT."""
+
+from pathlib import Path
+
+from tests.tasks.files import rated_sentences, sentence_archive, write_tiny_bert
+
+OPTIONS = {"trained_layers": 1, "sentences": 100, "max_length": 16}
+
+
+def write(folder: Path) -> None:
+    """60 documents a domain."""
+    (folder / "hutto_ICWSM_2014.tar.gz").write_bytes(sentence_archive(rated_sentences(documents=60, sentences=3)))
+    write_tiny_bert(folder / "model")
