@@ -1,55 +1,61 @@
-"""Where a search ended at the edge of what it tried: a better setting may lie beyond, and the row may be better."""
+"""Where searches ended at an end of what they tried: a better setting may lie beyond, and the row may be better."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from benchmarks.records import Cell, Record
-from benchmarks.select import row_key
+from scipy.stats import binom
 
-FEWEST = 3  # values that were tried; of two, every one is at an edge
+from benchmarks.records import Cell
+from benchmarks.select import Search
+
+FEWEST = 3  # values that were tried; of two, every one is at an end
+CHANCE = 0.1  # how likely as many searches may end there if all values tried are alike
 
 
-def at_the_edge(chosen: Sequence[Record], tried: Sequence[Record]) -> dict[tuple[str, str], dict[str, int]]:
-    """For each problem and row, how many of its chosen runs have a setting at the edge, by the setting's name.
+class Edge(NamedTuple):
+    """A number that searches of one row want larger, or smaller, than what they tried."""
 
-    Args:
-        chosen: the records that count.
-        tried: those of all settings.
+    setting: str
+    end: str  # "upper" or "lower"
+    ended: int  # searches that ended there
+    of: int  # searches in all
+
+
+def edges(searches: Sequence[Search]) -> list[Edge]:
+    """The ends that searches of one row chose more often than chance would have it.
+
+    Weights on a simplex have no ends that anything lies beyond.
     """
-    by_row: dict[str, list[Cell]] = {}
-    for record in tried:
-        by_row.setdefault(row_key(record.cell), []).append(record.cell)
-    found: dict[tuple[str, str], dict[str, int]] = {}
-    for record in chosen:
-        cell, others = record.cell, by_row[row_key(record.cell)]
-        for name in _edges(cell, others):
-            counts = found.setdefault((cell.problem, cell.row), {})
-            counts[name] = counts.get(name, 0) + 1
-    return found
+    ends, fewest = Counter[tuple[str, str]](), 0
+    for search in searches:
+        tried = [_numbers(runs[0].cell) for runs in search.tried.values()]
+        for name, value in _numbers(search.chosen[0].cell).items():
+            values = sorted({numbers[name] for numbers in tried if name in numbers})
+            if len(values) >= FEWEST and value in (values[0], values[-1]):
+                ends[name, "lower" if value == values[0] else "upper"] += 1
+                fewest = min(fewest or len(values), len(values))
+    found = [Edge(name, end, count, len(searches)) for (name, end), count in ends.items()]
+    return [edge for edge in found if binom.sf(edge.ended - 1, edge.of, 1 / fewest) <= CHANCE]
 
 
-def _edges(cell: Cell, tried: Sequence[Cell]) -> list[str]:
-    """The settings that are numbers, and the smallest or the largest of all that were tried."""
-
-    def numbers(of: Cell) -> dict[str, float]:
-        given = {name: value for name, value in of.hyperparameters.items() if isinstance(value, float)}
-        return {"learning rate": of.learning_rate, **given}
-
-    values = {name: {numbers(other).get(name, value) for other in tried} for name, value in numbers(cell).items()}
-    return [
-        name
-        for name, value in numbers(cell).items()
-        if len(values[name]) >= FEWEST and value in (min(values[name]), max(values[name]))
-    ]
+def _numbers(cell: Cell) -> dict[str, float]:
+    own = {f"its own {name}": value for name, value in cell.hyperparameters.items() if isinstance(value, float)}
+    return {"learning rate": cell.learning_rate, **own}
 
 
-def texts(chosen: Sequence[Record], tried: Sequence[Record], problem: str) -> list[str]:
-    """One line for each row of a problem that has a setting at the edge in at least half of its runs."""
-    lines = []
-    for (where, row), counts in at_the_edge(chosen, tried).items():
-        runs = sum((record.cell.problem, record.cell.row) == (where, row) for record in chosen)
-        often = [f"{name} in {count} of {runs} runs" for name, count in counts.items() if 2 * count >= runs]
-        if where == problem and often:
-            lines.append(f"{row}: at the edge of what was tried: {', '.join(often)}")
-    return lines
+def texts(searches: Sequence[Search], problem: str) -> list[str]:
+    """One line for each row of a problem that has such an end."""
+    by_row: dict[tuple[str, tuple[str, ...]], list[Search]] = {}
+    for search in searches:
+        cell = search.chosen[0].cell
+        if cell.problem == problem:
+            by_row.setdefault((cell.row, cell.tasks), []).append(search)
+    return [f"{row}: {', '.join(said)}" for (row, _), of_row in by_row.items() if (said := list(_said(edges(of_row))))]
+
+
+def _said(found: Sequence[Edge]) -> Iterator[str]:
+    for edge in found:
+        yield f"{edge.setting} at the {edge.end} end of what was tried in {edge.ended} of {edge.of} searches"

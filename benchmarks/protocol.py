@@ -13,6 +13,7 @@ from benchmarks.settings import Axes, Front, MethodEntry, Overrides, Protocol, S
 
 PROTOCOLS = Path(__file__).parent / "protocols"
 SUFFIX = ".toml"
+COPY = "protocol.toml"  # of what was run, in a results folder
 
 
 def available() -> list[str]:
@@ -35,6 +36,16 @@ def find(name_or_path: str) -> Path:
     if not path.is_file():
         raise ValueError(f"protocol {name_or_path} is not a file; give the path of a {SUFFIX} file or a name")
     return path
+
+
+def of_results(folder: Path) -> Protocol | None:
+    """The protocol that a results folder has a copy of, if any.
+
+    Raises:
+        ValueError: as for `read`.
+    """
+    path = folder / COPY
+    return read(path) if path.is_file() else None
 
 
 def identity(protocol: str) -> tuple[str, int]:

@@ -18,10 +18,10 @@ from benchmarks.executors.processes import Processes
 from benchmarks.expand import Filters, expand
 from benchmarks.groups import grouped
 from benchmarks.progress import Display
-from benchmarks.protocol import read
+from benchmarks.protocol import COPY, read
 from benchmarks.records import Cell, Record, Status
 from benchmarks.stages import following
-from benchmarks.store import PROTOCOL, Store, stem, write_atomically
+from benchmarks.store import Store, stem, write_atomically
 from benchmarks.world import World, join
 from tasks import registry
 
@@ -73,7 +73,7 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
     store = Store(folder)
     shown = console or Console() if world.first else Console(quiet=True)
     if world.first:
-        write_atomically(folder / PROTOCOL, source.read_text(encoding="utf-8"))
+        write_atomically(folder / COPY, source.read_text(encoding="utf-8"))
     records, skipped = _stage(cells, store, options, world, shown)
     if world.first:
         _note_skipped(folder, {cell.suite for cell in cells}, skipped)

@@ -2,14 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from benchmarks.records import FRONT, Cell, MetricFact, Record, Scalars
 
 SMALLEST_ERROR = 1e-9  # below it an error counts as none
 
-_Setting = tuple[int, float]  # trial and learning rate
-_Tried = dict[_Setting, list[Record]]
+Setting = tuple[int, float]  # trial and learning rate
+Once = Callable[[Cell], bool]  # whether all seeds of a cell's row share one search; otherwise each has its own
+
+
+class Search(NamedTuple):
+    """The runs that one choice is made among, by setting: of one seed, or of all that share the search."""
+
+    tried: dict[Setting, list[Record]]
+
+    @property
+    def common(self) -> set[int]:
+        """The seeds that every setting was run with: by these settings are compared."""
+        return set.intersection(*({record.cell.seed for record in runs} for runs in self.tried.values()))
+
+    @property
+    def best(self) -> Setting:
+        """What validation chooses.
+
+        A setting with more finished seeds beats one with fewer; among equals the lower mean score wins, then the
+        earlier trial, then the lower learning rate.
+        """
+        common = self.common
+
+        def rank(setting: Setting) -> tuple[int, float, int, Setting]:
+            done = [record for record in self.tried[setting] if record.best is not None]
+            scores = [score(record) for record in done if record.cell.seed in common]
+            return -len(scores), sum(scores) / len(scores) if scores else 0.0, -len(done), setting
+
+        return min(self.tried, key=rank)
+
+    @property
+    def chosen(self) -> list[Record]:
+        """The runs that count, failed ones included."""
+        return self.tried[self.best]
 
 
 def selection_score(validation: Scalars, untrained: Scalars, metrics: Mapping[str, Sequence[MetricFact]]) -> float:
@@ -33,54 +66,28 @@ def row_key(cell: Cell) -> str:
     return cell.model_copy(update=searched).id
 
 
-def chosen(records: Iterable[Record]) -> list[Record]:
-    """Of every group of cells that differ in seed and searched settings alone, the records that count.
+def each_alone(cell: Cell) -> bool:  # noqa: ARG001
+    """That every seed has a search of its own."""
+    return False
 
-    Where every setting was run with every seed, each seed is a search of its own, whose best setting counts: seeds then
-    differ by the luck of searching as well, as they would for somebody who searches once. Otherwise it is `the_best`
-    setting of the group, with all seeds that it has.
+
+def searches(records: Iterable[Record], once: Once = each_alone) -> list[Search]:
+    """All choices between cells that differ in searched settings alone.
+
+    Where each seed searches for itself, seeds differ by the luck of searching as well, as they would for somebody who
+    searches once.
     """
-    return [record for settings in _groups(records) for record in _that_count(settings)]
-
-
-def the_best(records: Iterable[Record]) -> list[Cell]:
-    """One cell of the best setting of every group.
-
-    Settings are compared by the seeds that all of them were run with, on validation. One with more finished seeds beats
-    one with fewer; among equals the lower mean score wins, then the earlier trial, then the lower learning rate.
-    """
-    return [settings[_best(settings)][0].cell for settings in _groups(records)]
-
-
-def _groups(records: Iterable[Record]) -> Iterable[_Tried]:
-    groups: dict[str, _Tried] = {}
+    found: dict[tuple[str, int | None], Search] = {}
     for record in records:
-        setting = record.cell.trial, record.cell.learning_rate
-        groups.setdefault(row_key(record.cell), {}).setdefault(setting, []).append(record)
-    return groups.values()
+        cell = record.cell
+        search = found.setdefault((row_key(cell), None if once(cell) else cell.seed), Search({}))
+        search.tried.setdefault((cell.trial, cell.learning_rate), []).append(record)
+    return list(found.values())
 
 
-def _that_count(settings: _Tried) -> list[Record]:
-    """Failed runs of a setting that counts included."""
-    seeds = [{record.cell.seed for record in records} for records in settings.values()]
-    if any(found != seeds[0] for found in seeds):
-        return settings[_best(settings)]
-    by_seed = {record.cell.seed: {} for record in settings[next(iter(settings))]}
-    for setting, records in settings.items():
-        for record in records:
-            by_seed[record.cell.seed][setting] = [record]
-    return [record for alone in by_seed.values() for record in alone[_best(alone)]]
-
-
-def _best(settings: _Tried) -> _Setting:
-    common = set.intersection(*({record.cell.seed for record in records} for records in settings.values()))
-
-    def rank(setting: _Setting) -> tuple[int, float, int, _Setting]:
-        done = [record for record in settings[setting] if record.best is not None]
-        scores = [score(record) for record in done if record.cell.seed in common]
-        return -len(scores), sum(scores) / len(scores) if scores else 0.0, -len(done), setting
-
-    return min(settings, key=rank)
+def chosen(records: Iterable[Record], once: Once = each_alone) -> list[Record]:
+    """The records that count, of every choice."""
+    return [record for search in searches(records, once) for record in search.chosen]
 
 
 def score(record: Record) -> float:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from balancers.suggest import nearest
-from benchmarks.records import FRONT, SEED_STRIDE, SINGLE_TASK, Precision
+from benchmarks.records import FRONT, SEED_STRIDE, SINGLE_TASK, Cell, Precision
 
 Label = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]  # it becomes a part of file names
 Count = Annotated[int, Field(ge=1)]
@@ -155,6 +155,15 @@ class Protocol(Strict):
             raise ValueError(f"suite {suite!r} needs a 'learning_rate_range = [low, high]' to search, or in [defaults]")
         if len(settings.learning_rates) != 1:
             raise ValueError(f"suite {suite!r}: with a [search], 'learning_rates' holds one, that of the first trial")
+
+    @property
+    def trials(self) -> int:
+        """How many settings every search tries; one without a search."""
+        return 1 if self.search is None else self.search.trials
+
+    def searches_once(self, cell: Cell) -> bool:
+        """Whether all seeds of a cell's row share one search; otherwise each has its own."""
+        return self.settings(cell.suite).search_seeds is not None
 
     def settings(self, suite: str) -> Settings:
         """How ``suite`` is trained; a suite without a table of its own gets the defaults.

@@ -17,12 +17,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from benchmarks.protocol import identity
+from benchmarks.protocol import COPY, identity, of_results
 from benchmarks.records import Cell, Curves, Record
-from benchmarks.select import chosen
+from benchmarks.select import chosen, each_alone
 
 ARCHIVE = "records.jsonl.gz"
-PROTOCOL = "protocol.toml"  # the copy of what was run
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +112,8 @@ def pack(folder: Path) -> Path:
     Of runs with settings that a search passed over, the curves are left out but for their beginning.
     """
     records = load(folder)
-    shown = {record.id for record in chosen(records)}
+    protocol = of_results(folder)
+    shown = {record.id for record in chosen(records, each_alone if protocol is None else protocol.searches_once)}
     lines = "".join((r if r.id in shown else without_curves(r)).model_dump_json() + "\n" for r in records)
     path = folder / ARCHIVE
     write_atomically(path, gzip.compress(lines.encode(), mtime=0))
@@ -138,7 +138,7 @@ def merge(folders: Sequence[Path], into: Path) -> int:
     Raises:
         ValueError: a folder holds no records or no protocol, or protocols or their versions differ.
     """
-    protocols = {folder: _protocol(folder) for folder in (*folders, *([into] if (into / PROTOCOL).exists() else []))}
+    protocols = {folder: _protocol(folder) for folder in (*folders, *([into] if (into / COPY).exists() else []))}
     names = set(protocols.values())
     if len(names) > 1:
         found = "; ".join(f"{folder}: {name}, version {version}" for folder, (name, version) in protocols.items())
@@ -155,8 +155,8 @@ def merge(folders: Sequence[Path], into: Path) -> int:
             if known is None or _preferred(record, known):
                 store.write(record)
                 count += 1
-    if not (into / PROTOCOL).exists():
-        write_atomically(into / PROTOCOL, (folders[0] / PROTOCOL).read_text(encoding="utf-8"))
+    if not (into / COPY).exists():
+        write_atomically(into / COPY, (folders[0] / COPY).read_text(encoding="utf-8"))
     return count
 
 
@@ -169,9 +169,9 @@ def _preferred(record: Record, known: Record) -> bool:
 
 
 def _protocol(folder: Path) -> tuple[str, int]:
-    path = folder / PROTOCOL
+    path = folder / COPY
     if not path.is_file():
-        raise ValueError(f"{folder} holds no {PROTOCOL}, so that nobody knows what its records are records of")
+        raise ValueError(f"{folder} holds no {COPY}, so that nobody knows what its records are records of")
     return identity(path.read_text(encoding="utf-8"))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import tomllib
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +15,10 @@ from benchmarks import select, store
 from benchmarks.aggregates import aggregate
 from benchmarks.comparison import Gain, gains
 from benchmarks.fronts import Front, fronts
+from benchmarks.protocol import COPY, of_results
 from benchmarks.records import FRONT, Cell, Record
+from benchmarks.select import Search
+from benchmarks.settings import Protocol
 from benchmarks.summaries import Aggregates
 from tasks import registry
 from tasks.base import Suite
@@ -27,16 +31,47 @@ logger = logging.getLogger(__name__)
 class Study:
     """What a results folder says."""
 
-    records: tuple[Record, ...]  # of the chosen settings, failed ones included
-    trials: tuple[Record, ...]  # of all settings that were tried
+    searches: tuple[Search, ...]  # of all rows; of one setting alone where nothing was searched
     front: tuple[Record, ...]  # of the fixed weights that stand for the front of weighted sums
     aggregates: Aggregates
-    tuned_weights: str | None  # the row of tuned fixed weights, if the protocol has one
-    noise_floor: str | None  # the row of equal weights with other seeds, likewise
     skipped: dict[str, str]  # suite -> why it could not be run
     set_aside: int  # records of other settings that are left out, because they cannot be compared
-    protocol: str  # the text of the protocol; empty if the folder has none
+    protocol: Protocol | None
+    protocol_text: str  # as it stands in its file; empty if there is none
     environment: dict[str, str]
+
+    @cached_property
+    def records(self) -> tuple[Record, ...]:
+        """Those of the chosen settings, failed ones included."""
+        return tuple(record for search in self.searches for record in search.chosen)
+
+    @cached_property
+    def trials(self) -> tuple[Record, ...]:
+        """Those of all settings that were tried."""
+        return tuple(record for search in self.searches for runs in search.tried.values() for record in runs)
+
+    @property
+    def wanted(self) -> int:
+        """How many settings every search should have tried."""
+        return 1 if self.protocol is None else self.protocol.trials
+
+    @property
+    def unfinished(self) -> int:
+        """How many searches lack settings that the protocol wants tried."""
+        return sum(len(search.tried) < self.wanted for search in self.searches)
+
+    @property
+    def tuned_weights(self) -> str | None:
+        """The row of tuned fixed weights, if it was run."""
+        return self._run(self.protocol and self.protocol.tuned_reference)
+
+    @property
+    def noise_floor(self) -> str | None:
+        """The row of equal weights with other seeds, likewise."""
+        return self._run(self.protocol and self.protocol.noise_floor)
+
+    def _run(self, row: str | None) -> str | None:
+        return row if any(record.cell.row == row for record in self.records) else None
 
     @property
     def reference(self) -> str:
@@ -69,30 +104,31 @@ def read(folder: Path) -> Study:
             f"{folder} holds no records, so there is nothing to show; run `make bench`, or "
             f"`python -m benchmarks run`, first"
         )
-    kept = comparable(records)
+    protocol = of_results(folder)
+    wanted = protocol.trials if protocol is not None else math.inf
+    kept = comparable([record for record in records if record.cell.trial < wanted or record.cell.row == FRONT])
     if len(kept) < len(records):
         logger.warning("%d records in %s are of other settings and are left out", len(records) - len(kept), folder)
-    protocol_file = folder / store.PROTOCOL
-    protocol = protocol_file.read_text(encoding="utf-8") if protocol_file.is_file() else ""
-    settings = tomllib.loads(protocol)
-    order = [*settings.get("suites", {}), *settings.get("methods", {})]
-    front = tuple(record for record in kept if record.cell.row == FRONT)
-    trials = tuple(record for record in kept if record.cell.row != FRONT)
-    chosen = tuple(select.chosen(trials))
-    rows = {record.cell.row for record in chosen}
-    tuned, copy = (row if row in rows else None for row in map(settings.get, ("tuned_reference", "noise_floor")))
+    trials = [record for record in kept if record.cell.row != FRONT]
+    searches = select.searches(trials, select.each_alone if protocol is None else protocol.searches_once)
+    chosen = [record for search in searches for record in search.chosen]
     return Study(
-        records=chosen,
-        trials=trials,
-        front=front,
-        aggregates=aggregate(chosen, settings.get("cost_reference", DEFAULT_EQUAL_WEIGHTS), order),
-        tuned_weights=tuned,
-        noise_floor=copy,
+        searches=tuple(searches),
+        front=tuple(record for record in kept if record.cell.row == FRONT),
+        aggregates=aggregate(chosen, *_reading(protocol)),
         skipped=_texts(folder / "skipped.json"),
         set_aside=len(records) - len(kept),
         protocol=protocol,
+        protocol_text=(folder / COPY).read_text(encoding="utf-8") if protocol is not None else "",
         environment=_texts(folder / "environment.json") or max(kept, key=lambda r: r.finished).environment,
     )
+
+
+def _reading(protocol: Protocol | None) -> tuple[str, list[str]]:
+    """The row of equal weights, and the order of suites and rows."""
+    if protocol is None:
+        return DEFAULT_EQUAL_WEIGHTS, []
+    return protocol.cost_reference, [*protocol.suites, *protocol.methods]
 
 
 def problem(record: Record) -> Suite | None:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from benchmarks import answer, edges, findings, formats, gain_table, markdown
 from benchmarks.legend import LEGEND
+from benchmarks.limits import limits
 from benchmarks.long_table import frame
 from benchmarks.records import SINGLE_TASK
 from benchmarks.study import Study
@@ -38,14 +39,13 @@ def leaderboard(study: Study) -> str:
     parts += ["## Δ taskwise over all suites, in percent", markdown.table(*overall_cells(aggregates))]
     for suite in aggregates.suites:
         parts += [f"## {suite.name}", markdown.table(*suite_cells(suite))]
-        notes = [*failure_texts(suite.failures), *edges.texts(study.records, study.trials, suite.name)]
+        notes = [*failure_texts(suite.failures), *edges.texts(study.searches, suite.name)]
         parts += ["\n".join(f"- {text}" for text in notes)] if notes else []
     for block in findings.blocks(study):
         parts += markdown.finding(block)
     if study.skipped:
         parts += ["## Skipped", "\n".join(f"- {suite}: {reason}" for suite, reason in study.skipped.items())]
-    if study.set_aside:
-        parts.append(set_aside_text(study.set_aside))
+    parts += limits(study)
     parts += ["## Columns", _legend(aggregates.equal_weights)]
     return "\n\n".join(parts) + "\n"
 
@@ -54,11 +54,6 @@ def _legend(equal_weights: str) -> str:
     terms = [f"- **{term}**: {text}" for term, text in LEGEND]
     basis = "All numbers are on the test split, at the state chosen on validation."
     return "\n".join([f"{basis} Equal weights are the row `{equal_weights}`.", "", *terms])
-
-
-def set_aside_text(number: int) -> str:
-    """What is said about records of other settings."""
-    return f"{number} records of other settings (suite version, options, budget or method) are not shown."
 
 
 def overall_cells(aggregates: Aggregates) -> tuple[list[str], list[list[str]]]:

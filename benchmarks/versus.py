@@ -10,7 +10,6 @@ from balancers.suggest import nearest
 from benchmarks import differences, formats
 from benchmarks.blocks import Block
 from benchmarks.comparison import ALPHA, Gain, gains
-from benchmarks.protocol import identity
 from benchmarks.records import SINGLE_TASK, Record
 from benchmarks.statistics import MIN_SEEDS, Paired, holm, paired, probability_of_improvement
 from benchmarks.study import Study, training
@@ -90,10 +89,11 @@ def studies(a: Study, b: Study) -> list[Block]:
     Raises:
         ValueError: they are of different protocols or versions, or have no suite in common.
     """
-    if not (a.protocol and b.protocol):
+    if a.protocol is None or b.protocol is None:
         raise ValueError("a folder without its protocol.toml cannot be compared: nobody knows what was run")
-    if identity(a.protocol) != identity(b.protocol):
-        first, second = ("{}, version {}".format(*identity(study.protocol)) for study in (a, b))
+    names = [f"{protocol.name}, version {protocol.version}" for protocol in (a.protocol, b.protocol)]
+    if names[0] != names[1]:
+        first, second = names
         raise ValueError(f"numbers of different protocols or versions cannot be compared: {first} and {second}")
     others = {suite.name: suite for suite in b.aggregates.suites}
     for name in others:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,14 +15,11 @@ from benchmarks.records import SINGLE_TASK, Record
 from benchmarks.statistics.resampling import Array
 from benchmarks.study import Study
 
-_Tried = dict[tuple[int, float], dict[int, Record]]  # (trial, learning rate) -> seed -> run
-
 
 class Search(NamedTuple):
     """One choice among n settings, in the order of trials and then learning rates.
 
-    Each seed is a search of its own where every setting has every seed. Where settings were tried with few seeds there
-    is one search, and its numbers are means over the seeds that all settings have.
+    Numbers are means over the seeds that all settings have, of which there is one where each seed searches for itself.
     """
 
     trials: tuple[int, ...]  # (n,) 0 is the method's defaults
@@ -33,39 +30,29 @@ class Search(NamedTuple):
 
 def searches(study: Study) -> dict[str, dict[str, list[Search]]]:
     """By suite and row, every search among at least two settings of a multi-task row."""
-    chosen = {record.id for record in study.records}
-    tried: dict[tuple[str, str], _Tried] = {}
-    for record in study.trials:
-        cell = record.cell
-        if cell.row != SINGLE_TASK:
-            settings = tried.setdefault((cell.problem, cell.row), {})
-            settings.setdefault((cell.trial, cell.learning_rate), {})[cell.seed] = record
+    made: dict[tuple[str, str], list[select.Search]] = {}
+    for search in study.searches:
+        cell = search.chosen[0].cell
+        if cell.row != SINGLE_TASK and len(search.tried) > 1 and search.common:
+            made.setdefault((cell.problem, cell.row), []).append(search)
     found: dict[str, dict[str, list[Search]]] = {}
     for suite in study.aggregates.suites:
         yardstick = Yardstick.of(study.of(suite.name))
         for row in suite.rows:
-            settings = tried.get((suite.name, row.row), {})
-            made = list(_searches(settings, yardstick, chosen)) if len(settings) > 1 else []
-            if made:
-                found.setdefault(suite.name, {})[row.row] = made
+            if of_row := made.get((suite.name, row.row)):
+                found.setdefault(suite.name, {})[row.row] = [_search(each, yardstick) for each in of_row]
     return found
 
 
-def _searches(settings: _Tried, yardstick: Yardstick, chosen: set[str]) -> Iterator[Search]:
-    order = sorted(settings)
-    seeds = [set(settings[setting]) for setting in order]
-    common = sorted(set.intersection(*seeds))
-    alone = all(each == seeds[0] for each in seeds)
-    for together in [[seed] for seed in common] if alone else [common] if common else []:
-        runs = [[settings[setting][seed] for seed in together] for setting in order]
-        counts = [any(run.id in chosen for run in of_setting) for of_setting in runs]
-        if True in counts:
-            yield Search(
-                trials=tuple(trial for trial, _ in order),
-                validation=np.array([mean_of(map(_score, of_setting)) for of_setting in runs]),
-                outcomes=np.array([_outcome(of_setting, yardstick) for of_setting in runs]),
-                chosen=counts.index(True),
-            )
+def _search(search: select.Search, yardstick: Yardstick) -> Search:
+    order = sorted(search.tried)
+    runs = [[record for record in search.tried[setting] if record.cell.seed in search.common] for setting in order]
+    return Search(
+        trials=tuple(trial for trial, _ in order),
+        validation=np.array([mean_of(map(_score, of_setting)) for of_setting in runs]),
+        outcomes=np.array([_outcome(of_setting, yardstick) for of_setting in runs]),
+        chosen=order.index(search.best),
+    )
 
 
 def _score(run: Record) -> float:

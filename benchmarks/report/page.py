@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from markupsafe import Markup
 from benchmarks import answer, charts, gain_table, tables
 from benchmarks.blocks import Block
 from benchmarks.charts.style import styles
+from benchmarks.limits import limits
 from benchmarks.report import explorer, pictures
 from benchmarks.report.sections import beating, sections
 from benchmarks.study import Study
@@ -63,9 +63,9 @@ def render(found: Study, name: str, drawn: Sequence[Path], findings: Sequence[Bl
         legend=tables.LEGEND,
         equal_weights=aggregates.equal_weights,
         skipped=found.skipped,
-        set_aside=tables.set_aside_text(found.set_aside) if found.set_aside else "",
+        limits=limits(found),
         protocol=found.protocol,
-        protocol_name=tomllib.loads(found.protocol).get("name", name),
+        protocol_text=found.protocol_text,
         environment=found.environment,
         finished=max(record.finished for record in found.records),
         style=_file("report.css"),

@@ -58,7 +58,7 @@ def _section(found: Study, suite: SuiteSummary, gains: Sequence[Gain], files: Ma
         table=tables.suite_cells(suite),
         beats=beating(gains, found.reference, suite.name),
         failures=tables.failure_texts(suite.failures),
-        edges=edges.texts(found.records, found.trials, suite.name),
+        edges=edges.texts(found.searches, suite.name),
         results=pictures.of_suite(suite.name, pictures.RESULTS, files),
         fronts=pictures.of_suite(suite.name, pictures.FRONT, files),
         training=pictures.of_suite(suite.name, pictures.TRAINING, files),

@@ -40,6 +40,14 @@ SKILL = {SINGLE_TASK: 0.0, "fixed": -0.01, "uncertainty": 0.012, "gradnorm": 0.0
 COST = {SINGLE_TASK: 0.6, "fixed": 1.0, "uncertainty": 1.03, "gradnorm": 1.4, "pcgrad": 1.9}
 
 
+def protocol(suites: Iterable[str] = PROBLEMS, rows: Iterable[str] = ROWS, tuned: str = "") -> str:
+    """The text of the protocol that the records could be of."""
+    lines = ['name = "quick"', 'description = "a protocol"', *([f'tuned_reference = "{tuned}"'] if tuned else [])]
+    lines += ["[defaults]", "seeds = 2", 'optimizer = "adam"', "learning_rates = [1e-3]", "batch_size = 128"]
+    lines += [f"steps = {STEPS}", "evaluations = 20"]
+    return "\n".join([*lines, *(f"[suites.{name}]" for name in suites), *(f"[methods.{row}]" for row in rows)]) + "\n"
+
+
 def cell(suite: str, row: str, tasks: Iterable[str], seed: int, **changes: object) -> Cell:
     """A cell of the quick protocol."""
     fields: dict[str, object] = {

@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = Store(path)
     for record in [*synthetic.records(SUITES, ROWS), *front()]:
         store.write(record)
-    (path / "protocol.toml").write_text('tuned_reference = "pcgrad"\n')
+    (path / "protocol.toml").write_text(synthetic.protocol(SUITES, ROWS, tuned="pcgrad"))
     report.write(path)
     return path
 

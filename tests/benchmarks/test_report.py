@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for record in synthetic.records(SUITES):
         store.write(record)
     (path / "skipped.json").write_text('{"speech": "no <network>"}')
-    (path / "protocol.toml").write_text('description = "a protocol"\n')
+    (path / "protocol.toml").write_text(synthetic.protocol(SUITES))
     (path / "environment.json").write_text('{"processor": "two cores"}')
     report.write(path)
     return path

@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from benchmarks import exporting, reproduce, store, study, versus
+from benchmarks import exporting, reproduce, select, store, study, versus
 from benchmarks.cli import app
 from benchmarks.differences import relative
 from benchmarks.formats import delta
+from benchmarks.protocol import COPY
 from benchmarks.records import Record
 from benchmarks.statistics import paired
 from benchmarks.store import Store
@@ -131,7 +132,7 @@ def test_folders_of_other_protocols_or_versions_are_not_compared(folder: Path, t
 def test_folders_whose_suites_are_of_other_versions_are_not_compared(found: Study) -> None:
     later = [r.model_copy(update={"cell": r.cell.model_copy(update={"suite_version": 9})}) for r in found.records]
     with pytest.raises(ValueError, match="suite 'tiny' differ"):
-        versus.studies(found, replace(found, records=tuple(later)))
+        versus.studies(found, replace(found, searches=tuple(select.searches(later))))
 
 
 def test_what_is_merged_into_a_folder_stands_beside_its_archive(folder: Path, tmp_path: Path) -> None:
@@ -140,7 +141,7 @@ def test_what_is_merged_into_a_folder_stands_beside_its_archive(folder: Path, tm
         for record in store.load(folder):
             if record.cell.row in rows:
                 Store(path).write(record)
-        shutil.copy(folder / store.PROTOCOL, path)
+        shutil.copy(folder / COPY, path)
     store.pack(first)
     shutil.rmtree(first / "records")
     assert call("merge", second, "--into", first).exit_code == 0
@@ -259,7 +260,7 @@ def home(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with the results as a reference, in an archive."""
     reference = tmp_path / "results" / "tiny"
     reference.mkdir(parents=True)
-    for name in (store.ARCHIVE, store.PROTOCOL):
+    for name in (store.ARCHIVE, COPY):
         shutil.copy(folder / name, reference / name)
     monkeypatch.chdir(tmp_path)
     return tmp_path

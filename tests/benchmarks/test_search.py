@@ -237,13 +237,19 @@ def test_where_all_is_run_every_seed_is_a_search_of_its_own() -> None:
         record(1e-3, seed, error, trial=trial) for seed, two in errors.items() for trial, error in enumerate(two)
     ]
     assert {r.cell.seed: r.cell.trial for r in select.chosen(records)} == {0: 1, 1: 0, 2: 0}
-    assert [cell.trial for cell in select.the_best(records)] == [0]
+    assert {r.cell.trial for r in select.chosen(records, lambda _: True)} == {0}
+
+
+def test_of_a_search_cut_short_each_seed_has_what_it_tried() -> None:
+    records = [record(1e-3, 0, 0.5, trial=0), record(1e-3, 0, 0.4, trial=1), record(1e-3, 1, 0.9, trial=0)]
+    assert {r.cell.seed: r.cell.trial for r in select.chosen(records)} == {0: 1, 1: 0}
 
 
 def test_seeds_that_only_one_setting_has_do_not_decide() -> None:
     records = [record(1e-3, 0, 0.5, trial=0), record(1e-3, 0, 0.4, trial=1), record(1e-3, 1, 0.9, trial=1)]
-    assert {r.cell.trial for r in select.chosen(records)} == {1}
-    assert len(select.chosen(records)) == 2
+    found = select.chosen(records, lambda _: True)
+    assert {r.cell.trial for r in found} == {1}
+    assert len(found) == 2
 
 
 def test_where_each_seed_searches_the_front_has_each_seeds_learning_rate(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import select, store
+from benchmarks.protocol import COPY
 from benchmarks.records import Record
 from benchmarks.store import ARCHIVE, Store, load, pack
 from tests.benchmarks.test_select import record
@@ -146,7 +147,7 @@ def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
 
 def folder_of(path: Path, *records: Record, version: int = 1) -> Path:
     path.mkdir()
-    (path / store.PROTOCOL).write_text(f'name = "p"\nversion = {version}\n', encoding="utf-8")
+    (path / COPY).write_text(f'name = "p"\nversion = {version}\n', encoding="utf-8")
     for each in records:
         Store(path).write(each)
     return path

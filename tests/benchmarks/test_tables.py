@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for record in synthetic.records():
         store.write(record)
     (path / "skipped.json").write_text('{"speech": "no network"}')
-    (path / "protocol.toml").write_text('cost_reference = "fixed"\n[suites.reviews]\n')
+    (path / "protocol.toml").write_text(synthetic.protocol(("reviews", "plane")))
     return path
 
 

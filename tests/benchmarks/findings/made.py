@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks import select
 from benchmarks.aggregates import aggregate
 from benchmarks.records import SINGLE_TASK, Curves, Outcome, Record, Scalars
+from benchmarks.settings import Protocol
 from benchmarks.study import Study
 from tests.benchmarks import synthetic
 
@@ -56,20 +57,32 @@ def baselines(suite: str = "one", seeds: int = 1, **cell: Any) -> list[Record]:
     return [run(SINGLE_TASK, 0.0, suite=suite, seed=s, tasks=(task,), **cell) for task in TASKS for s in range(seeds)]
 
 
-def study(
-    records: Sequence[Record], *, tuned: str | None = None, copy: str | None = None, order: Sequence[str] = ()
-) -> Study:
+def study(records: Sequence[Record], *, tuned: str | None = None, copy: str | None = None, once: bool = False) -> Study:
     """A study of these records, all settings included; the best on validation are chosen as ever."""
-    chosen = tuple(select.chosen(records))
+    suites = list(dict.fromkeys(record.cell.suite for record in records))
+    rows = dict.fromkeys(record.cell.row for record in records if record.cell.row != SINGLE_TASK)
+    trials = 1 + max(record.cell.trial for record in records)
+    settings = {"seeds": 1, "optimizer": "adam", "learning_rates": [1e-3], "learning_rate_range": [1e-4, 1e-2]}
+    protocol = Protocol.model_validate(
+        {
+            "name": "made",
+            "description": "made up",
+            "tuned_reference": tuned,
+            "noise_floor": copy,
+            "search": {"trials": trials, "seeds": 1 if once else None} if trials > 1 else None,
+            "defaults": settings | {"batch_size": 1, "epochs": 1, "evaluations": 1},
+            "suites": {suite: {} for suite in suites},
+            "methods": {row: {} for row in ("fixed", *rows)},
+        }
+    )
+    searches = tuple(select.searches(records, protocol.searches_once))
     return Study(
-        records=chosen,
-        trials=tuple(records),
+        searches=searches,
         front=(),
-        aggregates=aggregate(chosen, "fixed", order),
-        tuned_weights=tuned,
-        noise_floor=copy,
+        aggregates=aggregate([record for search in searches for record in search.chosen], "fixed", suites),
         skipped={},
         set_aside=0,
-        protocol="",
+        protocol=protocol,
+        protocol_text="",
         environment={},
     )

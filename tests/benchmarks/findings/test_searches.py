@@ -76,7 +76,7 @@ def test_optimism_of_states_is_what_the_last_one_is_better_by() -> None:
 def test_settings_tried_with_few_seeds_are_one_search_over_the_seeds_that_all_have() -> None:
     tried = [made.run("fixed", p, trial=t, validation=p) for t, p in enumerate((1.0, 4.0, 2.0))]
     more = [made.run("fixed", 100.0, trial=1, seed=1, validation=4.0)]
-    (search,) = searches(made.study([*made.baselines(seeds=2), *tried, *more]))["one"]["fixed"]
+    (search,) = searches(made.study([*made.baselines(seeds=2), *tried, *more], once=True))["one"]["fixed"]
     np.testing.assert_allclose(search.outcomes, [1, 4, 2], atol=1e-9)
     assert search.chosen == 1
 
