@@ -13,7 +13,7 @@ from benchmarks import scores
 from benchmarks.failures import failures_of
 from benchmarks.records import SINGLE_TASK, MetricFact, Record, Scalars
 from benchmarks.scores import Baseline, State
-from benchmarks.statistics import estimate, geometric_mean, ranks
+from benchmarks.statistics import estimate, geometric_mean, hierarchical, ranks
 from benchmarks.summaries import Aggregates, MetricSummary, Overall, RowSummary, SuiteSummary
 
 STATES: tuple[State, ...] = ("best", "last", "at_equal_compute")
@@ -40,7 +40,7 @@ def aggregate(records: Sequence[Record], equal_weights: str = "fixed", order: Se
     suites = tuple(_suite(name, found, equal_weights, place) for name, found in by_suite.items())
     rows = tuple(sorted({r.cell.row for r in records}, key=place))
     overall = [_overall(row, suites) for row in rows if row != SINGLE_TASK]
-    overall.sort(key=lambda o: (len(o.missing), math.inf if math.isnan(o.delta_taskwise) else -o.delta_taskwise))
+    overall.sort(key=lambda o: (len(o.missing), math.isnan(o.delta_taskwise.mean), -o.delta_taskwise.mean))
     return Aggregates(suites, tuple(overall), rows, equal_weights)
 
 
@@ -98,7 +98,9 @@ def _row(name: str, runs: _Runs) -> RowSummary:
     records, facts = runs.of(name), runs.facts
     best = scores.outcomes(records, "best")
     by_seed, last, equal = (_relative(name, runs, state) for state in STATES)
-    deltas = {seed: scores.delta_taskwise(value) for seed, value in by_seed.items()}
+    deltas, deltas_equal = (
+        {seed: scores.delta_taskwise(value) for seed, value in found.items()} for found in (by_seed, equal)
+    )
     metrics = tuple(_metric(task, fact, records, runs) for task, found in facts.items() for fact in found)
     return RowSummary(
         row=name,
@@ -108,7 +110,7 @@ def _row(name: str, runs: _Runs) -> RowSummary:
         delta_metricwise=estimate(scores.delta_metricwise(value) for value in by_seed.values()),
         delta_taskwise=estimate(deltas.values()),
         delta_last=estimate(scores.delta_taskwise(value) for value in last.values()),
-        delta_equal_compute=estimate(scores.delta_taskwise(value) for value in equal.values()),
+        delta_equal_compute=estimate(deltas_equal.values()),
         over_equal=estimate(()),
         error_ratio=math.nan if name == SINGLE_TASK else scores.error_ratio(best, runs.baseline("best"), facts),
         hurt=_hurt([m for m in metrics if m.primary]),
@@ -117,6 +119,7 @@ def _row(name: str, runs: _Runs) -> RowSummary:
         forwards=scores.forwards_per_step(records),
         cost=math.nan,
         deltas=deltas,
+        deltas_equal_compute=deltas_equal,
     )
 
 
@@ -188,7 +191,7 @@ def _overall(row: str, suites: Sequence[SuiteSummary]) -> Overall:
         row=row,
         by_suite=by_suite,
         missing=missing,
-        delta_taskwise=float(np.mean([r.delta_taskwise.mean for r in found])) if found else math.nan,
+        delta_taskwise=hierarchical({name: by_suite[name].deltas.values() for name in by_suite} if complete else {}),
         rank=float(np.mean([r.rank for r in found])) if found else math.nan,
         cost=geometric_mean(r.cost for r in found),
         done=sum(r.done for r in by_suite.values()),

@@ -12,19 +12,20 @@ from benchmarks import formats
 from benchmarks.comparison import ALPHA, Gain
 from benchmarks.statistics import MIN_SEEDS, Estimate
 from benchmarks.summaries import Aggregates, Overall
+from benchmarks.wording import listed, plural
 
 
 class Verdict(NamedTuple):
     """How often one row is better than what it is compared with, over the suites where both have results."""
 
     better: int
-    surely: int  # of these, where the interval lies above 0
+    clearly: int  # of these, where the interval lies above 0
     of: int
 
     def __str__(self) -> str:
-        """As in "3 of 4 suites, 1 of them surely"."""
-        text = f"{self.better} of {self.of} suite{'s' if self.of != 1 else ''}"
-        return f"{text}, {self.surely} of them surely" if self.surely else text
+        """As in "3 of 4 suites (interval above 0 on 1)"."""
+        text = f"{self.better} of {plural(self.of, 'suite')}"
+        return f"{text} (interval above 0 on {self.clearly})" if self.clearly else text
 
 
 def verdict(differences: Sequence[Estimate]) -> Verdict:
@@ -56,7 +57,7 @@ def against(gains: Sequence[Gain], reference: str) -> list[str]:
     if not tested:
         needs = f"that takes a result with {MIN_SEEDS} seeds on every suite"
         return [f"Against {reference} nothing can be tested over all suites: {needs}.", *_on_single_suites(gains)]
-    how = f"corrected for {len(tested)} comparisons, p < {ALPHA:g}"
+    how = f"corrected for {len(tested)} comparisons, p < {ALPHA:.2g}"
     better, worse = [g for g in tested if g.better], [g for g in tested if g.worse]
     if better:
         first = f"Over all suites, {_gains(better)} surely do better than {reference}, in points of Δ taskwise ({how})."
@@ -69,24 +70,26 @@ def against(gains: Sequence[Gain], reference: str) -> list[str]:
 
 def _on_single_suites(gains: Sequence[Gain]) -> list[str]:
     better = [(gain.row, gain.surely(better=True)) for gain in gains]
-    named = [f"{row} on {_list(suites)}" for row, suites in better if suites]
-    return [f"On single suites, each corrected for its rows, surely better are {_list(named)}."] if named else []
+    named = [f"{row} on {listed(suites)}" for row, suites in better if suites]
+    return [f"On single suites, each corrected for its rows, surely better are {listed(named)}."] if named else []
 
 
 def _gains(gains: Sequence[Gain]) -> str:
-    return _list([f"{gain.row} ({formats.delta(gain.overall)})" for gain in gains])
+    return listed([f"{gain.row} ({formats.delta(gain.overall)})" for gain in gains])
 
 
 def _best(aggregates: Aggregates) -> list[str]:
-    ranked = [row for row in aggregates.overall if math.isfinite(row.delta_taskwise)]
+    ranked = [row for row in aggregates.overall if math.isfinite(row.delta_taskwise.mean)]
     count = len(aggregates.suites)
     where = f"Over {count} suites" if count > 1 else f"On {aggregates.suites[0].name}"
     if not ranked:
         return ["No method has results on every suite, so there is no best one over all of them."]
     best = ranked[0]
-    winners = [row.row for row in ranked if row.delta_taskwise > 0]
+    winners = [row.row for row in ranked if row.delta_taskwise.mean > 0]
     if winners:
-        first = f"{where}, {_list(winners)} {'does' if len(winners) == 1 else 'do'} better than single-task on average."
+        first = (
+            f"{where}, {listed(winners)} {'does' if len(winners) == 1 else 'do'} better than single-task on average."
+        )
     else:
         first = f"{where}, no method does better than single-task on average."
     found = [first]
@@ -94,8 +97,8 @@ def _best(aggregates: Aggregates) -> list[str]:
         found.append("With so few seeds no method is called the best.")
     else:
         cost = f", at {formats.ratio(best.cost)} the time of an equal-weights step" if math.isfinite(best.cost) else ""
-        found.append(f"Best is {best.row} with a mean Δ of {formats.percent(best.delta_taskwise)} %{cost}.")
-    if winners and not any(over_single(row).surely for row in ranked):
+        found.append(f"Best is {best.row} with a mean Δ of {formats.delta(best.delta_taskwise)} %{cost}.")
+    if winners and not any(over_single(row).clearly for row in ranked):
         found.append("No gain is certain: no interval lies above 0.")
     return found
 
@@ -138,12 +141,8 @@ def caution(aggregates: Aggregates, *, tuned: bool) -> str:
     """
     few, more = _few(aggregates), "" if tuned else UNTUNED
     if not few:
-        return f"Every suite has at least {MIN_SEEDS} seeds; “surely” means that the 95 % interval lies above 0.{more}"
+        return f"Every suite has at least {MIN_SEEDS} seeds. “Surely” means p < {ALPHA:.2g} after correction.{more}"
     return (
         f"Smoke run: fewer than {MIN_SEEDS} seeds on {', '.join(few)}. No interval is given there, and small "
         f"differences can be chance.{more}"
     )
-
-
-def _list(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

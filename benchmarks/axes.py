@@ -18,6 +18,8 @@ def crossed(methods: Mapping[str, MethodEntry], protocol: Protocol) -> dict[str,
     """The methods, and each of them with every value of the axes that makes a difference to it, one at a time."""
     found = dict(methods)
     for label, entry in methods.items():
+        if label == protocol.noise_floor:  # it says how much noise there is, which is the same on every axis
+            continue
         found |= {f"{label}{VALUE}{words})": variant for words, variant in _variants(label, entry, protocol)}
     return found
 

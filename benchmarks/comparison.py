@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.records import SINGLE_TASK
 from benchmarks.statistics import Estimate, Paired, combined, hierarchical, holm, paired, probability_of_improvement
-from benchmarks.summaries import Aggregates, SuiteSummary
+from benchmarks.statistics.estimates import LEVEL
+from benchmarks.summaries import Aggregates, RowSummary, SuiteSummary
 
-ALPHA = 0.05  # what a corrected p-value must be below to be called significant
+ALPHA = 1 - LEVEL  # what a corrected p-value must be below to be called significant
+
+Deltas = Callable[[RowSummary], Mapping[int, float]]  # Δ taskwise by seed, of one state of the models
+
+
+def chosen(row: RowSummary) -> Mapping[int, float]:
+    """Δ at the state that validation chose."""
+    return row.deltas
+
+
+def of_equal_compute(row: RowSummary) -> Mapping[int, float]:
+    """Δ after as much compute as equal weights spend."""
+    return row.deltas_equal_compute
 
 
 @dataclass(frozen=True)
@@ -51,16 +64,17 @@ class Gain:
         return [name for name in sure if (self.by_suite[name].estimate.mean > 0) == better]
 
 
-def gains(aggregates: Aggregates, reference: str, exempt: Sequence[str] = ()) -> list[Gain]:
+def gains(aggregates: Aggregates, reference: str, exempt: Sequence[str] = (), deltas: Deltas = chosen) -> list[Gain]:
     """Every multi-task row against the row ``reference``, the largest mean gain first.
 
     Args:
         aggregates: of one results folder.
         reference: a row's name; without runs of it there are no gains.
         exempt: rows that are no methods, such as copies of the reference: compared, but neither corrected nor counted.
+        deltas: which state of the models is compared.
     """
     rows = [row for row in aggregates.rows if row not in (SINGLE_TASK, reference)]
-    found = [_gain(row, reference, aggregates.suites) for row in rows]
+    found = [_gain(row, reference, aggregates.suites, deltas) for row in rows]
     found = [gain for gain in found if gain.by_suite]
     tested = [gain for gain in found if gain.row not in exempt]
     corrected = dict(zip([g.row for g in tested], holm([g.p_value for g in tested]), strict=True)) if tested else {}
@@ -76,9 +90,9 @@ def gains(aggregates: Aggregates, reference: str, exempt: Sequence[str] = ()) ->
     return sorted(complete, key=lambda gain: (math.isnan(gain.overall.mean), -gain.overall.mean))
 
 
-def _gain(row: str, reference: str, suites: Sequence[SuiteSummary]) -> Gain:
-    ours = {suite.name: found.deltas for suite in suites if (found := suite.row(row)) is not None}
-    theirs = {suite.name: found.deltas for suite in suites if (found := suite.row(reference)) is not None}
+def _gain(row: str, reference: str, suites: Sequence[SuiteSummary], deltas: Deltas) -> Gain:
+    ours = {suite.name: deltas(found) for suite in suites if (found := suite.row(row)) is not None}
+    theirs = {suite.name: deltas(found) for suite in suites if (found := suite.row(reference)) is not None}
     pairs = {name: paired(deltas, theirs[name]) for name, deltas in ours.items() if name in theirs}
     pairs = {name: pair for name, pair in pairs.items() if pair.differences}
     everywhere = len(pairs) == len(suites)

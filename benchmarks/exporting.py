@@ -116,13 +116,13 @@ def _parquet(lines: pd.DataFrame, path: Path) -> None:
 
 
 def _latex(study: Study, suite: str | None, path: Path) -> None:
-    gains, _ = gain_table.found(study)
     if suite is not None:
         found = next(each for each in study.aggregates.suites if each.name == suite)
         made = [(f"Results on {suite}.", tables.suite_cells(found))]
     else:
         made = [("Difference to single-task in percent.", tables.overall_cells(study.aggregates))]
-        made += [(f"Difference to {study.reference} in points.", gains)] if gains else []
+        blocks = gain_table.blocks(study)
+        made += [(f"{block.title}, in points.", block.table) for block in blocks if block.table is not None]
     path.write_text("\n".join(latex(cells, caption) for caption, cells in made), encoding="utf-8")
 
 

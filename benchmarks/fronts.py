@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -9,8 +10,10 @@ import numpy as np
 
 from benchmarks.aggregates import aggregate
 from benchmarks.records import SINGLE_TASK, Record
-from benchmarks.statistics import distance_to_front, dominated, nondominated
+from benchmarks.statistics import distance_to_front, dominated, hypervolume, nondominated
 from benchmarks.summaries import RowSummary, SuiteSummary
+
+MARGIN = 0.1  # of the front's extent on a task
 
 
 class Front(NamedTuple):
@@ -22,6 +25,7 @@ class Front(NamedTuple):
     rows: dict[str, np.ndarray]  # (K,) each
     dominated: dict[str, bool]  # whether some weights are at least as good on every task, and better on one
     ahead: dict[str, float]  # what all weights lack on every task to do as well; below 0, what the row lacks
+    adds: dict[str, float]  # what the row adds to the hypervolume of the front, in percent; NaN of a single point
 
 
 def fronts(
@@ -65,7 +69,16 @@ def _front(suite: SuiteSummary, weights: SuiteSummary, sums: Collection[str]) ->
         rows=rows,
         dominated=dict(zip(rows, dominated(places, front).tolist(), strict=True)),
         ahead=dict(zip(rows, (-behind).tolist(), strict=True)),
+        adds={row: _added(place, front) for row, place in rows.items()},
     )
+
+
+def _added(place: np.ndarray, front: np.ndarray) -> float:
+    """Growth of the volume above a point that is a little below the front on every task, so that its ends count."""
+    low, high = front.min(0), front.max(0)
+    reference = low - MARGIN * (high - low)
+    before = hypervolume(front, reference).value
+    return 100 * (hypervolume(np.vstack([front, place]), reference).value / before - 1) if before else math.nan
 
 
 def _points(rows: Sequence[RowSummary]) -> dict[str, np.ndarray]:

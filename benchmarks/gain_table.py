@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from benchmarks import answer, formats
-from benchmarks.comparison import ALPHA, Gain
+from benchmarks.blocks import Block, Cells
+from benchmarks.comparison import ALPHA, Deltas, Gain, chosen, of_equal_compute
 from benchmarks.fronts import Front
 from benchmarks.study import Study
-
-Cells = tuple[list[str], list[list[str]]]  # heading and rows
 
 EXPLANATION = (
     "Difference of Δ taskwise to the reference in the runs of the same seed, in points, with 95 % intervals. *p*: of "
@@ -17,14 +17,41 @@ EXPLANATION = (
     "Holm's method. *P(better)*: the chance that a run beats one of the reference, on average over suites. A star: the "
     "difference on that suite is significant after the same correction."
 )
+SAME_COMPUTE = (
+    " Every run is seen after as much compute as equal weights spend on all their steps: methods whose steps cost more "
+    "have taken fewer of them."
+)
 
 
-def found(study: Study) -> tuple[Cells | None, list[str]]:
-    """Heading and rows of the comparison with tuned weights, and its outcome in sentences; none without that row."""
-    if study.tuned_weights is None:
-        return None, []
-    gains = study.gains()
-    return cells(gains, [suite.name for suite in study.aggregates.suites]), answer.against(gains, study.reference)
+def tested(study: Study) -> list[str]:
+    """What beats tuned weights, in sentences; none without that row."""
+    return [] if study.tuned_weights is None else answer.against(study.gains(), study.reference)
+
+
+def blocks(study: Study) -> list[Block]:
+    """Every row against tuned weights, at the same epochs and at the same compute, and against equal weights."""
+    tuned, equal = study.tuned_weights, study.aggregates.equal_weights
+    made = (
+        []
+        if tuned is None
+        else [
+            _block(study, "gains", tuned, chosen),
+            _block(study, "gains-same-compute", tuned, of_equal_compute),
+        ]
+    )
+    found = [*made, _block(study, "gains-equal-weights", equal, chosen)]
+    return [block for block in found if block.table is not None]
+
+
+def _block(study: Study, anchor: str, reference: str, deltas: Deltas) -> Block:
+    gains = study.gains(reference, deltas)
+    same = deltas is of_equal_compute
+    return Block(
+        anchor=anchor,
+        title=f"Against {reference}{', with the same compute' if same else ''}",
+        text=EXPLANATION + (SAME_COMPUTE if same else ""),
+        table=cells(gains, [suite.name for suite in study.aggregates.suites]) if gains else None,
+    )
 
 
 def cells(gains: Sequence[Gain], suites: Sequence[str]) -> Cells:
@@ -54,7 +81,8 @@ def cells(gains: Sequence[Gain], suites: Sequence[str]) -> Cells:
 FRONT = (
     "In points of the difference to single-task: above 0, how much better on every task a weighted sum of the losses "
     "would have to be to do as well as the row; below 0, how much better on every task the row would have to be to do "
-    "as well as some weighted sum. In brackets: some weights are at least as good on every task."
+    "as well as some weighted sum. In brackets: some weights are at least as good on every task. *Adds*: by how "
+    "much the row enlarges the hypervolume that the front dominates, in percent."
 )
 
 
@@ -70,4 +98,8 @@ def front_cells(found: Sequence[Front]) -> Cells | None:
         text = formats.percent(front.ahead[row])
         return f"({text})" if front.dominated[row] else text
 
-    return ["row", *(front.suite for front in found)], [[row, *(on(front, row) for front in found)] for row in rows]
+    def adds(front: Front, row: str) -> str:
+        return formats.plain(front.adds.get(row, math.nan))
+
+    head = ["row", *(cell for front in found for cell in (front.suite, f"{front.suite}: adds"))]
+    return head, [[row, *(cell for front in found for cell in (on(front, row), adds(front, row)))] for row in rows]

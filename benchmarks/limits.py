@@ -20,7 +20,7 @@ def limits(study: Study) -> list[str]:
             f"{study.wanted} settings, so that their rows may still get better."
         )
     for key, several in FACTS.items():
-        values = sorted({record.environment.get(key, "none") for record in study.records})
+        values = sorted({record.environment[key] for record in study.records if key in record.environment})
         if len(values) > 1:
             found.append(f"The records come from {len(values)} {several} ({', '.join(values)}).")
     return found

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from benchmarks import select, store
 from benchmarks.aggregates import aggregate
-from benchmarks.comparison import Gain, gains
+from benchmarks.comparison import Deltas, Gain, chosen, gains
 from benchmarks.fronts import Front, fronts
 from benchmarks.protocol import COPY, of_results
 from benchmarks.records import FRONT, Cell, Record
@@ -78,9 +78,10 @@ class Study:
         """The row that methods must beat: tuned fixed weights, or else equal weights."""
         return self.tuned_weights or self.aggregates.equal_weights
 
-    def gains(self) -> list[Gain]:
-        """Every row against the reference."""
-        return gains(self.aggregates, self.reference, exempt=[self.noise_floor] if self.noise_floor else [])
+    def gains(self, reference: str = "", deltas: Deltas = chosen) -> list[Gain]:
+        """Every row against the reference, or against another row."""
+        exempt = [self.noise_floor] if self.noise_floor else []
+        return gains(self.aggregates, reference or self.reference, exempt, deltas)
 
     def fronts(self) -> list[Front]:
         """The fronts of fixed weights."""
@@ -111,11 +112,11 @@ def read(folder: Path) -> Study:
         logger.warning("%d records in %s are of other settings and are left out", len(records) - len(kept), folder)
     trials = [record for record in kept if record.cell.row != FRONT]
     searches = select.searches(trials, select.each_alone if protocol is None else protocol.searches_once)
-    chosen = [record for search in searches for record in search.chosen]
+    counted = [record for search in searches for record in search.chosen]
     return Study(
         searches=tuple(searches),
         front=tuple(record for record in kept if record.cell.row == FRONT),
-        aggregates=aggregate(chosen, *_reading(protocol)),
+        aggregates=aggregate(counted, *_reading(protocol)),
         skipped=_texts(folder / "skipped.json"),
         set_aside=len(records) - len(kept),
         protocol=protocol,

@@ -63,6 +63,7 @@ class RowSummary:
     forwards: float  # the time of one training step in forward passes of the same run
     cost: float  # time of a step relative to the equal-weights row, by forwards; of the baselines, by seconds
     deltas: dict[int, float]  # seed -> delta_taskwise
+    deltas_equal_compute: dict[int, float]  # seed -> delta_equal_compute
 
     @property
     def primary(self) -> tuple[MetricSummary, ...]:
@@ -91,7 +92,7 @@ class Overall:
     row: str
     by_suite: dict[str, RowSummary]
     missing: tuple[str, ...]  # suites without a finished run of this row
-    delta_taskwise: float
+    delta_taskwise: Estimate  # with the interval for these suites
     rank: float
     cost: float
     done: int

@@ -27,12 +27,11 @@ def write(study: Study, folder: Path) -> list[Path]:
 def leaderboard(study: Study) -> str:
     """The whole leaderboard as Markdown."""
     aggregates = study.aggregates
-    gains, tested = gain_table.found(study)
-    first = [*tested, *answer.sentences(aggregates)[:2]]
+    first = [*gain_table.tested(study), *answer.sentences(aggregates)[:2]]
     caution = answer.caution(aggregates, tuned=study.tuned_weights is not None)
     parts = ["# Leaderboard", " ".join(first), f"**{caution}**"]
-    if gains:
-        parts += [f"## Against {study.reference}", gain_table.EXPLANATION, markdown.table(*gains)]
+    for block in gain_table.blocks(study):
+        parts += markdown.finding(block)
     front = gain_table.front_cells(study.fronts())
     if front:
         parts += ["## Against the front of fixed weights", gain_table.FRONT, markdown.table(*front)]
@@ -71,7 +70,7 @@ def overall_cells(aggregates: Aggregates) -> tuple[list[str], list[list[str]]]:
 
 def _overall_line(row: Overall, suites: Sequence[str]) -> list[str]:
     deltas = [formats.delta(row.by_suite[s].delta_taskwise) if s in row.by_suite else formats.NONE for s in suites]
-    means = [formats.percent(row.delta_taskwise), formats.plain(row.rank)]
+    means = [formats.delta(row.delta_taskwise), formats.plain(row.rank)]
     rest = [formats.ratio(row.cost), formats.count(row.done, row.total)]
     return [row.row, *deltas, *means, *rest]
 

@@ -58,7 +58,7 @@ def _suite(suite: SuiteSummary, gain: Gain, b: str) -> list[str]:
 
 def _means(study: Study, a: str, b: str) -> list[str]:
     overall = {row.row: row for row in study.aggregates.overall}
-    return [formats.percent(overall[name].delta_taskwise) for name in (a, b)]
+    return [formats.delta(overall[name].delta_taskwise) for name in (a, b)]
 
 
 def _verdict(gain: Gain, b: str) -> str:

@@ -69,7 +69,7 @@ def draw_costs(aggregates: Aggregates, looks: Styles) -> Figure:
 
 
 def _overall(row: Overall) -> Place:
-    return Place(row.row, row.cost, row.delta_taskwise, estimate(()))
+    return Place(row.row, row.cost, row.delta_taskwise.mean, row.delta_taskwise)
 
 
 def _known(places: Sequence[Place]) -> list[Place]:

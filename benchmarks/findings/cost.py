@@ -11,10 +11,10 @@ from balancers import create
 from benchmarks import formats
 from benchmarks.blocks import Block
 from benchmarks.compute import relative_compute
-from benchmarks.findings.words import listed, mean_of, median_of_known, methods
 from benchmarks.records import Record, Solver
 from benchmarks.statistics import geometric_mean
 from benchmarks.study import Study
+from benchmarks.wording import listed, mean_of, median_of_known, methods
 
 TEXT = (
     "Under each suite, the time of a training step in those of equal weights, each in forward passes of its own run. "

@@ -12,9 +12,9 @@ from benchmarks import formats
 from benchmarks.blocks import Block
 from benchmarks.findings import probes
 from benchmarks.findings.probes import EXACT, ROUNDED, Unchanged, Violation
-from benchmarks.findings.words import listed, methods, plural
 from benchmarks.records import Cell
 from benchmarks.study import Study
+from benchmarks.wording import listed, methods, plural
 
 YES, ON_AVERAGE, NO, FAILED = "yes", "on average", "no", "failed"
 LONGEST = 80  # characters of a reason

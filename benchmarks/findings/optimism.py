@@ -11,10 +11,10 @@ import numpy as np
 from benchmarks import formats
 from benchmarks.blocks import Block
 from benchmarks.findings.searches import Search, everywhere, searches
-from benchmarks.findings.words import median_of_known, methods
 from benchmarks.findings.yardstick import Yardstick
 from benchmarks.statistics import Estimate, hierarchical
 from benchmarks.study import Study
+from benchmarks.wording import median_of_known, methods
 
 TEXT = (
     "In points of Δ taskwise, mean over suites, with 95 % intervals. *Settings*: how much better the row would look if "

@@ -10,10 +10,10 @@ import numpy as np
 
 from benchmarks import formats
 from benchmarks.blocks import Block
-from benchmarks.findings.words import mean_of_known, methods
 from benchmarks.statistics import kendall, stability
 from benchmarks.study import Study
 from benchmarks.summaries import RowSummary, SuiteSummary
+from benchmarks.wording import mean_of_known, methods
 
 TEXT = (
     "Kendall's τ between two orders of the multi-task rows: 1 for the same order, 0 on average for orders that have "

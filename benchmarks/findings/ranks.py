@@ -9,9 +9,9 @@ import numpy as np
 
 from benchmarks import formats
 from benchmarks.blocks import Block
-from benchmarks.findings.words import listed, methods
 from benchmarks.statistics import LEVEL, Friedman, critical_difference, friedman, has_power, mean_ranks, ranks
 from benchmarks.study import Study
+from benchmarks.wording import listed, methods
 
 TEXT = (
     "Rank of each row by mean Δ taskwise among the rows that were run on every suite, 1 is best; a row without a "

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks import select
-from benchmarks.findings.words import mean_of
 from benchmarks.findings.yardstick import Yardstick
 from benchmarks.records import SINGLE_TASK, Record
 from benchmarks.statistics.resampling import Array
 from benchmarks.study import Study
+from benchmarks.wording import mean_of
 
 
 class Search(NamedTuple):

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from benchmarks import formats
 from benchmarks.blocks import Block
 from benchmarks.comparison import Gain
-from benchmarks.findings.words import median_of_known, plural
 from benchmarks.statistics import MIN_SEEDS, Paired, combined, hierarchical, paired, smallest_detectable
 from benchmarks.study import Study
+from benchmarks.wording import median_of_known, plural
 
 POWER = 0.8
 OVERALL = "mean over suites"

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks import formats, scores
 from benchmarks.blocks import Block
-from benchmarks.findings.words import listed, mean_of, methods
 from benchmarks.records import Record
 from benchmarks.study import Study
+from benchmarks.wording import listed, mean_of, methods
 
 TEXT = (
     "The steps after which a row is first as good on validation as equal weights of the same seed are at their end, as "

@@ -9,10 +9,10 @@ import numpy as np
 
 from benchmarks import formats
 from benchmarks.blocks import Block
-from benchmarks.findings.words import listed, methods, plural
 from benchmarks.statistics.resampling import Array
 from benchmarks.study import Study
 from benchmarks.summaries import Aggregates, SuiteSummary
+from benchmarks.wording import listed, methods, plural
 
 TEXT = (
     "A task is hurt if its primary metric is worse on average over seeds than that of a model trained on it alone, "

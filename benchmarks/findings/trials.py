@@ -10,10 +10,10 @@ import numpy as np
 from benchmarks import formats
 from benchmarks.blocks import Block
 from benchmarks.findings.searches import Search, searches
-from benchmarks.findings.words import mean_of, median_of_known, methods, plural
 from benchmarks.statistics import expected_best
 from benchmarks.statistics.resampling import Array
 from benchmarks.study import Study
+from benchmarks.wording import mean_of, median_of_known, methods, plural
 
 TEXT = (
     "Δ taskwise on the test split, in percent, of the setting that validation would choose among so many trials: the "

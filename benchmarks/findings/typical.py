@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from benchmarks import formats
 from benchmarks.blocks import Block
 from benchmarks.comparison import Gain
-from benchmarks.findings.words import listed, plural
 from benchmarks.statistics import Estimate, iqm, performance_profile
 from benchmarks.study import Study
+from benchmarks.wording import listed, plural
 
 THRESHOLDS = (-10, -5, -2, 0, 2, 5)  # points of Δ taskwise
 

@@ -39,8 +39,7 @@ def render(found: Study, name: str, drawn: Sequence[Path], findings: Sequence[Bl
     )
     files = pictures.smallest(drawn)
     aggregates, gains = found.aggregates, found.gains()
-    compared, tested = gain_table.found(found)
-    said = [*tested, *answer.sentences(aggregates)]
+    said = [*gain_table.tested(found), *answer.sentences(aggregates)]
     return environment.get_template("report.html.j2").render(
         name=name,
         first=" ".join(said[:FIRST]),
@@ -50,8 +49,7 @@ def render(found: Study, name: str, drawn: Sequence[Path], findings: Sequence[Bl
         leaderboard=tables.overall_cells(aggregates),
         beats=beating(gains, found.reference),
         reference=found.reference,
-        gains=compared,
-        gains_text=gain_table.EXPLANATION.replace("*", ""),
+        comparisons=gain_table.blocks(found),
         overview=pictures.picture(files[charts.OVERVIEW], "Δ of every method on every suite", pictures.OVERVIEW),
         transfer=pictures.picture(files[charts.TRANSFER], "Map of every task against alone", pictures.TRANSFER),
         cost=pictures.picture(files[charts.COST], "Mean Δ against cost", pictures.COST),

@@ -149,9 +149,9 @@ def test_a_mean_over_suites_needs_all_suites() -> None:
     first = [*baselines(0), run("fixed", 0, both(0.88, 0.5, 2)), run("pcgrad", 0, both(0.8, 0.5, 1))]
     second = [r.model_copy(update={"cell": r.cell.model_copy(update={"suite": "other"})}) for r in first[:3]]
     overall = {row.row: row for row in aggregate(first + second).overall}
-    assert overall["fixed"].delta_taskwise == pytest.approx(2.5)
+    assert overall["fixed"].delta_taskwise.mean == pytest.approx(2.5)
     assert overall["fixed"].rank == pytest.approx((1.25 + 1) / 2 + 0.125)
-    assert math.isnan(overall["pcgrad"].delta_taskwise)
+    assert math.isnan(overall["pcgrad"].delta_taskwise.mean)
     assert overall["pcgrad"].missing == ("other",)
     assert (overall["pcgrad"].done, overall["pcgrad"].total) == (1, 2)
 

@@ -94,6 +94,25 @@ def test_a_known_effect_is_found_with_its_size_in_the_interval() -> None:
     assert np.mean([gain.improvement.mean for gain in gains]) > 0.8
 
 
+def _with_a_slow_start(record: Record) -> Record:
+    """The run, whose state after the compute of equal weights is its best one, or far worse if its row is good."""
+    assert record.best is not None
+    loss = 0.2 if record.cell.row == "good" else 0.0
+    test = {task: {name: value - loss for name, value in found.items()} for task, found in record.best.test.items()}
+    return record.model_copy(update={"at_equal_compute": record.best.model_copy(update={"test": test})})
+
+
+def test_comparisons_at_the_same_compute_look_at_that_state_alone() -> None:
+    aggregates = aggregate([_with_a_slow_start(record) for record in select.chosen(records(Truth(0)))])
+    at_best, early = (
+        {gain.row: gain for gain in comparison.gains(aggregates, "tuned", deltas=deltas)}
+        for deltas in (comparison.chosen, comparison.of_equal_compute)
+    )
+    assert at_best["good"].better
+    assert early["good"].worse
+    assert all(early[row].overall == at_best[row].overall for row in NULL)
+
+
 def test_copies_of_the_reference_are_neither_corrected_nor_counted() -> None:
     (run,) = simulated()[:1]
     assert math.isnan(run["fixed"].corrected)

@@ -62,6 +62,7 @@ FRONT = Front(
     rows={"ahead": np.array([5.0, 5.0]), "behind": np.array([-25.0, 0.0])},
     dominated={"ahead": False, "behind": True},
     ahead={"ahead": 15.0, "behind": -5.0},
+    adds={"ahead": 10.0, "behind": 0.0},
 )
 
 

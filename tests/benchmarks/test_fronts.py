@@ -38,6 +38,9 @@ def test_rows_are_ahead_of_the_front_or_behind_it() -> None:
     assert front.ahead["behind"] == pytest.approx(-4), "2 points of 50 % on the better task"
     assert front.ahead["ahead"] == pytest.approx(4), "by so much equal weights would have to be better on both tasks"
     assert front.ahead["fixed"] == pytest.approx(0)
+    before, after = 3 * 33 + 20 * 23 + 10 * 3, 3 * 33 + 24 * 25 + 6 * 3  # above (-23, -23)
+    assert front.adds["ahead"] == pytest.approx(100 * (after / before - 1))
+    assert front.adds["behind"] == front.adds["fixed"] == pytest.approx(0)
 
 
 def test_without_fixed_weights_there_is_no_front() -> None:

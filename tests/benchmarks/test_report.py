@@ -141,7 +141,7 @@ def test_rows_that_beat_the_reference_are_marked(folder: Path, page: str) -> Non
     found = study.read(folder)
     table = without_pictures(page).split('aria-label="Table over all suites"')[1].split("</table>")[0]
     marked = {re.sub("<.*?>", "", row).split()[0] for row in re.findall(r"<tr data-beats>(.*?)</tr>", table, re.DOTALL)}
-    delta = {row.row: row.delta_taskwise for row in found.aggregates.overall}
+    delta = {row.row: row.delta_taskwise.mean for row in found.aggregates.overall}
     assert found.reference == "fixed"
     assert marked == {row for row, value in delta.items() if value >= delta["fixed"]}
 
@@ -178,7 +178,7 @@ def test_an_empty_folder_is_refused_with_what_to_run(tmp_path: Path) -> None:
 
 def test_a_verdict_is_sure_only_where_the_interval_is_above_zero() -> None:
     few, many, mixed = estimate([1.0] * 4), estimate([1.0, 1.1, 0.9, 1.2, 1.0]), estimate([-9.0, 9, 9, 9, -9])
-    assert answer.verdict([few, many, mixed, estimate([])]) == answer.Verdict(better=3, surely=1, of=3)
+    assert answer.verdict([few, many, mixed, estimate([])]) == answer.Verdict(better=3, clearly=1, of=3)
 
 
 def test_a_gain_without_an_interval_above_zero_is_called_uncertain() -> None:

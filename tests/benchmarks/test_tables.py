@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks import formats, long_table, study, tables
+from benchmarks import formats, gain_table, long_table, study, tables
 from benchmarks.records import Solver
 from benchmarks.statistics import estimate
 from benchmarks.store import Store
@@ -58,6 +58,17 @@ def test_every_table_has_as_many_cells_in_each_line(found: Study) -> None:
     for block in tables.leaderboard(found).split("\n\n"):
         if block.startswith("|"):
             assert len({line.count(" | ") for line in block.splitlines() if "---" not in line}) == 1
+
+
+def test_rows_are_compared_with_equal_weights_and_only_where_there_are_any_with_tuned_ones(found: Study) -> None:
+    assert [block.title for block in gain_table.blocks(found)] == ["Against fixed"]
+    assert "\n## Against fixed\n" in tables.leaderboard(found)
+
+
+def test_a_mean_over_suites_has_an_interval_where_all_have_five_seeds() -> None:
+    records = synthetic.records(["plane"])
+    head, lines = tables.overall_cells(study.aggregate(records))
+    assert all("[" in line[head.index("mean Δ")] for line in lines)
 
 
 def test_intervals_stand_only_where_there_are_five_seeds(found: Study) -> None:

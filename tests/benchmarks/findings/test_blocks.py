@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import findings, tables
-from benchmarks.findings.words import listed
 from benchmarks.records import Record
+from benchmarks.wording import listed
 from tests.benchmarks import synthetic
 from tests.benchmarks.findings import made
 

@@ -1,4 +1,4 @@
-"""How findings name rows, sum up numbers, and lay out what there is one of for each suite."""
+"""How reports name rows, sum up numbers, and lay out what there is one of for each suite."""
 
 from __future__ import annotations
 
