@@ -98,15 +98,21 @@ def _require_method(name: str, protocol: Protocol) -> None:
 
 
 def _suites(protocol: Protocol, wanted: Iterable[str]) -> list[str]:
+    """Tables of suites. A wanted name is a table, or a suite: then all tables of it, or a new one."""
     if not wanted:
         return list(protocol.suites)
-    return list(dict.fromkeys(name for pattern in wanted for name in suites.resolve(pattern)))
+
+    def named(name: str) -> list[str]:
+        return [table for table, entry in protocol.suites.items() if name in (table, entry.suite)]
+
+    found = (named(name) or suites.resolve(name) for name in wanted)
+    return list(dict.fromkeys(table for each in found for table in each))
 
 
 def _cells(protocol: Protocol, name: str, methods: Mapping[str, MethodEntry], seeds: int) -> Iterator[Cell]:
     entry = protocol.suites.get(name, SuiteEntry())
     settings = protocol.settings(name)
-    suite = suites.create(name, **entry.options)
+    suite = suites.create(entry.suite or name, **entry.options)
     rows = _rows(suite, entry, methods)
     seeds = min(seeds, settings.search_seeds or seeds)
     for optimizer, factor in (protocol.axes.optimizers or {settings.optimizer: 1.0}).items():
@@ -114,7 +120,8 @@ def _cells(protocol: Protocol, name: str, methods: Mapping[str, MethodEntry], se
             for row in rows:
                 for trial in _trials(protocol, settings, row, suite):
                     yield Cell(
-                        suite=name,
+                        suite=suite.name,
+                        variant="" if suite.name == name else name,
                         suite_version=version_of(suite),
                         suite_options=entry.options,
                         tasks=row.tasks,

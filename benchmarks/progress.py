@@ -35,7 +35,7 @@ class Forecast:
 
 
 def _keys(cell: Cell) -> tuple[tuple[str, ...], ...]:
-    return (cell.suite, cell.row), (cell.suite,), ()
+    return (cell.table, cell.row), (cell.table,), ()
 
 
 class Display:
@@ -108,7 +108,7 @@ class Display:
         self._total -= len(job.cells)
         self._bars.update(self._all, total=self._total)
         if reason:
-            line = f"{job.cells[0].suite} is skipped: {reason}"
+            line = f"{job.cells[0].table} is skipped: {reason}"
             self._console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def forget(self, job: Job) -> None:
@@ -124,7 +124,7 @@ class Display:
 def heading(job: Job) -> str:
     """A job in a few words."""
     first, more = job.cells[0], len(job.cells) - 1
-    return f"{first.suite} {first.row} and {more} more" if more else title(first)
+    return f"{first.table} {first.row} and {more} more" if more else title(first)
 
 
 def title(cell: Cell) -> str:

@@ -44,11 +44,17 @@ class Cell(_Frozen):
     seed: int
     precision: Precision = "float32"
     trial: int = 0  # which point of a search, or of the front, its settings are
+    variant: str = ""  # what the protocol calls the suite, where that is not its name
+
+    @property
+    def table(self) -> str:
+        """The protocol's table of the suite."""
+        return self.variant or self.suite
 
     @property
     def problem(self) -> str:
-        """What it is compared within: the suite, and the optimizer where that is not the usual one."""
-        return self.suite if self.optimizer == "adam" else f"{self.suite} ({self.optimizer})"
+        """What it is compared within: the suite by the protocol's name, and the optimizer where it is not the usual."""
+        return self.table if self.optimizer == "adam" else f"{self.table} ({self.optimizer})"
 
     @property
     def repetition(self) -> int:

@@ -40,7 +40,7 @@ def adopt(name: str, version: int, suites: Iterable[str], device: str, into: Pat
             f"{version}: numbers of different versions are never put in one table"
         )
     wanted = set(suites)
-    records = [record for record in store.unpack(folder / store.ARCHIVE) if record.cell.suite in wanted]
+    records = [record for record in store.unpack(folder / store.ARCHIVE) if record.cell.table in wanted]
     usable = [record for record in records if record.environment.get("device") == device]
     if records and not usable:
         found = records[0].environment.get("device")

@@ -76,7 +76,7 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
         write_atomically(folder / COPY, source.read_text(encoding="utf-8"))
     records, skipped = _stage(cells, store, options, world, shown)
     if world.first:
-        _note_skipped(folder, {cell.suite for cell in cells}, skipped)
+        _note_skipped(folder, {cell.table for cell in cells}, skipped)
     if skipped and not records:
         raise ValueError(
             "no suite could run:\n" + "\n".join(f"{name}: {skip.reason}" for name, skip in skipped.items())
@@ -166,7 +166,7 @@ class _Desk:
                 self.records.append(record)
                 self._display.finish(job, record)
             case Skipped(job, why):
-                suite = job.cells[0].suite
+                suite = job.cells[0].table
                 self._display.skip(job, "" if suite in self.skipped else why.reason)
                 self.skipped[suite] = why
             case Split(job):

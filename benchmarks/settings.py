@@ -40,8 +40,12 @@ class Overrides(Strict):
 
 
 class SuiteEntry(Overrides):
-    """The table ``[suites.NAME]``: the suite's own options, and hyperparameters of methods for this suite alone."""
+    """The table ``[suites.NAME]``: the suite's own options, and hyperparameters of methods for this suite alone.
 
+    With ``suite``, the name is the protocol's own, so that one suite can stand there with several options.
+    """
+
+    suite: str | None = None
     options: dict[str, Any] = {}
     methods: dict[str, dict[str, Any]] = {}  # label -> hyperparameters
 
@@ -163,7 +167,7 @@ class Protocol(Strict):
 
     def searches_once(self, cell: Cell) -> bool:
         """Whether all seeds of a cell's row share one search; otherwise each has its own."""
-        return self.settings(cell.suite).search_seeds is not None
+        return self.settings(cell.table).search_seeds is not None
 
     def settings(self, suite: str) -> Settings:
         """How ``suite`` is trained; a suite without a table of its own gets the defaults.

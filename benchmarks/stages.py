@@ -29,8 +29,8 @@ def following(protocol: Protocol, filters: Filters, records: Sequence[Record]) -
 
 def _with_other_seeds(setting: Cell, protocol: Protocol, filters: Filters) -> Iterator[Cell]:
     first = setting.seed - setting.repetition
-    searched = protocol.settings(setting.suite).search_seeds or 0
-    for seed in range(searched, seeds_of(protocol, setting.suite, filters)):
+    searched = protocol.settings(setting.table).search_seeds or 0
+    for seed in range(searched, seeds_of(protocol, setting.table, filters)):
         yield setting.model_copy(update={"seed": first + seed})
 
 
@@ -38,7 +38,7 @@ def _front(equal: Cell, protocol: Protocol, filters: Filters) -> Iterator[Cell]:
     """Fixed weights with the learning rate of equal weights: of the same seed, where each has its own."""
     assert protocol.front is not None
     suite = registry.create(equal.suite, **equal.suite_options)
-    seeds = seeds_of(protocol, equal.suite, filters)
+    seeds = seeds_of(protocol, equal.table, filters)
     wanted = range(min(protocol.front.seeds or seeds, seeds))
     for seed in wanted if protocol.searches_once(equal) else {equal.seed} & set(wanted):
         for number, weights in enumerate(front(protocol.front.points, len(equal.tasks), suite.loss_scales)):

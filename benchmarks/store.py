@@ -44,7 +44,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 def stem(cell: Cell) -> str:
     """What the files of a cell are called, but for what follows the dot."""
     task = cell.tasks[0] if len(cell.tasks) == 1 else "all"
-    parts = (cell.suite, cell.row, task, f"s{cell.seed}", cell.id)
+    parts = (cell.table, cell.row, task, f"s{cell.seed}", cell.id)
     return "--".join(re.sub(r"[^\w.-]+", "-", part) for part in parts)
 
 

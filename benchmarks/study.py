@@ -6,10 +6,9 @@ import json
 import logging
 import math
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
 
 from benchmarks import select, store
 from benchmarks.aggregates import aggregate
@@ -136,7 +135,7 @@ def problem(record: Record) -> Suite | None:
     """The suite that a record is about, with its options; none if it is not known here (it came from a plug-in)."""
     if record.cell.suite not in registry.names():
         return None
-    return replace(cast(Any, registry.create(record.cell.suite)), **record.cell.suite_options)
+    return registry.create(record.cell.suite, **record.cell.suite_options)
 
 
 def comparable(records: Sequence[Record]) -> list[Record]:

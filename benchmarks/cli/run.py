@@ -130,7 +130,7 @@ def _adopt(source: Path, filters: Filters, options: Options, folder: Path, *, re
     from benchmarks.expand import expand  # noqa: PLC0415
 
     wanted = protocol.read(source)
-    suites = {cell.suite for cell in expand(wanted, filters)}
+    suites = {cell.table for cell in expand(wanted, filters)}
     try:
         count = reference.adopt(wanted.name, wanted.version, suites, options.device.type, folder)
     except ValueError as error:

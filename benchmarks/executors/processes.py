@@ -63,10 +63,10 @@ class Processes(Executor):
 
 def _next(waiting: deque[Job], hand: _Hand, crew: Sequence[_Hand]) -> Job:
     """The first job of the suite that a worker has loaded, else of one that no other has, else any."""
-    elsewhere = {other.suite for other in crew if other is not hand}
-    for fits in (lambda s: s == hand.suite, lambda s: s not in elsewhere, lambda _: True):
+    elsewhere = {other.table for other in crew if other is not hand}
+    for fits in (lambda s: s == hand.table, lambda s: s not in elsewhere, lambda _: True):
         for job in waiting:
-            if fits(job.cells[0].suite):
+            if fits(job.cells[0].table):
                 waiting.remove(job)
                 return job
     raise AssertionError("there are jobs")
@@ -113,7 +113,7 @@ class _Hand:
         self._setting = setting
         self.device = setting.device
         self.job: Job | None = None
-        self.suite = ""
+        self.table = ""
         self.finished: set[str] = set()  # ids of the job's cells that are over
         self._since: float | None = None  # when it was last heard of; the limit does not count what comes before
         self.start()
@@ -125,12 +125,12 @@ class _Hand:
         self._process = context.Process(target=_serve, args=(self._setting, theirs), daemon=True)
         self._process.start()
         theirs.close()
-        self.job, self.suite, self._dead = None, "", False
+        self.job, self.table, self._dead = None, "", False
         self.why = _Cause("failed", "")
 
     def give(self, job: Job) -> None:
         """A job to do."""
-        self.job, self.suite, self.finished = job, job.cells[0].suite, set()
+        self.job, self.table, self.finished = job, job.cells[0].table, set()
         self._since = None
         try:
             self.connection.send(job)
@@ -156,7 +156,7 @@ class _Hand:
             if isinstance(said, Finished):
                 self.finished.add(said.record.id)
             if isinstance(said, Skipped):
-                self.suite = ""
+                self.table = ""
             tell(said)
             if isinstance(said, Split):
                 waiting.extendleft(reversed(said.parts()))

@@ -99,7 +99,7 @@ def by_optimiser(study: Study, rows: Sequence[str]) -> list[float]:
 
 def _data(study: Study) -> dict[str, str]:
     """The suite that each problem is about, whatever the optimizer."""
-    return {record.cell.problem: record.cell.suite for record in study.records}
+    return {record.cell.problem: record.cell.table for record in study.records}
 
 
 def _text(tau: float) -> str:

@@ -38,7 +38,7 @@ def test_the_protocols_that_come_along_expand(name: str) -> None:
     found = read(find(name))
     cells = expand(found)
     assert found.name == name
-    assert {cell.suite for cell in cells} == set(found.suites)
+    assert {cell.table for cell in cells} == set(found.suites)
     assert {cell.row.partition(" (")[0] for cell in cells} == {SINGLE_TASK, *found.methods}  # of axes without the value
     assert len({cell.id for cell in cells}) == len(cells)
 
@@ -212,6 +212,32 @@ def test_facts_are_read_from_the_method_with_its_hyperparameters() -> None:
         methods = {"fixed": {}, "choosy": {}, "far": {"balancer": "choosy", "hyperparameters": {"at": "last"}}}
         places = {cell.row: cell.place for cell in expand(protocol(methods=methods))}
     assert (places["choosy"], places["far"]) == ("shared", "last")
+
+
+def test_one_suite_may_stand_in_a_protocol_several_times_with_several_options() -> None:
+    found = protocol(suites={"narrow": {"suite": "tiny", "options": {"width": 2}}, "tiny": {}})
+    cells = expand(found)
+    assert {(cell.problem, cell.suite, cell.suite_options.get("width")) for cell in cells} == {
+        ("narrow", "tiny", 2),
+        ("tiny", "tiny", None),
+    }
+    assert {cell.problem for cell in expand(found, Filters(suites=("narrow",)))} == {"narrow"}
+    assert {cell.problem for cell in expand(found, Filters(suites=("tiny",)))} == {"narrow", "tiny"}
+    plain = next(cell for cell in cells if cell.problem == "tiny")
+    assert plain.id == next(cell for cell in expand(protocol()) if cell.row == plain.row).id, "as before there were any"
+
+
+def test_gradients_are_not_looked_at_where_examples_of_different_tasks_cannot_meet() -> None:
+    apart: dict[str, object] = {"suites": {"tiny": {"options": {"label_fraction": {"side": 0.5}}}}}
+    (cell,) = {
+        cell.place for cell in expand(protocol(methods={"fixed": {}, "imtl": {}}, **apart)) if cell.row == "imtl"
+    }
+    assert cell == "shared", "its paper's place is the representation"
+    assert {
+        c.place for c in expand(protocol(methods={"fixed": {}, "rotograd": {}}, **apart)) if c.row == "rotograd"
+    } == {"features"}, "which it rotates"
+    with pytest.raises(ValueError, match="gradients never meet there; choose 'shared' or 'last'"):
+        expand(protocol(methods={"fixed": {}, "pcgrad": {"place": "features"}}, **apart))
 
 
 def test_the_baselines_can_run_alone() -> None:
