@@ -1,6 +1,6 @@
 """The public test kit for suites: what every suite owes the harness, checked on anybody's new one.
 
-From a test suite::
+From Python, ``check(MySuite())`` lists what holds and what does not; from a test suite::
 
     @pytest.mark.parametrize("name", CHECKS)
     def test_conformance(name):
@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from balancers.conformance import Result
 from tasks.base import Split, Splits, Suite, check_tasks
 
 BATCH = 64  # examples that losses and gradients are looked at with
@@ -23,6 +24,25 @@ BATCH = 64  # examples that losses and gradients are looked at with
 
 class Violation(AssertionError):  # noqa: N818 - it is no error of the program
     """A suite does not keep what suites promise; the message says what, and where."""
+
+
+def check(suite: Suite, data: Path | None = None) -> list[Result]:
+    """Run all checks on a suite, with its data from the folder ``data`` where they are there.
+
+    Raises:
+        DataUnavailableError: the data cannot be had here.
+    """
+    suite.load(data)
+    return [_run(name, function, suite, data) for name, function in CHECKS.items()]
+
+
+def _run(name: str, function: Callable[..., None], suite: Suite, data: Path | None) -> Result:
+    try:
+        function(suite, data)
+    except Exception as error:  # a suite that raises fails its check, whatever it raises
+        kind = "" if isinstance(error, Violation) else f"{type(error).__name__}: "
+        return Result(name, False, f"{kind}{error}")
+    return Result(name, True, "")
 
 
 def same_data(suite: Suite, data: Path | None = None) -> None:

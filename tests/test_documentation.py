@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from balancers import Balancer, create, load_plugin
 from balancers.conformance import check
+from benchmarks import store
+from benchmarks.cli import app
 from tests.balancers.network import small_network
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +37,51 @@ def test_the_readmes_training_loop_runs_and_its_checkpoint_resumes(
     assert "tensor" in capsys.readouterr().out
     resumed = Balancer("gradnorm", tasks=["sum", "sign"], alpha=1.5)
     resumed.load_state_dict(torch.load("checkpoint.pt", weights_only=True)["balancer"])
+
+
+@pytest.fixture(scope="module")
+def example_suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("plugin") / "bits.py"
+    (text,) = (block for block in python_blocks("README.md") if "class Bits(Suite)" in block)
+    path.write_text(text)
+    return path
+
+
+def test_the_readmes_suite_keeps_every_promise(example_suite: Path) -> None:
+    result = CliRunner().invoke(app, ["check", "bits", "--plugin", str(example_suite)])
+    assert result.exit_code == 0, result.output
+    assert "8 of 8 passed" in result.output
+
+
+LONGER = """
+name = "longer"
+description = "long enough to learn to count"
+[defaults]
+seeds = 1
+optimizer = "adam"
+learning_rates = [1e-2]
+batch_size = 100
+epochs = 5
+evaluations = 2
+[suites.bits]
+[methods.fixed]
+[methods.pcgrad]
+"""
+
+
+def test_the_readmes_suite_trains_from_the_command_line(example_suite: Path, tmp_path: Path) -> None:
+    protocol = tmp_path / "longer.toml"
+    protocol.write_text(LONGER)
+    arguments = ["--protocol", str(protocol), "--results", str(tmp_path), "--plugin", str(example_suite)]
+    result = CliRunner().invoke(app, ["run", *arguments, "--workers", "1"])
+    assert result.exit_code == 0, result.output
+    records = store.load(tmp_path)
+    assert {record.cell.row for record in records} == {"single-task", "fixed", "pcgrad"}
+    assert {str(record.cell.suite_version)[:2] for record in records} == {"1+"}, "with the digest of the file"
+    for record in records:
+        assert record.best is not None
+        for task, metrics in record.best.test.items():
+            assert metrics["accuracy"] > {"majority": 0.9, "count": 0.5}[task], "always the same gives 0.61 and 0.23"
 
 
 def test_the_example_balancer_keeps_every_promise(example: str) -> None:

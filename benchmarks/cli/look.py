@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.cli.base import EXIT_FAILED, Plugins, Results, app, load_plugins, out, plain_errors, split_names
+from benchmarks.cli.base import EXIT_FAILED, Data, Plugins, Results, app, load_plugins, out, plain_errors, split_names
 
 
 @app.command("list")
@@ -56,15 +56,19 @@ def plot(folder: Results) -> None:
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="Name of a balancer, wrapped or not.")],
+    name: Annotated[str, typer.Argument(help="Name of a balancer, wrapped or not, or of a suite.")],
     plugin: Plugins = None,
+    data: Data = None,
 ) -> None:
-    """Test that a balancer does what every balancer must, and what it claims to do. Exits with 1 if it does not."""
+    """Test that a balancer does what every one must and what it claims, or a suite. Exits with 1 if it does not."""
     with plain_errors():
         from balancers import conformance  # noqa: PLC0415
+        from tasks import conformance as suites  # noqa: PLC0415
+        from tasks import registry  # noqa: PLC0415
 
         load_plugins(plugin)
-        found = conformance.check(name)
+        known = name in registry.names()
+        found = suites.check(registry.create(name), data) if known else conformance.check(name)
         table = Table("", "check", "detail", title=f"{name}: {sum(r.passed for r in found)} of {len(found)} passed")
         for result in found:
             table.add_row("[green]✓[/]" if result.passed else "[red]✗[/]", result.name, escape(result.detail))

@@ -137,7 +137,8 @@ def _adopt(source: Path, filters: Filters, options: Options, folder: Path, *, re
         if required:
             raise
         out.print(f"Everything is run: {error}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-    else:
+        return
+    if count:
         where = reference.REFERENCES / wanted.name
         out.print(f"Reference: {count} runs of {where} are taken for done", highlight=False, soft_wrap=True)
 
