@@ -190,6 +190,18 @@ def predict(folder: Path, examples: str | Mapping[str, Tensor] = "test", data: P
     return outputs_of(saved.model, split_of(splits, examples).inputs)
 
 
+def answer(folder: Path, given: str) -> dict[str, str]:
+    """What the model in ``folder`` says, task by task, about a text or the file that ``given`` names.
+
+    Raises:
+        ValueError: the folder holds no usable model, or its suite cannot make anything of what is given.
+        DataUnavailableError: the suite builds its models from pretrained weights, which cannot be had here.
+    """
+    saved = load(folder)
+    said = saved.suite.answers(given, outputs_of(saved.model, saved.suite.read(given)))
+    return {task.name: said[task.name] for task in saved.tasks}
+
+
 def outputs_of(model: MultiTaskModel, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The outputs of all heads, by task, batch by batch."""
     with torch.no_grad():
@@ -197,22 +209,31 @@ def outputs_of(model: MultiTaskModel, inputs: Mapping[str, Tensor]) -> dict[str,
     return {task: torch.cat([part[task] for part in parts]) for task in parts[0]}
 
 
-def write_predictions(path: Path, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> None:
+def write_predictions(path: Path, outputs: Mapping[str, Tensor], examples: Split) -> None:
     """Write a CSV file with one line per example: for every task its outputs and its target, flattened.
+
+    A target that an example does not have is left empty.
 
     Raises:
         ValueError: the file cannot be written.
     """
-    columns: dict[str, Tensor] = {}
+    columns: dict[str, list[float | str]] = {}
     for task, values in outputs.items():
-        for what, tensor in ((f"{task}_output", values), (f"{task}_target", targets[task])):
-            flat = tensor.reshape(len(tensor), -1)
-            names = [what] if flat.shape[1] == 1 else [f"{what}_{i}" for i in range(flat.shape[1])]
-            columns |= dict(zip(names, flat.unbind(1), strict=True))
+        columns |= _columns(f"{task}_output", values)
+        known = examples.present.get(task)
+        for name, column in _columns(f"{task}_target", examples.targets[task]).items():
+            columns[name] = column if known is None else [v if k else "" for v, k in zip(column, known, strict=True)]
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(columns)
-            writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
+            writer.writerows(zip(*columns.values(), strict=True))
     except OSError as error:
         raise ValueError(f"predictions cannot be written to {path} ({error.strerror}); choose another file") from error
+
+
+def _columns(what: str, values: Tensor) -> dict[str, list[float | str]]:
+    """The values of examples (N, ...) as one column each, numbered where there are several."""
+    flat = values.reshape(len(values), -1)
+    names = [what] if flat.shape[1] == 1 else [f"{what}_{i}" for i in range(flat.shape[1])]
+    return dict(zip(names, flat.T.tolist(), strict=True))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.cli.base import Data, ModelFolder, app, out, plain_errors
+from benchmarks.cli.base import Data, ModelFolder, Plugins, app, load_plugins, out, plain_errors
 
 if TYPE_CHECKING:
     from benchmarks.records import Scalars
@@ -19,18 +21,26 @@ def predict(
     folder: ModelFolder,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     output: Annotated[Path | None, typer.Option(help="CSV file for the outputs and targets of every example.")] = None,
+    given: Annotated[str, typer.Option("--input", help="A text, or the file of an image, wav or table.")] = "",
     data: Data = None,
+    plugin: Plugins = None,
 ) -> None:
-    """Evaluate a saved model on a split of its suite, and write its predictions for all tasks."""
+    """Evaluate a saved model on a split of its suite and write its predictions, or see its answers to one input."""
     with plain_errors():
         from benchmarks import models  # noqa: PLC0415
         from benchmarks.evaluate import evaluate  # noqa: PLC0415
 
+        load_plugins(plugin)
+        if given:
+            if output is not None:
+                raise ValueError("--output is for a split; the answers to one --input are printed")
+            out.print(_answers(models.answer(folder, given)))
+            return
         saved, splits = models.load_with_data(folder, data)
         examples = models.split_of(splits, split)
         out.print(_metrics({split: evaluate(saved.model, saved.tasks, examples)}))
         if output is not None:
-            models.write_predictions(output, models.outputs_of(saved.model, examples.inputs), examples.targets)
+            models.write_predictions(output, models.outputs_of(saved.model, examples.inputs), examples)
             out.print(f"Predictions: {output}", soft_wrap=True, highlight=False)
 
 
@@ -44,15 +54,24 @@ def finetune(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
     batch_size: Annotated[int, typer.Option(min=1)] = 128,
     head_only: Annotated[bool, typer.Option("--head-only", help="Leave the shared encoder as it is.")] = False,
     data: Data = None,
+    plugin: Plugins = None,
 ) -> None:
     """Train a saved model further on one task alone, and save the result."""
     with plain_errors():
         from benchmarks import finetune as finetuning  # noqa: PLC0415
 
+        load_plugins(plugin)
         how = finetuning.Finetuning(epochs, learning_rate, batch_size, head_only)
         change = finetuning.finetune(folder, output, task, how, data)
         out.print(_metrics({"before": change.before, "after": change.after}))
         out.print(f"Model: {output}", soft_wrap=True, highlight=False)
+
+
+def _answers(said: Mapping[str, str]) -> Table:
+    table = Table("task", "answer")
+    for task, text in said.items():
+        table.add_row(task, escape(text))
+    return table
 
 
 def _metrics(columns: dict[str, Scalars]) -> Table:

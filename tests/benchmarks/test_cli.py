@@ -228,3 +228,7 @@ def test_a_trained_model_can_be_used_and_fine_tuned(source: Path, tmp_path: Path
     tuned = call("finetune", model, "--task", "height", "--output", tmp_path / "tuned", "--learning-rate", 1e-2)
     assert tuned.exit_code == 0, tuned.output
     assert call("predict", tmp_path / "tuned", "--split", "validation").exit_code == 0
+    answered = call("predict", model, "--input", "1,2,3")
+    assert answered.exit_code == 0, answered.output
+    assert "left" in answered.output or "right" in answered.output
+    assert "three numbers" in call("predict", model, "--input", "nothing").stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,12 +80,31 @@ def test_a_single_task_model_has_one_head(tmp_path: Path) -> None:
 
 
 def test_predictions_are_written_with_their_targets(saved: Path, tmp_path: Path) -> None:
-    targets = Tiny().load().test.targets
-    models.write_predictions(tmp_path / "out.csv", predict(saved), targets)
+    examples = Tiny().load().test
+    targets = examples.targets
+    models.write_predictions(tmp_path / "out.csv", predict(saved), examples)
     with (tmp_path / "out.csv").open(encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     assert list(lines[0]) == ["height_output", "height_target", "side_output_0", "side_output_1", "side_target"]
     assert [float(line["height_target"]) for line in lines] == targets["height"].tolist()
+
+
+def test_a_target_that_an_example_lacks_is_left_empty(saved: Path, tmp_path: Path) -> None:
+    have = torch.arange(8) < 3
+    examples = replace(Tiny().load().test, present={"side": have})
+    models.write_predictions(tmp_path / "out.csv", predict(saved), examples)
+    with (tmp_path / "out.csv").open(encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["side_target"] != "" for line in lines] == have.tolist()
+    assert all(line["side_output_0"] and line["height_target"] for line in lines)
+
+
+def test_a_model_answers_what_somebody_gives_it(saved: Path) -> None:
+    assert models.answer(saved, "3,4,5").keys() == {"height", "side"}
+    right = models.answer(saved, "1,-9,9")["side"]
+    assert right in ("left", "right")
+    with pytest.raises(ValueError, match="three numbers"):
+        models.answer(saved, "up")
 
 
 def test_fine_tuning_improves_the_task_and_is_remembered(saved: Path, tmp_path: Path) -> None:

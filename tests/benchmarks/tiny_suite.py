@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +73,16 @@ class Tiny(Suite):
         x = torch.randn(48, 3, generator=generator)
         whole = Split({"x": x}, {"height": x.sum(-1), "side": (x[:, 0] > 0).long()})
         return Splits(whole.take(slice(0, 32)), whole.take(slice(32, 40)), whole.take(slice(40, 48)))
+
+    def read(self, given: str) -> dict[str, torch.Tensor]:
+        try:
+            x, y, z = map(float, given.split(","))
+        except ValueError:
+            raise ValueError(f"expected three numbers, as in 1,2,3, got {given!r}") from None
+        return {"x": torch.tensor([[x, y, z]])}
+
+    def answers(self, given: str, outputs: Mapping[str, torch.Tensor]) -> dict[str, str]:
+        return {"height": f"{float(outputs['height']):.1f}", "side": ("left", "right")[int(outputs["side"].argmax())]}
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
         check_tasks(self, tasks)
