@@ -14,6 +14,8 @@ from benchmarks.statistics import MIN_SEEDS, Estimate
 from benchmarks.summaries import Aggregates, Overall
 from benchmarks.wording import listed, plural
 
+FEW = 3  # rows that a sentence names with their intervals
+
 
 class Verdict(NamedTuple):
     """How often one row is better than what it is compared with, over the suites where both have results."""
@@ -64,14 +66,24 @@ def against(gains: Sequence[Gain], reference: str) -> list[str]:
     else:
         first = f"Over all suites, none of {len(tested)} rows surely does better than {reference} ({how})."
     found = [first.replace("surely do better", "surely does better") if len(better) == 1 else first]
-    found.append(f"Surely worse are {_gains(worse)}." if worse else "None is surely worse.")
-    return [*found, *_on_single_suites(gains)]
+    return [*found, _worse(worse, len(tested)), *_on_single_suites(gains)]
+
+
+def _worse(worse: Sequence[Gain], tested: int) -> str:
+    if not worse:
+        return "None is surely worse."
+    if len(worse) <= FEW:
+        return f"Surely worse {'is' if len(worse) == 1 else 'are'} {_gains(worse)}."
+    return f"{len(worse)} of {tested} are surely worse, the nearest of them {_gains(worse[:1])}."
 
 
 def _on_single_suites(gains: Sequence[Gain]) -> list[str]:
-    better = [(gain.row, gain.surely(better=True)) for gain in gains]
-    named = [f"{row} on {listed(suites)}" for row, suites in better if suites]
-    return [f"On single suites, each corrected for its rows, surely better are {listed(named)}."] if named else []
+    rows: dict[str, list[str]] = {}
+    for gain in gains:
+        for suite in gain.surely(better=True):
+            rows.setdefault(suite, []).append(gain.row)
+    said = "; ".join(f"on {suite} {listed(names)}" for suite, names in rows.items())
+    return [f"On single suites, each corrected for its rows, surely better are: {said}."] if said else []
 
 
 def _gains(gains: Sequence[Gain]) -> str:
