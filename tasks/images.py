@@ -1,0 +1,27 @@
+"""Image files as tensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def read_image(given: str | Path) -> Tensor:
+    """The colours (3, H, W), uint8, of an image file of any common format.
+
+    Raises:
+        ValueError: there is no such file, or it is no image.
+    """
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - listing suites must not wait for it
+
+    path = Path(given).expanduser()
+    try:
+        with Image.open(path) as opened:
+            return torch.from_numpy(np.array(opened.convert("RGB"))).movedim(-1, 0)
+    except UnidentifiedImageError:
+        raise ValueError(f"{path} is not an image; give the path of a JPEG or PNG file") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror or error}); give the path of an image") from None
