@@ -50,7 +50,7 @@ class ResNet(nn.Module):
                 blocks.append(Block(kind, before, channels * 2**number, *here))
                 before = channels * 2**number * EXPANSION[kind]
             self.stages.append(nn.Sequential(*blocks))
-        self.apply(_he)
+        self.apply(lambda module: _he(module, "fan_out"))
 
     @property
     def last(self) -> nn.Module:
@@ -105,7 +105,7 @@ class DeepLabHead(nn.Module):
             nn.ReLU(),
             nn.Conv2d(HEAD_CHANNELS, outputs, 1),
         )
-        self.apply(_he)
+        self.apply(lambda module: _he(module, "fan_in"))
 
     def forward(self, features: Tensor) -> Tensor:
         """Maps (N, outputs, H, W) from features (N, H/8, W/8, D)."""
@@ -120,8 +120,9 @@ def _normed(before: int, after: int, side: int, stride: int = 1, rate: int = 1) 
     return nn.Sequential(nn.Conv2d(before, after, side, stride, padding, rate, bias=False), nn.BatchNorm2d(after))
 
 
-def _he(module: nn.Module) -> None:
+def _he(module: nn.Module, kept: Literal["fan_in", "fan_out"]) -> None:
+    """Draw weights that keep the variance of what goes forward (in), or of gradients (out)."""
     if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.kaiming_normal_(module.weight, mode=kept, nonlinearity="relu")
         if module.bias is not None:
             nn.init.zeros_(module.bias)

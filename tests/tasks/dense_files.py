@@ -20,22 +20,22 @@ class Scene(NamedTuple):
 
 
 def scene(number: int, classes: int, height: int, width: int) -> Scene:
-    """A wall with three boxes; a class has a colour and a direction, and what is nearer is brighter."""
+    """A wall, a floor and a box; a class is a hue and a direction, and what is nearer is brighter."""
     rng = np.random.default_rng(number)
-    label = np.full((height, width), rng.integers(classes))
-    slope = rng.uniform(0, 1)
-    depth = 2 + slope * np.linspace(1, 0, height)[:, None] + np.zeros((height, width))
-    for _ in range(3):
-        top, left = rng.integers(height * 2 // 3), rng.integers(width * 2 // 3)
-        box = np.s_[top : top + height // 3, left : left + width // 3]
-        label[box] = rng.integers(classes)
-        depth[box] = rng.uniform(1, 2)
-    looks = np.random.default_rng(0)
-    colours = looks.uniform(0.3, 1, (classes, 3))
-    directions = looks.normal(size=(classes, 3))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    top, left = rng.integers(height * 2 // 3), rng.integers(width * 2 // 3)
+    wall, floor, box = (
+        np.s_[: height // 2],
+        np.s_[height // 2 :],
+        np.s_[top : top + height // 3, left : left + width // 3],
+    )
+    label, depth = np.zeros((height, width), dtype=int), np.zeros((height, width))
+    for surface in (wall, floor, box):
+        label[surface], depth[surface] = rng.integers(classes), rng.uniform(1, 4)
+    hues = np.arange(classes)[:, None] / classes + np.array([0, 1 / 3, 2 / 3])
+    colours = 0.5 + 0.5 * np.cos(2 * np.pi * hues)  # (classes, 3)
+    directions = np.stack([np.cos(2 * np.pi * hues[:, 0]), np.sin(2 * np.pi * hues[:, 0]), np.ones(classes)], 1)
     image = np.clip(colours[label] / depth[..., None] + rng.normal(0, 0.01, (height, width, 3)), 0, 1)
-    normal = directions[label]
+    normal = (directions / 2**0.5)[label]
     label[:HIDDEN, :5], depth[:HIDDEN, -5:], normal[-HIDDEN:, :5] = -1, 0, 0
     return Scene(image, label, depth[..., None], normal)
 
