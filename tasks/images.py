@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 
-def read_image(given: str | Path) -> Tensor:
-    """The colours (3, H, W), uint8, of an image file of any common format.
+def read_image(given: str | Path, size: tuple[int, int] | None = None) -> Tensor:
+    """The colours (3, H, W), uint8, of an image file of any common format; resized to (H, W) if ``size`` is given.
 
     Raises:
         ValueError: there is no such file, or it is no image.
@@ -20,8 +20,12 @@ def read_image(given: str | Path) -> Tensor:
     path = Path(given).expanduser()
     try:
         with Image.open(path) as opened:
-            return torch.from_numpy(np.array(opened.convert("RGB"))).movedim(-1, 0)
+            image = opened.convert("RGB")
     except UnidentifiedImageError:
         raise ValueError(f"{path} is not an image; give the path of a JPEG or PNG file") from None
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error.strerror or error}); give the path of an image") from None
+    if size is not None:
+        height, width = size
+        image = image.resize((width, height), Image.Resampling.BILINEAR)  # averages where it shrinks
+    return torch.from_numpy(np.array(image)).movedim(-1, 0)
