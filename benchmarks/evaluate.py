@@ -16,6 +16,7 @@ from benchmarks.records import Scalars
 from tasks.base import MultiTaskModel, Split, Task
 
 EVALUATION_BATCH = 256  # examples at a time, small enough for a transformer in a few GB
+EVALUATION_BYTES = 2**24  # of inputs at a time: the features of an image are dozens of times as large as the image
 
 
 class Geometry(NamedTuple):
@@ -36,11 +37,17 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
         model.train(training)
 
 
+def evaluation_batches(split: Split) -> Iterator[Split]:
+    """All examples in order, as many at a time as fit in memory with their features."""
+    example = sum(values[:1].numel() * values.element_size() for values in split.inputs.values())
+    return split.batches(max(1, min(EVALUATION_BATCH, EVALUATION_BYTES // max(example, 1))))
+
+
 def evaluate(model: MultiTaskModel, tasks: Sequence[Task], split: Split) -> Scalars:
     """All metrics of ``tasks`` on a split, accumulated batch by batch."""
     collected: dict[tuple[str, str], list[torch.Tensor]] = {}
     with torch.no_grad(), evaluation_mode(model):
-        for batch in split.batches(EVALUATION_BATCH):
+        for batch in evaluation_batches(split):
             _, outputs = model(batch.inputs)
             for task in tasks:
                 for metric in task.metrics:

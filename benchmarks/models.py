@@ -14,7 +14,7 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor
 
 from balancers import Balancer
-from benchmarks.evaluate import EVALUATION_BATCH
+from benchmarks.evaluate import evaluation_batches
 from benchmarks.expand import version_of
 from benchmarks.records import Cell
 from benchmarks.store import write_atomically
@@ -205,7 +205,7 @@ def answer(folder: Path, given: str) -> dict[str, str]:
 def outputs_of(model: MultiTaskModel, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The outputs of all heads, by task, batch by batch."""
     with torch.no_grad():
-        parts = [model(batch.inputs)[1] for batch in Split(inputs, {}).batches(EVALUATION_BATCH)]
+        parts = [model(batch.inputs)[1] for batch in evaluation_batches(Split(inputs, {}))]
     return {task: torch.cat([part[task] for part in parts]) for task in parts[0]}
 
 

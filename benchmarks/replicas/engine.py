@@ -13,7 +13,7 @@ from balancers import Certificate, Evidence, Need
 from balancers.gradients import gramian_of
 from benchmarks.cost import Clock, Spent
 from benchmarks.engine import Engine, Fault
-from benchmarks.evaluate import EVALUATION_BATCH, Geometry
+from benchmarks.evaluate import Geometry, evaluation_batches
 from benchmarks.loop import casting, orders
 from benchmarks.passes import OTHERS
 from benchmarks.records import Cell, Cost, Scalars
@@ -120,7 +120,7 @@ class Replicas(Engine):
         """All metrics of every replica on a split, accumulated batch by batch."""
         found: dict[tuple[int, str, str], list[Tensor]] = {}
         with self._ensemble.evaluating():
-            for batch in split.batches(EVALUATION_BATCH):
+            for batch in evaluation_batches(split):
                 features = self._ensemble.features(batch.inputs, common=True)
                 outputs = self._ensemble.outputs(features)
                 for run in range(self.replicas):
