@@ -6,6 +6,7 @@ import gzip
 import io
 import struct
 import tarfile
+import wave
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,6 +35,28 @@ def write_mnist(folder: Path, train_labels: list[int], test_labels: list[int]) -
     for part, labels in (("train", train_labels), ("t10k", test_labels)):
         write_idx(folder / f"{part}-images-idx3-ubyte.gz", rng.integers(0, 256, (len(labels), 28, 28)))
         write_idx(folder / f"{part}-labels-idx1-ubyte.gz", np.array(labels))
+
+
+def write_wav(file: Path, sound: np.ndarray, rate: int = 8000, channels: int = 1, width: int = 2) -> None:
+    """A wav file of the sound (S,) or (S, channels), whose samples lie between -1 and 1."""
+    with wave.open(str(file), "wb") as opened:
+        opened.setparams((channels, width, rate, 0, "NONE", ""))
+        scaled = sound * (2 ** (8 * width - 1) - 1)
+        opened.writeframes(scaled.astype({1: "<u1", 2: "<i2", 4: "<i4"}[width]).tobytes())
+
+
+def write_spoken_digits(folder: Path, recordings: int) -> None:
+    """Wav files named as in the Free Spoken Digit Dataset.
+
+    A digit is a tone of its own pitch, a speaker a quieter one, and every recording has a length and a loudness.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, speaker in enumerate(("george", "jackson", "lucas", "nicolas", "theo", "yweweler")):
+        for digit in range(10):
+            for take in range(recordings):
+                samples = np.arange(1150 + 80 * digit + 13 * take + number)
+                tones = np.sin(samples * 0.12 * (digit + 2)) + 0.5 * np.sin(samples * (2.0 + 0.15 * number))
+                write_wav(folder / f"{digit}_{speaker}_{take}.wav", tones / (2 + take))
 
 
 def sentence_archive(lines: Mapping[str, list[str]]) -> bytes:
