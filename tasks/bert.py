@@ -88,6 +88,19 @@ def frozen_states(bert: BertModel, tokens: Tokens, frozen_layers: int) -> Tensor
     return states
 
 
+def encoder_inputs(folder: Path, tokens: Tokens, trained_layers: int) -> dict[str, Tensor]:
+    """What a `SentenceEncoder` with so many layers of the BERT in ``folder`` is given for ``tokens``.
+
+    Raises:
+        ValueError: the model has fewer layers than are to train.
+    """
+    bert = load_bert(folder)
+    frozen = len(bert.encoder.layer) - trained_layers
+    if frozen < 0:
+        raise ValueError(f"trained_layers is {trained_layers}, but the model in {folder} has {trained_layers + frozen}")
+    return {"tokens": frozen_states(bert, tokens, frozen) if frozen else tokens.ids, "mask": tokens.mask}
+
+
 class SentenceEncoder(nn.Module):
     """The upper layers of a BERT and the mean of their output over a sentence's tokens.
 
@@ -108,12 +121,26 @@ class SentenceEncoder(nn.Module):
             tokens: ids (N, T) where the embeddings train, else hidden states (N, T, H) of any floating type.
             mask: (N, T), whether there is a token.
         """
+        return self.mean(*self.states(tokens, mask))
+
+    def states(self, tokens: Tensor, mask: Tensor, added: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The last layer's output (N, T', H), and whether there is a token (N, T'); on a CPU T' is the longest's T.
+
+        ``added`` (N, T, H) is added to the states that enter the first trained layer.
+        """
         if mask.device.type == "cpu":  # elsewhere, to ask for the length would wait for the device
             longest = int(mask.sum(1).max())
             tokens, mask = tokens[:, :longest], mask[:, :longest]
+            added = None if added is None else added[:, :longest]
         hidden = tokens.float() if self.embeddings is None else self.embeddings(tokens)
+        hidden = hidden if added is None else hidden + added
         for layer in self.layers:
             hidden = layer(hidden, _attention(mask))
+        return hidden, mask
+
+    @staticmethod
+    def mean(hidden: Tensor, mask: Tensor) -> Tensor:
+        """Mean over the tokens, (N, H)."""
         weights = mask[..., None].to(hidden)
         return (hidden * weights).sum(1) / weights.sum(1)
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, accuracy, check_tasks, seeded, seeded_heads
-from tasks.bert import SentenceEncoder, frozen_states, load_bert, minilm, tokenise
+from tasks.bert import SentenceEncoder, encoder_inputs, load_bert, minilm, tokenise
 from tasks.metrics import pearson, r_squared, rmse
 from tasks.registry import register
 from tasks.sentences import (
@@ -99,15 +99,10 @@ def encode(parts: Sequence[Sequence[Sentence]], folder: Path, trained_layers: in
     Raises:
         ValueError: the model has fewer layers than are to train.
     """
-    bert = load_bert(folder)
-    frozen = len(bert.encoder.layer) - trained_layers
-    if frozen < 0:
-        raise ValueError(f"trained_layers is {trained_layers}, but the model in {folder} has {trained_layers + frozen}")
     splits = []
     for part in parts:
         tokens = tokenise(folder, [sentence.text for sentence in part], max_length)
-        inputs = frozen_states(bert, tokens, frozen) if frozen else tokens.ids
-        splits.append(Split({"tokens": inputs, "mask": tokens.mask}, targets_of(part)))
+        splits.append(Split(encoder_inputs(folder, tokens, trained_layers), targets_of(part)))
     return Splits(*splits)
 
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tasks.base import DataUnavailableError, seed_for
+from tasks.base import DataUnavailableError
+from tasks.documents import shuffled, split_documents
 from tasks.sources import Distribution
 
 RATED_SENTENCES = Distribution(
@@ -74,13 +75,8 @@ def split_by_document(sentences: Sequence[Sentence]) -> list[list[Sentence]]:
         for sentence in sentences:
             if sentence.domain == domain:
                 documents.setdefault(sentence.document, []).append(sentence)
-        total = sum(map(len, documents.values()))
-        done = 0
-        groups = list(documents.values())
-        for position in _shuffled(len(groups), f"reviews/{name}"):
-            middle = (done + len(groups[position]) / 2) / total
-            parts[sum(middle > edge for edge in (SHARES[0], SHARES[0] + SHARES[1]))] += groups[position]
-            done += len(groups[position])
+        for part, own in zip(parts, split_documents([*documents.values()], SHARES, f"reviews/{name}"), strict=True):
+            part.extend(own)
     return parts
 
 
@@ -91,7 +87,7 @@ def subset(part: Sequence[Sentence], wanted: int | None, total: int) -> list[Sen
     taken: list[Sentence] = []
     for domain, name in enumerate(DOMAINS):
         own = [sentence for sentence in part if sentence.domain == domain]
-        taken += [own[i] for i in _shuffled(len(own), f"reviews/subset/{name}")[: round(len(own) * wanted / total)]]
+        taken += [own[i] for i in shuffled(len(own), f"reviews/subset/{name}")[: round(len(own) * wanted / total)]]
     return taken
 
 
@@ -106,7 +102,3 @@ def targets_of(sentences: Sequence[Sentence]) -> dict[str, Tensor]:
 def _sentence(line: str, domain: int) -> Sentence:
     identity, rating, text = line.split("\t")
     return Sentence(identity.split("_")[0], float(rating), text.strip(), domain)
-
-
-def _shuffled(count: int, purpose: str) -> list[int]:
-    return torch.randperm(count, generator=torch.Generator().manual_seed(seed_for(purpose, 0))).tolist()
