@@ -36,7 +36,7 @@ class CelebA(Suite):
     - Metrics: F1 of "present" (primary, as in FAMO, where the protocol of 15 epochs comes from), accuracy (as in Sener
       and Koltun), balanced accuracy. Accuracy hides what is trivial: always "no" is right for 98 % of ``Bald``, with an
       F1 of 0. For a common attribute always "yes" has a high F1; balanced accuracy is a half for any constant answer.
-    - Encoder, on pictures squeezed to 64×64: nine layers, seven 3×3 convolutions of 64 to 512 channels and two fully
+    - Encoder: on pictures squeezed to 64×64, nine layers, seven 3×3 convolutions of 64 to 512 channels and two fully
       connected layers of 512, with batch norm, as in FAMO; or ``encoder = "resnet18"``, as in Sener and Koltun, from
       random weights. Heads: one affine layer each. Last shared layer: the last fully connected one, or the last stage.
 

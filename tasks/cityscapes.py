@@ -31,7 +31,7 @@ class Cityscapes(DenseSuite):
       pixels; ``depth``, in fact its inverse (scaled disparity, no unit), mean absolute error over measured pixels.
     - Metrics: mean intersection over union (primary) and pixel accuracy, over the whole split; absolute (primary) and
       relative error. The latter divides by values near 0, and is a ratio, not in per cent: 20 to 40 is usual.
-    - Encoder and heads: as of ``nyuv2``.
+    - Encoder: as of ``nyuv2``, and so are the heads.
 
     ``height``, ``width`` and ``channels`` as of ``nyuv2``.
 
