@@ -28,7 +28,7 @@ WIDTHS = (128, 64)
 class MovieLens(Suite):
     """What 943 people did on a film site, from what was known before: MovieLens-100k, September 1997 to April 1998.
 
-    - Source: 100,000 ratings of 1,682 films, as they come in recbole 1.2.1 (licence of the package: MIT; of the data:
+    - Source: 100,000 ratings of 1,682 films, as they come in recbole 1.2.1 (licence: MIT for the package; of the data:
       MovieLens', for research, not to be passed on), fetched with pip; or ``ml-100k.inter``, ``.user`` and ``.item``
       from there in the data folder, or in ``ml-100k`` in it.
     - Examples: every rating at its second, and after it ``negatives`` (1) films drawn from all that the user has not
