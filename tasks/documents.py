@@ -1,8 +1,8 @@
-"""Splits that keep documents whole: no document is in two of them."""
+"""Splits that share nothing: no document is in two of them, and no sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import accumulate
 from typing import TypeVar
 
@@ -27,6 +27,17 @@ def split_documents(documents: Sequence[Sequence[T]], shares: Sequence[float], p
         parts[sum(middle > edge for edge in edges)] += document
         done += len(document)
     return parts
+
+
+def without_repeats(parts: Sequence[Sequence[T]], key: Callable[[T], Hashable]) -> list[list[T]]:
+    """The parts without what is in a later one: that has the same ``key``. The last part stays whole."""
+    later: set[Hashable] = set()
+    kept = []
+    for part in reversed(parts):
+        keys = [key(sentence) for sentence in part]
+        kept.append([sentence for sentence, own in zip(part, keys, strict=True) if own not in later])
+        later.update(keys)
+    return kept[::-1]
 
 
 def shuffled(count: int, purpose: str) -> list[int]:

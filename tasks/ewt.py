@@ -31,6 +31,7 @@ from tasks.words import split_words
 CLASSES = {"genre": GENRES, "entities": ENTITY_LABELS, "roles": ROLE_LABELS, "pos": POS_LABELS}
 MARK = re.compile(r"(?<!\S)\*(\w[^\s*]*)\*")  # a marked predicate
 HOW_TO_MARK = "mark a predicate to have its arguments, as in: She *gave* him a book."
+MARKED = "leave the mark out to have these; they are learned from sentences without one"
 
 
 @register("ewt")
@@ -127,20 +128,23 @@ class Ewt(Suite):
         return self._inputs([words], torch.zeros(1, dtype=torch.long), [predicate])
 
     def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
-        """Genre, entities with their kind, arguments of the marked predicate, parts of speech."""
+        """Genre; arguments of the marked predicate; without a mark, entities with their kinds and parts of speech."""
         words, predicate = marked_words(given)
         whole = tokenise_words(self._folder(), [words], self.max_length).first[0] > 0
-        said = {"genre": GENRES[int(outputs["genre"].argmax())]} if "genre" in outputs else {}
-        for task in outputs.keys() - {"genre"}:
-            found = outputs[task][0].argmax(-1).where(whole, OUTSIDE).tolist()[: len(words)]
-            if task == "entities":
-                named = [f"{' '.join(words[a : b + 1])} ({ENTITY_KINDS[kind]})" for a, b, kind in spans(found)]
-                said[task] = ", ".join(named) or "none"
-            elif task == "pos":
-                said[task] = " ".join(f"{word}/{POS_LABELS[label]}" for word, label in zip(words, found, strict=False))
+        said = {}
+        for task in CLASSES:
+            if task not in outputs:
+                continue
+            found = outputs[task][0].argmax(-1)
+            if task == "genre":
+                said[task] = GENRES[int(found)]
+                continue
+            labels = found.where(whole, OUTSIDE).tolist()[: len(words)]
+            if task == "roles":
+                said[task] = HOW_TO_MARK if predicate is None else _roles_in_words(words, predicate, labels)
             else:
-                said[task] = roles_in_words(words, predicate, found)
-        return {task.name: said[task.name] for task in self.tasks if task.name in said}
+                said[task] = MARKED if predicate is not None else _labels_in_words(task, words, labels)
+        return said
 
     def _folder(self) -> Path:
         return self._model[0] if self._model else minilm()
@@ -200,14 +204,19 @@ def marked_words(given: str) -> tuple[list[str], int | None]:
     return words, predicate
 
 
-def roles_in_words(words: Sequence[str], predicate: int | None, found: Sequence[int]) -> str:
+def _roles_in_words(words: Sequence[str], predicate: int, labels: Sequence[int]) -> str:
     """The arguments of the predicate, each with its head word."""
-    if predicate is None:
-        return HOW_TO_MARK
-    pairs = zip(words, found, strict=False)
     arguments = [
         f"{word} ({ROLE_LABELS[label]})"
-        for at, (word, label) in enumerate(pairs)
+        for at, (word, label) in enumerate(zip(words, labels, strict=False))
         if label != OUTSIDE and at != predicate
     ]
     return f"{words[predicate]}: {', '.join(arguments) or 'none'}"
+
+
+def _labels_in_words(task: str, words: Sequence[str], labels: Sequence[int]) -> str:
+    """All entities, or every word with its part of speech."""
+    if task == "pos":
+        return " ".join(f"{word}/{POS_LABELS[label]}" for word, label in zip(words, labels, strict=False))
+    named = [f"{' '.join(words[a : b + 1])} ({ENTITY_KINDS[kind]})" for a, b, kind in spans(labels)]
+    return ", ".join(named) or "none"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tasks.base import DataUnavailableError
-from tasks.documents import shuffled, split_documents
+from tasks.documents import shuffled, split_documents, without_repeats
 from tasks.sources import data_folder
 
 Source = Literal["auto", "official", "dev+test"]
@@ -79,9 +79,9 @@ def read_splits(layers: Sequence[Layer], data: Path | None, source: Source) -> l
     parts = {
         part: _joined({layer: parse(file, layer) for layer, file in found.items()}) for part, found in files.items()
     }
-    if "train" in parts:
-        return without_repeats([parts[part] for part in PARTS])
-    return without_repeats(split_by_document([*parts["dev"], *parts["test"]]))
+    official = "train" in parts
+    splits = [*parts.values()] if official else split_by_document([*parts["dev"], *parts["test"]])
+    return without_repeats(splits, lambda sentence: tuple(word.lower() for word in sentence.words))
 
 
 def find(layers: Sequence[Layer], folder: Path | None, source: Source) -> dict[str, dict[Layer, Path]]:
@@ -139,17 +139,6 @@ def split_by_document(sentences: Sequence[Sentence]) -> list[list[Sentence]]:
             for part, own in zip(parts, split_documents([*documents.values()], SHARES, f"ewt/{genre}"), strict=True):
                 part.extend(own)
     return parts
-
-
-def without_repeats(parts: Sequence[Sequence[Sentence]]) -> list[list[Sentence]]:
-    """The parts without what stands in a later one, capitals aside."""
-    later: set[tuple[str, ...]] = set()
-    kept = []
-    for part in reversed(parts):
-        keys = [tuple(word.lower() for word in sentence.words) for sentence in part]
-        kept.append([sentence for sentence, key in zip(part, keys, strict=True) if key not in later])
-        later.update(keys)
-    return kept[::-1]
 
 
 def subset(part: Sequence[Sentence], wanted: int | None, total: int) -> list[Sentence]:

@@ -11,7 +11,7 @@ from tasks import registry
 from tasks.base import DataUnavailableError, Splits
 from tasks.bert import load_bert
 from tasks.bert_words import HERE, REACH, WordEncoder, places, tokenise_words
-from tasks.ewt import HOW_TO_MARK, Ewt, marked_words, word_targets
+from tasks.ewt import HOW_TO_MARK, MARKED, Ewt, marked_words, word_targets
 from tasks.ewt_labels import ENTITY_LABELS, POS_LABELS, ROLE_LABELS, entities, frames, parts_of_speech
 from tasks.tagging import NONE
 from tasks.treebank import ENTITIES, ROLES, Sentence
@@ -187,13 +187,14 @@ def test_answers_are_in_words_and_say_how_to_mark(loaded: tuple[Ewt, Splits]) ->
         outputs[task] = torch.zeros(1, 14, 100)
         outputs[task][0, torch.arange(4), torch.tensor(row)] = 1
         outputs[task][0, 4:, 1] = 1  # what is said beyond the sentence does not matter
-    assert suite.answers(given, outputs) == {
+    answers = suite.answers(given, outputs)
+    assert answers == {"genre": "reviews", "entities": MARKED, "roles": "is: movie (ARG1), good (ARG2)", "pos": MARKED}
+    assert suite.answers("movie 1 is good", outputs) == {
         "genre": "reviews",
         "entities": "movie 1 (PER), good (LOC)",
-        "roles": "is: movie (ARG1), good (ARG2)",
+        "roles": HOW_TO_MARK,
         "pos": "movie/NOUN 1/NUM is/VERB good/ADJ",
     }
-    assert suite.answers("movie", {"roles": outputs["roles"]}) == {"roles": HOW_TO_MARK}
     _, outputs = suite.build(0, TASKS).eval()(inputs)
     assert list(suite.answers(given, outputs)) == TASKS
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.base import DataUnavailableError
+from tasks.documents import without_repeats
 from tasks.treebank import (
     ENTITIES,
     GENRES,
@@ -19,7 +20,6 @@ from tasks.treebank import (
     read_splits,
     split_by_document,
     subset,
-    without_repeats,
 )
 from tests.tasks.ewt_files import write_ewt
 
@@ -125,10 +125,18 @@ def test_sentences_whose_layers_disagree_are_left_out(folder: Path) -> None:
     assert sum(map(len, read_splits((TREEBANK,), folder, "auto"))) == 300
 
 
-def test_what_stands_in_a_later_split_is_left_out_of_the_earlier_ones() -> None:
-    thanks = [sentence("email", number, 0, words) for number, words in enumerate(["Thanks !", "thanks !", "Thanks"])]
-    train, validation, test = without_repeats([thanks, [thanks[2], thanks[2]], [thanks[1], thanks[1]]])
-    assert (train, validation, test) == ([], [thanks[2]] * 2, [thanks[1]] * 2)
+def test_what_stands_in_a_later_split_is_left_out_of_the_earlier_ones(tmp_path: Path) -> None:
+    for number, part in enumerate(("train", "dev", "test")):
+        loud = BLOCK.replace("go", "GO").replace("a_01-0001", "a_01-0002")
+        blocks = [block.replace("a_01", str(number)) for block in (BLOCK, loud)]
+        (tmp_path / f"en_ewt-ud-{part}.conllu").write_text("\n".join(blocks))
+    parts = read_splits((TREEBANK,), tmp_path, "auto")
+    assert [len(part) for part in parts] == [0, 0, 2]
+    assert without_repeats([["a", "b", "C"], ["A", "b", "b"], ["c", "c"]], str.lower) == [
+        [],
+        ["A", "b", "b"],
+        ["c", "c"],
+    ]
 
 
 def test_a_subset_keeps_the_genres_in_proportion() -> None:

@@ -1,12 +1,13 @@
 """Small data of every suite in the exact form that it reads, one file per suite, found by a scan of this folder.
 
-A file is called as its suite, with underscores, and may have ``OPTIONS``, with which the suite is small, and
-``write(folder)``, which puts its data into a data folder.
+A file is called as its suite, with an underscore for what is no letter or digit, and may have ``OPTIONS``, with which
+the suite is small, and ``write(folder)``, which puts its data into a data folder.
 """
 
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,4 +25,4 @@ def write(name: str, folder: Path) -> None:
 
 
 def _sample(name: str) -> ModuleType:
-    return importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    return importlib.import_module(f"{__name__}.{re.sub(r'[^a-z0-9]', '_', name)}")
