@@ -1,4 +1,4 @@
-"""Reading handwritten digits: the 5,000 of a CSV table, and MNIST's own idx files."""
+"""Reading handwritten digits, from a CSV table of 5,000 or MNIST's own idx files, and Fashion-MNIST's garments."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tasks.base import DataUnavailableError
 SIDE = 28
 TRAIN_FILES = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
 TEST_FILES = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
+_WANTED = ", ".join(TRAIN_FILES + TEST_FILES)
 UNSIGNED_BYTE = 0x08  # idx's code for the only element type MNIST uses
 
 
@@ -55,15 +56,25 @@ def find_mnist(folder: Path | None, *, required: bool) -> Path | None:
     Raises:
         DataUnavailableError: ``required``, and no such folder is there.
     """
-    wanted = TRAIN_FILES + TEST_FILES
-    candidates = [] if folder is None else [folder / "mnist", folder]
-    for candidate in candidates:
-        if all((candidate / name).is_file() for name in wanted):
-            return candidate
-    if required:
-        where = folder if folder is not None else "the data folder (none is named: use --data or BALANCERS_DATA)"
-        raise DataUnavailableError(f"full MNIST is not there: put {', '.join(wanted)} into {where}")
-    return None
+    found = _find(folder, "mnist")
+    if found is None and required:
+        raise DataUnavailableError(f"full MNIST is not there: put {_WANTED} into {_place(folder)}")
+    return found
+
+
+def find_fashion_mnist(folder: Path | None) -> Path:
+    """The folder that holds Fashion-MNIST's four files: ``fashion-mnist`` inside ``folder``, or ``folder`` itself.
+
+    Raises:
+        DataUnavailableError: no such folder is there.
+    """
+    found = _find(folder, "fashion-mnist")
+    if found is None:
+        raise DataUnavailableError(
+            f"Fashion-MNIST is not there: put {_WANTED}, as they are in data/fashion of "
+            f"https://github.com/zalandoresearch/fashion-mnist, into the folder fashion-mnist in {_place(folder)}"
+        )
+    return found
 
 
 def read_mnist(folder: Path) -> tuple[Digits, Digits]:
@@ -73,10 +84,25 @@ def read_mnist(folder: Path) -> tuple[Digits, Digits]:
         DataUnavailableError: a file has another form, or the files are Fashion-MNIST's, which have the same names.
     """
     train, test = (_read_pair(folder, files) for files in (TRAIN_FILES, TEST_FILES))
-    if len(train.labels.bincount().unique()) == 1:
+    if _balanced(train):
         raise DataUnavailableError(
             f"{folder} holds equally many training images of each class, as Fashion-MNIST does and MNIST does not; "
             "put MNIST's files into a folder of the name mnist"
+        )
+    return train, test
+
+
+def read_fashion_mnist(folder: Path) -> tuple[Digits, Digits]:
+    """Training and test garments from the four files in ``folder``.
+
+    Raises:
+        DataUnavailableError: a file has another form, or the files are MNIST's, which have the same names.
+    """
+    train, test = (_read_pair(folder, files) for files in (TRAIN_FILES, TEST_FILES))
+    if not _balanced(train):
+        raise DataUnavailableError(
+            f"{folder} holds more training images of some classes than of others, as MNIST does and Fashion-MNIST does "
+            "not; put Fashion-MNIST's files into a folder of the name fashion-mnist"
         )
     return train, test
 
@@ -95,6 +121,20 @@ def parse_idx(packed: bytes) -> Tensor:
     if len(raw) - start != math.prod(shape):
         raise ValueError(f"its shape is {shape}, but {len(raw) - start} values follow")
     return torch.from_numpy(np.frombuffer(raw, np.uint8, offset=start).reshape(shape).copy())
+
+
+def _find(folder: Path | None, inside: str) -> Path | None:
+    candidates = [] if folder is None else [folder / inside, folder]
+    files = TRAIN_FILES + TEST_FILES
+    return next((place for place in candidates if all((place / name).is_file() for name in files)), None)
+
+
+def _place(folder: Path | None) -> str:
+    return str(folder) if folder is not None else "the data folder (none is named: use --data or BALANCERS_DATA)"
+
+
+def _balanced(images: Digits) -> bool:
+    return len(images.labels.bincount().unique()) == 1
 
 
 def _read_pair(folder: Path, files: tuple[str, str]) -> Digits:

@@ -11,7 +11,8 @@ import torch
 from tasks import registry
 from tasks.base import DataUnavailableError
 from tasks.digits import Digits, find_mnist, parse_csv, parse_idx, read_mnist
-from tasks.multimnist import MultiMnist, overlay, pairs, pools_of_5k, pools_of_full, read_5k
+from tasks.multimnist import POOL, MultiMnist, pools_of_5k, read_5k
+from tasks.overlays import overlay, pairs_of, pools_of_full
 from tests.tasks.files import digits_table, write_mnist
 
 UNEVEN = [0] * 12 + [1] * 18
@@ -54,7 +55,7 @@ def test_no_digit_is_in_two_splits_and_every_split_has_the_same_share_of_each_cl
 def test_full_mnist_keeps_its_test_digits_for_the_test(tmp_path: Path) -> None:
     write_mnist(tmp_path, UNEVEN, [0, 1, 1])
     train, test = read_mnist(tmp_path)
-    pools = pools_of_full(train, test)
+    pools = pools_of_full(train, test, POOL)
     assert [len(pool.labels) for pool in pools] == [25, 5, 3]
     assert pools.validation.labels.bincount().tolist() == [2, 3]
     assert torch.equal(pools.test.images, test.images)
@@ -63,7 +64,7 @@ def test_full_mnist_keeps_its_test_digits_for_the_test(tmp_path: Path) -> None:
 def test_pairs_join_two_different_digits_and_carry_their_classes() -> None:
     images = torch.zeros(5, 28, 28, dtype=torch.uint8)
     images[:, 0, 0] = torch.arange(5, dtype=torch.uint8) * 50 + 5  # the first pixel tells which digit it is
-    split = pairs(Digits(images, torch.arange(5) + 3), 200, "train")
+    split = pairs_of(Digits(images, torch.arange(5) + 3), 200, "train", MultiMnist.grey)
     grey = ((split.inputs["image"][:, 0] * 0.3081 + 0.1307) * 255).round()
     assert torch.equal((grey[:, 0, 0] - 5) / 50 + 3, split.targets["left"].float())
     assert torch.equal((grey[:, 8, 8] - 5) / 50 + 3, split.targets["right"].float())
