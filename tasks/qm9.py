@@ -40,7 +40,7 @@ class Qm9(Suite):
     - Source: QM9 (Ramakrishnan et al., Scientific Data 2014; licence: CC0) as its raw files in MoleculeNet's form:
       ``gdb9.sdf``, ``gdb9.sdf.csv``, and ``uncharacterized.txt`` from figshare, which names the 3,054 of 133,885
       molecules that are left out (without it none is). They cannot be fetched by a program: put them into ``qm9`` in
-      the data folder; ``raw`` in it, as PyTorch Geometric has it, will do.
+      the data folder; ``raw`` in it, as PyTorch Geometric has it, will do. Reading them takes half a minute.
     - Splits: fixed and random: 10,000 for the test, 10,000 for validation, the rest (110,831) for training; of a
       smaller file a tenth each.
     - Tasks: dipole moment ``mu`` (D), polarisability ``alpha`` (a0^3), orbital energies ``homo`` and ``lumo`` (meV),
@@ -56,7 +56,7 @@ class Qm9(Suite):
     ``molecules`` takes a fixed part of every split, in proportion. ``width`` is that of the network.
 
     Reference: Gilmer et al., Neural Message Passing for Quantum Chemistry, ICML 2017; Navon et al., Multi-Task Learning
-    as a Bargaining Game, ICML 2022, Section 6.2.
+    as a Bargaining Game, ICML 2022 (whose targets and sizes of the split these are).
     """
 
     molecules: int | None = None
