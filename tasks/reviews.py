@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
+from tasks.answers import likeliest
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, accuracy, check_tasks, seeded, seeded_heads
 from tasks.bert import SentenceEncoder, encoder_inputs, load_bert, minilm, tokenise
 from tasks.metrics import pearson, r_squared, rmse
@@ -26,7 +27,8 @@ from tasks.sentences import (
 )
 from tasks.sources import read_member
 
-CLASSES = {"sentiment": 3, "domain": len(DOMAINS)}
+NAMES = {"sentiment": ("negative", "neutral", "positive"), "domain": tuple(DOMAINS)}
+CLASSES = {task: len(names) for task, names in NAMES.items()}
 
 
 @register("reviews")
@@ -91,6 +93,22 @@ class Reviews(Suite):
             encoder = SentenceEncoder(bert, self.trained_layers)
         heads = seeded_heads(seed, tasks, lambda name: _head(bert.config.hidden_size, CLASSES.get(name)))
         return MultiTaskModel(encoder, heads, last_shared=encoder.layers[-1])
+
+    def read(self, given: str) -> dict[str, Tensor]:
+        """A sentence.
+
+        Raises:
+            ValueError: there is nothing in it.
+        """
+        if not given.strip():
+            raise ValueError("there is no word; give a sentence")
+        folder = self._model[0] if self._model else minilm()
+        return encoder_inputs(folder, tokenise(folder, [given], self.max_length), self.trained_layers)
+
+    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
+        """The likeliest sentiment and domain, and the rating."""
+        found = {task: likeliest(outputs[task][0], names) for task, names in NAMES.items() if task in outputs}
+        return found | ({"rating": f"{float(outputs['rating'][0].detach()):+.1f} of ±4"} if "rating" in outputs else {})
 
 
 def encode(parts: Sequence[Sequence[Sentence]], folder: Path, trained_layers: int, max_length: int) -> Splits:

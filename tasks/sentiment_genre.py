@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from tasks import sentences as rated
 from tasks import treebank
+from tasks.answers import likeliest
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, accuracy, check_tasks, seeded, seeded_heads
 from tasks.bert import SentenceEncoder, encoder_inputs, load_bert, minilm, tokenise
 from tasks.documents import without_repeats
@@ -107,12 +108,7 @@ class SentimentGenre(Suite):
 
     def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """The likeliest class of each task, and how likely it is."""
-        said = {}
-        for task, classes in CLASSES.items():
-            if task in outputs:
-                chance, best = outputs[task][0].detach().softmax(-1).max(-1)
-                said[task] = f"{classes[int(best)]} ({float(chance):.0%})"
-        return said
+        return {task: likeliest(outputs[task][0], names) for task, names in CLASSES.items() if task in outputs}
 
     def _folder(self) -> Path:
         return self._model[0] if self._model else minilm()

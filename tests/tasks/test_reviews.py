@@ -200,3 +200,17 @@ def test_the_real_sentences_and_the_real_model_give_the_stated_counts() -> None:
     assert splits.train.inputs["tokens"].shape[1:] == (16, 384)
     features, _ = suite.build(0, ["rating"])(splits.test.inputs)
     assert features.isfinite().all()
+
+
+def test_a_sentence_of_ones_own_gets_all_answers(data: Path) -> None:
+    suite = Reviews(trained_layers=1, sentences=100, max_length=16)
+    suite.load(data)
+    model = suite.build(0, TASKS).eval()
+    _, outputs = model(suite.read("the movie is good"))
+    said = suite.answers("the movie is good", outputs)
+    assert said["sentiment"].partition(" ")[0] in ("negative", "neutral", "positive")
+    assert said["domain"].partition(" ")[0] in ("product", "movie", "editorial", "tweet")
+    assert said["rating"].endswith("of ±4")
+    assert suite.answers("", {"domain": outputs["domain"]}).keys() == {"domain"}
+    with pytest.raises(ValueError, match="give a sentence"):
+        suite.read(" ")
