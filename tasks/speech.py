@@ -50,16 +50,16 @@ class Speech(Suite):
     - Splits: by recording. 0 to 4 of each digit and speaker are test, as the dataset's authors have it, 5 to 9
       validation, 10 to 49 training: 300 / 300 / 2,400 recordings, none in two splits. From each, utterances are drawn
       by a fixed seed: ``train_utterances`` (6,000), and ``other_utterances`` each for validation and test (1,000).
-    - Grammar: speaker and first digit are uniform. After a word the utterance ends with probability 0.25; the digit
-      after it follows with 0.4, the digit five further with 0.15, the same with 0.1, each of the seven others with
-      0.1 / 7; five words are the most. Silence of 40 to 150 ms, independent of everything, is before the first and
-      after every word.
+    - Grammar: speaker and first digit are uniform. After a word the utterance ends with probability 0.2; the digit
+      after it follows with 0.5, the digit five further with 0.1, the same with 0.06, each of the seven others with
+      0.02; five words are the most. Silence of 40 to 150 ms, independent of everything, is before the first and after
+      every word.
     - Tasks: ``phonemes`` (19 of ARPAbet, by the pronunciations in CMUdict) and ``words`` (ten), connectionist temporal
       classification; ``next``, which word follows, or the end, at the last frame before it begins, and ``speaker``,
       cross-entropy.
     - Metrics: phoneme and word error rate (``per``, ``wer``) of greedy decoding; perplexity (primary) and accuracy of
-      the next word; accuracy of the speaker. Who knew the grammar and all words would have a perplexity of 4.40 in
-      expectation.
+      the next word; accuracy of the speaker. Who knew the grammar and all words would have a perplexity of 4.13 in
+      expectation (shares of the classes alone: 9.26) and an accuracy of 0.56 (0.30).
     - Input: 40 log-mel bands every 10 ms (see `tasks.audio`), float16. Encoder: two convolutions over five frames, the
       first of which takes every third, and five residual ones over three frames, 1 to 16 apart, with layer norms: 2 s
       are seen. All are causal, a feature depends on no later sound: what comes next must be guessed. Features are

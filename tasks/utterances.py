@@ -28,7 +28,7 @@ WORDS = tuple(LEXICON)
 PHONEMES = tuple(sorted({phoneme for spelled in LEXICON.values() for phoneme in spelled.split()}))
 END = DIGITS  # the class of "no word follows"
 MOST_WORDS = 5
-ENDS, COUNTS_ON, JUMPS, REPEATS = 0.25, 0.4, 0.15, 0.1  # what follows a word; see `grammar`
+ENDS, COUNTS_ON, JUMPS, REPEATS = 0.2, 0.5, 0.1, 0.06  # what follows a word; see `grammar`
 GAPS = (2 * TAIL, 15)  # frames of silence before the first and after every word: 40 to 150 ms
 
 
