@@ -1,0 +1,36 @@
+"""Metrics of semantic segmentation, from a table of what was said of which pixels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tasks.base import Metric
+
+
+def mean_iou(classes: int, first: int = 0, name: str = "miou") -> Metric:
+    """Mean intersection over union of the classes from ``first`` on; with ``first`` 1, without the background.
+
+    Logits are (N, C, H, W), targets (N, H, W); a target that is no class is left out. The counts are those of the whole
+    split, and a class that neither is there nor was ever said is left out of the mean.
+    """
+    return Metric(name, 1.0, True, lambda o, t: _table(o, t, classes), lambda table: _iou(table, first))
+
+
+def pixel_accuracy(classes: int, name: str = "accuracy") -> Metric:
+    """Share of the pixels whose class is right, the background included."""
+    return Metric(name, 1.0, True, lambda o, t: _table(o, t, classes), lambda table: table.trace() / table.sum())
+
+
+def _table(outputs: Tensor, targets: Tensor, classes: int) -> Tensor:
+    """How often each class (row) was taken for each class (column), (C, C) in double precision."""
+    said, wanted = outputs.argmax(1), targets.long()
+    there = (wanted >= 0) & (wanted < classes)
+    pairs = (wanted * classes + said)[there]
+    return torch.bincount(pairs, minlength=classes**2).view(classes, classes).double()
+
+
+def _iou(table: Tensor, first: int) -> Tensor:
+    both = table.diagonal()[first:]
+    either = (table.sum(0) + table.sum(1))[first:] - both
+    return (both / either.clamp(min=1)).sum() / (either > 0).sum().clamp(min=1)
