@@ -102,7 +102,7 @@ class CelebA(Suite):
 
     def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """Yes or no, with the probability of yes."""
-        found = {task: float(output.sigmoid()) for task, output in outputs.items()}
+        found = {task: output.sigmoid().item() for task, output in outputs.items()}
         return {task: f"{'yes' if share > 0.5 else 'no'} ({share:.0%})" for task, share in found.items()}
 
     def _subset(self, part: Faces, total: int) -> Faces:

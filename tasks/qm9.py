@@ -107,7 +107,7 @@ class Qm9(Suite):
 
     def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """Values with their units."""
-        return {name: f"{float(output):.4g} {PROPERTIES[name].unit}" for name, output in outputs.items()}
+        return {name: f"{output.item():.5g} {PROPERTIES[name].unit}" for name, output in outputs.items()}
 
     def _loss(self, task: str) -> Callable[[Tensor, Tensor], Tensor]:
         def loss(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -48,8 +48,8 @@ def _values(symbols: list[str], positions: np.ndarray, bonds: list[tuple[int, in
     values = {
         "mu": 1 + 0.8 * o + 0.5 * n + 0.7 * f,
         "alpha": 1.5 * h + 9 * c + 7 * n + 5 * o + 3 * f,
-        "homo": -0.25 - 0.01 * o + 0.01 * n + 0.02 * double,
-        "lumo": 0.08 - 0.05 * double - 0.01 * o,
+        "homo": -0.25 - 0.01 * n - 0.02 * o + 0.01 * double,
+        "lumo": 0.08 - 0.02 * double - 0.02 * o - 0.03 * f,
         "r2": 4 * spread,
         "zpve": 0.01 * h + 0.004 * len(bonds),
         "cv": 3 + 0.8 * len(symbols) + 1.5 * (o + n),
