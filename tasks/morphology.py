@@ -66,7 +66,7 @@ class Morphology(Suite):
       tense is a part of the task, and nobody who asks knows beforehand. Loss: cross-entropy over all words.
     - Metric: F1 of the values that words have, with precision and recall. "It has none", which is the largest class by
       far, does not count: who always answers that gets 0.
-    - Encoder, trained from scratch: a word is the mean of the vectors of nine pieces (itself, its first 1 to 3 and last
+    - Encoder: trained from scratch; a word is the mean of the vectors of nine pieces (itself, its first 1 to 3 and last
       1 to 4 letters, all in small letters, and its shape), hashed into ``buckets``, so that no vocabulary is needed;
       then ``layers`` layers of a transformer of ``width``. Features (N, W, width), zeros where there is no word.
       Heads: one affine layer each. Last shared layer: the last of the transformer.

