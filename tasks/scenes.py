@@ -30,7 +30,8 @@ from tasks.composing import compose, extents, lay_out
 from tasks.detection import detection_loss, detections_of
 from tasks.digits import Digits
 from tasks.garments import NAMES, read_garments
-from tasks.multimnist import Pools, pools_of_5k, pools_of_full, read_5k
+from tasks.multimnist import POOL, pools_of_5k, read_5k
+from tasks.overlays import pools_of_full
 from tasks.pixel_metrics import mean_iou, pixel_accuracy
 from tasks.registry import register
 from tasks.sources import data_folder
@@ -109,9 +110,9 @@ class Scenes(Suite):
         The class of a pixel is 0 for the background, else one more than that of the object.
         """
         digits = self.objects == "digits"
-        pools = pools_of_5k(read_5k(data)) if digits else pools_of_full(*read_garments(data_folder(data)))
+        pools = pools_of_5k(read_5k(data)) if digits else pools_of_full(*read_garments(data_folder(data)), POOL)
         counts = (self.train_scenes, self.other_scenes, self.other_scenes)
-        return Splits(*(self._split(*part) for part in zip(pools, counts, Pools._fields, strict=True)))
+        return Splits(*(self._split(*part) for part in zip(pools, counts, pools._fields, strict=True)))
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
         """The U-Net and its heads, with torch's default initialisation; a fresh detector sees nothing anywhere."""
