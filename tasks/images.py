@@ -15,12 +15,25 @@ def read_image(given: str | Path, size: tuple[int, int] | None = None) -> Tensor
     Raises:
         ValueError: there is no such file, or it is no image.
     """
+    return _read(given, "RGB", size).movedim(-1, 0)
+
+
+def read_grey(given: str | Path) -> Tensor:
+    """The grey values (H, W), uint8, of an image file of any common format.
+
+    Raises:
+        ValueError: there is no such file, or it is no image.
+    """
+    return _read(given, "L")
+
+
+def _read(given: str | Path, mode: str, size: tuple[int, int] | None = None) -> Tensor:
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - listing suites must not wait for it
 
     path = Path(given).expanduser()
     try:
         with Image.open(path) as opened:
-            image = opened.convert("RGB")
+            image = opened.convert(mode)
     except UnidentifiedImageError:
         raise ValueError(f"{path} is not an image; give the path of a JPEG or PNG file") from None
     except OSError as error:
@@ -28,4 +41,4 @@ def read_image(given: str | Path, size: tuple[int, int] | None = None) -> Tensor
     if size is not None:
         height, width = size
         image = image.resize((width, height), Image.Resampling.BILINEAR)  # averages where it shrinks
-    return torch.from_numpy(np.array(image)).movedim(-1, 0)
+    return torch.from_numpy(np.array(image))

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, max_pool2d, relu
 
@@ -27,6 +25,7 @@ from tasks.base import (
     split_indices,
 )
 from tasks.digits import SIDE, Digits
+from tasks.images import read_grey
 
 CANVAS = 36
 HELD_OUT = 1 / 6  # of 60,000 training images, for validation
@@ -91,7 +90,7 @@ class Overlays(Suite):
 
     def read(self, given: str) -> dict[str, Tensor]:
         """The canvas in an image file of 36×36 pixels, light on black; colours become grey."""
-        return {"image": standardised(read_image(Path(given)), self.grey)}
+        return {"image": standardised(read_canvas(given), self.grey)}
 
     def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """The likeliest class of each image, and how likely it is."""
@@ -155,20 +154,17 @@ def standardised(canvas: Tensor, grey: Grey) -> Tensor:
     return ((canvas.float() / 255 - grey.mean) / grey.deviation)[:, None]
 
 
-def read_image(path: Path) -> Tensor:
+def read_canvas(given: str) -> Tensor:
     """The canvas (1, 36, 36) of bytes in an image file.
 
     Raises:
         ValueError: there is no such image, or it has another size.
     """
-    try:
-        with Image.open(path) as image:
-            pixels = np.array(image.convert("L"))
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read as an image ({error}); expected a PNG file, say") from None
+    pixels = read_grey(given)
     if pixels.shape != (CANVAS, CANVAS):
+        height, width = pixels.shape
         raise ValueError(
-            f"{path} has {pixels.shape[1]}×{pixels.shape[0]} pixels; expected {CANVAS}×{CANVAS}: one image of "
-            f"{SIDE}×{SIDE} at the upper left, another at the lower right"
+            f"{given} has {width}×{height} pixels; expected {CANVAS}×{CANVAS}: one image of {SIDE}×{SIDE} at the upper "
+            "left, another at the lower right"
         )
-    return torch.from_numpy(pixels)[None]
+    return pixels[None]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -30,6 +29,7 @@ from tasks.composing import compose, extents, lay_out
 from tasks.detection import detection_loss, detections_of
 from tasks.digits import Digits
 from tasks.garments import NAMES, read_garments
+from tasks.images import read_grey
 from tasks.multimnist import POOL, pools_of_5k, read_5k
 from tasks.overlays import pools_of_full
 from tasks.pixel_metrics import mean_iou, pixel_accuracy
@@ -122,20 +122,15 @@ class Scenes(Suite):
         return MultiTaskModel(encoder, seeded_heads(seed, tasks, _head), last_shared=encoder.last)
 
     def read(self, given: str) -> dict[str, Tensor]:
-        """A PNG image with bright objects on black, of any size whose sides are multiples of 8."""
-        from PIL import Image  # noqa: PLC0415 - listing suites must not wait for it
-
-        try:
-            with Image.open(given, formats=["PNG"]) as opened:
-                grey = np.array(opened.convert("L"))
-        except OSError as error:
-            raise ValueError(f"{given} cannot be read as a PNG image ({error})") from None
+        """An image file with bright objects on black, of any size whose sides are multiples of 8."""
+        grey = read_grey(given)
         if any(side % MULTIPLE or not SHORTEST <= side <= LONGEST for side in grey.shape):
+            height, width = grey.shape
             raise ValueError(
-                f"{given} has {grey.shape[1]}×{grey.shape[0]} pixels; both sides must be multiples of {MULTIPLE} from "
-                f"{SHORTEST} to {LONGEST}: cut it, or add a black margin"
+                f"{given} has {width}×{height} pixels; both sides must be multiples of {MULTIPLE} from {SHORTEST} to "
+                f"{LONGEST}: cut it, or add a black margin"
             )
-        return {"image": torch.from_numpy(grey)[None, None]}
+        return {"image": grey[None, None]}
 
     def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """Boxes with classes and scores; the share of pixels of each class; the class of the largest object."""

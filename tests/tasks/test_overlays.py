@@ -45,10 +45,10 @@ def test_answers_name_the_class_and_its_probability() -> None:
 
 def test_what_is_no_canvas_is_refused(canvas: np.ndarray, tmp_path: Path) -> None:
     suite, file = MultiMnist(), tmp_path / "a.png"
-    with pytest.raises(ValueError, match=r"a.png cannot be read as an image"):
+    with pytest.raises(ValueError, match=r"a.png cannot be read \(No such file"):
         suite.read(str(file))
     file.write_bytes(b"no image")
-    with pytest.raises(ValueError, match=r"a.png cannot be read as an image"):
+    with pytest.raises(ValueError, match=r"a.png is not an image"):
         suite.read(str(file))
     Image.fromarray(canvas[:28]).save(file)
     with pytest.raises(ValueError, match=r"has 36×28 pixels; expected 36×36"):

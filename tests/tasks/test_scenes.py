@@ -231,10 +231,10 @@ def test_a_picture_of_ones_own_is_answered_in_words(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_such_picture_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "own.png"
-    with pytest.raises(ValueError, match="cannot be read as a PNG image"):
+    with pytest.raises(ValueError, match=r"own.png cannot be read \(No such file"):
         Scenes().read(str(file))
     file.write_bytes(b"text")
-    with pytest.raises(ValueError, match="cannot be read as a PNG image"):
+    with pytest.raises(ValueError, match=r"own.png is not an image"):
         Scenes().read(str(file))
     Image.fromarray(np.zeros((33, 64), np.uint8)).save(file)
     with pytest.raises(ValueError, match="64×33 pixels; both sides must be multiples of 8"):
