@@ -19,6 +19,18 @@ SIDE = 28
 TRAIN_FILES = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
 TEST_FILES = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
 _WANTED = ", ".join(TRAIN_FILES + TEST_FILES)
+GARMENTS = (
+    "T-shirt/top",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
 UNSIGNED_BYTE = 0x08  # idx's code for the only element type MNIST uses
 
 

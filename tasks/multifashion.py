@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.digits import find_fashion_mnist, read_fashion_mnist
+from tasks.digits import GARMENTS, find_fashion_mnist, read_fashion_mnist
 from tasks.overlays import Grey, Overlays, Pools, pools_of_full
 from tasks.registry import register
 from tasks.sources import data_folder
@@ -37,18 +37,7 @@ class MultiFashion(Overlays):
     version = 1
     summary = "two overlapping garments, classified both (LeNet; all of Fashion-MNIST)"
     grey = Grey(0.2860, 0.3530)  # of Fashion-MNIST's training images
-    classes = (
-        "T-shirt/top",
-        "trouser",
-        "pullover",
-        "dress",
-        "coat",
-        "sandal",
-        "shirt",
-        "sneaker",
-        "bag",
-        "ankle boot",
-    )
+    classes = GARMENTS
 
     def pools(self, data: Path | None) -> Pools:
         """All garments."""

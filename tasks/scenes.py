@@ -27,11 +27,10 @@ from tasks.base import (
 )
 from tasks.composing import compose, extents, lay_out
 from tasks.detection import detection_loss, detections_of
-from tasks.digits import Digits
-from tasks.garments import NAMES, read_garments
+from tasks.digits import GARMENTS, Digits, find_fashion_mnist, read_fashion_mnist
 from tasks.images import read_grey
-from tasks.multimnist import POOL, pools_of_5k, read_5k
-from tasks.overlays import pools_of_full
+from tasks.multimnist import pools_of_5k, read_5k
+from tasks.overlays import Pools, pools_of_full
 from tasks.pixel_metrics import mean_iou, pixel_accuracy
 from tasks.registry import register
 from tasks.sources import data_folder
@@ -110,7 +109,7 @@ class Scenes(Suite):
         The class of a pixel is 0 for the background, else one more than that of the object.
         """
         digits = self.objects == "digits"
-        pools = pools_of_5k(read_5k(data)) if digits else pools_of_full(*read_garments(data_folder(data)), POOL)
+        pools = pools_of_5k(read_5k(data)) if digits else _garments(data)
         counts = (self.train_scenes, self.other_scenes, self.other_scenes)
         return Splits(*(self._split(*part) for part in zip(pools, counts, pools._fields, strict=True)))
 
@@ -134,7 +133,7 @@ class Scenes(Suite):
 
     def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """Boxes with classes and scores; the share of pixels of each class; the class of the largest object."""
-        names = NAMES if self.objects == "garments" else [str(digit) for digit in range(CLASSES)]
+        names = GARMENTS if self.objects == "garments" else [str(digit) for digit in range(CLASSES)]
         say = {"detection": _boxes, "segmentation": _shares, "classification": _largest}
         return {task: say[task](output, names) for task, output in outputs.items()}
 
@@ -152,6 +151,10 @@ def pixel_loss(outputs: Tensor, targets: Tensor) -> Tensor:
     weights = outputs.new_ones(outputs.shape[1])
     weights[0] = BACKGROUND
     return cross_entropy(outputs, targets.long(), weights)
+
+
+def _garments(data: Path | None) -> Pools:
+    return pools_of_full(*read_fashion_mnist(find_fashion_mnist(data_folder(data))), "scenes/garments")
 
 
 def _head(task: str) -> nn.Module:

@@ -12,10 +12,9 @@ from PIL import Image
 from tasks import registry
 from tasks.base import DataUnavailableError, Splits
 from tasks.composing import OVERLAP, Plan, compose, extents, lay_out
-from tasks.digits import Digits, parse_csv
-from tasks.garments import NAMES, read_garments
+from tasks.digits import GARMENTS, Digits, parse_csv
 from tasks.scenes import Scenes, pixel_loss
-from tests.tasks.files import digits_table, write_idx, write_mnist
+from tests.tasks.files import digits_table, write_mnist
 
 TASKS = ["detection", "segmentation", "classification"]
 EVEN = list(range(10)) * 12
@@ -183,21 +182,13 @@ def test_garments_come_from_the_data_folder_or_from_one_of_their_name(tmp_path: 
     assert torch.equal(splits.test.inputs["image"], inside.test.inputs["image"])
 
 
-def test_garments_that_are_not_there_damaged_or_digits_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DataUnavailableError, match="--data or BALANCERS_DATA"):
-        read_garments(None)
-    with pytest.raises(DataUnavailableError, match=r"put train-images-idx3-ubyte.gz, .* into .*fashion-mnist"):
-        read_garments(tmp_path)
+def test_garments_that_are_not_there_or_digits_are_named(tmp_path: Path) -> None:
+    suite = Scenes("garments", train_scenes=1, other_scenes=1)
+    with pytest.raises(DataUnavailableError, match=r"put train-images-idx3-ubyte.gz, .* fashion-mnist in"):
+        suite.load(tmp_path)
     write_mnist(tmp_path, [0] * 12 + [1] * 18, [0, 1, 1])
-    with pytest.raises(DataUnavailableError, match="equally many pictures of each of ten classes"):
-        read_garments(tmp_path)
-    write_mnist(tmp_path, EVEN, EVEN)
-    write_idx(tmp_path / "t10k-labels-idx1-ubyte.gz", np.zeros(3))
-    with pytest.raises(DataUnavailableError, match=r"images of shape \(120, 28, 28\) and labels of shape \(3,\)"):
-        read_garments(tmp_path)
-    (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(b"no gzip")
-    with pytest.raises(DataUnavailableError, match=r"t10k-labels-idx1-ubyte.gz cannot be read"):
-        read_garments(tmp_path)
+    with pytest.raises(DataUnavailableError, match="more training images of some classes than of others"):
+        suite.load(tmp_path)
 
 
 def test_a_picture_of_ones_own_is_answered_in_words(tmp_path: Path) -> None:
@@ -225,7 +216,7 @@ def test_a_picture_of_ones_own_is_answered_in_words(tmp_path: Path) -> None:
         "segmentation": "background 90.6%, 7 9.4%",
         "classification": "7 (100%)",
     }
-    assert Scenes("garments").answers("", made)["classification"] == f"{NAMES[7]} (100%)"
+    assert Scenes("garments").answers("", made)["classification"] == f"{GARMENTS[7]} (100%)"
     assert suite.answers("", {"detection": said - 9})["detection"] == "nothing"
 
 
