@@ -6,16 +6,16 @@ import json
 import logging
 import math
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks import select, store
+from benchmarks import constant, select, store
 from benchmarks.aggregates import aggregate
 from benchmarks.comparison import Deltas, Gain, chosen, gains
 from benchmarks.fronts import Front, fronts
 from benchmarks.protocol import COPY, of_results
-from benchmarks.records import FRONT, Cell, Record
+from benchmarks.records import FRONT, Cell, Record, Scalars
 from benchmarks.select import Search
 from benchmarks.settings import Protocol
 from benchmarks.summaries import Aggregates
@@ -38,6 +38,7 @@ class Study:
     protocol: Protocol | None
     protocol_text: str  # as it stands in its file; empty if there is none
     environment: dict[str, str]
+    constants: dict[str, Scalars] = field(default_factory=dict)  # suite -> what one answer to every example scores
 
     @cached_property
     def records(self) -> tuple[Record, ...]:
@@ -121,6 +122,7 @@ def read(folder: Path) -> Study:
         protocol=protocol,
         protocol_text=(folder / COPY).read_text(encoding="utf-8") if protocol is not None else "",
         environment=_texts(folder / "environment.json") or max(kept, key=lambda r: r.finished).environment,
+        constants=constant.load(folder, [record.cell for record in counted]),
     )
 
 

@@ -105,7 +105,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         summary = runner.run(source, filters, folder, options, out)
         world = join(where)
         if world.first:
-            _conclude(folder, summary)
+            _conclude(folder, summary, data)
         world.leave()
     raise typer.Exit(EXIT_FAILED if summary.failed else 0)
 
@@ -143,12 +143,14 @@ def _adopt(source: Path, filters: Filters, options: Options, folder: Path, *, re
         out.print(f"Reference: {count} runs of {where} are taken for done", highlight=False, soft_wrap=True)
 
 
-def _conclude(folder: Path, summary: Summary) -> None:
+def _conclude(folder: Path, summary: Summary, data: Path | None) -> None:
     """Write archive and report, and say what came out and where they are."""
     import benchmarks.report  # noqa: PLC0415
-    from benchmarks import store, study, tables  # noqa: PLC0415
+    from benchmarks import constant, store, study, tables  # noqa: PLC0415
 
     store.pack(folder)
+    with out.status("What one answer to every example scores"):
+        constant.renew(folder, [record.cell for record in store.load(folder) if record.status == "done"], data)
     path = benchmarks.report.write(folder)
     out.print(tables.summary(study.read(folder).aggregates))
     counts = ", ".join(f"{number} {status}" for status, number in summary.counts.items() if number)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from benchmarks.blocks import Block
 from benchmarks.findings import (
+    constant,
     cost,
     invariances,
     optimism,
@@ -21,6 +22,7 @@ from benchmarks.study import Study
 
 FINDINGS: tuple[Callable[[Study], Block | None], ...] = (
     transfer.block,
+    constant.block,
     typical.block,
     sensitivity.block,
     ranking.block,

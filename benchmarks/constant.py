@@ -1,0 +1,97 @@
+"""What one and the same answer to every example scores: the trivial baseline that every model must beat."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.evaluate import evaluate
+from benchmarks.loop import batches_of, losses_of
+from benchmarks.records import Cell, Scalars
+from benchmarks.store import write_atomically
+from tasks import registry
+from tasks.base import DataUnavailableError, MultiTaskModel, Suite, seeded
+
+FILE = "constant.json"  # table -> what the scores are of, and the scores
+STEPS = 150  # of Adam, its rate falling to nothing: enough for the shares of classes
+RATE = 0.1
+BATCH = 64
+
+logger = logging.getLogger(__name__)
+
+
+class Blind(nn.Module):
+    """An encoder whose features have their shape, and are all 0."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder.eval()
+
+    @torch.no_grad()
+    def forward(self, **inputs: Tensor) -> Tensor:
+        """Zeros in the place of features."""
+        return torch.zeros_like(self.encoder(**inputs))
+
+
+def scores(suite: Suite, data: Path | None = None) -> Scalars:
+    """All metrics on the test split of heads that were trained on features of 0, so that nothing tells examples apart.
+
+    With cross-entropy that is the class that most examples have, with squared error the mean, with absolute error the
+    median; heads with convolutions see where the border of an image is as well.
+
+    Raises:
+        DataUnavailableError: the data cannot be had here.
+    """
+    splits = suite.load(data)
+    built = suite.build(0, [task.name for task in suite.tasks])
+    model = MultiTaskModel(Blind(built.encoder), dict(built.heads.items()))
+    optimizer = torch.optim.Adam(model.heads.parameters(), RATE)
+    slower = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / STEPS)
+    with seeded("noise", 0):
+        for _, batch in zip(range(STEPS), batches_of(splits.train, BATCH, 0), strict=False):
+            _, outputs = model(batch.inputs)
+            optimizer.zero_grad()
+            torch.stack(list(losses_of(suite.tasks, outputs, batch).values())).sum().backward()
+            optimizer.step()
+            slower.step()
+    return evaluate(model, suite.tasks, splits.test)
+
+
+def renew(folder: Path, cells: Iterable[Cell], data: Path | None = None) -> None:
+    """Write the scores of every table that ``cells`` are of into ``folder``, but for those that it has already.
+
+    A suite without examples to tell apart has none, and one whose data cannot be had here is left out.
+    """
+    known = _read(folder)
+    for table, cell in {cell.table: cell for cell in cells}.items():
+        about = _about(cell)
+        suite = registry.create(cell.suite, **cell.suite_options)
+        if not suite.generalises or known.get(table, {}).get("of") == about:
+            continue
+        try:
+            known[table] = {"of": about, "scores": scores(suite, data)}
+        except DataUnavailableError as error:
+            logger.info("no constant answers for %s: %s", table, error)
+    write_atomically(folder / FILE, json.dumps(known, indent=1) + "\n")
+
+
+def load(folder: Path, cells: Iterable[Cell]) -> dict[str, Scalars]:
+    """The scores by suite as tables call it, of those suites that ``cells`` are of."""
+    known = _read(folder)
+    each = {cell.problem: (known.get(cell.table, {}), _about(cell)) for cell in cells}
+    return {problem: entry["scores"] for problem, (entry, about) in each.items() if entry.get("of") == about}
+
+
+def _about(cell: Cell) -> dict[str, Any]:
+    return {"suite": cell.suite, "version": cell.suite_version, "options": cell.suite_options}
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / FILE
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

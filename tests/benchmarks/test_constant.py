@@ -1,0 +1,63 @@
+"""One answer to every example: its scores are those that can be computed by hand, and they are kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks import constant
+from benchmarks.records import Cell
+from tests.benchmarks import synthetic
+from tests.benchmarks.tiny_suite import Tiny, registered
+
+
+def cell(**changes: object) -> Cell:
+    return synthetic.cell("tiny", "fixed", ("height", "side"), 0, **changes)
+
+
+def test_the_scores_are_those_of_the_mean_and_of_the_commonest_class() -> None:
+    suite = Tiny()
+    splits = suite.load()
+    found = constant.scores(suite)
+    mean = splits.train.targets["height"].mean()
+    assert found["height"]["mse"] == pytest.approx(
+        float((splits.test.targets["height"] - mean).square().mean()), rel=0.05
+    )
+    commonest = splits.train.targets["side"].mode().values
+    assert found["side"]["accuracy"] == float((splits.test.targets["side"] == commonest).double().mean())
+    assert found == constant.scores(suite)
+
+
+def test_an_encoder_that_is_blind_keeps_the_shape_and_learns_nothing() -> None:
+    encoder = Tiny().build(0, ["side"]).encoder
+    features = constant.Blind(encoder)(x=torch.randn(5, 3))
+    assert features.shape == (5, 4)
+    assert not features.any()
+    assert not features.requires_grad
+
+
+def test_scores_are_kept_until_the_suite_changes(tmp_path: Path) -> None:
+    with registered("tiny"):
+        constant.renew(tmp_path, [cell()])
+        first = constant.load(tmp_path, [cell()])
+        assert list(first) == ["tiny"]
+        kept = json.loads((tmp_path / constant.FILE).read_text())
+        kept["tiny"]["scores"]["side"]["accuracy"] = 0.125
+        (tmp_path / constant.FILE).write_text(json.dumps(kept))
+        constant.renew(tmp_path, [cell()])
+        assert constant.load(tmp_path, [cell()])["tiny"]["side"]["accuracy"] == 0.125
+        wider = cell(suite_options={"width": 8})
+        assert constant.load(tmp_path, [wider]) == {}
+        constant.renew(tmp_path, [wider])
+        assert constant.load(tmp_path, [wider])["tiny"]["side"] == first["tiny"]["side"]
+
+
+def test_data_that_cannot_be_had_and_problems_without_examples_are_left_out(tmp_path: Path) -> None:
+    plane = synthetic.cell("plane", "fixed", ("L1", "L2"), 0)
+    with registered("tiny"):
+        constant.renew(tmp_path, [plane, cell(suite_options={"fault": "data"})])
+    assert json.loads((tmp_path / constant.FILE).read_text()) == {}
+    assert constant.load(tmp_path, [plane]) == {}
