@@ -16,7 +16,7 @@ from benchmarks.loop import batches_of, losses_of
 from benchmarks.records import Cell, Scalars
 from benchmarks.store import write_atomically
 from tasks import registry
-from tasks.base import DataUnavailableError, MultiTaskModel, Suite, seeded
+from tasks.base import MultiTaskModel, Suite, seeded
 
 FILE = "constant.json"  # table -> what the scores are of, and the scores
 STEPS = 150  # of Adam, its rate falling to nothing: enough for the shares of classes
@@ -66,7 +66,7 @@ def scores(suite: Suite, data: Path | None = None) -> Scalars:
 def renew(folder: Path, cells: Iterable[Cell], data: Path | None = None) -> None:
     """Write the scores of every table that ``cells`` are of into ``folder``, but for those that it has already.
 
-    A suite without examples to tell apart has none, and one whose data cannot be had here is left out.
+    A suite without examples to tell apart has none, and one that cannot be tried here is left out.
     """
     known = _read(folder)
     for table, cell in {cell.table: cell for cell in cells}.items():
@@ -76,8 +76,8 @@ def renew(folder: Path, cells: Iterable[Cell], data: Path | None = None) -> None
             continue
         try:
             known[table] = {"of": about, "scores": scores(suite, data)}
-        except DataUnavailableError as error:
-            logger.info("no constant answers for %s: %s", table, error)
+        except Exception as error:  # data that are not here, or a broken suite, of which records tell
+            logger.warning("what one answer to every example scores on %s is not known: %s", table, error)
     write_atomically(folder / FILE, json.dumps(known, indent=1) + "\n")
 
 

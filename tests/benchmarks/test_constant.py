@@ -55,9 +55,12 @@ def test_scores_are_kept_until_the_suite_changes(tmp_path: Path) -> None:
         assert constant.load(tmp_path, [wider])["tiny"]["side"] == first["tiny"]["side"]
 
 
-def test_data_that_cannot_be_had_and_problems_without_examples_are_left_out(tmp_path: Path) -> None:
+def test_data_that_cannot_be_had_and_problems_without_examples_are_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     plane = synthetic.cell("plane", "fixed", ("L1", "L2"), 0)
     with registered("tiny"):
         constant.renew(tmp_path, [plane, cell(suite_options={"fault": "data"})])
+    assert "on tiny is not known: the 48 points are nowhere to be found" in caplog.text
     assert json.loads((tmp_path / constant.FILE).read_text()) == {}
     assert constant.load(tmp_path, [plane]) == {}

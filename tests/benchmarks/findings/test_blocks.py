@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks import findings, tables
 from benchmarks.records import Record
+from benchmarks.study import Study
 from benchmarks.wording import listed
 from tests.benchmarks import synthetic
 from tests.benchmarks.findings import made
@@ -21,15 +24,23 @@ PARTIAL: dict[str, list[Record]] = {
 }
 
 
+def whole() -> Study:
+    constants = {
+        suite: {task: {problem.metrics[0].name: problem.start} for task in problem.tasks}
+        for suite, problem in synthetic.PROBLEMS.items()
+    }
+    return replace(made.study(synthetic.records()), constants=constants)
+
+
 def test_a_whole_study_has_all_findings_but_those_of_a_search() -> None:
-    found = findings.blocks(made.study(synthetic.records()))
+    found = findings.blocks(whole())
     anchors = [block.anchor for block in found]
     assert len(set(anchors)) == len(findings.FINDINGS) - 1
     assert "trials" not in anchors
 
 
 def test_tables_are_rectangular_and_name_what_lines_are_about() -> None:
-    for block in findings.blocks(made.study(synthetic.records())):
+    for block in findings.blocks(whole()):
         assert block.table is not None
         head, lines = block.table
         assert {len(line) for line in lines} == {len(head)}
@@ -44,7 +55,7 @@ def test_partial_studies_give_what_they_can(records: list[Record]) -> None:
 
 
 def test_findings_stand_in_the_leaderboard_with_what_they_show_and_how_to_read_them() -> None:
-    study = made.study(synthetic.records())
+    study = whole()
     text = tables.leaderboard(study)
     for block in findings.blocks(study):
         assert f"## {block.title}\n" in text
