@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.table import Table
 
 from benchmarks import answer, edges, findings, formats, gain_table, markdown
+from benchmarks.findings import options
 from benchmarks.legend import LEGEND
 from benchmarks.limits import limits
 from benchmarks.long_table import frame
@@ -36,6 +37,8 @@ def leaderboard(study: Study) -> str:
     if front:
         parts += ["## Against the front of fixed weights", gain_table.FRONT, markdown.table(*front)]
     parts += ["## Δ taskwise over all suites, in percent", markdown.table(*overall_cells(aggregates))]
+    for block in options.blocks(study):
+        parts += markdown.finding(block)
     for suite in aggregates.suites:
         parts += [f"## {suite.name}", markdown.table(*suite_cells(suite))]
         notes = [*failure_texts(suite.failures), *edges.texts(study.searches, suite.name)]

@@ -23,8 +23,8 @@ class MultiFashion(Overlays):
       and ``other_pairs`` each for validation and test (20,000): two for every garment. The data set of the papers below
       has 120,000 training pairs of all 60,000 garments, some of which serve for validation, and 20,000 test pairs.
     - Tasks: ``left`` and ``right``, ten classes each, cross-entropy. Metric: accuracy.
-    - Encoder: LeNet (two convolutions, one fully connected layer of 50); heads: 50 ReLU units and an affine layer.
-      Last shared layer: the fully connected one.
+    - Encoder: LeNet (two convolutions of ``width`` (10) and twice as many channels, one fully connected layer of five
+      times as many units); heads: 50 ReLU units and an affine layer. Last shared layer: the fully connected one.
 
     Reference: Lin et al., Pareto Multi-Task Learning, NeurIPS 2019; Navon et al., Learning the Pareto Front with
     Hypernetworks, ICLR 2021; Xiao et al., Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning
@@ -33,6 +33,7 @@ class MultiFashion(Overlays):
 
     train_pairs: int = 100_000
     other_pairs: int = 20_000
+    width: int = 10
 
     version = 1
     summary = "two overlapping garments, classified both (LeNet; all of Fashion-MNIST)"

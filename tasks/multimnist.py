@@ -34,9 +34,10 @@ class MultiMnist(Overlays):
       each class. Full: 50,000 / 10,000 of the training digits, with equal shares of each class, and the 10,000 test
       digits. Then pairs are drawn: ``train_pairs`` (10,000), and ``other_pairs`` each for validation and test (2,000).
     - Tasks: ``left`` and ``right``, ten classes each, cross-entropy. Metric: accuracy.
-    - Encoder: LeNet (two convolutions, one fully connected layer of 50); heads: 50 ReLU units and an affine layer.
-      Last shared layer: the fully connected one. The authors' dropout is left out: it masks without rescaling, and
-      is drawn once per task and step, which would tie the randomness to the method.
+    - Encoder: LeNet (two convolutions of ``width`` (10) and twice as many channels, one fully connected layer of five
+      times as many units); heads: 50 ReLU units and an affine layer. Last shared layer: the fully connected one. The
+      authors' dropout is left out: it masks without rescaling, and is drawn once per task and step, which would tie the
+      randomness to the method.
 
     Reference: Sener and Koltun, Multi-Task Learning as Multi-Objective Optimization, NeurIPS 2018, Section 5.1; Sabour
     et al., Dynamic Routing Between Capsules, NeurIPS 2017.
@@ -45,6 +46,7 @@ class MultiMnist(Overlays):
     digits: Literal["auto", "5k", "full"] = "auto"
     train_pairs: int = 10_000
     other_pairs: int = 2_000
+    width: int = 10
 
     version = 1
     summary = "two overlapping handwritten digits, classified both (LeNet; 5,000 MNIST digits or all)"

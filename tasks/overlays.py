@@ -30,6 +30,7 @@ from tasks.images import read_grey
 CANVAS = 36
 HELD_OUT = 1 / 6  # of 60,000 training images, for validation
 CLASSES = 10
+HIDDEN = 50  # units of every head, whatever the width of the encoder: what is shared varies alone
 
 
 class Grey(NamedTuple):
@@ -54,12 +55,15 @@ class Overlays(Suite):
     classes: ClassVar[tuple[str, ...]]
     train_pairs: int
     other_pairs: int  # of validation, and of test
+    width: int  # channels of the encoder's first convolution
 
     replicable = True
 
     def __post_init__(self) -> None:
         if min(self.train_pairs, self.other_pairs) < 1:
             raise ValueError(f"pairs must be at least 1, not {self.train_pairs} and {self.other_pairs}")
+        if self.width < 1:
+            raise ValueError(f"width must be at least 1, not {self.width}: the first convolution has so many channels")
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -84,8 +88,11 @@ class Overlays(Suite):
         """LeNet and its heads, with torch's default initialisation."""
         check_tasks(self, tasks)
         with seeded("init", seed):
-            encoder = LeNet()
-        heads = seeded_heads(seed, tasks, lambda _: nn.Sequential(nn.Linear(50, 50), nn.ReLU(), nn.Linear(50, CLASSES)))
+            encoder = LeNet(self.width)
+        features = encoder.last.out_features
+        heads = seeded_heads(
+            seed, tasks, lambda _: nn.Sequential(nn.Linear(features, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, CLASSES))
+        )
         return MultiTaskModel(encoder, heads, last_shared=encoder.last)
 
     def read(self, given: str) -> dict[str, Tensor]:
@@ -99,16 +106,19 @@ class Overlays(Suite):
 
 
 class LeNet(nn.Module):
-    """Two 5×5 convolutions (10 and 20 channels), each halved by maximum, and a fully connected layer of 50."""
+    """Two 5×5 convolutions, each halved by maximum, and a fully connected layer: W and 2 W channels, 5 W units.
 
-    def __init__(self) -> None:
+    The usual ``width`` W is 10, which makes 10 and 20 channels and 50 units.
+    """
+
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(1, 10, 5)
-        self.second = nn.Conv2d(10, 20, 5)
-        self.last = nn.Linear(720, 50)
+        self.first = nn.Conv2d(1, width, 5)
+        self.second = nn.Conv2d(width, 2 * width, 5)
+        self.last = nn.Linear(2 * width * 36, 5 * width)  # 36: two convolutions leave 6×6 of 36×36 pixels
 
     def forward(self, image: Tensor) -> Tensor:
-        """Features (N, 50) of images (N, 1, 36, 36)."""
+        """Features (N, 5 W) of images (N, 1, 36, 36)."""
         hidden = relu(max_pool2d(self.first(image), 2))
         hidden = relu(max_pool2d(self.second(hidden), 2))
         return relu(self.last(hidden.flatten(1)))

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import MISSING, Field, fields
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -87,13 +87,30 @@ def create(name: str, **options: Any) -> Suite:
     if name not in _entries:
         raise ValueError(_unknown("suite", name, _entries))
     suite, preset = _entries[name]
-    known = [field.name for field in fields(cast("Any", suite)) if field.init and field.name not in preset]
+    known = [option.name for option in _options(name)]
     fractions = options.pop(LABEL_FRACTION, None)
     for option in options:
         if option not in known:
             raise ValueError(_unknown(f"option of suite {name!r}", option, [*known, LABEL_FRACTION]))
     made = suite(**preset, **options)
     return made if fractions is None else Starved(made, fractions)
+
+
+def defaults(name: str) -> dict[str, Any]:
+    """What the options of a suite are where nobody sets them; those without a simple default are left out.
+
+    Raises:
+        ValueError: unknown suite (the nearest name is given).
+    """
+    _scan()
+    if name not in _entries:
+        raise ValueError(_unknown("suite", name, _entries))
+    return {option.name: option.default for option in _options(name) if option.default is not MISSING}
+
+
+def _options(name: str) -> list[Field[Any]]:
+    suite, preset = _entries[name]
+    return [field for field in fields(cast("Any", suite)) if field.init and field.name not in preset]
 
 
 def resolve(pattern: str) -> list[str]:

@@ -8,15 +8,17 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks import study
+from benchmarks import option_gains, option_series, study
 from benchmarks.charts.comparison import draw_overview, draw_tasks
 from benchmarks.charts.cost import draw_cost, draw_costs
 from benchmarks.charts.curves import draw_cosines, draw_curves, draw_weights
 from benchmarks.charts.fronts import draw_front
 from benchmarks.charts.landscape import draw_landscape
+from benchmarks.charts.options import draw_option_series
 from benchmarks.charts.style import Styles, save, styles
 from benchmarks.charts.transfer import draw_transfer
 from benchmarks.findings import transfer
+from benchmarks.option_series import OptionSeries
 from benchmarks.records import Record
 from benchmarks.study import Study
 from benchmarks.summaries import SuiteSummary
@@ -46,11 +48,19 @@ def figures(found: Study) -> Iterator[tuple[str, Callable[[], Figure]]]:
     yield OVERVIEW, lambda: draw_overview(found.aggregates, looks)
     yield TRANSFER, lambda: draw_transfer(*transfer.matrix(found.aggregates))
     yield COST, lambda: draw_costs(found.aggregates, looks)
+    for series in option_series.of(found):
+        yield series.name, partial(_along, found, series, looks)
     for front in found.fronts():
         yield f"{front.suite}-front", partial(draw_front, front, looks)
     for suite in found.aggregates.suites:
         for kind, figure in _of_suite(suite, found.of(suite.name), looks):
             yield f"{suite.name}-{kind}", figure
+
+
+def _along(found: Study, series: OptionSeries, looks: Styles) -> Figure:
+    table = next(suite for suite in found.aggregates.suites if suite.name == series.points[0].table)
+    metrics = {metric.task: metric.fact.name for metric in table.rows[0].primary}
+    return draw_option_series(series, option_gains.along(found, series), metrics, looks)
 
 
 def _of_suite(suite: SuiteSummary, records: list[Record], looks: Styles) -> Iterator[tuple[str, Callable[[], Figure]]]:

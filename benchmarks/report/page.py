@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
-from benchmarks import answer, charts, gain_table, tables
+from benchmarks import answer, charts, gain_table, option_series, tables
 from benchmarks.blocks import Block
 from benchmarks.charts.style import styles
+from benchmarks.findings import options
 from benchmarks.limits import limits
 from benchmarks.report import explorer, pictures
+from benchmarks.report.pictures import Picture
 from benchmarks.report.sections import beating, sections
 from benchmarks.study import Study
 
@@ -55,6 +57,7 @@ def render(found: Study, name: str, drawn: Sequence[Path], findings: Sequence[Bl
         cost=pictures.picture(files[charts.COST], "Mean Δ against cost", pictures.COST),
         front=gain_table.front_cells(found.fronts()),
         front_text=gain_table.FRONT,
+        options=_options(found, files),
         sections=sections(found, gains, files),
         findings=findings,
         colors={row: look.color for row, look in styles(aggregates.rows).items()},
@@ -71,6 +74,14 @@ def render(found: Study, name: str, drawn: Sequence[Path], findings: Sequence[Bl
         library=explorer.library(),
         data=explorer.packed(explorer.compact(explorer.data(found))),
     )
+
+
+def _options(found: Study, files: Mapping[str, Path]) -> list[tuple[Block, Picture]]:
+    """What each option changes that several tables of a suite vary, with its chart."""
+    return [
+        (block := options.block(found, series), pictures.picture(files[series.name], block.title, pictures.OPTION))
+        for series in option_series.of(found)
+    ]
 
 
 def _file(name: str) -> Markup:

@@ -32,6 +32,11 @@ TRANSFER = (
     "The mean difference to single-task of every primary metric, in percent. Colours follow the order of magnitude, so "
     "that small differences are seen beside large ones; the strongest stand for their number and all beyond it."
 )
+OPTION = (
+    "Every method against the single-task models that were trained at the same value of the option, which are the "
+    "dashed line: mean over seeds, with the seeds as small dots, or a bar for the 95 % interval where there are seeds "
+    "enough. Methods lie a little beside each other. An arrow head at the edge is a mean beyond it."
+)
 COST = (
     "Mean Δ taskwise over all suites against the geometric mean of the times of a training step, where equal weights "
     "are 1. Rows far below all others are at the edge."

@@ -12,10 +12,12 @@ from PIL import Image
 
 from benchmarks import answer, findings, report, study
 from benchmarks.aggregates import aggregate
+from benchmarks.findings import options
 from benchmarks.report import pictures
 from benchmarks.statistics import estimate
 from benchmarks.store import Store
 from tests.benchmarks import synthetic
+from tests.benchmarks.findings import made
 
 SUITES = ("multimnist", "reviews")
 
@@ -135,6 +137,21 @@ def test_findings_are_on_the_page_with_their_tables(folder: Path, page: str) -> 
         assert all(str(escape(sentence)) in page for sentence in block.sentences)
         if block.table:
             assert f'aria-label="Table {escape(block.title)!s}"' in page
+
+
+def test_what_an_option_changes_has_a_section_with_its_table_and_chart(tmp_path: Path, page: str) -> None:
+    points = {1: {"fixed": [(4, -2)], "other": [(-1, 8)]}, 8: {"fixed": [(2, 2)], "other": [(1, 3)]}}
+    for record in made.along(points):
+        Store(tmp_path).write(record)
+    text = without_pictures(report.write(tmp_path).read_text(encoding="utf-8"))
+    section = text.split('<section id="options">')[1].split("</section>")[0]
+    (block,) = options.blocks(study.read(tmp_path))
+    assert f'<h3 id="finding-{block.anchor}">{block.title}</h3>' in section
+    assert all(str(escape(sentence)) in section for sentence in block.sentences)
+    assert section.count("<table>") == section.count("<img") == 1
+    assert text.index('id="options"') < text.index('id="suite-at-1"')
+    assert '<a href="#options">' in text
+    assert 'id="options"' not in page, "of a study without series"
 
 
 def test_rows_that_beat_the_reference_are_marked(folder: Path, page: str) -> None:

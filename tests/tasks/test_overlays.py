@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
+from benchmarks.expand import Filters, expand
+from benchmarks.protocol import find, read
 from tasks import registry
+from tasks.base import seeded, seeded_heads
 from tasks.multimnist import MultiMnist
 from tasks.overlays import Overlays
 from tests.tasks.files import write_mnist
@@ -53,6 +57,45 @@ def test_what_is_no_canvas_is_refused(canvas: np.ndarray, tmp_path: Path) -> Non
     Image.fromarray(canvas[:28]).save(file)
     with pytest.raises(ValueError, match=r"has 36×28 pixels; expected 36×36"):
         suite.read(str(file))
+
+
+def parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+@pytest.mark.parametrize("name", ["multimnist", "multifashion"])
+def test_the_usual_model_is_bit_for_bit_the_lenet_of_ten_channels(name: str) -> None:
+    with seeded("init", 3):
+        layers = {"first": nn.Conv2d(1, 10, 5), "second": nn.Conv2d(10, 20, 5), "last": nn.Linear(720, 50)}
+    head = seeded_heads(3, ["left"], lambda _: nn.Sequential(nn.Linear(50, 50), nn.ReLU(), nn.Linear(50, 10)))["left"]
+    model = registry.create(name).build(3, ["left"])
+    expected = nn.ModuleDict(layers).state_dict()
+    for part, values in ((model.encoder.state_dict(), expected), (model.heads["left"].state_dict(), head.state_dict())):
+        assert list(part) == list(values)
+        assert all(torch.equal(part[key], values[key]) for key in values)
+
+
+def test_a_run_of_the_usual_width_is_the_one_that_it_was_before_there_were_others() -> None:
+    cells = expand(read(find("quick")), Filters(suites=("multimnist",), balancers=("fixed",), seeds=1))
+    assert next(cell.id for cell in cells if cell.row == "fixed") == "0d828409930dbe9f"  # as in results/quick
+
+
+@pytest.mark.parametrize("name", ["multimnist", "multifashion"])
+@pytest.mark.parametrize("width", [1, 5, 40])
+def test_the_width_scales_every_layer_of_the_encoder_and_leaves_the_hidden_units_of_heads(
+    name: str, width: int
+) -> None:
+    model = registry.create(name, width=width).build(0, ["left", "right"])
+    features, outputs = model({"image": torch.zeros(2, 1, 36, 36)})
+    assert features.shape == (2, 5 * width)
+    assert outputs["right"].shape == (2, 10)
+    assert parameters(model.encoder) == 26 * width + (25 * width + 1) * 2 * width + (72 * width + 1) * 5 * width
+    assert parameters(model.heads["left"]) == (5 * width + 1) * 50 + 51 * 10
+
+
+def test_an_encoder_without_channels_is_refused() -> None:
+    with pytest.raises(ValueError, match="width must be at least 1, not 0"):
+        registry.create("multifashion", width=0)
 
 
 def test_both_tasks_are_learnt(tmp_path: Path) -> None:

@@ -53,6 +53,20 @@ def test_options_reach_the_suite() -> None:
     assert len(registry.create("gradnorm-regression-2", examples=50).load().train) == 50
 
 
+def test_defaults_are_those_of_options_that_a_protocol_may_set() -> None:
+    assert registry.defaults("multimnist") == {
+        "digits": "auto",
+        "train_pairs": 10_000,
+        "other_pairs": 2_000,
+        "width": 10,
+    }
+    assert "_model" not in registry.defaults("reviews")
+    known = {size: registry.defaults(f"gradnorm-regression-{size}") for size in (2, 10)}
+    assert known[2] == known[10], "what their names fix is no option"
+    with pytest.raises(ValueError, match="did you mean 'reviews'"):
+        registry.defaults("review")
+
+
 def test_a_family_means_all_its_members_and_a_name_itself() -> None:
     assert registry.resolve("gradnorm-regression") == ["gradnorm-regression-10", "gradnorm-regression-2"]
     assert registry.resolve("plane") == ["plane"]

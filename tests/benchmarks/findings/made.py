@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks import select
@@ -55,6 +55,23 @@ def run(
 def baselines(suite: str = "one", seeds: int = 1, **cell: Any) -> list[Record]:
     """The single-task runs of both tasks."""
     return [run(SINGLE_TASK, 0.0, suite=suite, seed=s, tasks=(task,), **cell) for task in TASKS for s in range(seeds)]
+
+
+def along(points: Mapping[Any, Mapping[str, Sequence[Any]]], tasks: tuple[str, ...] = TASKS) -> list[Record]:
+    """The suite at several values of its option ``size``: a table for each, with its single-task baselines.
+
+    Args:
+        points: by value and row, what `run` takes for each seed.
+        tasks: of the suite.
+    """
+    found = []
+    for value, rows in points.items():
+        cell = {"variant": f"at-{value:g}", "suite_options": {"size": value}}
+        seeds = max(map(len, rows.values()))
+        found += [run(SINGLE_TASK, 0.0, seed=s, tasks=(task,), **cell) for task in tasks for s in range(seeds)]
+        for row, runs in rows.items():
+            found += [run(row, each, seed=s, tasks=tasks, **cell) for s, each in enumerate(runs)]
+    return found
 
 
 def study(records: Sequence[Record], *, tuned: str | None = None, copy: str | None = None, once: bool = False) -> Study:
