@@ -20,7 +20,6 @@ from tasks.registry import register
 TASKS = ("click", "conversion", "churn")
 ID_WIDTH, FACT_WIDTH = 16, 8
 FACT_SPREAD = 0.1  # of vectors of facts at the start: larger ones are learnt by heart where labels are few
-WIDTHS = (128, 64)
 
 
 @register("movielens")
@@ -47,8 +46,8 @@ class MovieLens(Suite):
       and film, in which nothing counts that happened in the same second or later. The id of a user is known from the
       second session on, that of a film from its second rating on, if the first was in training: so training sees
       unknown ones as well; in nine of ten test examples the user is.
-    - Encoder: embeddings (16 for ids, 8 for facts, dropout 0.3) and two layers of 128 and 64, a shared bottom; heads:
-      32 ReLU units and a logit. Last shared layer: the second one.
+    - Encoder: embeddings (16 for ids, 8 for facts, dropout 0.3) and two layers of ``width`` (128) and half of it, a
+      shared bottom; heads: 32 ReLU units and a logit. Last shared layer: the second one.
 
     Few examples have a target of churn, 12 in a batch of 1,024: take large batches.
 
@@ -58,6 +57,7 @@ class MovieLens(Suite):
 
     negatives: int = 1
     churn_days: int = 14
+    width: int = 128
 
     version = 1
     summary = "click, conversion and churn in MovieLens-100k, split by time (embeddings and an MLP)"
@@ -68,6 +68,8 @@ class MovieLens(Suite):
             raise ValueError(f"negatives must be at least 1, not {self.negatives}: every example would be a click")
         if not 1 <= self.churn_days <= 20:
             raise ValueError(f"churn_days must be between 1 and 20, not {self.churn_days}: the test has 26 days")
+        if self.width < 2 or self.width % 2:
+            raise ValueError(f"width must be an even number from 2 on, not {self.width}: the second layer has half")
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -85,8 +87,9 @@ class MovieLens(Suite):
         """Embeddings and MLP, and a small MLP per task, with torch's default initialisation but for ids."""
         check_tasks(self, tasks)
         with seeded("init", seed):
-            encoder = SharedBottom()
-        return MultiTaskModel(encoder, seeded_heads(seed, tasks, lambda _: _head()), last_shared=encoder.last)
+            encoder = SharedBottom(self.width)
+        heads = seeded_heads(seed, tasks, lambda _: _head(self.width // 2))
+        return MultiTaskModel(encoder, heads, last_shared=encoder.last)
 
     def read(self, given: str) -> dict[str, Tensor]:
         """One example from a CSV file: see `read_impression` for its columns."""
@@ -110,7 +113,7 @@ class SharedBottom(nn.Module):
     id, it means the same as none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wide: int) -> None:
         super().__init__()
         self.user, self.item = (nn.Embedding(count + 1, ID_WIDTH) for count in (USERS, ITEMS))
         self.age, self.gender, self.occupation = (
@@ -120,7 +123,7 @@ class SharedBottom(nn.Module):
         for fact in (self.age, self.gender, self.occupation, self.genres):
             nn.init.normal_(fact.weight, std=FACT_SPREAD)
         width = 2 * ID_WIDTH + 4 * FACT_WIDTH + len(History._fields)
-        self.first, self.last = nn.Linear(width, WIDTHS[0]), nn.Linear(*WIDTHS)
+        self.first, self.last = nn.Linear(width, wide), nn.Linear(wide, wide // 2)
         self.vectors_dropout, self.dropout = nn.Dropout(0.3), nn.Dropout(0.1)
         for table in (self.user, self.item):
             nn.init.zeros_(table.weight)
@@ -135,7 +138,7 @@ class SharedBottom(nn.Module):
         genres: Tensor,
         history: Tensor,
     ) -> Tensor:
-        """Features (N, 64)."""
+        """Features (N, width / 2)."""
         ids = [_known(self.user, user), _known(self.item, item)]
         facts = [self.age(age), self.gender(gender), self.occupation(occupation), self.genres(genres)]
         vectors = self.vectors_dropout(torch.cat([*ids, *facts], 1))
@@ -156,5 +159,5 @@ def logistic_loss(outputs: Tensor, targets: Tensor) -> Tensor:
     return (losses * there).sum() / there.sum().clamp(min=1)
 
 
-def _head() -> nn.Module:
-    return nn.Sequential(nn.Linear(WIDTHS[1], 32), nn.ReLU(), nn.Linear(32, 1), nn.Flatten(0))
+def _head(features: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(features, 32), nn.ReLU(), nn.Linear(32, 1), nn.Flatten(0))

@@ -356,7 +356,17 @@ def test_tables_that_are_cut_short_or_of_another_form_are_named(tmp_path: Path) 
         read_movielens(tmp_path)
 
 
-@pytest.mark.parametrize("options", [{"negatives": 0}, {"churn_days": 0}, {"churn_days": 90}])
+def test_width_is_that_of_the_shared_layers() -> None:
+    wide = {w: MovieLens(width=w).build(0, TASKS).state_dict() for w in (16, 128)}
+    shapes = {w: [len(state[f"encoder.{layer}.weight"]) for layer in ("first", "last")] for w, state in wide.items()}
+    assert shapes == {16: [16, 8], 128: [128, 64]}
+    usual = MovieLens().build(0, TASKS).state_dict()
+    assert all(torch.equal(value, usual[name]) for name, value in wide[128].items())
+
+
+@pytest.mark.parametrize(
+    "options", [{"negatives": 0}, {"churn_days": 0}, {"churn_days": 90}, {"width": 0}, {"width": 9}]
+)
 def test_options_without_sense_are_refused(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         registry.create("movielens", **options)
