@@ -27,6 +27,7 @@ COMMANDS = (
     "check",
     "predict",
     "finetune",
+    "transfer",
 )
 HEAVY = ("torch", "transformers", "pandas", "matplotlib", "numpy", "plotly", "balancers", "tasks")
 
