@@ -10,6 +10,7 @@ import typer
 from benchmarks.cli.base import (
     Data,
     Plugins,
+    Results,
     app,
     load_plugins,
     out,
@@ -67,3 +68,20 @@ def transfer(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
         filters = Filters(split_names(balancers), split_names(suites), seeds)
         path = study.run(find(protocol), filters, setting, epochs, options, out)
         out.print(f"Tables: {path}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def efficiency(
+    folder: Results,
+    results: Into = Path("results/efficiency"),
+    seconds: Annotated[float, typer.Option(min=0, help="About how long to time each suite and batch.")] = 5.0,
+    data: Data = None,
+    plugin: Plugins = None,
+) -> None:
+    """Compare one multi-task model with a model per task: parameters, time of training, time of inference."""
+    with plain_errors():
+        from benchmarks.efficiency import study  # noqa: PLC0415
+
+        require_folder(data)
+        load_plugins(plugin)
+        out.print(f"Table: {study.run(folder, results, seconds, data)}", soft_wrap=True, highlight=False)

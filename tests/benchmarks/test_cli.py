@@ -28,6 +28,7 @@ COMMANDS = (
     "predict",
     "finetune",
     "transfer",
+    "efficiency",
 )
 HEAVY = ("torch", "transformers", "pandas", "matplotlib", "numpy", "plotly", "balancers", "tasks")
 
