@@ -1,7 +1,7 @@
 # `make bench` and `make test` set everything up themselves. `make help` lists what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test plots micro throughput plane counterexamples lint clean
+.PHONY: help setup bench test plots micro throughput plane transfer efficiency counterexamples lint clean
 
 PYTHON ?= python3
 PIP_ARGS ?=
@@ -55,6 +55,12 @@ throughput: setup ## runs per hour as replicas, on workers and nodes, to results
 
 plane: setup ## where every balancer ends on the two-task plane, to results/plane
 	$(RUN) benchmarks plane
+
+transfer: setup ## fine-tuned multi-task models against single-task at equal compute, to results/transfer
+	$(RUN) benchmarks transfer $(if $(DATA),--data $(DATA))
+
+efficiency: setup ## one multi-task model against one per task, of results/PROTOCOL, to results/efficiency
+	$(RUN) benchmarks efficiency $(or $(RESULTS),results/$(PROTOCOL)) $(if $(DATA),--data $(DATA))
 
 counterexamples: setup ## problems that refute what balancers do not claim, for the tests
 	$(RUN) tests.balancers.counterexamples

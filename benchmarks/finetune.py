@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from benchmarks.evaluate import evaluate
 from benchmarks.loop import batches_of, losses_of, make_optimizer, metric_facts, steps_per_epoch
 from benchmarks.models import load_with_data, read_card, save
-from benchmarks.records import Scalars
+from benchmarks.records import MetricFact, Scalars
 from benchmarks.select import selection_score
 from tasks.base import MultiTaskModel, Split, Splits, Task, seeded
 
 
 class Finetuning(NamedTuple):
-    """How to fine-tune, with Adam. The epoch that is best on validation is kept; epoch 0 is the model as it was."""
+    """How to fine-tune. The epoch that is best on validation is kept; epoch 0 is the model as it was."""
 
     epochs: int = 5
     learning_rate: float = 1e-4
     batch_size: int = 128
     head_only: bool = False
     seed: int = 0
+    optimizer: str = "adam"
+
+
+class Epoch(BaseModel):
+    """The metrics of a task after one more epoch, or, of the first in a list, of the model as it was."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+    validation: dict[str, float]
+    test: dict[str, float]
 
 
 class Change(NamedTuple):
@@ -60,29 +73,75 @@ def finetune(
     return Change(before, evaluate(model, [chosen], splits.test))
 
 
+def follow(model: MultiTaskModel, task: Task, splits: Splits, how: Finetuning) -> list[Epoch]:
+    """Fine-tune a model where it is, and return its metrics before the first epoch and after every one.
+
+    Nothing is chosen: whoever asks does that with `best_within`. An epoch has as many steps as in the training of the
+    suite's other models, also where the task has fewer examples than the suite.
+    """
+    seen: list[Epoch] = []
+
+    def look(_: int) -> None:
+        validation, test = (evaluate(model, [task], split)[task.name] for split in (splits.validation, splits.test))
+        seen.append(Epoch(validation=validation, test=test))
+
+    _train(model, task, splits.train, how, steps_per_epoch(splits.train, how.batch_size), look)
+    return seen
+
+
+def best_within(epochs: Sequence[Epoch], metrics: Sequence[MetricFact], budget: int) -> int:
+    """Which of the first ``budget`` epochs is best on validation, the earliest of equals; 0 is the model as it was."""
+    facts, before = {"": metrics}, {"": epochs[0].validation}
+    found = [selection_score({"": epoch.validation}, before, facts) for epoch in epochs[: budget + 1]]
+    return min(range(len(found)), key=lambda k: found[k] if math.isfinite(found[k]) else math.inf)
+
+
 def _fit(model: MultiTaskModel, task: Task, splits: Splits, how: Finetuning) -> None:
     """Train, and leave the model in the state of the best epoch."""
     facts = {task.name: metric_facts(task)}
-    trained = model.heads[task.name] if how.head_only else model
-    optimizer = make_optimizer("adam", trained, how.learning_rate)
-    own = splits.train.only([task.name])
-    batches = batches_of(own, how.batch_size, how.seed)
     before = evaluate(model, [task], splits.validation)
     best_score, best_state = selection_score(before, before, facts), _copy(model)
-    with seeded("noise", how.seed):
-        for _ in range(how.epochs):
-            model.eval()
-            trained.train()  # of an encoder that stays as it is, neither dropout nor batch statistics are wanted
-            for _ in range(steps_per_epoch(own, how.batch_size)):
-                _step(model, task, next(batches), optimizer)
-            score = selection_score(evaluate(model, [task], splits.validation), before, facts)
-            if score < best_score:
-                best_score, best_state = score, _copy(model)
+
+    def keep_best(epoch: int) -> None:
+        nonlocal best_score, best_state
+        if not epoch:
+            return
+        score = selection_score(evaluate(model, [task], splits.validation), before, facts)
+        if score < best_score:
+            best_score, best_state = score, _copy(model)
+
+    own = splits.train.only([task.name])
+    _train(model, task, own, how, steps_per_epoch(own, how.batch_size), keep_best)
     model.load_state_dict(best_state)
+
+
+def _train(
+    model: MultiTaskModel, task: Task, split: Split, how: Finetuning, steps: int, after: Callable[[int], None]
+) -> None:
+    """Train for epochs of so many steps; ``after`` hears how many are done, 0 before the first."""
+    alone = _with_one_head(model, task.name)
+    trained = alone.heads[task.name] if how.head_only else alone
+    optimizer = make_optimizer(how.optimizer, trained, how.learning_rate)
+    batches = batches_of(split.only([task.name]), how.batch_size, how.seed)
     model.eval()
+    with seeded("noise", how.seed):
+        after(0)
+        for epoch in range(1, how.epochs + 1):
+            trained.train()  # of an encoder that stays as it is, neither dropout nor batch statistics are wanted
+            for _ in range(steps):
+                _step(alone, task, next(batches), optimizer)
+            model.eval()
+            after(epoch)
 
 
-def _step(model: MultiTaskModel, task: Task, batch: Split, optimizer: Optimizer) -> None:
+def _with_one_head(model: MultiTaskModel, task: str) -> MultiTaskModel:
+    """The same modules without the heads of other tasks, which would take time for nothing."""
+    alone = MultiTaskModel(model.encoder, {task: model.heads[task]})
+    alone.adapter = model.adapter
+    return alone
+
+
+def _step(model: MultiTaskModel, task: Task, batch: Split, optimizer: torch.optim.Optimizer) -> None:
     _, outputs = model(batch.inputs)
     optimizer.zero_grad()
     losses_of([task], outputs, batch)[task.name].backward()

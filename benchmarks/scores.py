@@ -129,3 +129,9 @@ def seconds_per_step(records: Iterable[Record]) -> float:
         if record.status == "done" and record.cost is not None:
             by_tasks.setdefault(record.cell.tasks, []).append(record.cost.step)
     return sum(float(np.median(values)) for values in by_tasks.values()) if by_tasks else math.nan
+
+
+def forward_seconds(records: Iterable[Record]) -> float:
+    """Median seconds of a forward pass over the finished multi-task runs of a suite, whose forward passes are alike."""
+    costs = [record.cost for record in records if record.status == "done" and record.cost is not None]
+    return float(np.median([cost.forward for cost in costs])) if costs else math.nan

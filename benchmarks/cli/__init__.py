@@ -3,7 +3,7 @@
 from benchmarks.cli import run
 
 # isort: split
-from benchmarks.cli import look, models, results
+from benchmarks.cli import look, models, results, studies
 from benchmarks.cli.base import app
 
-__all__ = ["app", "look", "models", "results", "run"]
+__all__ = ["app", "look", "models", "results", "run", "studies"]

@@ -37,6 +37,12 @@ def split_names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+def require_folder(data: Path | None) -> None:
+    """Raise ``ValueError`` if data are to be found in a folder that is not there."""
+    if data is not None and not data.is_dir():
+        raise ValueError(f"the data folder {data} is not there; create it with the data in it, or leave --data out")
+
+
 def load_plugins(paths: list[Path] | None) -> None:
     """Make the balancers and suites in some files known."""
     from benchmarks import plugins  # noqa: PLC0415

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.cli.base import EXIT_FAILED, Data, Plugins, app, load_plugins, out, plain_errors, split_names
+from benchmarks.cli.base import (
+    EXIT_FAILED,
+    Data,
+    Plugins,
+    app,
+    load_plugins,
+    out,
+    plain_errors,
+    require_folder,
+    split_names,
+)
 
 if TYPE_CHECKING:
     from benchmarks.expand import Filters
@@ -73,8 +83,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         from benchmarks.protocol import find, read  # noqa: PLC0415
         from benchmarks.world import join  # noqa: PLC0415
 
-        if data is not None and not data.is_dir():
-            raise ValueError(f"the data folder {data} is not there; create it with the data in it, or leave --data out")
+        require_folder(data)
         load_plugins(plugin)
         source = find(protocol)
         folder = results or Path("results") / "-".join([read(source).name, *(path.stem for path in plugin or [])])

@@ -27,6 +27,8 @@ COMMANDS = (
     "check",
     "predict",
     "finetune",
+    "transfer",
+    "efficiency",
 )
 HEAVY = ("torch", "transformers", "pandas", "matplotlib", "numpy", "plotly", "balancers", "tasks")
 

@@ -1,0 +1,87 @@
+"""Commands that answer one question each: train or measure what it takes, and write a report of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.cli.base import (
+    Data,
+    Plugins,
+    Results,
+    app,
+    load_plugins,
+    out,
+    plain_errors,
+    require_folder,
+    split_names,
+)
+
+Into = Annotated[Path, typer.Option(help="Folder to write to.")]
+
+
+@app.command()
+def transfer(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
+    protocol: Annotated[str, typer.Option(help="Name of a protocol, or path of one.")] = "transfer",
+    results: Into = Path("results/transfer"),
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of fine-tuning.")] = 3,
+    rate: Annotated[float, typer.Option(help="Learning rate of fine-tuning, in that of the training.")] = 1.0,
+    balancers: Annotated[str, typer.Option(help="Only these, comma-separated; also others; or all.")] = "",
+    suites: Annotated[str, typer.Option(help="Only these suites, comma-separated.")] = "",
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds, in place of the protocol's.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Local processes; 0: this one.", show_default="one per core, or one per GPU"),
+    ] = None,
+    data: Data = None,
+    plugin: Plugins = None,
+    redraw: Annotated[bool, typer.Option("--redraw", help="Only the tables and chart of what is there.")] = False,
+) -> None:
+    """Fine-tune multi-task models on each of their tasks, against single-task models at equal compute.
+
+    What is in the results folder is not run again: after an interruption, the same command goes on.
+    """
+    with plain_errors():
+        from benchmarks.transfer import study  # noqa: PLC0415
+
+        load_plugins(plugin)
+        if redraw:
+            out.print(f"Tables: {study.report(results)}", soft_wrap=True, highlight=False)
+            return
+
+        from benchmarks import devices, runner  # noqa: PLC0415
+        from benchmarks.expand import Filters  # noqa: PLC0415
+        from benchmarks.protocol import find  # noqa: PLC0415
+        from benchmarks.transfer.tuning import Setting  # noqa: PLC0415
+
+        require_folder(data)
+        if rate <= 0:
+            raise ValueError(f"--rate {rate:g} would change no parameter; give a number above 0")
+        where = devices.choose(device)
+        workers = devices.default_workers(where) if workers is None else workers
+        threads, files = devices.default_threads(where, workers), tuple(plugin or ())
+        options = runner.Options(where, data, workers=workers, threads=threads, plugins=files)
+        setting = Setting(results, rate, str(where), threads, data, files)
+        filters = Filters(split_names(balancers), split_names(suites), seeds)
+        path = study.run(find(protocol), filters, setting, epochs, options, out)
+        out.print(f"Tables: {path}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def efficiency(
+    folder: Results,
+    results: Into = Path("results/efficiency"),
+    seconds: Annotated[float, typer.Option(min=0, help="About how long to time each suite and batch.")] = 5.0,
+    data: Data = None,
+    plugin: Plugins = None,
+) -> None:
+    """Compare one multi-task model with a model per task: parameters, time of training, time of inference."""
+    with plain_errors():
+        from benchmarks.efficiency import study  # noqa: PLC0415
+
+        require_folder(data)
+        load_plugins(plugin)
+        out.print(f"Table: {study.run(folder, results, seconds, data)}", soft_wrap=True, highlight=False)

@@ -1,0 +1,91 @@
+"""Measure every suite that a results folder has records of, and write tables, chart and numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+from benchmarks.charts.style import save as save_chart
+from benchmarks.efficiency import chart, results, table
+from benchmarks.efficiency.measure import Seconds, inference, parameters, training
+from benchmarks.efficiency.results import UNKNOWN, Found
+from benchmarks.environment import describe
+from benchmarks.expand import version_of
+from benchmarks.records import Cell, Record
+from benchmarks.store import write_atomically
+from benchmarks.study import read
+from tasks import registry
+from tasks.base import DataUnavailableError, Split, Suite
+
+TABLE, MACHINE, CHART = "efficiency.md", "environment.json", "efficiency"
+BATCH = 64
+NOTHING_NEW = "there are no examples that training does not see, so that a model has nothing to predict"
+
+
+def run(source: Path, folder: Path, seconds: float, data: Path | None = None) -> Path:
+    """Measure the suites with records in ``source``, write to ``folder``, and return the path of the tables.
+
+    Args:
+        source: a results folder.
+        folder: where to write.
+        seconds: about how long inference is timed, for each suite and batch.
+        data: a folder to look for data in first.
+
+    Raises:
+        ValueError: there are no records, or the folder cannot be written.
+    """
+    study = read(source)
+    equal = study.aggregates.equal_weights
+    found = [_measure(study.of(suite.name), equal, seconds, data) for suite in study.aggregates.suites]
+    machine = describe(torch.device("cpu")) | {"threads": "1"}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        results.save(found, folder)
+    except OSError as error:
+        raise ValueError(
+            f"{folder} cannot be written ({error.strerror}); choose another folder with --results"
+        ) from error
+    write_atomically(folder / MACHINE, json.dumps(machine, indent=2) + "\n")
+    command = f"python -m benchmarks efficiency {source.name if source.is_absolute() else source}"
+    write_atomically(folder / TABLE, table.as_markdown(found, command, machine))
+    save_chart(chart.draw(found), folder, CHART)
+    return folder / TABLE
+
+
+def _measure(records: list[Record], equal: str, seconds: float, data: Path | None) -> Found:
+    """All that can be known of one suite; what fails for want of data is told."""
+    cell = max((record.cell for record in records), key=lambda cell: len(cell.tasks))
+    alone = {record.cell.tasks[0] for record in records if len(record.cell.tasks) == 1}
+    tasks = max(len(cell.tasks), len(alone))
+    trained = Found(cell.problem, tasks, None, training(records), equal, UNKNOWN, 0, UNKNOWN)
+    try:
+        suite = _suite(cell)
+        test = suite.load(data).test
+        counted = trained._replace(tasks=len(suite.tasks), parameters=parameters(suite))
+    except (DataUnavailableError, ValueError) as error:
+        return trained._replace(reason=str(error))
+    if not suite.generalises:
+        return counted._replace(reason=NOTHING_NEW)
+    batch = min(BATCH, len(test))
+    one, many = (_timed(suite, test, size, seconds) for size in (1, batch))
+    return counted._replace(one=one, batch=batch, many=many)
+
+
+def _timed(suite: Suite, test: Split, size: int, seconds: float) -> Seconds:
+    return inference(suite, test.take(slice(0, size)).inputs, seconds)
+
+
+def _suite(cell: Cell) -> Suite:
+    """The suite of a cell as it is today.
+
+    Raises:
+        ValueError: it is not known here, or has another version.
+    """
+    if cell.suite not in registry.names():
+        raise ValueError("the suite is not known here; one of your own needs --plugin FILE")
+    suite = registry.create(cell.suite, **cell.suite_options)
+    if version_of(suite) != cell.suite_version:
+        raise ValueError(f"the records are of version {cell.suite_version}, and the suite is now {version_of(suite)}")
+    return suite

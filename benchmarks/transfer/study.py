@@ -1,0 +1,94 @@
+"""Run the transfer study in two stages, the harness and then fine-tuning, and write table, chart and outcomes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import runner, store, study
+from benchmarks.charts.style import save as save_chart
+from benchmarks.expand import Filters
+from benchmarks.protocol import of_results
+from benchmarks.records import Record
+from benchmarks.transfer import chart, results, table
+from benchmarks.transfer.forwards import Forwards
+from benchmarks.transfer.plan import comparisons, jobs
+from benchmarks.transfer.results import Outcome
+from benchmarks.transfer.tuning import Job, Setting, Tuned, Tuner, known, require_models
+from benchmarks.transfer.work import work
+
+TABLE, CHART = "transfer.md", "transfer"
+
+
+def run(
+    protocol: Path, filters: Filters, setting: Setting, more: int, options: runner.Options, console: Console
+) -> Path:
+    """Train what the protocol asks for, fine-tune every model on each of its tasks, and write the report.
+
+    What is in the folder already, of either stage, is not run again.
+
+    Args:
+        protocol: its file.
+        filters: what to run of it.
+        setting: of the fine-tunings; its folder gets all results.
+        more: F, the epochs of fine-tuning.
+        options: of the trainings.
+        console: where to say how far it is.
+
+    Raises:
+        ValueError: the protocol or a filter is wrong, or nothing can be compared.
+    """
+    runner.run(protocol, filters, setting.folder, options._replace(save_models=True), console)
+    store.pack(setting.folder)
+    workers = options.workers if options.device.type == "cpu" else 0  # one process has a GPU to itself
+    results.save(tune(setting, more, workers, console), setting.folder)
+    return report(setting.folder)
+
+
+def tune(setting: Setting, more: int, workers: int, console: Console) -> list[Outcome]:
+    """Fine-tune the saved models of a results folder, and compare.
+
+    Raises:
+        ValueError: the folder holds no records, lacks models, or nothing in it can be compared.
+    """
+    found = study.read(setting.folder)
+    records = [record for suite in found.aggregates.suites for record in found.of(suite.name)]
+    tuner = Tuner(setting)
+    forwards = Forwards(tuner, setting.folder)
+    compared = comparisons(records, found.aggregates.rows, more, tuner.epochs_of, forwards.ratio)
+    planned = jobs(compared, more)
+    require_models(planned, setting)
+    work(planned, setting, workers, console)
+
+    def find(run: Record, task: str, epochs: int) -> Tuned | None:
+        return known(Job(run.cell, task, epochs), setting)
+
+    return results.outcomes(compared, more, setting.rate, find)
+
+
+def report(folder: Path) -> Path:
+    """Write table and chart from the outcomes in ``folder``, and return the table's path.
+
+    Raises:
+        ValueError: it has none.
+    """
+    found = results.load(folder)
+    machine, skipped = (_texts(folder / name) for name in ("environment.json", runner.SKIPPED))
+    text = table.as_markdown(found, _command(folder, found), skipped, machine)
+    store.write_atomically(folder / TABLE, text)
+    save_chart(chart.draw(found), folder, CHART)
+    return folder / TABLE
+
+
+def _command(folder: Path, found: list[Outcome]) -> str:
+    protocol = of_results(folder)
+    named = f" --protocol {protocol.name}" if protocol is not None else ""
+    rate = f" --rate {found[0].rate:g}" if found[0].rate != 1 else ""
+    return f"python -m benchmarks transfer{named} --epochs {found[0].more}{rate}"
+
+
+def _texts(path: Path) -> Mapping[str, str]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
