@@ -1,20 +1,24 @@
-"""What one multi-task model and K single-task models take: counted, read from records, and timed."""
+"""What one multi-task model and K single-task models take: counted, and timed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from statistics import median
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.loop import batches_of, losses_of, make_optimizer
 from benchmarks.micro.timing import Effort, alternate
 from benchmarks.records import SINGLE_TASK, Record
-from benchmarks.scores import forward_seconds, forwards_per_step
-from tasks.base import MultiTaskModel, Suite
+from benchmarks.scores import forwards_per_step
+from tasks.base import MultiTaskModel, Split, Suite
 
-FEWEST, MOST = 5, 500  # repetitions of a forward pass
+Tasks = tuple[str, ...]
+FEWEST, MOST = 5, 500  # repetitions of a pass or a step
+TINY = 1e-9  # learning rate of steps that are timed alone
 
 
 class Parameters(NamedTuple):
@@ -48,42 +52,73 @@ def parameters(suite: Suite) -> Parameters:
     return Parameters(_count(model.encoder), _count(model.heads), sum(map(_count, single)))
 
 
-def training(records: Sequence[Record]) -> dict[str, Seconds]:
+def step_seconds(suite: Suite, train: Split, size: int, seconds: float) -> dict[Tasks, float]:
+    """Median time of a plain training step of every model, by its tasks, on one thread and taking turns.
+
+    A step is a forward pass, the sum of the losses, a backward pass and a step of Adam, always on the same batch.
+    """
+    steps = {",".join(model.heads): _step(suite, model.train(), train, size) for model in _models(suite)}
+    with _one_thread():
+        found = alternate(steps, lambda: None, Effort(seconds, FEWEST, MOST))
+    return {tuple(names.split(",")): took for names, took in found.items()}
+
+
+def training(records: Sequence[Record], equal: str, step: Mapping[Tasks, float]) -> dict[str, Seconds]:
     """Time of all training steps of every multi-task row of one suite, beside that of all single-task trainings.
 
-    The step of a row is measured in forward passes of its own runs, times the median forward pass of all rows, because
-    a machine's speed drifts. Evaluation is no part of it. Rows without a finished run are left out.
+    How many steps there were and how much more than one with ``equal`` weights a method's step costs is read from
+    records, the latter in forward passes of the same run; what a plain step takes is ``step``, by tasks. Evaluation is
+    no part of it. Rows without a finished run are left out.
 
     Returns:
-        Nothing where a single-task baseline lacks a finished run.
+        Nothing where equal weights or a single-task baseline lack a finished run.
     """
     done = [record for record in records if record.status == "done" and record.cost is not None]
-    alone = [record for record in done if record.cell.row == SINGLE_TASK]
-    multi = [record for record in done if record.cell.row != SINGLE_TASK]
-    tasks = {record.cell.tasks for record in alone}
-    if not multi or any((task,) not in tasks for task in multi[0].cell.tasks):
+    alone = {tasks: [r for r in done if r.cell.tasks == tasks and r.cell.row == SINGLE_TASK] for tasks in step}
+    rows = {r.cell.row: [s for s in done if s.cell.row == r.cell.row] for r in done if r.cell.row != SINGLE_TASK}
+    together = max(step, key=len)
+    if equal not in rows or not all(runs for tasks, runs in alone.items() if len(tasks) == 1):
         return {}
-    single = sum(median(map(_whole, [r for r in alone if r.cell.tasks == one])) for one in tasks)
-    forward = forward_seconds(multi)
-    by_row = {row: [r for r in multi if r.cell.row == row] for row in dict.fromkeys(r.cell.row for r in multi)}
+    single = sum(median(map(_steps, runs)) * step[tasks] for tasks, runs in alone.items() if len(tasks) == 1)
+    plain = forwards_per_step(rows[equal])
     return {
-        row: Seconds(median(map(_steps, runs)) * forwards_per_step(runs) * forward, single)
-        for row, runs in by_row.items()
+        row: Seconds(median(map(_steps, runs)) * step[together] * forwards_per_step(runs) / plain, single)
+        for row, runs in rows.items()
     }
 
 
 def inference(suite: Suite, inputs: Mapping[str, Tensor], seconds: float) -> Seconds:
     """Median time of a forward pass for all tasks, on one thread, the two sides taking turns for about so long."""
     model, *single = _models(suite)
+    with _one_thread(), torch.inference_mode():
+        sides = {"multi": lambda: model(inputs), "single": lambda: [one(inputs) for one in single]}
+        found = alternate(sides, lambda: None, Effort(seconds, FEWEST, MOST))
+    return Seconds(**found)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with torch.inference_mode():
-            sides = {"multi": lambda: model(inputs), "single": lambda: [one(inputs) for one in single]}
-            found = alternate(sides, lambda: None, Effort(seconds, FEWEST, MOST))
+        yield
     finally:
         torch.set_num_threads(threads)
-    return Seconds(**found)
+
+
+def _step(suite: Suite, model: MultiTaskModel, train: Split, size: int) -> Callable[[], None]:
+    """A training step of a model on the first batch that it would see."""
+    tasks = [task for task in suite.tasks if task.name in model.heads]
+    batch = next(batches_of(train.only([task.name for task in tasks]), size, 0))
+    optimizer = make_optimizer("adam", model, TINY)
+
+    def step() -> None:
+        _, outputs = model(batch.inputs)
+        optimizer.zero_grad()
+        torch.stack(list(losses_of(tasks, outputs, batch).values())).sum().backward()
+        optimizer.step()
+
+    return step
 
 
 def _models(suite: Suite) -> list[MultiTaskModel]:
@@ -99,8 +134,3 @@ def _count(module: nn.Module) -> int:
 def _steps(record: Record) -> int:
     assert record.last is not None, "it is done"
     return record.last.step
-
-
-def _whole(record: Record) -> float:
-    assert record.cost is not None, "it is done"
-    return _steps(record) * record.cost.step

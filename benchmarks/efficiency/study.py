@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.charts.style import save as save_chart
 from benchmarks.efficiency import chart, results, table
-from benchmarks.efficiency.measure import Seconds, inference, parameters, training
+from benchmarks.efficiency.measure import Seconds, inference, parameters, step_seconds, training
 from benchmarks.efficiency.results import UNKNOWN, Found
 from benchmarks.environment import describe
 from benchmarks.expand import version_of
@@ -30,7 +30,7 @@ def run(source: Path, folder: Path, seconds: float, data: Path | None = None) ->
     Args:
         source: a results folder.
         folder: where to write.
-        seconds: about how long inference is timed, for each suite and batch.
+        seconds: about how long each of three things is timed on every suite: steps, and inference of either batch.
         data: a folder to look for data in first.
 
     Raises:
@@ -59,13 +59,16 @@ def _measure(records: list[Record], equal: str, seconds: float, data: Path | Non
     cell = max((record.cell for record in records), key=lambda cell: len(cell.tasks))
     alone = {record.cell.tasks[0] for record in records if len(record.cell.tasks) == 1}
     tasks = max(len(cell.tasks), len(alone))
-    trained = Found(cell.problem, tasks, None, training(records), equal, UNKNOWN, 0, UNKNOWN)
+    nothing = Found(cell.problem, tasks, None, {}, equal, UNKNOWN, 0, UNKNOWN)
     try:
         suite = _suite(cell)
-        test = suite.load(data).test
-        counted = trained._replace(tasks=len(suite.tasks), parameters=parameters(suite))
+        splits = suite.load(data)
     except (DataUnavailableError, ValueError) as error:
-        return trained._replace(reason=str(error))
+        return nothing._replace(reason=str(error))
+    step = step_seconds(suite, splits.train, cell.batch_size, seconds)
+    trained = training(records, equal, step)
+    counted = nothing._replace(tasks=len(suite.tasks), parameters=parameters(suite), training=trained)
+    test = splits.test
     if not suite.generalises:
         return counted._replace(reason=NOTHING_NEW)
     batch = min(BATCH, len(test))

@@ -13,10 +13,10 @@ from benchmarks.statistics import geometric_mean
 READING = """\
 Everything is relative to K single-task models, one for each task: 0.50× is half of what they take together.
 *Parameters* are those of the models that the suites build, frozen ones included; what a suite computes once before
-training is no part of them. *Training* is the time of all steps by the records, without evaluation: one run with
-equal weights by the sum of the K single-task runs of as many steps; a step is measured in forward passes of its own
-runs, times the median forward pass of all rows. These are seconds of runs at different times: a machine whose speed
-drifts moves the ratio, and below 1/K it is such a drift. *Inference* is the median time of a forward pass for all
+training is no part of them. *Training* is the time of all
+steps of one run by the sum of the K single-task runs. Plain steps of all models are timed in turns on one thread; how
+many there were, and how much dearer than one with equal weights a method's step is, is read from the records.
+Evaluation is left out. *Inference* is the median time of a forward pass for all
 tasks, by that of K forward passes, on one thread and in turns, for one test example and for a batch of up to 64, as
 many as the heading or the cell says."""
 
