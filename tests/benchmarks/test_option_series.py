@@ -103,7 +103,7 @@ def test_values_are_wide_from_a_ratio_of_eight_on_and_read_as_people_write_them(
 
 @pytest.mark.parametrize(
     ("protocol", "options"),
-    [("low-resource", ["label_fraction.rating", "label_fraction.right"]), ("model-size", ["width", "width"])],
+    [("low-resource", ["label_fraction.conversion", "label_fraction.right"]), ("model-size", ["width", "width"])],
 )
 def test_the_protocols_about_options_are_series_throughout(protocol: str, options: list[str]) -> None:
     cells = {cell.table: cell for cell in expand(read(find(protocol))) if len(cell.tasks) > 1}
