@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.evaluate import evaluate
+from benchmarks.expand import version_of
 from benchmarks.loop import batches_of, losses_of
 from benchmarks.records import Cell, Scalars
 from benchmarks.store import write_atomically
@@ -21,13 +22,13 @@ from tasks.base import MultiTaskModel, Suite, seeded
 FILE = "constant.json"  # table -> what the scores are of, and the scores
 STEPS = 150  # of Adam, its rate falling to nothing: enough for the shares of classes
 RATE = 0.1
-BATCH = 64
+BATCH = 64  # or fewer where the runs take fewer: then their data are large
 
 logger = logging.getLogger(__name__)
 
 
 class Blind(nn.Module):
-    """An encoder whose features have their shape, and are all 0."""
+    """An encoder whose features have their shape, and are all 0; it looks at one example to know the shape."""
 
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
@@ -35,15 +36,16 @@ class Blind(nn.Module):
 
     @torch.no_grad()
     def forward(self, **inputs: Tensor) -> Tensor:
-        """Zeros in the place of features."""
-        return torch.zeros_like(self.encoder(**inputs))
+        """Zeros in the place of the features of all examples."""
+        first = self.encoder(**{name: values[:1] for name, values in inputs.items()})
+        return first.new_zeros(len(next(iter(inputs.values()))), *first.shape[1:])
 
 
-def scores(suite: Suite, data: Path | None = None) -> Scalars:
+def scores(suite: Suite, data: Path | None = None, size: int = BATCH) -> Scalars:
     """All metrics on the test split of heads that were trained on features of 0, so that nothing tells examples apart.
 
     With cross-entropy that is the class that most examples have, with squared error the mean, with absolute error the
-    median; heads with convolutions see where the border of an image is as well.
+    median; heads with convolutions see where the border of an image is as well. A batch has ``size`` examples.
 
     Raises:
         DataUnavailableError: the data cannot be had here.
@@ -54,7 +56,7 @@ def scores(suite: Suite, data: Path | None = None) -> Scalars:
     optimizer = torch.optim.Adam(model.heads.parameters(), RATE)
     slower = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / STEPS)
     with seeded("noise", 0):
-        for _, batch in zip(range(STEPS), batches_of(splits.train, BATCH, 0), strict=False):
+        for _, batch in zip(range(STEPS), batches_of(splits.train, size, 0), strict=False):
             _, outputs = model(batch.inputs)
             optimizer.zero_grad()
             torch.stack(list(losses_of(suite.tasks, outputs, batch).values())).sum().backward()
@@ -66,17 +68,19 @@ def scores(suite: Suite, data: Path | None = None) -> Scalars:
 def renew(folder: Path, cells: Iterable[Cell], data: Path | None = None) -> None:
     """Write the scores of every table that ``cells`` are of into ``folder``, but for those that it has already.
 
-    A suite without examples to tell apart has none, and one that cannot be tried here is left out.
+    A suite without examples to tell apart has none. One that cannot be tried here is left out: it is not known, has
+    another version by now, or its data are not there.
     """
     known = _read(folder)
     for table, cell in {cell.table: cell for cell in cells}.items():
         about = _about(cell)
-        suite = registry.create(cell.suite, **cell.suite_options)
-        if not suite.generalises or known.get(table, {}).get("of") == about:
+        if known.get(table, {}).get("of") == about:
             continue
         try:
-            known[table] = {"of": about, "scores": scores(suite, data)}
-        except Exception as error:  # data that are not here, or a broken suite, of which records tell
+            suite = registry.create(cell.suite, **cell.suite_options)
+            if suite.generalises and version_of(suite) == cell.suite_version:
+                known[table] = {"of": about, "scores": scores(suite, data, min(BATCH, cell.batch_size))}
+        except Exception as error:  # data or a plug-in that are not here, or a broken suite, of which records tell
             logger.warning("what one answer to every example scores on %s is not known: %s", table, error)
     write_atomically(folder / FILE, json.dumps(known, indent=1) + "\n")
 

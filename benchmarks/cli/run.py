@@ -159,7 +159,8 @@ def _conclude(folder: Path, summary: Summary, data: Path | None) -> None:
 
     store.pack(folder)
     with out.status("What one answer to every example scores"):
-        constant.renew(folder, [record.cell for record in store.load(folder) if record.status == "done"], data)
+        counting = study.comparable(store.load(folder))  # an edited protocol leaves records of earlier suites behind
+        constant.renew(folder, [record.cell for record in counting if record.status == "done"], data)
     path = benchmarks.report.write(folder)
     out.print(tables.summary(study.read(folder).aggregates))
     counts = ", ".join(f"{number} {status}" for status, number in summary.counts.items() if number)

@@ -33,7 +33,10 @@ def test_the_scores_are_those_of_the_mean_and_of_the_commonest_class() -> None:
 
 def test_an_encoder_that_is_blind_keeps_the_shape_and_learns_nothing() -> None:
     encoder = Tiny().build(0, ["side"]).encoder
+    seen: list[int] = []
+    encoder.register_forward_pre_hook(lambda _, __, inputs: seen.append(len(inputs["x"])), with_kwargs=True)
     features = constant.Blind(encoder)(x=torch.randn(5, 3))
+    assert seen == [1]
     assert features.shape == (5, 4)
     assert not features.any()
     assert not features.requires_grad
@@ -64,3 +67,23 @@ def test_data_that_cannot_be_had_and_problems_without_examples_are_left_out(
     assert "on tiny is not known: the 48 points are nowhere to be found" in caplog.text
     assert json.loads((tmp_path / constant.FILE).read_text()) == {}
     assert constant.load(tmp_path, [plane]) == {}
+
+
+def test_suites_that_are_unknown_or_of_another_version_by_now_are_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = synthetic.cell("gone", "fixed", ("height", "side"), 0)
+    older = cell(variant="older", suite_version=0)
+    with registered("tiny"):
+        constant.renew(tmp_path, [gone, older, cell()])
+    assert "on gone is not known" in caplog.text
+    assert list(constant.load(tmp_path, [gone, older, cell()])) == ["tiny"]
+    assert list(json.loads((tmp_path / constant.FILE).read_text())) == ["tiny"]
+
+
+def test_batches_are_no_larger_than_those_of_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(constant, "scores", lambda _, __, size: sizes.append(size) or {})
+    with registered("tiny"):
+        constant.renew(tmp_path, [cell(batch_size=2), cell(variant="large", batch_size=1000)])
+    assert sizes == [2, constant.BATCH]
