@@ -29,7 +29,6 @@ class _Line(NamedTuple):
 
 def block(study: Study) -> Block | None:
     """Every task beside one answer for all; none where no such answer is known."""
-    rows = methods(study.aggregates)
     lines, cells = [], []
     for suite in study.aggregates.suites:
         if suite.name not in study.constants:
@@ -43,8 +42,9 @@ def block(study: Study) -> Block | None:
     if not lines:
         return None
     head = ["task", "metric", "constant", SINGLE_TASK, study.aggregates.equal_weights, "worst", "there"]
-    said = _sentences(lines, [SINGLE_TASK, *rows])
-    return Block("constant", "Above one answer for all", TEXT, (head, cells), tuple(said))
+    rows = [row for row in (SINGLE_TASK, *methods(study.aggregates)) if any(row in line.gone for line in lines)]
+    to_learn = [line for line in lines if not all(map(math.isnan, line.gone.values()))]
+    return Block("constant", "Above one answer for all", TEXT, (head, cells), tuple(_sentences(to_learn, rows)))
 
 
 def _gone(found: MetricSummary, constant: float) -> float:
@@ -66,8 +66,11 @@ def _percent(share: float) -> str:
 
 
 def _sentences(lines: list[_Line], rows: list[str]) -> list[str]:
+    """Who learns all; a row that lacks a result is not known to."""
+    if not lines:
+        return []
     missed = {row: [line for line in lines if line.gone.get(row, math.nan) < CLEAR] for row in rows}
-    sure = [row for row in rows if not missed[row]]
+    sure = [row for row in rows if all(line.gone.get(row, math.nan) >= CLEAR for line in lines)]
     total = plural(len(lines), "task")
     if len(sure) == len(rows):
         return [f"Every row learns all of {total}: at least {CLEAR:.0%} of the trivial error is gone everywhere."]
@@ -75,4 +78,5 @@ def _sentences(lines: list[_Line], rows: list[str]) -> list[str]:
     for row in sorted(rows, key=lambda row: -len(missed[row]))[:MOST_SAID]:
         if missed[row]:
             said.append(f"{row} does not learn {listed([f'{line.suite}: {line.task}' for line in missed[row]])}.")
-    return said
+    lacking = [row for row in rows if any(math.isnan(line.gone.get(row, math.nan)) for line in lines)]
+    return [*said, *([f"Not every task has a result of {listed(lacking)}."] if lacking else [])]

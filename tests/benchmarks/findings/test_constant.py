@@ -43,6 +43,27 @@ def test_if_all_is_learnt_one_sentence_says_so() -> None:
     )
 
 
+def test_rows_that_lack_a_result_are_not_said_to_learn() -> None:
+    records = [*made.baselines(), made.run("fixed", (20, 20)), made.run("broken", None)]
+    study = replace(made.study(records), constants={"one": made.scalars((0.1, 0.2))})
+    found = constant.block(study)
+    assert found is not None
+    assert found.sentences == (
+        "All of 2 tasks are learnt by single-task and fixed.",
+        "Not every task has a result of broken.",
+    )
+
+
+def test_a_task_that_one_answer_solves_is_nothing_to_learn() -> None:
+    study = made.study([*made.baselines(), made.run("fixed", 1.0)])
+    found = constant.block(replace(study, constants={"one": made.scalars((0.1, 1.0))}))
+    assert found is not None
+    assert found.sentences[0].startswith("Every row learns all of 1 task:")
+    none = constant.block(replace(study, constants={"one": made.scalars((1.0, 1.0))}))
+    assert none is not None
+    assert none.sentences == ()
+
+
 @pytest.mark.parametrize("constants", [{}, {"two": made.scalars((0.1, 0.1))}])
 def test_where_no_constant_answer_is_known_nothing_is_said(constants: dict) -> None:
     study = made.study([*made.baselines(), made.run("fixed", 1.0)])
