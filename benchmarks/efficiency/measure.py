@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
@@ -11,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.loop import batches_of, losses_of, make_optimizer
-from benchmarks.micro.timing import Effort, alternate
-from benchmarks.records import SINGLE_TASK, Record
+from benchmarks.micro.timing import Effort, alternate, one_thread
+from benchmarks.records import SINGLE_TASK, Cell, Record
 from benchmarks.scores import forwards_per_step
-from tasks.base import MultiTaskModel, Split, Suite
+from tasks.base import MultiTaskModel, Split, Suite, seeded
 
 Tasks = tuple[str, ...]
 FEWEST, MOST = 5, 500  # repetitions of a pass or a step
@@ -52,15 +51,17 @@ def parameters(suite: Suite) -> Parameters:
     return Parameters(_count(model.encoder), _count(model.heads), sum(map(_count, single)))
 
 
-def step_seconds(suite: Suite, train: Split, size: int, seconds: float) -> dict[Tasks, float]:
+def step_seconds(suite: Suite, train: Split, cell: Cell, seconds: float) -> dict[Tasks, float]:
     """Median time of a plain training step of every model, by its tasks, on one thread and taking turns.
 
-    A step is a forward pass, the sum of the losses, a backward pass and a step of Adam, always on the same batch.
+    A step is a forward pass, the sum of the losses, a backward pass and a step of the optimizer, always on the same
+    batch, whose size and optimizer are those of ``cell``.
     """
-    steps = {",".join(model.heads): _step(suite, model.train(), train, size) for model in _models(suite)}
-    with _one_thread():
+    models = {str(tuple(model.heads)): model.train() for model in _models(suite)}
+    steps = {name: _step(suite, model, train, cell) for name, model in models.items()}
+    with one_thread(), seeded("noise", 0):
         found = alternate(steps, lambda: None, Effort(seconds, FEWEST, MOST))
-    return {tuple(names.split(",")): took for names, took in found.items()}
+    return {tuple(models[name].heads): took for name, took in found.items()}
 
 
 def training(records: Sequence[Record], equal: str, step: Mapping[Tasks, float]) -> dict[str, Seconds]:
@@ -90,27 +91,17 @@ def training(records: Sequence[Record], equal: str, step: Mapping[Tasks, float])
 def inference(suite: Suite, inputs: Mapping[str, Tensor], seconds: float) -> Seconds:
     """Median time of a forward pass for all tasks, on one thread, the two sides taking turns for about so long."""
     model, *single = _models(suite)
-    with _one_thread(), torch.inference_mode():
+    with one_thread(), torch.inference_mode():
         sides = {"multi": lambda: model(inputs), "single": lambda: [one(inputs) for one in single]}
         found = alternate(sides, lambda: None, Effort(seconds, FEWEST, MOST))
     return Seconds(**found)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _step(suite: Suite, model: MultiTaskModel, train: Split, size: int) -> Callable[[], None]:
+def _step(suite: Suite, model: MultiTaskModel, train: Split, cell: Cell) -> Callable[[], None]:
     """A training step of a model on the first batch that it would see."""
     tasks = [task for task in suite.tasks if task.name in model.heads]
-    batch = next(batches_of(train.only([task.name for task in tasks]), size, 0))
-    optimizer = make_optimizer("adam", model, TINY)
+    batch = next(batches_of(train.only([task.name for task in tasks]), cell.batch_size, 0))
+    optimizer = make_optimizer(cell.optimizer, model, TINY)
 
     def step() -> None:
         _, outputs = model(batch.inputs)

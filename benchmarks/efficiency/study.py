@@ -65,7 +65,7 @@ def _measure(records: list[Record], equal: str, seconds: float, data: Path | Non
         splits = suite.load(data)
     except (DataUnavailableError, ValueError) as error:
         return nothing._replace(reason=str(error))
-    step = step_seconds(suite, splits.train, cell.batch_size, seconds)
+    step = step_seconds(suite, splits.train, cell, seconds)
     trained = training(records, equal, step)
     counted = nothing._replace(tasks=len(suite.tasks), parameters=parameters(suite), training=trained)
     test = splits.test

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from statistics import median
 from typing import NamedTuple
+
+import torch
 
 Step = Callable[[], object]
 
@@ -21,6 +24,17 @@ class Effort(NamedTuple):
     seconds: float
     fewest: int = 3
     most: int = 40
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run a block with torch on one thread, then on as many as before."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def alternate(steps: Mapping[str, Step], clear: Step, effort: Effort) -> dict[str, float]:

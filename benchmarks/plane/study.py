@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from balancers import names
 from benchmarks.charts.style import save as save_chart
 from benchmarks.environment import describe
+from benchmarks.micro.timing import one_thread
 from benchmarks.plane import chart, results, table
 from benchmarks.plane.published import rows
 from benchmarks.plane.train import Schedule, train
@@ -34,13 +35,8 @@ def run(methods: Sequence[str], steps: int, folder: Path, console: Console) -> P
     chosen = rows(methods or names())
     starts = torch.tensor(STARTS, dtype=torch.float64)
     schedule = Schedule(steps, every=max(1, steps // KEPT))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the tensors are tiny
-    try:
-        with _progress(console) as bar:
-            found = train(list(chosen.values()), starts, schedule, _watch(bar, console, steps))
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread(), _progress(console) as bar:  # the tensors are tiny
+        found = train(list(chosen.values()), starts, schedule, _watch(bar, console, steps))
     new = results.study(list(chosen), starts, found)
     whole = results.merge(results.load(folder), new) if results.present(folder) else new
     results.save(whole, folder)

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from typer.testing import CliRunner, Result
 
 from benchmarks.cli import app
 from benchmarks.efficiency import chart, measure, study, table
 from benchmarks.efficiency.measure import Parameters, Seconds
 from benchmarks.efficiency.results import UNKNOWN, Found
+from benchmarks.loop import make_optimizer
 from benchmarks.micro.timing import Effort
 from benchmarks.records import SINGLE_TASK, Cell, Record
 from benchmarks.store import Store
@@ -93,10 +95,29 @@ def test_without_a_baseline_of_every_task_or_equal_weights_no_training_is_compar
 
 
 def test_steps_of_all_models_are_timed() -> None:
-    suite = Tiny()
-    found = measure.step_seconds(suite, suite.load().train, 10, 0.0)
+    suite, cell = Tiny(), synthetic.cell("tiny", "fixed", TASKS, 0, batch_size=10)
+    before = torch.get_rng_state()
+    found = measure.step_seconds(suite, suite.load().train, cell, 0.0)
     assert set(found) == set(STEP)
     assert all(0 < took < 1 for took in found.values())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_steps_are_those_of_the_optimizer_and_batch_size_of_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def make(name: str, model: nn.Module, rate: float) -> torch.optim.Optimizer:
+        made.append(name)
+        return make_optimizer(name, model, rate)
+
+    monkeypatch.setattr(measure, "make_optimizer", make)
+    suite, seen = Tiny(), []
+    train = suite.load().train
+    cell = synthetic.cell("tiny", "fixed", TASKS, 0, batch_size=7, optimizer="sgd")
+    monkeypatch.setattr(measure, "batches_of", lambda split, size, seed: seen.append(size) or iter([split]))
+    measure.step_seconds(suite, train, cell, 0.0)
+    assert made == ["sgd"] * 3
+    assert seen == [7] * 3
 
 
 def test_inference_is_one_forward_pass_against_one_per_task(monkeypatch: pytest.MonkeyPatch) -> None:
