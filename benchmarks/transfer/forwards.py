@@ -7,10 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import torch
-
 from benchmarks.loop import losses_of, probe_of
-from benchmarks.micro.timing import Effort, alternate
+from benchmarks.micro.timing import Effort, alternate, one_thread
 from benchmarks.records import Cell, Record
 from benchmarks.scores import forward_seconds
 from benchmarks.store import write_atomically
@@ -45,7 +43,8 @@ class Forwards:
         if self._tuner.setting.device != "cpu":
             return forward_seconds(multi) / forward_seconds(single)
         first, (task,) = multi[0].cell, single[0].cell.tasks
-        key = f"{first.problem}: {task}, {json.dumps(first.suite_options)}, version {first.suite_version}"
+        about = {"version": first.suite_version, "options": first.suite_options, "batch": first.batch_size}
+        key = f"{first.table}: {task}, {json.dumps(about)}"
         if key not in self._known:
             self._known[key] = _timed(*self._tuner.load(first), first, task)
             write_atomically(self._path, json.dumps(self._known, indent=2) + "\n")
@@ -53,17 +52,12 @@ class Forwards:
 
 
 def _timed(suite: Suite, splits: Splits, cell: Cell, task: str) -> float:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with seeded("noise", 0):
-            sides = {
-                "multi": _forward(suite, splits, cell, cell.tasks),
-                "single": _forward(suite, splits, cell, (task,)),
-            }
-            found = alternate(sides, lambda: None, EFFORT)
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread(), seeded("noise", 0):
+        sides = {
+            "multi": _forward(suite, splits, cell, cell.tasks),
+            "single": _forward(suite, splits, cell, (task,)),
+        }
+        found = alternate(sides, lambda: None, EFFORT)
     return found["multi"] / found["single"]
 
 

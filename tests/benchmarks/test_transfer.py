@@ -132,6 +132,9 @@ def test_forward_passes_are_timed_once_with_the_losses_of_their_tasks(
         assert found.ratio(multi, single) == 1.5
         assert math.isnan(found.ratio(multi, []))
     assert timed == [[["height", "side"], ["side"]]]
+    larger = [r.model_copy(update={"cell": r.cell.model_copy(update={"batch_size": 20})}) for r in multi]
+    assert forwards.Forwards(Tuner(Setting(tmp_path)), tmp_path).ratio(larger, single) == 1.5
+    assert len(timed) == 2, "what was timed with another batch size is no answer"
 
 
 def test_on_a_gpu_forward_passes_are_those_of_the_records(finished: Path, tmp_path: Path) -> None:
