@@ -109,8 +109,16 @@ def load(folder: Path) -> list[Outcome]:
     read: dict[type, Callable[[str], object]] = {bool: lambda text: text == "True", int: int, float: float, str: str}
     kinds = get_type_hints(Outcome)
     with (folder / OUTCOMES).open(encoding="utf-8", newline="") as file:
-        lines = [{name: read[kinds[name]](text) for name, text in line.items()} for line in csv.DictReader(file)]
-    return [Outcome(**line) for line in lines]  # pyright: ignore[reportArgumentType] - as the annotations say
+        lines = list(csv.reader(file))
+    try:
+        if lines[:1] != [list(Outcome._fields)]:
+            raise ValueError("it has other columns")
+        texts = [zip(Outcome._fields, line, strict=True) for line in lines[1:]]
+        return [Outcome(**{name: read[kinds[name]](text) for name, text in line}) for line in texts]  # pyright: ignore[reportArgumentType] - as the annotations say
+    except ValueError as error:
+        raise ValueError(
+            f"{folder / OUTCOMES} is not what `python -m benchmarks transfer` writes ({error}); run that again"
+        ) from error
 
 
 def _outcome(of: Comparison, row: str, seed: int, how: tuple[int, float], find: Find) -> Outcome:

@@ -8,7 +8,7 @@ from statistics import median
 from benchmarks import formats
 from benchmarks.statistics import MIN_SEEDS
 from benchmarks.transfer.results import Row
-from benchmarks.wording import listed, mean_of, plural
+from benchmarks.wording import listed, mean_of, median_of_known, plural
 
 
 def sentences(rows: Sequence[Row]) -> list[str]:
@@ -48,8 +48,7 @@ def _methods(rows: Sequence[Row]) -> list[str]:
 
 def _sizes(rows: Sequence[Row]) -> str:
     best, worst = (choose(rows, key=lambda row: row.ahead().mean) for choose in (max, min))
-    tuning = [row.ahead("tuned", "multi") for row in rows]
-    typical = median(found.mean for found in tuning if found.count)
+    typical = median_of_known(row.ahead("tuned", "multi").mean for row in rows)
     return (
         f"Differences go from {_named(worst)} to {_named(best)}, with a median of "
         f"{formats.percent(median(row.ahead().mean for row in rows))} %; fine-tuning itself changed the multi-task "
@@ -58,14 +57,16 @@ def _sizes(rows: Sequence[Row]) -> str:
 
 
 def _certainty(rows: Sequence[Row]) -> str:
-    fewest = min(row.ahead().count for row in rows)
-    if fewest >= MIN_SEEDS:
-        ahead = sum(row.ahead().low > 0 for row in rows)
-        behind = sum(row.ahead().high < 0 for row in rows)
+    judged = [row.ahead() for row in rows if row.ahead().has_interval]
+    if judged:
+        ahead, behind = sum(found.low > 0 for found in judged), sum(found.high < 0 for found in judged)
+        others = len(rows) - len(judged)
+        lacking = f" {plural(others, 'pair')} with fewer than {MIN_SEEDS} seeds have none." if others else ""
         return (
-            f"The 95 % interval is above 0 in {ahead} and below 0 in {behind} of {len(rows)} pairs, each looked at "
-            "alone: of so many, a few would be even if there were no difference."
+            f"The 95 % interval is above 0 in {ahead} and below 0 in {behind} of {len(judged)} pairs, each looked at "
+            f"alone: of so many, a few would be even if there were no difference.{lacking}"
         )
+    fewest = min(row.ahead().count for row in rows)
     agreed = sum(abs(sum(map(_sign, row.ahead().values))) == row.ahead().count for row in rows)
     return (
         f"With {plural(fewest, 'seed')} there are no intervals, and one difference is no evidence: in {agreed} of "

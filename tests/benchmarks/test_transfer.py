@@ -360,10 +360,28 @@ def test_the_sentences_say_who_wins_by_how_much_and_how_surely() -> None:
     assert "With 2 seeds there are no intervals" in fourth
     assert "in 4 of 4 pairs all seeds agree" in fourth
     assert "above 0 in 2 and below 0 in 2 of 4 pairs" in words.sentences(rows(made(5)))[-1]
+    some = [o for o in made(5) if (o.row, o.seed) != ("b", 4)]
+    assert "above 0 in 2 and below 0 in 0 of 2 pairs" in words.sentences(rows(some))[-1]
+    assert words.sentences(rows(some))[-1].endswith("2 pairs with fewer than 5 seeds have none.")
     nothing = [o._replace(tuned=math.nan) for o in made(2)]
     assert words.sentences(rows(nothing)) == [
         "No method has a fine-tuned model beside a single-task model of the same seed: nothing can be said."
     ]
+
+
+def test_models_that_begin_at_an_accuracy_of_0_do_not_break_the_sentences() -> None:
+    found = words.sentences(rows([o._replace(multi=0.0) for o in made(2)]))
+    assert "fine-tuning itself changed the multi-task models by – % in the median" in found[2]
+
+
+def test_a_table_that_another_program_wrote_is_refused(tmp_path: Path) -> None:
+    results.save(made(1), tmp_path)
+    path = tmp_path / results.OUTCOMES
+    whole = path.read_text(encoding="utf-8")
+    for damaged in (whole.replace("suite,", "problem,"), whole.replace("0.5", "half"), whole.replace("0.5,", ""), ""):
+        path.write_text(damaged, encoding="utf-8")
+        with pytest.raises(ValueError, match=r"transfer.csv is not what `python -m benchmarks transfer` writes"):
+            results.load(tmp_path)
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
