@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from benchmarks.transfer.tuning import Job
 
 EpochsOf = Callable[[Cell], float]  # of a cell's training
 ForwardOf = Callable[[Sequence[Record], Sequence[Record]], float]  # of multi-task runs, in that of single-task runs
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ def comparisons(
 ) -> list[Comparison]:
     """Every task of every suite that has runs of methods, in the order of the records.
 
+    A task of which no run got far enough to know its metrics is left out, and named in the log.
+
     Args:
         records: of one setting per row.
         rows: the order of methods.
@@ -64,7 +69,10 @@ def comparisons(
         tasks = max((run.cell.tasks for several in methods.values() for run in several), key=len, default=())
         for task in tasks:
             single = [run for run in runs if run.cell.row == SINGLE_TASK and run.cell.tasks == (task,)]
-            found.append(_comparison(task, single, methods, more, epochs_of, forward_of))
+            if any(task in run.metrics for several in (single, *methods.values()) for run in several):
+                found.append(_comparison(task, single, methods, more, epochs_of, forward_of))
+            else:
+                logger.warning("%s: %s is left out, because none of its runs left a result", suite, task)
     if not any(comparison.budgets for comparison in found):
         raise ValueError(
             "there is nothing to compare: no suite has a finished run of a method and one of a single-task baseline; "
@@ -99,7 +107,7 @@ def _comparison(
         suite=multi[0].cell.problem,
         task=task,
         tasks=len(multi[0].cell.tasks),
-        metrics=next((run.metrics[task] for run in [*single, *multi] if task in run.metrics), []),
+        metrics=next(run.metrics[task] for run in [*single, *multi] if task in run.metrics),
         trained=trained,
         single=_by_seed(single),
         methods={row: _by_seed(runs) for row, runs in methods.items()},

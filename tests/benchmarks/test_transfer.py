@@ -299,6 +299,19 @@ def test_a_run_that_broke_is_kept_as_a_note(finished: Path) -> None:
     assert "1.000 (1)" in text
 
 
+def test_a_suite_whose_runs_left_nothing_does_not_take_the_others_down(
+    finished: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    records = list(read(finished / "results").records)
+    lost = {"status": "failed", "reason": "the process died", "metrics": {}, "best": None, "last": None, "cost": None}
+    for record in read(finished / "results").records:
+        cell = record.cell.model_copy(update={"variant": "dead"})
+        records.append(record.model_copy(update=lost | {"cell": cell, "id": cell.id}))
+    compared = comparisons(records, ["fixed"], MORE, lambda _: E, lambda *_: 1.2)
+    assert {one.suite for one in compared} == {"tiny"}
+    assert "dead: height is left out, because none of its runs left a result" in caplog.text
+
+
 def test_without_baselines_there_is_nothing_to_compare(finished: Path) -> None:
     records = [record for record in read(finished / "results").records if record.cell.row != SINGLE_TASK]
     with pytest.raises(ValueError, match=r"nothing to compare.*--retry-failed"):
