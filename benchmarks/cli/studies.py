@@ -25,7 +25,9 @@ Into = Annotated[Path, typer.Option(help="Folder to write to.")]
 @app.command()
 def transfer(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     protocol: Annotated[str, typer.Option(help="Name of a protocol, or path of one.")] = "transfer",
-    results: Into = Path("results/transfer"),
+    results: Annotated[
+        Path | None, typer.Option(help="Folder to write to.", show_default="results/transfer, and -PROTOCOL of others")
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of fine-tuning.")] = 3,
     rate: Annotated[float, typer.Option(help="Learning rate of fine-tuning, in that of the training.")] = 1.0,
     balancers: Annotated[str, typer.Option(help="Only these, comma-separated; also others; or all.")] = "",
@@ -45,16 +47,18 @@ def transfer(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
     What is in the results folder is not run again: after an interruption, the same command goes on.
     """
     with plain_errors():
+        from benchmarks.protocol import find, read  # noqa: PLC0415
         from benchmarks.transfer import study  # noqa: PLC0415
 
         load_plugins(plugin)
+        source = find(protocol)  # the models of two protocols must not meet in one table
+        folder = results or Path("results") / "-".join(dict.fromkeys(("transfer", read(source).name)))
         if redraw:
-            out.print(f"Tables: {study.report(results)}", soft_wrap=True, highlight=False)
+            out.print(f"Tables: {study.report(folder)}", soft_wrap=True, highlight=False)
             return
 
         from benchmarks import devices, runner  # noqa: PLC0415
         from benchmarks.expand import Filters  # noqa: PLC0415
-        from benchmarks.protocol import find  # noqa: PLC0415
         from benchmarks.transfer.tuning import Setting  # noqa: PLC0415
 
         require_folder(data)
@@ -64,9 +68,9 @@ def transfer(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
         workers = devices.default_workers(where) if workers is None else workers
         threads, files = devices.default_threads(where, workers), tuple(plugin or ())
         options = runner.Options(where, data, workers=workers, threads=threads, plugins=files)
-        setting = Setting(results, rate, str(where), threads, data, files)
+        setting = Setting(folder, rate, str(where), threads, data, files)
         filters = Filters(split_names(balancers), split_names(suites), seeds)
-        path = study.run(find(protocol), filters, setting, epochs, options, out)
+        path = study.run(source, filters, setting, epochs, options, out)
         out.print(f"Tables: {path}", soft_wrap=True, highlight=False)
 
 

@@ -426,6 +426,16 @@ def test_the_command_writes_everything_and_redraws(copy: Path) -> None:
     assert (folder / "transfer.md").read_text(encoding="utf-8") == text
 
 
+def test_every_protocol_has_a_folder_of_its_own(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(copy)
+    (copy / "results").rename("transfer-tiny")
+    (copy / "results").mkdir()
+    (copy / "transfer-tiny").rename("results/transfer-tiny")
+    said = call("--protocol", "tiny.toml", "--redraw")
+    assert "Tables: results/transfer-tiny/transfer.md" in said.output
+    assert "results/transfer has no transfer.csv" in call("--redraw").output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
