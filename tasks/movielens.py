@@ -113,7 +113,7 @@ class SharedBottom(nn.Module):
     id, it means the same as none.
     """
 
-    def __init__(self, wide: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.user, self.item = (nn.Embedding(count + 1, ID_WIDTH) for count in (USERS, ITEMS))
         self.age, self.gender, self.occupation = (
@@ -122,8 +122,8 @@ class SharedBottom(nn.Module):
         self.genres = nn.Linear(len(GENRES), FACT_WIDTH, bias=False)  # the sum of the vectors of a film's genres
         for fact in (self.age, self.gender, self.occupation, self.genres):
             nn.init.normal_(fact.weight, std=FACT_SPREAD)
-        width = 2 * ID_WIDTH + 4 * FACT_WIDTH + len(History._fields)
-        self.first, self.last = nn.Linear(width, wide), nn.Linear(wide, wide // 2)
+        given = 2 * ID_WIDTH + 4 * FACT_WIDTH + len(History._fields)
+        self.first, self.last = nn.Linear(given, width), nn.Linear(width, width // 2)
         self.vectors_dropout, self.dropout = nn.Dropout(0.3), nn.Dropout(0.1)
         for table in (self.user, self.item):
             nn.init.zeros_(table.weight)
