@@ -132,6 +132,6 @@ def seconds_per_step(records: Iterable[Record]) -> float:
 
 
 def forward_seconds(records: Iterable[Record]) -> float:
-    """Median seconds of a forward pass over the finished multi-task runs of a suite, whose forward passes are alike."""
+    """Median seconds of a forward pass over the finished runs, which have the same suite and tasks."""
     costs = [record.cost for record in records if record.status == "done" and record.cost is not None]
     return float(np.median([cost.forward for cost in costs])) if costs else math.nan
