@@ -60,6 +60,8 @@ def _measure(records: list[Record], equal: str, seconds: float, data: Path | Non
     alone = {record.cell.tasks[0] for record in records if len(record.cell.tasks) == 1}
     tasks = max(len(cell.tasks), len(alone))
     nothing = Found(cell.problem, tasks, None, {}, equal, UNKNOWN, 0, UNKNOWN)
+    if cell.precision != "float32":
+        return nothing._replace(reason="its runs are in bfloat16, and steps are timed in float32")
     try:
         suite = _suite(cell)
         splits = suite.load(data)

@@ -52,10 +52,13 @@ def tune(setting: Setting, more: int, workers: int, console: Console) -> list[Ou
     """Fine-tune the saved models of a results folder, and compare.
 
     Raises:
-        ValueError: the folder holds no records, lacks models, or nothing in it can be compared.
+        ValueError: the folder holds no records, lacks models, has runs in another precision than fine-tuning, or
+            nothing in it can be compared.
     """
     found = study.read(setting.folder)
     records = [record for suite in found.aggregates.suites for record in found.of(suite.name)]
+    if any(record.cell.precision != "float32" for record in records):
+        raise ValueError(f"{setting.folder} has runs in bfloat16, and fine-tuning is in float32: set the precision so")
     tuner = Tuner(setting)
     forwards = Forwards(tuner, setting.folder)
     compared = comparisons(records, found.aggregates.rows, more, tuner.epochs_of, forwards.ratio)

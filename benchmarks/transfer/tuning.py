@@ -61,9 +61,9 @@ def path_of(job: Job, setting: Setting) -> Path:
 
 
 def known(job: Job, setting: Setting) -> Tuned | None:
-    """The outcome of a job if it has been run, at least as long as wanted; none otherwise."""
-    path = path_of(job, setting)
-    if not path.is_file():
+    """The outcome of a job if it has been run on today's model, at least as long as wanted; none otherwise."""
+    path, model = path_of(job, setting), _model(job.cell, setting) / models.WEIGHTS
+    if not path.is_file() or (model.is_file() and model.stat().st_mtime > path.stat().st_mtime):
         return None
     try:
         found = Tuned.model_validate_json(path.read_bytes())

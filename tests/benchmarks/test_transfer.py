@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from benchmarks.cli import app
 from benchmarks.expand import ALL
 from benchmarks.finetune import Epoch, Finetuning, best_within, follow
 from benchmarks.records import SINGLE_TASK, MetricFact, Record
+from benchmarks.store import Store, load
 from benchmarks.study import read
 from benchmarks.transfer import chart, forwards, results, study, table, words
 from benchmarks.transfer.budget import further_epochs, relative_cost
@@ -270,6 +272,26 @@ def test_another_learning_rate_is_tuned_anew(copy: Path) -> None:
     found = study.tune(Setting(copy / "results", rate=0.1), MORE, 0, console)
     assert {outcome.rate for outcome in found} == {0.1}
     assert console.file.getvalue().count("epoch") == 16  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_model_that_was_trained_again_is_tuned_anew(copy: Path) -> None:
+    model = next((copy / "results" / "models").glob("*pcgrad*")) / "model.safetensors"
+    later = max(path.stat().st_mtime for path in (copy / "results" / TUNED).iterdir()) + 10
+    os.utime(model, (later, later))
+    console = Console(file=io.StringIO(), width=200)
+    study.tune(Setting(copy / "results"), MORE, 0, console)
+    assert console.file.getvalue().count("epoch") == 2, "both tasks of one model"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_runs_in_another_precision_are_refused(copy: Path) -> None:
+    folder = copy / "results"
+    records = load(folder)
+    shutil.rmtree(folder / "records")
+    for record in records:
+        cell = record.cell.model_copy(update={"precision": "bfloat16"})
+        Store(folder).write(record.model_copy(update={"cell": cell, "id": cell.id}))
+    with pytest.raises(ValueError, match="has runs in bfloat16, and fine-tuning is in float32"):
+        study.tune(Setting(folder), MORE, 0, Console(quiet=True))
 
 
 def test_a_model_that_is_lost_is_told(copy: Path) -> None:
