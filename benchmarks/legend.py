@@ -19,7 +19,8 @@ LEGEND = (
     ),
     (
         "error ratio",
-        "geometric mean over tasks of the mean distance to a perfect value, relative to single-task; less is better.",
+        "geometric mean over tasks of the mean distance to a perfect value, relative to single-task; less is better. "
+        "None where single-task is next to perfect.",
     ),
     ("hurt", "tasks that are worse than single-task on average."),
     ("rank", "mean over tasks of the rank by primary metric among the multi-task rows; 1 is best."),

@@ -13,6 +13,7 @@ from benchmarks.records import MetricFact, Record, Scalars
 from benchmarks.select import SMALLEST_ERROR
 from benchmarks.statistics import geometric_mean
 
+SENSELESS = 1e4  # ratio of errors from which on the smaller one is next to none, and says nothing about the larger
 Facts = Mapping[str, list[MetricFact]]  # task -> metrics, the primary one first
 # The evaluation chosen on validation, the end of training, or what equal weights' compute is enough for.
 State = Literal["best", "last", "at_equal_compute"]
@@ -99,7 +100,7 @@ def delta_taskwise(by_task: Mapping[str, list[float]]) -> float:
 
 
 def error_ratio(by_seed: Mapping[int, Scalars], baseline: Baseline, facts: Facts) -> float:
-    """Geometric mean over tasks of error / single-task error.
+    """Geometric mean over tasks of error / single-task error; NaN where single-task has next to none.
 
     The error is the mean over seeds of ``|best - value|`` of the primary metric.
     """
@@ -108,9 +109,8 @@ def error_ratio(by_seed: Mapping[int, Scalars], baseline: Baseline, facts: Facts
         errors = [abs(fact.best - run[task][fact.name]) for run in runs.values() if task in run]
         return max(float(np.mean(errors)), SMALLEST_ERROR) if errors else math.nan
 
-    return geometric_mean(
-        error(by_seed, task, metrics[0]) / error(baseline.by_seed, task, metrics[0]) for task, metrics in facts.items()
-    )
+    ratios = [error(by_seed, task, found[0]) / error(baseline.by_seed, task, found[0]) for task, found in facts.items()]
+    return math.nan if any(ratio > SENSELESS for ratio in ratios) else geometric_mean(ratios)
 
 
 def forwards_per_step(records: Iterable[Record]) -> float:

@@ -60,6 +60,11 @@ def test_the_error_ratio_is_a_geometric_mean_over_tasks() -> None:
     assert row.error_ratio == pytest.approx(math.sqrt(0.6 * 0.75))
 
 
+def test_there_is_no_error_ratio_where_single_task_is_next_to_perfect() -> None:
+    row = row_of([*baselines(0, loss_b=1e-6), run("fixed", 0, both(0.88, 0.6, 1.5))], "fixed")
+    assert math.isnan(row.error_ratio)
+
+
 def test_a_negative_reference_is_compared_by_its_size() -> None:
     row = row_of([*baselines(0, loss_b=-20.0), run("fixed", 0, both(0.8, 0.5, -19.0))], "fixed")
     assert row.metrics[2].relative == pytest.approx(-5)
