@@ -46,10 +46,10 @@ function fill(select, names) {
 }
 
 // Of places on the screen those whose names do not run into each other, the highest first.
-function apart(places) {
+function apart(places, all) {
   const span = (values) => Math.max(...values) - Math.min(...values) || 1;
   const across = ([, place]) => Math.log(place.x), up = ([, place]) => place.y;
-  const wide = 0.5 * span(places.map(across)), high = 0.09 * span(places.map(up));
+  const wide = 0.5 * span(all.map(across)), high = 0.09 * span(all.map(up));
   const kept = [];
   for (const one of places.toSorted((a, b) => up(b) - up(a))) {
     const near = (other) => Math.abs(up(other) - up(one)) < high && Math.abs(across(other) - across(one)) < wide;
@@ -69,7 +69,7 @@ function drawCost() {
     hoverinfo: "skip",
     line: { color: variable("--quiet"), dash: "dot", width: 1 },
   };
-  const named = apart(efficient);
+  const named = apart(efficient, places);
   const bar = (end, sign) => of((place) => (place[end] === null ? 0 : sign * (place[end] - place.y)));
   const marks = {
     x: of((place) => place.x),
