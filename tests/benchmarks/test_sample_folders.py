@@ -17,7 +17,7 @@ SUITES = ("nyuv2", "cityscapes", "celeba", "qm9")
 def test_all_four_train_from_the_command_line(tmp_path: Path) -> None:
     write(tmp_path / "data", share=0.15)  # of fewer scenes none would be held out
     short = tmp_path / "short.toml"
-    short.write_text(PROTOCOL.read_text(encoding="utf-8").replace("epochs = 8", "epochs = 1"), encoding="utf-8")
+    short.write_text(PROTOCOL.read_text(encoding="utf-8").replace("epochs = 20", "epochs = 1"), encoding="utf-8")
     where = ["--protocol", str(short), "--data", str(tmp_path / "data"), "--results", str(tmp_path / "out")]
     done = CliRunner().invoke(app, ["run", *where, "--balancers", "fixed", "--workers", "0"], env={"COLUMNS": "200"})
     assert done.exit_code == 0, done.output
