@@ -25,7 +25,7 @@ def write(folder: Path, share: float = 1.0) -> None:
     write_scenes(folder / "cityscapes", "label_7", 7, (train, test), (32, 64), normals=False)
     train, validation, test = some(1200, 200, 200)
     write_celeba(folder / "celeba", (train, validation, test))
-    write_qm9(folder / "qm9", *some(1500), [7, 21])
+    write_qm9(folder / "qm9", round(share * 1500), [7, 21])
 
 
 if __name__ == "__main__":
