@@ -14,7 +14,7 @@ from tasks.base import DataUnavailableError, Splits
 from tasks.composing import OVERLAP, Plan, compose, extents, lay_out
 from tasks.digits import GARMENTS, Digits, parse_csv
 from tasks.scenes import Scenes, pixel_loss
-from tests.tasks.files import digits_table, write_mnist
+from tests.tasks.files import digits_table, write_idx, write_mnist
 
 TASKS = ["detection", "segmentation", "classification"]
 EVEN = list(range(10)) * 12
@@ -182,12 +182,21 @@ def test_garments_come_from_the_data_folder_or_from_one_of_their_name(tmp_path: 
     assert torch.equal(splits.test.inputs["image"], inside.test.inputs["image"])
 
 
-def test_garments_that_are_not_there_or_digits_are_named(tmp_path: Path) -> None:
+def test_garments_that_are_not_there_damaged_or_digits_are_named(tmp_path: Path) -> None:
     suite = Scenes("garments", train_scenes=1, other_scenes=1)
+    with pytest.raises(DataUnavailableError, match="--data or BALANCERS_DATA"):
+        suite.load()
     with pytest.raises(DataUnavailableError, match=r"put train-images-idx3-ubyte.gz, .* fashion-mnist in"):
         suite.load(tmp_path)
     write_mnist(tmp_path, [0] * 12 + [1] * 18, [0, 1, 1])
     with pytest.raises(DataUnavailableError, match="more training images of some classes than of others"):
+        suite.load(tmp_path)
+    write_mnist(tmp_path, EVEN, EVEN)
+    write_idx(tmp_path / "t10k-labels-idx1-ubyte.gz", np.zeros(3))
+    with pytest.raises(DataUnavailableError, match=r"images of shape \(120, 28, 28\) and labels of shape \(3,\)"):
+        suite.load(tmp_path)
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(b"no gzip")
+    with pytest.raises(DataUnavailableError, match=r"t10k-labels-idx1-ubyte.gz cannot be read"):
         suite.load(tmp_path)
 
 
