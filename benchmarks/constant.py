@@ -82,7 +82,8 @@ def renew(folder: Path, cells: Iterable[Cell], data: Path | None = None) -> None
                 known[table] = {"of": about, "scores": scores(suite, data, min(BATCH, cell.batch_size))}
         except Exception as error:  # data or a plug-in that are not here, or a broken suite, of which records tell
             logger.warning("what one answer to every example scores on %s is not known: %s", table, error)
-    write_atomically(folder / FILE, json.dumps(known, indent=1) + "\n")
+    if known:
+        write_atomically(folder / FILE, json.dumps(known, indent=1) + "\n")
 
 
 def load(folder: Path, cells: Iterable[Cell]) -> dict[str, Scalars]:
@@ -98,4 +99,8 @@ def _about(cell: Cell) -> dict[str, Any]:
 
 def _read(folder: Path) -> dict[str, Any]:
     path = folder / FILE
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError:  # `python -m benchmarks run` writes it anew
+        logger.warning("%s cannot be read: what one answer to every example scores is not shown", path)
+        return {}

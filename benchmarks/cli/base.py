@@ -29,6 +29,13 @@ Plugins = Annotated[
 ]
 Results = Annotated[Path, typer.Argument(help="Results folder, such as results/quick.")]
 Data = Annotated[Path | None, typer.Option(help="Folder to look for data in first.")]
+Balancers = Annotated[str, typer.Option(help="Only these, comma-separated; also others; or all.")]
+Suites = Annotated[str, typer.Option(help="Only these suites or families of suites, comma-separated.")]
+Seeds = Annotated[int | None, typer.Option(min=1, help="How many seeds, in place of the protocol's.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Workers = Annotated[
+    int | None, typer.Option(min=0, help="Local processes; 0: this one.", show_default="one per core, or one per GPU")
+]
 ModelFolder = Annotated[Path, typer.Argument(help="Folder that `run --save-models` or `finetune` wrote.")]
 
 

@@ -11,8 +11,13 @@ import typer
 
 from benchmarks.cli.base import (
     EXIT_FAILED,
+    Balancers,
     Data,
+    Device,
     Plugins,
+    Seeds,
+    Suites,
+    Workers,
     app,
     load_plugins,
     out,
@@ -36,10 +41,10 @@ class Executor(StrEnum):
 @app.command()
 def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     protocol: Annotated[str, typer.Option(help="Name of a protocol (see `list protocols`) or path of one.")] = "quick",
-    balancers: Annotated[str, typer.Option(help="Only these, comma-separated; also others; or all.")] = "",
-    suites: Annotated[str, typer.Option(help="Only these suites or families of suites, comma-separated.")] = "",
-    seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds, in place of the protocol's.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    balancers: Balancers = "",
+    suites: Suites = "",
+    seeds: Seeds = None,
+    device: Device = "auto",
     data: Data = None,
     results: Annotated[
         Path | None,
@@ -53,10 +58,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
             show_default="with --plugin",
         ),
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=0, help="Local processes; 0: this one.", show_default="one per core, or one per GPU"),
-    ] = None,
+    workers: Workers = None,
     executor: Annotated[Executor, typer.Option(help="Where cells train.")] = Executor.LOCAL,
     address: Annotated[str | None, typer.Option(help="Of a Ray cluster.", show_default="starts one")] = None,
     gpus: Annotated[

@@ -127,6 +127,7 @@ def _outcome(of: Comparison, row: str, seed: int, how: tuple[int, float], find: 
     budget = of.budgets.get(row)
     tuned, tuned_epoch = _chosen(run, of, more if budget is not None else None, find)
     single, single_epoch = _chosen(baseline, of, budget, find)
+    lacking = [_lacking(row, run, of.task, tuned), _lacking("single-task", baseline, of.task, single)]
     return Outcome(
         suite=of.suite,
         task=of.task,
@@ -147,7 +148,7 @@ def _outcome(of: Comparison, row: str, seed: int, how: tuple[int, float], find: 
         tuned_epoch=tuned_epoch,
         single=single,
         single_epoch=single_epoch,
-        note="; ".join(filter(None, [_broken(row, run), _broken("single-task", baseline)])),
+        note="; ".join(filter(None, lacking)),
     )
 
 
@@ -164,10 +165,13 @@ def _as_it_is(run: Record | None, of: Comparison) -> float:
     return math.nan if run is None or run.best is None else run.best.test[of.task][of.metrics[0].name]
 
 
-def _broken(row: str, run: Record | None) -> str:
+def _lacking(row: str, run: Record | None, task: str, tuned: float) -> str:
+    """Why a fine-tuned model has no result; empty if it has one."""
     if run is None:
         return f"{row}: not run"
-    return "" if run.status == "done" else f"{row}: {run.status} ({run.reason})"
+    if run.status != "done":
+        return f"{row}: {run.status} ({run.reason})"
+    return f"{row}: no fine-tuning on {task}" if math.isnan(tuned) else ""
 
 
 def _known(values: Iterable[float]) -> list[float]:

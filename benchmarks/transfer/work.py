@@ -7,7 +7,9 @@ import signal
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from time import perf_counter
+from typing import NamedTuple
 
 import torch
 from rich.console import Console
@@ -21,27 +23,45 @@ from benchmarks.wording import plural
 _tuner: Tuner | None = None  # of a worker process
 
 
+class _Ended(NamedTuple):
+    job: Job
+    seconds: float
+    reason: str  # why it failed; empty if it did not
+
+
 def work(jobs: Sequence[Job], setting: Setting, workers: int, console: Console) -> None:
-    """Run the jobs whose outcome is not there; an interruption loses those in flight alone."""
+    """Run the jobs whose outcome is not there; an interruption loses those in flight alone.
+
+    One that fails leaves no outcome, is told, and does not keep the others from running.
+
+    Raises:
+        ValueError: a process died.
+        DataUnavailableError: the data cannot be had here.
+    """
     waiting = [job for job in jobs if known(job, setting) is None]
     if not waiting:
         return
     with _Display(waiting, len(jobs), workers, console) as display:
-        for job, seconds in _done(waiting, setting, workers):
-            display.finish(job, seconds)
+        for ended in _done(waiting, setting, workers):
+            display.finish(ended)
 
 
-def _done(jobs: Sequence[Job], setting: Setting, workers: int) -> Iterator[tuple[Job, float]]:
-    """The jobs as they end, with the seconds that each took."""
+def _done(jobs: Sequence[Job], setting: Setting, workers: int) -> Iterator[_Ended]:
+    """The jobs as they end."""
     if workers < 2 or len(jobs) < 2:
         tuner = Tuner(setting)
         for job in jobs:
-            yield job, _seconds(tuner, job)
+            yield _run(tuner, job)
         return
     pool = ProcessPoolExecutor(min(workers, len(jobs)), multiprocessing.get_context("spawn"), _begin, (setting,))
     try:
         for future in as_completed([pool.submit(_work, job) for job in jobs]):
             yield future.result()
+    except BrokenProcessPool as error:
+        raise ValueError(
+            "a process that fine-tuned has died, probably for want of memory; what has finished is kept, and the same "
+            "command goes on from there, with fewer --workers in less memory"
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -57,16 +77,19 @@ def _begin(setting: Setting) -> None:
     _tuner = Tuner(setting)
 
 
-def _work(job: Job) -> tuple[Job, float]:
+def _work(job: Job) -> _Ended:
     assert _tuner is not None, "the process began with it"
-    return job, _seconds(_tuner, job)
+    return _run(_tuner, job)
 
 
-def _seconds(tuner: Tuner, job: Job) -> float:
+def _run(tuner: Tuner, job: Job) -> _Ended:
     tuner.load(job.cell)  # before the clock starts: it is for the first job of a suite alone
-    began = perf_counter()
-    tuner.run(job)
-    return perf_counter() - began
+    began, reason = perf_counter(), ""
+    try:
+        tuner.run(job)
+    except Exception as error:  # a suite's loss or metric can raise anything, hours into a study
+        reason = f"{type(error).__name__}: {error}"
+    return _Ended(job, perf_counter() - began, reason)
 
 
 class _Display:
@@ -88,14 +111,18 @@ class _Display:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def finish(self, job: Job, seconds: float) -> None:
+    def finish(self, ended: _Ended) -> None:
         """A job is over."""
+        job, seconds, reason = ended
         self._waiting.remove(job)
         self._spent[job.cell.table].append((seconds, max(1, job.epochs)))
         number, left = self._total - len(self._waiting), duration_left(self._left())
         self._bar.update(self._all, completed=number, note=left)
-        if not self._console.is_terminal:
-            what = f"{job.cell.problem} {job.cell.row} {job.task}, seed {job.cell.seed}: {plural(job.epochs, 'epoch')}"
+        what = f"{job.cell.problem} {job.cell.row} {job.task}, seed {job.cell.seed}: {plural(job.epochs, 'epoch')}"
+        if reason:
+            line = f"{what}, failed ({reason})"
+            self._console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        elif not self._console.is_terminal:
             line = f"[{number}/{self._total}] {what}, {duration(seconds)}" + (f"; {left}" if left else "")
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -65,8 +65,17 @@ def test_data_that_cannot_be_had_and_problems_without_examples_are_left_out(
     with registered("tiny"):
         constant.renew(tmp_path, [plane, cell(suite_options={"fault": "data"})])
     assert "on tiny is not known: the 48 points are nowhere to be found" in caplog.text
-    assert json.loads((tmp_path / constant.FILE).read_text()) == {}
+    assert not (tmp_path / constant.FILE).exists(), "nothing is known"
     assert constant.load(tmp_path, [plane]) == {}
+
+
+def test_a_damaged_file_hides_no_results_and_is_written_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / constant.FILE).write_text('{"tiny": {"of"')
+    assert constant.load(tmp_path, [cell()]) == {}
+    assert "cannot be read" in caplog.text
+    with registered("tiny"):
+        constant.renew(tmp_path, [cell()])
+    assert list(constant.load(tmp_path, [cell()])) == ["tiny"]
 
 
 def test_suites_that_are_unknown_or_of_another_version_by_now_are_left_out(

@@ -7,6 +7,8 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from benchmarks.finetune import Epoch, Finetuning, best_within, follow
 from benchmarks.records import SINGLE_TASK, MetricFact, Record
 from benchmarks.store import Store, load
 from benchmarks.study import read
-from benchmarks.transfer import chart, forwards, results, study, table, words
+from benchmarks.transfer import chart, forwards, results, study, table, words, work
 from benchmarks.transfer.budget import further_epochs, relative_cost
 from benchmarks.transfer.plan import comparisons, jobs
 from benchmarks.transfer.results import Outcome, rows
@@ -281,6 +283,40 @@ def test_a_model_that_was_trained_again_is_tuned_anew(copy: Path) -> None:
     console = Console(file=io.StringIO(), width=200)
     study.tune(Setting(copy / "results"), MORE, 0, console)
     assert console.file.getvalue().count("epoch") == 2, "both tasks of one model"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_fine_tuning_that_fails_is_told_and_the_others_count(copy: Path) -> None:
+    folder = copy / "results"
+    model = next((folder / "models").glob("*pcgrad*s1*")) / "model.safetensors"
+    model.write_bytes(b"cut off")
+    later = max(path.stat().st_mtime for path in (folder / TUNED).iterdir()) + 10
+    os.utime(model, (later, later))
+    said = again(folder, copy / "tiny.toml")
+    assert said.count("tiny pcgrad") == said.count(", failed (") == 2, "both tasks of one model"
+    lost = [outcome for outcome in results.load(folder) if math.isnan(outcome.tuned)]
+    assert [(o.row, o.seed, o.task, o.note) for o in lost] == [
+        ("pcgrad", 1, task, f"pcgrad: no fine-tuning on {task}") for task in ("height", "side")
+    ]
+    assert "pcgrad: no fine-tuning on side" in (folder / study.TABLE).read_text(encoding="utf-8")
+
+
+def test_a_process_that_dies_is_told_in_a_sentence(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dead:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def submit(self, *_: object) -> Future[None]:
+            future: Future[None] = Future()
+            future.set_exception(BrokenProcessPool("a process was terminated abruptly"))
+            return future
+
+        def shutdown(self, **_: object) -> None:
+            pass
+
+    shutil.rmtree(copy / "results" / TUNED)
+    monkeypatch.setattr(work, "ProcessPoolExecutor", Dead)
+    with pytest.raises(ValueError, match=r"has died.*the same command goes on from there, with fewer --workers"):
+        study.tune(Setting(copy / "results"), MORE, 2, Console(quiet=True))
 
 
 def test_runs_in_another_precision_are_refused(copy: Path) -> None:
