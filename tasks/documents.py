@@ -3,14 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import torch
 
 from tasks.base import seed_for
 
 T = TypeVar("T")
+
+
+class Placed(Protocol):
+    """A sentence that knows where it is from."""
+
+    @property
+    def document(self) -> str:
+        """Its name."""
+        ...
+
+
+S = TypeVar("S", bound=Placed)
+
+
+@dataclass(frozen=True)
+class Corpus(Generic[S]):
+    """Sentences of several kinds, in documents of one kind each.
+
+    Attributes:
+        purpose: what the random orders are for; another one leads to others.
+        kinds: their names.
+        kind: where in ``kinds`` a sentence's kind is.
+        shares: of all sentences, that each part of a split has.
+    """
+
+    purpose: str
+    kinds: Sequence[str]
+    kind: Callable[[S], int]
+    shares: Sequence[float]
+
+    def split(self, sentences: Sequence[S]) -> list[list[S]]:
+        """Parts with the shares of each kind's sentences, cut between documents in a fixed order."""
+        parts: list[list[S]] = [[] for _ in self.shares]
+        for name, own in self._by_kind(sentences):
+            documents: dict[str, list[S]] = {}
+            for sentence in own:
+                documents.setdefault(sentence.document, []).append(sentence)
+            dealt = split_documents([*documents.values()], self.shares, f"{self.purpose}/{name}")
+            for part, more in zip(parts, dealt, strict=True):
+                part.extend(more)
+        return parts
+
+    def subset(self, part: Sequence[S], wanted: int | None, total: int) -> list[S]:
+        """The share ``wanted / total`` of each kind in ``part``, by a fixed seed; all of it if ``wanted`` is none."""
+        if wanted is None or wanted >= total:
+            return list(part)
+        taken: list[S] = []
+        for name, own in self._by_kind(part):
+            order = shuffled(len(own), f"{self.purpose}/subset/{name}")
+            taken += [own[i] for i in order[: round(len(own) * wanted / total)]]
+        return taken
+
+    def _by_kind(self, sentences: Sequence[S]) -> list[tuple[str, list[S]]]:
+        own = [[sentence for sentence in sentences if self.kind(sentence) == k] for k in range(len(self.kinds))]
+        return [(name, several) for name, several in zip(self.kinds, own, strict=True) if several]
 
 
 def split_documents(documents: Sequence[Sequence[T]], shares: Sequence[float], purpose: str) -> list[list[T]]:

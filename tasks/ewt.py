@@ -25,7 +25,7 @@ from tasks.ewt_labels import (
 )
 from tasks.registry import register
 from tasks.tagging import NONE, OUTSIDE, label_scores, span_scores, spans, tagging_accuracy, tagging_loss
-from tasks.treebank import ENTITIES, GENRES, ROLES, Sentence, Source, check_source, read_splits, subset
+from tasks.treebank import ENTITIES, GENRES, ROLES, WEB, Sentence, Source, check_source, read_splits
 from tasks.words import split_words
 
 CLASSES = {"genre": GENRES, "entities": ENTITY_LABELS, "roles": ROLE_LABELS, "pos": POS_LABELS}
@@ -104,7 +104,7 @@ class Ewt(Suite):
         parts = read_splits((ROLES, ENTITIES), data, self.source)
         self._model[:] = [minilm(data)]
         total = sum(map(len, parts))
-        return Splits(*(self._split(subset(part, self.sentences, total)) for part in parts))
+        return Splits(*(self._split(WEB.subset(part, self.sentences, total)) for part in parts))
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
         """Pretrained upper layers and fresh heads."""

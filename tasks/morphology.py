@@ -24,7 +24,7 @@ from tasks.base import (
 from tasks.ngrams import pieces
 from tasks.registry import register
 from tasks.tagging import NONE, OUTSIDE, label_scores, tagging_loss
-from tasks.treebank import TREEBANK, Sentence, Source, check_source, read_splits, subset
+from tasks.treebank import TREEBANK, WEB, Sentence, Source, check_source, read_splits
 from tasks.word_transformer import HEADS, Size, WordTransformer
 from tasks.words import split_words
 
@@ -106,7 +106,7 @@ class Morphology(Suite):
         """Pieces of words (N, W, 9), and for every task the words' values (N, W)."""
         parts = read_splits((TREEBANK,), data, self.source)
         total = sum(map(len, parts))
-        return Splits(*(self._split(subset(part, self.sentences, total)) for part in parts))
+        return Splits(*(self._split(WEB.subset(part, self.sentences, total)) for part in parts))
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
         """A transformer and its heads."""

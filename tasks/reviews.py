@@ -17,12 +17,11 @@ from tasks.registry import register
 from tasks.sentences import (
     ARCHIVE,
     DOMAINS,
+    OPINIONS,
     RATED_SENTENCES,
     Sentence,
     distinct,
     read_sentences,
-    split_by_document,
-    subset,
     targets_of,
 )
 from tasks.sources import read_member
@@ -82,7 +81,7 @@ class Reviews(Suite):
         """Tokens or frozen hidden states, with their mask; classes (N,) and ratings (N,)."""
         sentences = distinct(read_sentences(read_member(RATED_SENTENCES, ARCHIVE, data)))
         self._model[:] = [minilm(data)]
-        parts = [subset(part, self.sentences, len(sentences)) for part in split_by_document(sentences)]
+        parts = [OPINIONS.subset(part, self.sentences, len(sentences)) for part in OPINIONS.split(sentences)]
         return encode(parts, self._model[0], self.trained_layers, self.max_length)
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tasks.base import DataUnavailableError
-from tasks.documents import shuffled, split_documents
+from tasks.documents import Corpus
 from tasks.sources import Distribution
 
 RATED_SENTENCES = Distribution(
@@ -41,6 +41,9 @@ class Sentence(NamedTuple):
     domain: int
 
 
+OPINIONS = Corpus[Sentence]("reviews", tuple(DOMAINS), lambda sentence: sentence.domain, SHARES)
+
+
 def read_sentences(packed: bytes) -> list[Sentence]:
     """All sentences of the gzipped tar archive ``packed``, domain by domain.
 
@@ -65,30 +68,6 @@ def distinct(sentences: Sequence[Sentence]) -> list[Sentence]:
     for sentence in sentences:
         first.setdefault(" ".join(sentence.text.lower().split()), sentence)
     return list(first.values())
-
-
-def split_by_document(sentences: Sequence[Sentence]) -> list[list[Sentence]]:
-    """Three parts with 80, 10 and 10 per cent of each domain's sentences, cut between documents in a fixed order."""
-    parts: list[list[Sentence]] = [[] for _ in SHARES]
-    for domain, name in enumerate(DOMAINS):
-        documents: dict[str, list[Sentence]] = {}
-        for sentence in sentences:
-            if sentence.domain == domain:
-                documents.setdefault(sentence.document, []).append(sentence)
-        for part, own in zip(parts, split_documents([*documents.values()], SHARES, f"reviews/{name}"), strict=True):
-            part.extend(own)
-    return parts
-
-
-def subset(part: Sequence[Sentence], wanted: int | None, total: int) -> list[Sentence]:
-    """The share ``wanted / total`` of each domain in ``part``, by a fixed seed; all of it where ``wanted`` is none."""
-    if wanted is None or wanted >= total:
-        return list(part)
-    taken: list[Sentence] = []
-    for domain, name in enumerate(DOMAINS):
-        own = [sentence for sentence in part if sentence.domain == domain]
-        taken += [own[i] for i in shuffled(len(own), f"reviews/subset/{name}")[: round(len(own) * wanted / total)]]
-    return taken
 
 
 def targets_of(sentences: Sequence[Sentence]) -> dict[str, Tensor]:

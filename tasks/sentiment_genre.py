@@ -83,7 +83,7 @@ class SentimentGenre(Suite):
         web_parts = read_splits((TREEBANK,), data, self.source)
         self._model[:] = [minilm(data)]
         counts = len(opinions), sum(map(len, web_parts))
-        both = zip(rated.split_by_document(opinions), web_parts, strict=True)
+        both = zip(rated.OPINIONS.split(opinions), web_parts, strict=True)
         parts = without_repeats([[*said, *found] for said, found in both], _letters)
         return Splits(*(self._split(part, counts) for part in parts))
 
@@ -120,9 +120,9 @@ class SentimentGenre(Suite):
     def _split(self, part: Sequence[rated.Sentence | treebank.Sentence], counts: tuple[int, int]) -> Split:
         """One part of both corpora, of which there are so many sentences in all."""
         opinions = [sentence for sentence in part if isinstance(sentence, rated.Sentence)]
-        opinions = rated.subset(opinions, self.sentiment_sentences, counts[0])
+        opinions = rated.OPINIONS.subset(opinions, self.sentiment_sentences, counts[0])
         web = [sentence for sentence in part if isinstance(sentence, treebank.Sentence)]
-        web = treebank.subset(web, self.genre_sentences, counts[1])
+        web = treebank.WEB.subset(web, self.genre_sentences, counts[1])
         inputs = self._inputs([sentence.text for sentence in (*opinions, *web)])
         of_web = torch.arange(len(opinions) + len(web)) >= len(opinions)
         sentiment, genre = torch.zeros(2, len(of_web), dtype=torch.long)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tasks.base import DataUnavailableError
-from tasks.documents import shuffled, split_documents, without_repeats
+from tasks.documents import Corpus, without_repeats
 from tasks.sources import data_folder
 
 Source = Literal["auto", "official", "dev+test"]
@@ -59,6 +59,9 @@ class Sentence:
         return GENRES.index(self.identity.partition("-")[0])
 
 
+WEB = Corpus[Sentence]("ewt", GENRES, lambda sentence: sentence.genre, SHARES)
+
+
 def check_source(source: str) -> None:
     """Raise ``ValueError`` if there is no such source."""
     if source not in SOURCES:
@@ -80,7 +83,7 @@ def read_splits(layers: Sequence[Layer], data: Path | None, source: Source) -> l
         part: _joined({layer: parse(file, layer) for layer, file in found.items()}) for part, found in files.items()
     }
     official = "train" in parts
-    splits = [*parts.values()] if official else split_by_document([*parts["dev"], *parts["test"]])
+    splits = [*parts.values()] if official else WEB.split([*parts["dev"], *parts["test"]])
     return without_repeats(splits, lambda sentence: tuple(word.lower() for word in sentence.words))
 
 
@@ -125,31 +128,6 @@ def parse(file: Path, layer: Layer) -> dict[str, tuple[str, tuple[Row, ...]]]:
     if not sentences:
         raise DataUnavailableError(f"{file} holds no sentences; fetch it again")
     return sentences
-
-
-def split_by_document(sentences: Sequence[Sentence]) -> list[list[Sentence]]:
-    """Three parts with the shares above of each genre's sentences, cut between documents in a fixed order."""
-    parts: list[list[Sentence]] = [[] for _ in SHARES]
-    for number, genre in enumerate(GENRES):
-        documents: dict[str, list[Sentence]] = {}
-        for sentence in sentences:
-            if sentence.genre == number:
-                documents.setdefault(sentence.document, []).append(sentence)
-        if documents:
-            for part, own in zip(parts, split_documents([*documents.values()], SHARES, f"ewt/{genre}"), strict=True):
-                part.extend(own)
-    return parts
-
-
-def subset(part: Sequence[Sentence], wanted: int | None, total: int) -> list[Sentence]:
-    """The share ``wanted / total`` of each genre in ``part``, by a fixed seed; all of it where ``wanted`` is none."""
-    if wanted is None or wanted >= total:
-        return list(part)
-    taken: list[Sentence] = []
-    for number, genre in enumerate(GENRES):
-        own = [sentence for sentence in part if sentence.genre == number]
-        taken += [own[i] for i in shuffled(len(own), f"ewt/subset/{genre}")[: round(len(own) * wanted / total)]]
-    return taken
 
 
 def _joined(layers: Mapping[Layer, Mapping[str, tuple[str, tuple[Row, ...]]]]) -> list[Sentence]:

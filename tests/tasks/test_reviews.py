@@ -15,12 +15,11 @@ from tasks.bert import SentenceEncoder, Tokens, frozen_states, load_bert, minilm
 from tasks.reviews import Reviews, encode
 from tasks.sentences import (
     ARCHIVE,
+    OPINIONS,
     RATED_SENTENCES,
     Sentence,
     distinct,
     read_sentences,
-    split_by_document,
-    subset,
     targets_of,
 )
 from tasks.sources import read_member
@@ -65,22 +64,22 @@ def test_the_same_words_are_kept_once() -> None:
 
 
 def test_documents_are_whole_and_splits_have_their_share_of_every_domain(sentences: list[Sentence]) -> None:
-    parts = split_by_document(sentences)
+    parts = OPINIONS.split(sentences)
     assert sorted(sentence for part in parts for sentence in part) == sorted(sentences)
     documents = [{(sentence.domain, sentence.document) for sentence in part} for part in parts]
     assert sum(map(len, documents)) == len(set.union(*documents)) == 240
     for domain, total in enumerate((180, 60, 180, 60)):
         counts = [sum(sentence.domain == domain for sentence in part) for part in parts]
         assert counts == [0.8 * total, 0.1 * total, 0.1 * total]
-    assert parts == split_by_document(sentences)
+    assert parts == OPINIONS.split(sentences)
 
 
 def test_a_subset_keeps_the_domains_in_proportion(sentences: list[Sentence]) -> None:
-    train = split_by_document(sentences)[0]
-    part = subset(train, 240, 480)
+    train = OPINIONS.split(sentences)[0]
+    part = OPINIONS.subset(train, 240, 480)
     assert [sum(sentence.domain == domain for sentence in part) for domain in range(4)] == [72, 24, 72, 24]
     assert set(part) <= set(train)
-    assert subset(train, None, 480) == subset(train, 480, 480) == train
+    assert OPINIONS.subset(train, None, 480) == OPINIONS.subset(train, 480, 480) == train
 
 
 @pytest.mark.parametrize("packed", [b"no archive", sentence_archive({"tweets_GroundTruth.txt": ["1\t0.5\tyes"]})])
@@ -159,7 +158,7 @@ def test_nothing_touches_the_network_and_nothing_is_printed(
 
 def test_more_layers_than_the_model_has_are_refused(data: Path, sentences: list[Sentence]) -> None:
     with pytest.raises(ValueError, match=r"trained_layers is 3, but the model in .* has 2"):
-        encode(split_by_document(sentences), data / "model", 3, 16)
+        encode(OPINIONS.split(sentences), data / "model", 3, 16)
 
 
 @pytest.mark.parametrize("options", [{"trained_layers": 0}, {"sentences": 5}, {"max_length": 2}])
@@ -196,7 +195,7 @@ def test_the_real_sentences_and_the_real_model_give_the_stated_counts() -> None:
     assert counts == [3708, 10605, 5190, 4200]
     kept = distinct(sentences)
     assert len(kept) == 23_555
-    assert [len(part) for part in split_by_document(kept)] == [18_824, 2_385, 2_346]
+    assert [len(part) for part in OPINIONS.split(kept)] == [18_824, 2_385, 2_346]
     assert splits.train.inputs["tokens"].shape[1:] == (16, 384)
     features, _ = suite.build(0, ["rating"])(splits.test.inputs)
     assert features.isfinite().all()

@@ -13,13 +13,12 @@ from tasks.treebank import (
     GENRES,
     ROLES,
     TREEBANK,
+    WEB,
     Sentence,
     Source,
     find,
     parse,
     read_splits,
-    split_by_document,
-    subset,
 )
 from tests.tasks.ewt_files import write_ewt
 
@@ -141,8 +140,8 @@ def test_what_stands_in_a_later_split_is_left_out_of_the_earlier_ones(tmp_path: 
 
 def test_a_subset_keeps_the_genres_in_proportion() -> None:
     sentences = [sentence(genre, d, n) for g, genre in enumerate(GENRES) for d in range(10 * g + 10) for n in range(2)]
-    train = split_by_document(sentences)[0]
-    part = subset(train, 150, 300)
+    train = WEB.split(sentences)[0]
+    part = WEB.subset(train, 150, 300)
     assert [sum(s.genre == genre for s in part) for genre in range(5)] == [7, 14, 21, 28, 35]
     assert {s.identity for s in part} <= {s.identity for s in train}
-    assert subset(train, None, 300) == subset(train, 300, 300) == train
+    assert WEB.subset(train, None, 300) == WEB.subset(train, 300, 300) == train
