@@ -45,13 +45,15 @@ class Task:
     """One task: its training loss (mean over the batch) and its metrics, the primary one first.
 
     ``lower_bound`` is a known infimum of the loss. Balancers that take ratios or logarithms of losses see the loss
-    minus this bound; it is 0 for all common losses.
+    minus this bound; it is 0 for all common losses. ``absent`` is the number in a target that says that there is none,
+    if loss and metrics know such a number; the other way is `Split.present`.
     """
 
     name: str
     loss: Callable[[Tensor, Tensor], Tensor]  # (outputs, targets) -> scalar
     metrics: tuple[Metric, ...]
     lower_bound: float = 0.0
+    absent: float | None = None
 
     @property
     def primary(self) -> Metric:

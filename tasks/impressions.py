@@ -44,6 +44,9 @@ def impressions(
 ) -> Split:
     """The examples of a period: every rating of the sessions that lie within it, each followed by films not rated.
 
+    A film is there from its first rating on: one that nobody has rated before is never drawn, and so its first rating
+    tells of no click; else films that are new would be told by that alone.
+
     Args:
         tables: all that there is; what comes after a moment is in no input, and after the period in no target.
         period: whose sessions.
@@ -56,14 +59,15 @@ def impressions(
     inside = (sessions.start >= period.begin) & (sessions.end < period.end)
     event = np.repeat(np.flatnonzero(inside), 1 + negatives)
     click = np.arange(len(event)) % (1 + negatives) == 0
-    item, fresh = _unseen(log, log.user[event], sessions.end[event], period.name)
+    item, fresh = _unseen(log, event, sessions.end[event], period.name)
     event, click, item = (column[click | fresh] for column in (event, click, np.where(click, log.item[event], item)))
+    there = Past(log.item, log.time).count(item, log.time[event]) > 0
     moments = Moments(log.user[event], item, log.time[event], sessions.start[event])
     patience = churn_days * DAY
     gone = sessions.next[event] - sessions.end[event] > patience
     told = click & sessions.last[event] & (sessions.end[event] + patience < period.end)
     targets = {
-        "click": click.astype(np.float32),
+        "click": np.where(there, click, ABSENT),
         "conversion": np.where(click, log.rating[event] >= LIKED, ABSENT),
         "churn": np.where(told, gone, ABSENT),
     }
@@ -127,25 +131,31 @@ def _known(moments: Moments, log: Log, trained: int) -> tuple[Ints, Ints]:
     return np.where(of_user > 0, moments.user, 0), np.where(of_item > 0, moments.item, 0)
 
 
-def _unseen(log: Log, user: Ints, until: Ints, purpose: str) -> tuple[Ints, NDArray[np.bool_]]:
-    """For each ``user`` (N,) a film that they have not rated ``until`` a time, it included; and whether there is one.
+def _unseen(log: Log, event: Ints, until: Ints, purpose: str) -> tuple[Ints, NDArray[np.bool_]]:
+    """For each rating ``event`` (N,) a film that its user has not rated ``until`` a time; and whether there is one.
 
-    Films are drawn from all that there are, each as likely as any other, the seed fixed by ``purpose``.
+    Films are drawn from those that somebody had rated before the event, each as likely as any other, the seed fixed by
+    ``purpose``.
     """
     generator = torch.Generator().manual_seed(seed_for(f"movielens/{purpose}", 0))
+    user = log.user[event]
+    films, first = np.unique(log.item, return_index=True)  # ratings are in the order of time
+    order = np.argsort(log.time[first], kind="stable")
+    films, offered = films[order], np.searchsorted(log.time[first][order], log.time[event])
     pairs = log.user * (ITEMS + 1) + log.item
     order = np.argsort(pairs)
     pairs, times = pairs[order], log.time[order]
-    item, again = np.zeros_like(user), np.ones(len(user), np.bool_)
+    item, again = np.zeros_like(user), offered > 0
     for _ in range(ROUNDS):
         where = np.flatnonzero(again)
-        item[where] = torch.randint(1, ITEMS + 1, (len(where),), generator=generator).numpy()
+        drawn = torch.rand(len(where), generator=generator, dtype=torch.float64).numpy()
+        item[where] = films[(drawn * offered[where]).astype(np.int64)]
         wanted = user[where] * (ITEMS + 1) + item[where]
         found = np.searchsorted(pairs, wanted).clip(max=len(pairs) - 1)
         again[where] = (pairs[found] == wanted) & (times[found] <= until[where])
         if not again.any():
             break
-    return item, ~again
+    return item, (offered > 0) & ~again
 
 
 def _id(cell: str, most: int) -> Ints:

@@ -21,9 +21,10 @@ def area_under_curve(rows: Tensor) -> Tensor:
     """The area from rows (N, 2) of score and target (0 or 1), from the ranks of the 1s."""
     scores, positive = rows[:, 0], rows[:, 1] == 1
     _, group, sizes = scores.unique(return_inverse=True, return_counts=True)  # in ascending order
+    sizes = sizes.double()  # integers would be divided in single precision
     rank = sizes.cumsum(0) - (sizes - 1) / 2  # the mean of the ranks that equal scores share
-    ones, zeros = positive.sum(), (~positive).sum()
-    won = rank.double()[group][positive].sum() - ones * (ones + 1) / 2
+    ones, zeros = positive.double().sum(), (~positive).double().sum()
+    won = rank[group][positive].sum() - ones * (ones + 1) / 2
     pairs = ones * zeros
     return torch.where(pairs > 0, won / pairs.clamp(min=1), 0.5)
 

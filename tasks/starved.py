@@ -18,8 +18,9 @@ class Starved(Suite):
     """``suite`` with a share of the training labels of some tasks: ``{"rating": 0.01}`` leaves one in a hundred.
 
     A starved task's labelled examples become a set of their own, so that it has a whole batch in every step; all other
-    tasks keep their examples. The labels of a smaller share are among those of a larger one. Validation and test stay
-    as they are. With a fraction of 1 a task has a set of its own as well, so that fractions differ in labels alone.
+    tasks keep their examples. An example counts as labelled if any number in its target is a label. The labels of a
+    smaller share are among those of a larger one. Validation and test stay as they are. With a fraction of 1 a task has
+    a set of its own as well, so that fractions differ in labels alone.
 
     Raises:
         ValueError: an unknown task, or a fraction that is not above 0 and at most 1.
@@ -55,7 +56,7 @@ class Starved(Suite):
     def load(self, data: Path | None = None) -> Splits:
         """The suite's data, with fewer training labels."""
         splits = self.suite.load(data)
-        return splits._replace(train=starve(splits.train, self.label_fraction, [task.name for task in self.tasks]))
+        return splits._replace(train=starve(splits.train, self.label_fraction, self.tasks))
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
         """The suite's model."""
@@ -70,15 +71,17 @@ class Starved(Suite):
         return self.suite.answers(given, outputs)
 
 
-def starve(split: Split, fractions: Mapping[str, float], tasks: Sequence[str]) -> Split:
+def starve(split: Split, fractions: Mapping[str, float], of: Sequence[Task]) -> Split:
     """The examples of ``split`` for all other tasks, then, for each starved one, those whose label it keeps."""
     everywhere = torch.ones(len(split), dtype=torch.bool)
+    tasks = [task.name for task in of]
+    absent = {task.name: task.absent for task in of}
     present = {task: split.present.get(task, everywhere) for task in tasks}
     others = torch.stack([have for task, have in present.items() if task not in fractions] or [~everywhere]).any(0)
     index = [torch.nonzero(others).flatten()]
     owners = [present | dict.fromkeys(fractions, ~everywhere)]
     for task, fraction in fractions.items():
-        labelled = torch.nonzero(present[task]).flatten()
+        labelled = torch.nonzero(present[task] & _labelled(split.targets[task], absent[task])).flatten()
         generator = torch.Generator().manual_seed(seed_for(f"label_fraction/{task}", 0))
         order = labelled[torch.randperm(len(labelled), generator=generator)]
         index.append(order[: math.ceil(fraction * len(order))])
@@ -88,3 +91,10 @@ def starve(split: Split, fractions: Mapping[str, float], tasks: Sequence[str]) -
     pieces = [{task: has[task][rows] for task in tasks} for rows, has in parts]
     taken = split.take(chosen)
     return Split(taken.inputs, taken.targets, {task: torch.cat([piece[task] for piece in pieces]) for task in tasks})
+
+
+def _labelled(target: Tensor, absent: float | None) -> Tensor:
+    """Which targets (N, ...) hold a label."""
+    if absent is None:
+        return torch.ones(len(target), dtype=torch.bool)
+    return (target != absent).reshape(len(target), -1).any(1)

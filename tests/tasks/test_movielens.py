@@ -157,12 +157,13 @@ def test_splits_follow_each_other_in_time_and_no_session_is_in_two(tables: tuple
 
 
 def test_what_was_not_rated_is_drawn_from_films_that_the_user_had_not_rated_by_the_end_of_the_session() -> None:
+    others = [(2, item, 3, START - 9 * DAY + item) for item in range(1, ITEMS + 1)]  # who makes all films known
     session = [(1, item, 3, START + item) for item in range(1, ITEMS - 2)]  # all films but three
     later = (1, ITEMS, 3, START + 9 * DAY)
     films = films_with()._replace(year=1997 - np.arange(ITEMS + 1))  # the age of a film tells which it is
     found = impressions(
-        (log_of(*session, later), Users(*(np.zeros(944, np.int64) for _ in range(3))), films),
-        Period("train", 0, START + 8 * DAY),
+        (log_of(*others, *session, later), Users(*(np.zeros(944, np.int64) for _ in range(3))), films),
+        Period("train", START, START + 8 * DAY),
         START + 8 * DAY,
         1,
         2,
@@ -176,12 +177,25 @@ def test_what_was_not_rated_is_drawn_from_films_that_the_user_had_not_rated_by_t
 
 def test_every_rating_is_an_example_followed_by_those_not_rated(split: Split, tables: tuple[Log, Users, Films]) -> None:
     log, *_ = tables
-    click, conversion = split.targets["click"], split.targets["conversion"]
-    assert click.tolist() == [1.0, 0.0] * len(log.time)
-    assert torch.equal(conversion[click == 1], torch.from_numpy(log.rating >= 4).float())
-    assert (conversion[click == 0] == -100).all()
+    rated = split.targets["conversion"] != -100
+    assert torch.equal(split.targets["conversion"][rated], torch.from_numpy(log.rating >= 4).float())
+    assert (split.targets["click"][~rated] == 0).all()
+    drawn = torch.nonzero(~rated).flatten()
+    assert 0.9 * len(log.time) < len(drawn) <= len(log.time), "at first there are few films to draw from"
+    assert rated[drawn - 1].all()
     own = [0, 1, 2, 3, 4, 6]  # columns about the user alone
-    assert torch.equal(split.inputs["history"][click == 1][:, own], split.inputs["history"][click == 0][:, own])
+    assert torch.equal(split.inputs["history"][drawn - 1][:, own], split.inputs["history"][drawn][:, own])
+
+
+def test_a_film_is_not_drawn_before_its_first_rating_which_tells_of_no_click(
+    split: Split, tables: tuple[Log, Users, Films]
+) -> None:
+    log, *_ = tables
+    before = torch.expm1(split.inputs["history"][:, 5].double() * SCALES[5] + CENTRES[5]).round()  # ratings of the film
+    rated = split.targets["conversion"] != -100
+    assert (before[~rated] >= 1).all()
+    assert torch.equal(split.targets["click"][rated], torch.where(before[rated] > 0, 1.0, -100.0))
+    assert (before[rated] == 0).sum() >= len(np.unique(log.item)), "some films begin with two ratings at once"
 
 
 def test_churn_is_asked_at_the_last_rating_of_a_session_if_it_can_be_told(tables: tuple[Log, Users, Films]) -> None:
@@ -191,23 +205,24 @@ def test_churn_is_asked_at_the_last_rating_of_a_session_if_it_can_be_told(tables
         (2, 5, 3, START + 16 * DAY),
     )
     found = impressions((log, users, films), Period("train", 0, START + 20 * DAY + 1), START, 1, 5)
-    asked = found.targets["churn"][found.targets["click"] == 1]
+    rated = found.targets["conversion"] != -100
+    asked = found.targets["churn"][rated]
     # It goes on; this session's last rating, after which the user comes back within five days; the longest pause; and
     # two sessions that are too late to be told, of which one is the user's only one.
     assert asked.tolist() == [-100.0, 0.0, 1.0, -100.0, -100.0]
-    assert (found.targets["churn"][found.targets["click"] == 0] == -100).all()
+    assert (found.targets["churn"][~rated] == -100).all()
 
 
 def test_users_and_films_are_known_from_training_and_from_before_alone(tables: tuple[Log, Users, Films]) -> None:
     log, *_ = tables
     train, _, test = periods_of(log)
     found = impressions(tables, train, train.end, 1, 5)
-    first = found.targets["click"] == 1
+    rated = found.targets["conversion"] != -100
     sessions = sessions_of(log)
     inside = (sessions.start >= train.begin) & (sessions.end < train.end)
     begun = {int(user): int(log.time[log.user == user].min()) for user in np.unique(log.user)}
     came_back = np.array([begun[int(u)] < s for u, s in zip(log.user[inside], sessions.start[inside], strict=True)])
-    assert torch.equal(found.inputs["user"][first], torch.from_numpy(np.where(came_back, log.user[inside], 0)))
+    assert torch.equal(found.inputs["user"][rated], torch.from_numpy(np.where(came_back, log.user[inside], 0)))
     later = impressions(tables, test, train.end, 1, 5)
     new = {user for user, time in begun.items() if time >= train.end}
     assert new
@@ -290,7 +305,8 @@ def test_an_example_of_ones_own_is_read_as_the_data_are(tmp_path: Path, tables: 
     facts = {"age": str(users.age[user]), "gender": "FM"[users.gender[user]], "genres": "Action Crime"}
     read = MovieLens().read(own_example(tmp_path / "one.csv", **COLUMNS | cells | facts))
     whole = impressions(tables, Period("test", 0, START + 400 * DAY), START, 1, 5)
-    row = {name: values[2 * event] for name, values in whole.inputs.items()}
+    place = torch.nonzero(whole.targets["conversion"] != -100).flatten()[event]
+    row = {name: values[place] for name, values in whole.inputs.items()}
     assert torch.equal(read["history"][0], row["history"])
     assert int(read["age"]) == int(row["age"])
     assert (int(read["user"]), int(read["item"])) == (5, 0)
@@ -378,7 +394,7 @@ def test_the_real_ratings_give_the_stated_counts() -> None:
         splits = MovieLens().load()
     except DataUnavailableError as error:
         pytest.skip(str(error))
-    assert [len(split) for split in splits] == [139_890, 29_102, 29_682]
+    assert [len(split) for split in splits] == [139_874, 29_102, 29_682]
     asked = [split.targets["churn"][split.targets["churn"] >= 0] for split in splits]
     assert [len(targets) for targets in asked] == [1648, 359, 245]
     assert all(0.4 < float(targets.mean()) < 0.6 for targets in asked)

@@ -26,6 +26,16 @@ def test_it_is_that_of_scikit_learn_whatever_the_ties_and_batches(levels: int, s
     assert metric.of(parts) == pytest.approx(roc_auc_score(targets[there].numpy(), scores[there].numpy()), abs=1e-12)
 
 
+@pytest.mark.parametrize("share", [0.5, 0.99])
+def test_it_is_exact_where_pairs_are_many(share: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    targets = (torch.rand(30_000, generator=generator) < share).float()
+    scores = (targets + 3 * torch.rand(30_000, generator=generator)).mul(50).round()
+    for each in (scores, torch.zeros(30_000)):
+        found = auc().of([auc().collect(each, targets)])
+        assert found == pytest.approx(roc_auc_score(targets.numpy(), each.numpy()), abs=1e-12)
+
+
 def test_scores_that_single_precision_holds_apart_are_kept_apart() -> None:
     scores = torch.tensor([1e-8, 2e-8, 3e-8, 1.0])
     assert auc().of([auc().collect(scores, torch.tensor([0.0, 1.0, 0.0, 1.0]))]) == 0.75

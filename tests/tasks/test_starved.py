@@ -7,10 +7,11 @@ from itertools import pairwise
 
 import pytest
 import torch
+from torch import Tensor
 
 from benchmarks.loop import batches_of, losses_of, probe_of, steps_per_epoch
 from tasks import registry
-from tasks.base import Split
+from tasks.base import Split, Task
 from tasks.starved import starve
 from tests.benchmarks.tiny_suite import Tiny, registered
 
@@ -23,6 +24,10 @@ def _tiny() -> Iterator[None]:
         yield
 
 
+def _square(outputs: Tensor, targets: Tensor) -> Tensor:
+    return (outputs - targets).square().mean()
+
+
 def of(split: Split, task: str) -> set[float]:
     """The examples with a label of ``task``, by what stands in the target of the regression."""
     return set(split.having(task, split.targets["height"]).tolist())
@@ -30,7 +35,7 @@ def of(split: Split, task: str) -> set[float]:
 
 def test_a_starved_task_has_a_share_of_its_labels_and_the_others_have_all() -> None:
     whole = Tiny().load().train
-    few = starve(whole, {"side": 0.1}, TASKS)
+    few = starve(whole, {"side": 0.1}, Tiny().tasks)
     assert of(few, "height") == of(whole, "height")
     assert len(of(few, "side")) == 4, "a tenth of 32, rounded up"
     assert few.present["height"].sum() == 32
@@ -39,13 +44,27 @@ def test_a_starved_task_has_a_share_of_its_labels_and_the_others_have_all() -> N
 
 def test_the_labels_of_a_smaller_share_are_among_those_of_a_larger_one() -> None:
     whole = Tiny().load().train
-    shares = [of(starve(whole, {"side": share}, TASKS), "side") for share in (0.05, 0.2, 0.5, 1.0)]
+    shares = [of(starve(whole, {"side": share}, Tiny().tasks), "side") for share in (0.05, 0.2, 0.5, 1.0)]
     assert all(small < large for small, large in pairwise(shares))
     assert shares[-1] == of(whole, "side")
 
 
+def test_an_example_whose_target_says_that_it_has_none_is_no_label() -> None:
+    targets = torch.full((100,), -100.0)
+    targets[::5] = 1.0
+    some = torch.full((100, 3), -100)
+    some[::4, 1] = 2
+    split = Split({"x": torch.arange(100)}, {"one": targets, "each": some, "all": torch.zeros(100)})
+    tasks = [Task(name, _square, (), absent=absent) for name, absent in (("one", -100), ("each", -100), ("all", None))]
+    few = starve(split, {"one": 0.5, "each": 0.2, "all": 0.1}, tasks)
+    left = {task: few.having(task, few.inputs["x"]) for task in few.targets}
+    assert {task: len(x) for task, x in left.items()} == {"one": 10, "each": 5, "all": 10}
+    assert (left["one"] % 5 == 0).all()
+    assert (left["each"] % 4 == 0).all()
+
+
 def test_all_tasks_may_be_starved_each_with_its_own_set() -> None:
-    few = starve(Tiny().load().train, {"side": 0.25, "height": 0.5}, TASKS)
+    few = starve(Tiny().load().train, {"side": 0.25, "height": 0.5}, Tiny().tasks)
     assert len(few) == 8 + 16
     assert sorted(map(len, few.sets())) == [8, 16]
 
@@ -72,7 +91,7 @@ def test_a_problem_without_labels_cannot_be_starved() -> None:
 
 
 def test_every_batch_has_as_many_of_each_set_and_the_largest_is_seen_once_an_epoch() -> None:
-    split = starve(Tiny().load().train, {"side": 0.25}, TASKS)
+    split = starve(Tiny().load().train, {"side": 0.25}, Tiny().tasks)
     assert steps_per_epoch(split, 4) == 8
     batches = batches_of(split, 4, seed=0)
     epoch = [next(batches) for _ in range(8)]
@@ -97,7 +116,7 @@ def test_a_loss_sees_the_examples_of_its_task_alone() -> None:
 
 
 def test_a_task_alone_is_trained_on_its_own_examples() -> None:
-    split = starve(Tiny().load().train, {"side": 0.25}, TASKS)
+    split = starve(Tiny().load().train, {"side": 0.25}, Tiny().tasks)
     alone = split.only(["side"])
     assert len(alone) == 8
     assert len(split.only(TASKS)) == len(split)
