@@ -111,9 +111,11 @@ class DenseSuite(Suite):
         return found
 
     def _part(self, folder: Path, examples: Sequence[int]) -> Split:
-        folders = self.source.folders
-        maps = {name: npy_folders.read(folder, folders[name], KINDS[name], examples, self.size) for name in folders}
-        npy_folders.check_classes(maps["segmentation"], len(self.class_names), folder)
+        classes = len(self.class_names)
+        maps = {
+            name: npy_folders.read(folder, folders, KINDS[name], examples, self.size, classes)
+            for name, folders in self.source.folders.items()
+        }
         return Split({"image": maps.pop("image")}, maps)
 
     def _head(self, task: str, encoder: SegNet | ResNet) -> nn.Module:

@@ -88,31 +88,28 @@ def split(examples: Sequence[int]) -> tuple[list[int], list[int]]:
     return parts[0], parts[1]
 
 
-def read(folder: Path, names: Sequence[str], kind: Kind, examples: Sequence[int], size: Size) -> Tensor:
+def read(folder: Path, names: Sequence[str], kind: Kind, examples: Sequence[int], size: Size, classes: int) -> Tensor:
     """The maps of some examples, resized to ``size``.
 
-    Colours and directions are (N, 3, H, W), distances (N, H, W), all in single precision; classes are (N, H, W), int8.
-    Colours are interpolated; of all else the nearest value is taken.
+    Colours and directions are (N, 3, H, W), distances (N, H, W), all in single precision; classes are (N, H, W), int8,
+    below ``classes``, and -1 where there is none. Colours are interpolated; of all else the nearest value is taken.
 
     Raises:
-        DataUnavailableError: a file cannot be read, or is of another form.
+        DataUnavailableError: a file cannot be read, is of another form, or has a class that there cannot be; or no
+            pixel of any example has a class (a single example may be without).
     """
     found = _folder(folder, names)
     assert found is not None
     channels = (3,) if kind in ("colours", "directions") else ()
     values = torch.empty(len(examples), *channels, *size, dtype=torch.int8 if kind == "classes" else torch.float32)
     for row, number in enumerate(examples):
-        values[row] = _resized(_map(found / f"{number}.npy", kind), kind, size)
-    return values
-
-
-def check_classes(labels: Tensor, classes: int, folder: Path) -> None:
-    """Raise ``DataUnavailableError`` if there is a class that there cannot be, or no labelled pixel."""
-    low, high = int(labels.min()), int(labels.max())
-    if low < UNLABELLED or high >= classes:
+        values[row] = _resized(_map(found / f"{number}.npy", kind, classes), kind, size)
+    if kind == "classes" and bool((values == UNLABELLED).all()):
         raise DataUnavailableError(
-            f"{folder} has classes from {low} to {high} where {UNLABELLED} (none) to {classes - 1} were expected"
+            f"{found} has no labelled pixel in any of {len(examples)} examples, {examples[0]}.npy and on: all are "
+            f"{UNLABELLED} (none); get it again"
         )
+    return values
 
 
 def resize_image(image: Tensor, size: Size) -> Tensor:
@@ -126,7 +123,7 @@ def _folder(folder: Path, names: Sequence[str]) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_dir()), None)
 
 
-def _map(file: Path, kind: Kind) -> Tensor:
+def _map(file: Path, kind: Kind, classes: int) -> Tensor:
     """What a file holds: colours (3, h, w), classes (1, h, w), distances (1, h, w) or directions (3, h, w)."""
     try:
         array = np.load(file, allow_pickle=False)
@@ -135,10 +132,22 @@ def _map(file: Path, kind: Kind) -> Tensor:
     if array.ndim != 2 + len(LAST_AXIS[kind]) or array.shape[2:] != LAST_AXIS[kind] or array.dtype.kind not in "fiu":
         expected = ", ".join(["height", "width", *map(str, LAST_AXIS[kind])])
         raise DataUnavailableError(f"{file} has numbers of shape {array.shape}; expected ({expected})")
+    if kind == "classes":
+        _check_classes(array, classes, file)
     values = torch.from_numpy(array.astype(np.float32))
     if not bool(values.isfinite().all()):
         raise DataUnavailableError(f"{file} has values that are not finite; get it again")
     return values.movedim(-1, 0) if LAST_AXIS[kind] else values[None]
+
+
+def _check_classes(labels: np.ndarray, classes: int, file: Path) -> None:
+    """Raise ``DataUnavailableError`` if there is a class that there cannot be."""
+    wrong = labels[~np.isin(labels, np.arange(UNLABELLED, classes))]  # as they are in the file: a cast may wrap around
+    if wrong.size:
+        raise DataUnavailableError(
+            f"{file} has the class {wrong[0]} where whole numbers from {UNLABELLED} (none) to {classes - 1} were "
+            f"expected; get labels of {classes} classes"
+        )
 
 
 def _resized(values: Tensor, kind: Kind, size: Size) -> Tensor:

@@ -16,8 +16,7 @@ from torch.nn.functional import max_unpool2d
 from tasks import registry
 from tasks.base import DataUnavailableError
 from tasks.npy_folders import Size, resize_image, split
-from tasks.npy_folders import read as read_maps
-from tasks.nyuv2 import SOURCE, Nyuv2
+from tasks.nyuv2 import Nyuv2
 from tasks.resnet import DeepLabHead, ResNet
 from tasks.segnet import PixelHead, SegNet
 from tests.tasks.dense_files import scene, write_scenes
@@ -122,7 +121,7 @@ def _break(folder: Path) -> None:
     [
         (_shorten, r"3.npy cannot be read"),
         (_flatten, r"1.npy has numbers of shape \(32, 64\); expected \(height, width, 3\)"),
-        (_relabel, "classes from -1 to 13 where -1 .* to 12"),
+        (_relabel, r"1.npy has the class 13 where .* -1 .* to 12"),
         (_break, "not finite"),
         (lambda folder: (folder / "train" / "normal" / "7.npy").unlink(), "normal lacks 7.npy"),
         (lambda folder: shutil.rmtree(folder / "val" / "depth"), "val lacks the folder depth"),
@@ -224,8 +223,3 @@ def test_what_is_no_image_is_refused(tmp_path: Path, name: str, message: str) ->
 def test_options_without_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         registry.create("nyuv2", **options)
-
-
-def test_maps_of_chosen_examples_are_read(data: Path) -> None:
-    found = read_maps(data / "nyuv2" / "train", SOURCE.folders["depth"], "distances", [5, 3], Size(32, 64))
-    assert np.array_equal(found[1], scene(3, 13, 32, 64).depth[..., 0].astype(np.float32))
