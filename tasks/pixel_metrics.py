@@ -18,8 +18,12 @@ def mean_iou(classes: int, first: int = 0, name: str = "miou") -> Metric:
 
 
 def pixel_accuracy(classes: int, name: str = "accuracy") -> Metric:
-    """Share of the pixels whose class is right, the background included."""
-    return Metric(name, 1.0, True, lambda o, t: _table(o, t, classes), lambda table: table.trace() / table.sum())
+    """Share of the pixels whose class is right, the background included; a target that is no class is left out."""
+
+    def value(table: Tensor) -> Tensor:
+        return table.trace() / table.sum().clamp(min=1)
+
+    return Metric(name, 1.0, True, lambda o, t: _table(o, t, classes), value)
 
 
 def _table(outputs: Tensor, targets: Tensor, classes: int) -> Tensor:
@@ -33,4 +37,5 @@ def _table(outputs: Tensor, targets: Tensor, classes: int) -> Tensor:
 def _iou(table: Tensor, first: int) -> Tensor:
     both = table.diagonal()[first:]
     either = (table.sum(0) + table.sum(1))[first:] - both
-    return (both / either.clamp(min=1)).sum() / (either > 0).sum().clamp(min=1)
+    known = either > 0
+    return (both / either)[known].sum() / known.sum().clamp(min=1)

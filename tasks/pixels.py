@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from tasks.base import Metric, Task
+from tasks.pixel_metrics import mean_iou, pixel_accuracy
 
 UNLABELLED = -1
 ANGLES = (11.25, 22.5, 30.0)  # degrees within which Eigen and Fergus count a normal as right
@@ -20,27 +21,10 @@ PerPixel = Callable[[Tensor, Tensor], Tensor]  # (outputs, targets) -> (N, H, W)
 def segmentation(classes: int) -> Task:
     """A class for every pixel: logits (N, C, H, W), classes (N, H, W), of which -1 is left out.
 
-    Metrics, both from the confusion matrix of the whole split: intersection over union, as the mean over classes that
-    occur in targets or answers, and accuracy of pixels. (The authors of MTAN take the mean over images or batches.)
+    Metrics, of the whole split: mean intersection over union and accuracy of pixels. (The authors of MTAN take the mean
+    over images or batches.)
     """
-
-    def confusion(outputs: Tensor, targets: Tensor) -> Tensor:  # (C * C,), rows are true classes
-        valid = targets != UNLABELLED
-        pairs = targets[valid].long() * classes + outputs.argmax(1)[valid]
-        return torch.bincount(pairs, minlength=classes**2).double()
-
-    def mean_iou(total: Tensor) -> Tensor:
-        matrix = total.reshape(classes, classes)
-        union = matrix.sum(0) + matrix.sum(1) - matrix.diag()
-        return (matrix.diag() / union)[union > 0].sum() / (union > 0).sum().clamp(min=1)
-
-    def pixel_accuracy(total: Tensor) -> Tensor:
-        return total.reshape(classes, classes).trace() / total.sum().clamp(min=1)
-
-    metrics = (
-        Metric("mean_iou", 1.0, True, confusion, mean_iou),
-        Metric("pixel_accuracy", 1.0, True, confusion, pixel_accuracy),
-    )
+    metrics = mean_iou(classes, name="mean_iou"), pixel_accuracy(classes, "pixel_accuracy")
     return Task("segmentation", _cross_entropy, metrics)
 
 

@@ -40,6 +40,7 @@ def test_targets_that_are_no_class_are_left_out() -> None:
     kept = (less >= 0).flatten().numpy()
     truth, said = targets.flatten().numpy()[kept], logits.argmax(1).flatten().numpy()[kept]
     assert measured(mean_iou(5), logits, less) == pytest.approx(jaccard_score(truth, said, average="macro"))
+    assert measured(pixel_accuracy(5), logits, less) == pytest.approx(accuracy_score(truth, said))
 
 
 def test_a_class_that_is_nowhere_is_left_out_of_the_mean_and_background_alone_is_worth_nothing() -> None:
@@ -48,3 +49,9 @@ def test_a_class_that_is_nowhere_is_left_out_of_the_mean_and_background_alone_is
     targets = torch.tensor([[[0, 0], [0, 2]]])
     assert measured(mean_iou(5), logits, targets) == pytest.approx((3 / 4 + 0) / 2)
     assert measured(mean_iou(5, first=1), logits, targets) == 0
+
+
+def test_where_no_target_is_a_class_both_are_zero() -> None:
+    logits, targets = drawn()
+    assert measured(mean_iou(5), logits, torch.full_like(targets, -1)) == 0
+    assert measured(pixel_accuracy(5), logits, torch.full_like(targets, -1)) == 0

@@ -43,14 +43,6 @@ def test_segmentation_metrics_are_those_of_scikit_learn(size: int) -> None:
     assert found["pixel_accuracy"] == pytest.approx(accuracy_score(truth, answers))
 
 
-def test_a_class_that_is_neither_there_nor_answered_does_not_count() -> None:
-    labels = torch.tensor([[[0, 1], [1, -1]]], dtype=torch.int8)
-    outputs = torch.nn.functional.one_hot(torch.tensor([[[0, 1], [0, 2]]]), 4).movedim(-1, 1).float()
-    found = values(segmentation(4), outputs, labels, 1)
-    assert found["mean_iou"] == pytest.approx((1 / 2 + 1 / 2) / 2)
-    assert found["pixel_accuracy"] == pytest.approx(2 / 3)
-
-
 @pytest.mark.parametrize("size", [1, 4, N])
 def test_depth_metrics_are_means_over_measured_pixels(size: int) -> None:
     outputs, targets = random_maps()["depth"]
