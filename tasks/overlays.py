@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, max_pool2d, relu
 
+from tasks.answers import likeliest
 from tasks.base import (
     MultiTaskModel,
     Split,
@@ -101,8 +102,7 @@ class Overlays(Suite):
 
     def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """The likeliest class of each image, and how likely it is."""
-        best = {task: values[0].softmax(-1).max(-1) for task, values in outputs.items()}
-        return {task: f"{self.classes[int(found.indices)]} ({found.values:.0%})" for task, found in best.items()}
+        return {task: likeliest(values[0], self.classes) for task, values in outputs.items()}
 
 
 class LeNet(nn.Module):

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from tasks.answers import likeliest
 from tasks.average_precision import average_precision
 from tasks.base import (
     MultiTaskModel,
@@ -134,8 +135,8 @@ class Scenes(Suite):
     def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """Boxes with classes and scores; the share of pixels of each class; the class of the largest object."""
         names = GARMENTS if self.objects == "garments" else [str(digit) for digit in range(CLASSES)]
-        say = {"detection": _boxes, "segmentation": _shares, "classification": _largest}
-        return {task: say[task](output, names) for task, output in outputs.items()}
+        say = {"detection": _boxes, "segmentation": _shares, "classification": likeliest}
+        return {task: say[task](output[0], names) for task, output in outputs.items()}
 
     def _split(self, pool: Digits, count: int, part: str) -> Split:
         ink = INK[self.objects]
@@ -166,7 +167,7 @@ def _head(task: str) -> nn.Module:
 
 
 def _boxes(output: Tensor, names: Sequence[str]) -> str:
-    boxes, scores, classes = (values[0].tolist() for values in detections_of(output, faintest=CERTAIN))
+    boxes, scores, classes = (values[0].tolist() for values in detections_of(output[None], faintest=CERTAIN))
     found = [
         f"{names[label]} ({score:.0%}) at {', '.join(f'{edge:.0f}' for edge in box)}"
         for box, score, label in zip(boxes, scores, classes, strict=True)
@@ -176,11 +177,6 @@ def _boxes(output: Tensor, names: Sequence[str]) -> str:
 
 
 def _shares(output: Tensor, names: Sequence[str]) -> str:
-    shares = output.argmax(1).flatten().bincount(minlength=CLASSES + 1) / output[0, 0].numel()
+    shares = output.argmax(0).flatten().bincount(minlength=CLASSES + 1) / output[0].numel()
     order = shares.argsort(descending=True).tolist()
     return ", ".join(f"{('background', *names)[label]} {shares[label]:.1%}" for label in order if shares[label] > 0)
-
-
-def _largest(output: Tensor, names: Sequence[str]) -> str:
-    chance, label = output[0].softmax(0).max(0)
-    return f"{names[int(label)]} ({float(chance):.0%})"
