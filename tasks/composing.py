@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from tasks.digits import SIDE, Digits
+from tasks.labelled import ABSENT
 
 LARGEST = (0.3, 0.5)  # length of a scene's largest object, as shares of the canvas
 SMALLEST, NEXT = 0.2, 0.8  # lengths of the others: from a share of the canvas to one of the largest object
 OVERLAP = 0.1  # of two boxes at most, as a share of the smaller one
 ROUNDS = 20  # of looking for a free place, after which an object is left out
 CHUNK = 256  # scenes at a time, so that their layers take little memory
-NOTHING = -100.0  # in the row of an object that there is not
 
 
 class Scenes(NamedTuple):
@@ -22,7 +22,7 @@ class Scenes(NamedTuple):
 
     images: Tensor  # (N, S, S), uint8
     classes: Tensor  # (N, S, S), uint8: 0 for the background, else 1 + the class of the object that is seen there
-    boxes: Tensor  # (N, M, 5): left, top, right, bottom in pixels, the last two exclusive, and class
+    boxes: Tensor  # (N, M, 5): left, top, right, bottom in pixels, the last two exclusive, and class; else ABSENT
     largest: Tensor  # (N,), class of the largest object
 
 
@@ -104,7 +104,7 @@ def _draw(pool: Digits, windows: Tensor, plan: Plan, side: int, ink: int) -> Sce
     shown = (owner[:, None] == torch.arange(plan.there.shape[1])[:, None, None]) & seen[:, None]
     boxes = extents(shown.flatten(0, 1).byte(), 1).view(*plan.there.shape, 4)
     found = shown.any(-1).any(-1)[..., None]
-    rows = torch.where(found, torch.cat([boxes, labels[..., None]], -1).float(), NOTHING)
+    rows = torch.where(found, torch.cat([boxes, labels[..., None]], -1).float(), ABSENT)
     front = labels.gather(1, owner.flatten(1)).view_as(owner)
     return Scenes(grey.byte(), torch.where(seen, front + 1, 0).byte(), rows, labels[:, 0])
 

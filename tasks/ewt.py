@@ -23,8 +23,9 @@ from tasks.ewt_labels import (
     frames,
     parts_of_speech,
 )
+from tasks.labelled import ABSENT, accuracy_where_labelled, cross_entropy_where_labelled
 from tasks.registry import register
-from tasks.tagging import NONE, OUTSIDE, label_scores, span_scores, spans, tagging_accuracy, tagging_loss
+from tasks.tagging import OUTSIDE, label_scores, span_scores, spans
 from tasks.treebank import ENTITIES, GENRES, ROLES, WEB, Sentence, Source, check_source, read_splits
 from tasks.words import split_words
 
@@ -94,10 +95,12 @@ class Ewt(Suite):
         """Genre, entities, roles, and parts of speech if they are wanted."""
         tasks = (
             Task("genre", cross_entropy, (accuracy(),)),
-            Task("entities", tagging_loss, span_scores()),
-            Task("roles", tagging_loss, label_scores()),
+            Task("entities", cross_entropy_where_labelled, span_scores()),
+            Task("roles", cross_entropy_where_labelled, label_scores()),
         )
-        return (*tasks, Task("pos", tagging_loss, (tagging_accuracy(),))) if self.pos else tasks
+        if not self.pos:
+            return tasks
+        return (*tasks, Task("pos", cross_entropy_where_labelled, (accuracy_where_labelled(),)))
 
     def load(self, data: Path | None = None) -> Splits:
         """Tokens or frozen hidden states, masks and words' places; genres (N,) and labels (N, W)."""
@@ -179,11 +182,11 @@ class Ewt(Suite):
 
 
 def word_targets(labels: Sequence[Sequence[int]], first: Tensor) -> Tensor:
-    """Labels of sentences' words as targets (N, W); `NONE` where ``first`` (N, W) has no token of the word."""
-    targets = torch.full(first.shape, NONE)
+    """Labels of sentences' words as targets (N, W); `ABSENT` where ``first`` (N, W) has no token of the word."""
+    targets = torch.full(first.shape, ABSENT)
     for row, own in zip(targets, labels, strict=True):
         row[: len(own)] = torch.tensor(own[: len(row)])
-    return targets.where(first > 0, NONE)
+    return targets.where(first > 0, ABSENT)
 
 
 def marked_words(given: str) -> tuple[list[str], int | None]:

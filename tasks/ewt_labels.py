@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tasks.base import DataUnavailableError
-from tasks.tagging import NONE, OUTSIDE, bio_labels
+from tasks.labelled import ABSENT
+from tasks.tagging import OUTSIDE, bio_labels
 from tasks.treebank import ENTITIES, ROLES, Sentence
 
 ENTITY_KINDS = ("PER", "ORG", "LOC")
@@ -37,7 +38,7 @@ class Frame(NamedTuple):
     """A predicate and what every word of its sentence is to it."""
 
     predicate: int  # its place among the words
-    roles: list[int]  # by word, in `ROLE_LABELS`; `NONE` at the predicate, whose parts are not asked about
+    roles: list[int]  # by word, in `ROLE_LABELS`; `ABSENT` at the predicate, whose parts are not asked about
 
 
 def entities(sentence: Sentence) -> list[int]:
@@ -62,7 +63,7 @@ def frames(sentence: Sentence) -> list[Frame]:
         raise DataUnavailableError(f"{sentence.identity} has too few columns of roles; fetch its file again")
     columns = ([row[FIRST_ROLE_COLUMN + number] for row in rows] for number in range(len(predicates)))
     return [
-        Frame(predicate, [NONE if at == predicate else _role_of(name) for at, name in enumerate(column)])
+        Frame(predicate, [ABSENT if at == predicate else _role_of(name) for at, name in enumerate(column)])
         for predicate, column in zip(predicates, columns, strict=True)
     ]
 
@@ -70,4 +71,4 @@ def frames(sentence: Sentence) -> list[Frame]:
 def _role_of(name: str) -> int:
     if name in NOTHING:
         return OUTSIDE
-    return NONE if name in ("V", "C-V") else _role.get(name, _role[OTHER])
+    return ABSENT if name in ("V", "C-V") else _role.get(name, _role[OTHER])

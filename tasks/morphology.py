@@ -21,9 +21,10 @@ from tasks.base import (
     seeded,
     seeded_heads,
 )
+from tasks.labelled import ABSENT, cross_entropy_where_labelled
 from tasks.ngrams import pieces
 from tasks.registry import register
-from tasks.tagging import NONE, OUTSIDE, label_scores, tagging_loss
+from tasks.tagging import OUTSIDE, label_scores
 from tasks.treebank import TREEBANK, WEB, Sentence, Source, check_source, read_splits
 from tasks.word_transformer import HEADS, Size, WordTransformer
 from tasks.words import split_words
@@ -100,7 +101,7 @@ class Morphology(Suite):
     @property
     def tasks(self) -> tuple[Task, ...]:
         """One for each feature, called as it is, in small letters."""
-        return tuple(Task(name.lower(), tagging_loss, label_scores()) for name in FEATURES)
+        return tuple(Task(name.lower(), cross_entropy_where_labelled, label_scores()) for name in FEATURES)
 
     def load(self, data: Path | None = None) -> Splits:
         """Pieces of words (N, W, 9), and for every task the words' values (N, W)."""
@@ -140,7 +141,7 @@ class Morphology(Suite):
 
     def _split(self, part: Sequence[Sentence]) -> Split:
         inputs = pieces([sentence.words for sentence in part], self.max_words, self.buckets)
-        values = torch.full((len(part), self.max_words, len(FEATURES)), NONE)
+        values = torch.full((len(part), self.max_words, len(FEATURES)), ABSENT)
         for row, sentence in zip(values, part, strict=True):
             found = torch.tensor([values_of(word[COLUMN]) for word in sentence.rows[TREEBANK][: self.max_words]])
             row[: len(found)] = found

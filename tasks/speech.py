@@ -14,19 +14,11 @@ from tasks import spoken_digits
 from tasks.audio import HOP, log_mel, read_wav
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, accuracy, check_tasks, seeded, seeded_heads
 from tasks.causal import STRIDE, MeanOverFrames, SpeechEncoder
+from tasks.labelled import ABSENT, accuracy_where_labelled, cross_entropy_where_labelled, perplexity
 from tasks.registry import register
 from tasks.sources import data_folder
 from tasks.spoken_digits import RECORDINGS, SPEAKERS
-from tasks.transcripts import (
-    ABSENT,
-    accuracy_where_labelled,
-    cross_entropy_where_labelled,
-    ctc,
-    error_rate,
-    greedy,
-    perplexity,
-    with_frames,
-)
+from tasks.transcripts import ctc, error_rate, greedy, with_frames
 from tasks.utterances import GAPS, PHONEMES, WORDS, Utterances, draw, following_words, join, phonemes_of
 
 HELD_OUT = 5  # recordings of each digit and speaker for test, and as many for validation

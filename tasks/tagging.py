@@ -1,6 +1,6 @@
-"""Tasks that give every word of a sentence a label: their loss, and what is counted for their metrics.
+"""Tasks that give every word of a sentence a label: which labels, and what is counted for their metrics.
 
-Outputs are logits (N, W, C), targets (N, W) with `NONE` where there is no word, or where a word is not asked about.
+Outputs are logits (N, W, C), targets (N, W) with `ABSENT` where there is no word, or where a word is not asked about.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from tasks.base import Metric
+from tasks.labelled import ABSENT
 
-NONE = -100  # a target that counts nowhere
 OUTSIDE = 0  # the label of a word that is part of nothing
 
 
@@ -22,27 +21,11 @@ def bio_labels(kinds: Sequence[str]) -> tuple[str, ...]:
     return ("O", *(f"{place}-{kind}" for kind in kinds for place in "BI"))
 
 
-def tagging_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy over the words of a batch; 0 if it has none."""
-    total = cross_entropy(outputs.flatten(0, 1), targets.flatten(), ignore_index=NONE, reduction="sum")
-    return total / (targets != NONE).sum().clamp(min=1)
-
-
-def tagging_accuracy(name: str = "accuracy") -> Metric:
-    """Share of the words whose largest logit is at the target."""
-
-    def collect(outputs: Tensor, targets: Tensor) -> Tensor:
-        asked = targets != NONE
-        return torch.stack([((outputs.argmax(-1) == targets) & asked).sum(), asked.sum()]).double()
-
-    return Metric(name, 1.0, True, collect, lambda total: total[0] / total[1].clamp(min=1))
-
-
 def label_scores() -> tuple[Metric, ...]:
     """F1, precision and recall of all labels but `OUTSIDE`: a word counts if it has the right one."""
 
     def collect(outputs: Tensor, targets: Tensor) -> Tensor:
-        found = outputs.argmax(-1).where(targets != NONE, OUTSIDE)
+        found = outputs.argmax(-1).where(targets != ABSENT, OUTSIDE)
         correct = (found == targets) & (found != OUTSIDE)
         return torch.stack([correct.sum(), (found != OUTSIDE).sum(), (targets > OUTSIDE).sum()]).double()
 
@@ -56,7 +39,7 @@ def span_scores() -> tuple[Metric, ...]:
     """
 
     def collect(outputs: Tensor, targets: Tensor) -> Tensor:
-        found = _spans(outputs.argmax(-1).where(targets != NONE, OUTSIDE))
+        found = _spans(outputs.argmax(-1).where(targets != ABSENT, OUTSIDE))
         true = _spans(targets.clamp(min=OUTSIDE))
         correct = (found == true) & (true >= 0)
         return torch.stack([correct.sum(), (found >= 0).sum(), (true >= 0).sum()]).double()

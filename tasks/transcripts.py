@@ -1,15 +1,15 @@
-"""Sequences of labels: the CTC loss, greedy decoding, error rates, and labels at some frames of a sequence."""
+"""Sequences of labels: the CTC loss, greedy decoding, error rates."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, ctc_loss
+from torch.nn.functional import ctc_loss
 
 from tasks.base import Metric
+from tasks.labelled import ABSENT
 
 BLANK = 0  # CTC's class for "no label here"; labels begin at 1
-ABSENT = -100  # where a target has no label
 
 
 def with_frames(frames: Tensor, labels: Tensor) -> Tensor:
@@ -70,31 +70,3 @@ def error_rate(name: str) -> Metric:
         return torch.stack([edits.sum(), (labels != ABSENT).sum()]).double()
 
     return Metric(name, 0.0, False, collect, lambda total: total[0] / total[1])
-
-
-def cross_entropy_where_labelled(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy of logits (N, T, C) over the frames with a label in ``targets`` (N, T); 0 if there is none."""
-    return _surprise(outputs, targets) / (targets != ABSENT).sum().clamp(min=1)
-
-
-def perplexity(name: str = "perplexity") -> Metric:
-    """Exponential of the mean cross-entropy of logits (N, T, C) over the labelled frames of targets (N, T)."""
-
-    def collect(outputs: Tensor, targets: Tensor) -> Tensor:
-        return torch.stack([_surprise(outputs.double(), targets), (targets != ABSENT).sum().double()])
-
-    return Metric(name, 1.0, False, collect, lambda total: (total[0] / total[1]).exp())
-
-
-def accuracy_where_labelled(name: str = "accuracy") -> Metric:
-    """Share of the labelled frames of targets (N, T) whose largest logit (N, T, C) is at the label."""
-
-    def collect(outputs: Tensor, targets: Tensor) -> Tensor:
-        right = (outputs.argmax(-1) == targets).sum()  # never where there is no label: no class is called ABSENT
-        return torch.stack([right, (targets != ABSENT).sum()]).double()
-
-    return Metric(name, 1.0, True, collect, lambda total: total[0] / total[1])
-
-
-def _surprise(outputs: Tensor, targets: Tensor) -> Tensor:
-    return cross_entropy(outputs.flatten(0, 1), targets.flatten(), ignore_index=ABSENT, reduction="sum")

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from tasks.audio import MELS, TAIL
 from tasks.base import seed_for
+from tasks.labelled import ABSENT
 from tasks.spoken_digits import DIGITS, SPEAKERS, Recordings
-from tasks.transcripts import ABSENT, to_the_front
+from tasks.transcripts import to_the_front
 
 LEXICON = {  # as in CMUdict, without stress
     "zero": "Z IH R OW",

@@ -13,7 +13,7 @@ from tasks.bert import load_bert
 from tasks.bert_words import HERE, REACH, WordEncoder, places, tokenise_words
 from tasks.ewt import HOW_TO_MARK, MARKED, Ewt, marked_words, word_targets
 from tasks.ewt_labels import ENTITY_LABELS, POS_LABELS, ROLE_LABELS, entities, frames, parts_of_speech
-from tasks.tagging import NONE
+from tasks.labelled import ABSENT
 from tasks.treebank import ENTITIES, ROLES, Sentence
 from tests.tasks.ewt_files import write_ewt
 from tests.tasks.files import write_tiny_bert
@@ -56,8 +56,8 @@ def test_every_predicate_has_a_frame_without_itself() -> None:
     first, second = frames(sentence)
     assert (first.predicate, second.predicate) == (1, 3)
     numbers = {name: ROLE_LABELS.index(name) for name in ROLE_LABELS}
-    assert first.roles == [numbers["ARG0"], NONE, NONE, numbers["ARG1"], numbers["other"]]
-    assert second.roles == [numbers["ARG0"], 0, 0, NONE, 0]
+    assert first.roles == [numbers["ARG0"], ABSENT, ABSENT, numbers["ARG1"], numbers["other"]]
+    assert second.roles == [numbers["ARG0"], 0, 0, ABSENT, 0]
     assert [POS_LABELS[label] for label in parts_of_speech(sentence)] == ["PRON", "VERB", "ADP", "VERB", "PUNCT"]
 
 
@@ -80,7 +80,7 @@ def test_words_stand_at_their_first_tokens_and_what_is_cut_off_stands_nowhere(da
     assert words.owner[0].tolist() == [-1, 0, 0, 0, 1, 3, -1, -1]
     assert words.first.tolist() == [[1, 4, 0, 5, 0, 0], [1, 2, 3, 4, 5, 6]]
     targets = word_targets([[3, 4, 5, 6], [1] * 9], words.first)
-    assert targets.tolist() == [[3, 4, NONE, 6, NONE, NONE], [1] * 6]
+    assert targets.tolist() == [[3, 4, ABSENT, 6, ABSENT, ABSENT], [1] * 6]
 
 
 def test_places_are_counted_in_words_from_the_marked_one() -> None:
@@ -118,8 +118,8 @@ def test_sentences_and_sentences_with_a_predicate_are_examples_of_their_own(load
     assert (train.inputs["places"][:210] == 0).all()
     assert ((train.inputs["places"][210:] == HERE).sum(1) == 1).all()
     assert torch.equal(train.inputs["tokens"][:210], train.inputs["tokens"][210:])
-    asked = train.targets["roles"][210:] != NONE
-    assert torch.equal(asked.sum(1), (train.targets["entities"][:210] != NONE).sum(1) - 1)
+    asked = train.targets["roles"][210:] != ABSENT
+    assert torch.equal(asked.sum(1), (train.targets["entities"][:210] != ABSENT).sum(1) - 1)
 
 
 def test_a_predicate_that_is_cut_off_is_not_asked_about(data: Path) -> None:

@@ -12,9 +12,9 @@ from sklearn.metrics import f1_score
 
 from tasks import registry
 from tasks.base import DataUnavailableError, seeded
+from tasks.labelled import ABSENT
 from tasks.morphology import FEATURES, LABELS, Morphology, values_of
 from tasks.ngrams import PIECES, pieces
-from tasks.tagging import NONE
 from tasks.word_transformer import Size, WordTransformer
 from tests.tasks.ewt_files import write_ewt
 
@@ -53,7 +53,7 @@ def test_words_become_targets_and_padding_is_not_asked_about(data: Path) -> None
     assert train.inputs["pieces"].shape == (210, 12, PIECES)
     there = train.inputs["pieces"][..., 0] > 0
     assert list(train.targets) == [feature.lower() for feature in FEATURES]
-    assert all(torch.equal(values != NONE, there) for values in train.targets.values())
+    assert all(torch.equal(values != ABSENT, there) for values in train.targets.values())
     number = train.targets["number"]
     assert (number[:, 0] > 0).all()
     assert ((number == LABELS["number"].index("Sing")).sum(1) >= 1).all()  # "is" at least
@@ -63,7 +63,7 @@ def test_words_become_targets_and_padding_is_not_asked_about(data: Path) -> None
 def test_long_sentences_are_cut(data: Path) -> None:
     split = Morphology(max_words=2, buckets=64, width=16).load(data).train
     assert split.targets["number"].shape == (210, 2)
-    assert (split.targets["number"] != NONE).all()
+    assert (split.targets["number"] != ABSENT).all()
 
 
 def test_pieces_are_hashes_that_never_change() -> None:
@@ -112,7 +112,7 @@ def test_a_small_model_learns_every_feature_that_there_is(data: Path) -> None:
         value = task.primary.of([task.primary.collect(outputs[task.name], splits.test.targets[task.name])])
         if (target > 0).any():
             kinds = np.arange(1, len(LABELS[task.name]))
-            here = (target != NONE).numpy()
+            here = (target != ABSENT).numpy()
             independent = f1_score(target.numpy()[here], found.numpy()[here], labels=kinds, average="micro")
             assert value == pytest.approx(float(independent))
             assert value > 0.9, task.name

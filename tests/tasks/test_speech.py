@@ -15,9 +15,9 @@ from tasks import registry, speech
 from tasks.audio import HOP, log_mel, read_wav
 from tasks.base import DataUnavailableError, Splits
 from tasks.causal import STRIDE, SpeechEncoder
+from tasks.labelled import ABSENT
 from tasks.speech import Speech
 from tasks.spoken_digits import SPEAKERS, find, read
-from tasks.transcripts import ABSENT
 from tasks.utterances import (
     END,
     GAPS,

@@ -1,4 +1,4 @@
-"""Labels of words: their loss, and metrics beside those of seqeval and scikit-learn."""
+"""Labels of words: metrics beside those of seqeval and scikit-learn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from tasks.base import Metric
-from tasks.tagging import NONE, bio_labels, label_scores, span_scores, spans, tagging_accuracy, tagging_loss
+from tasks.labelled import ABSENT
+from tasks.tagging import bio_labels, label_scores, span_scores, spans
 
 LABELS = bio_labels(("PER", "ORG", "LOC"))
 ZERO: Any = 0  # of a quotient of nothing; both libraries say that it must be a text
@@ -43,7 +44,7 @@ def test_spans_are_scored_as_by_seqeval(pairs: list[list[tuple[int, int]]]) -> N
     true, found = ([[pair[side] for pair in pairs_of_one] for pairs_of_one in pairs] for side in (0, 1))
     names = [[[LABELS[label] for label in row] for row in rows] for rows in (true, found)]
     for metric, independent in zip(span_scores(), (f1_score, precision_score, recall_score), strict=True):
-        value = measured(metric, logits(found), padded(true, NONE))
+        value = measured(metric, logits(found), padded(true, ABSENT))
         assert value == pytest.approx(independent(*names, zero_division=ZERO))
 
 
@@ -51,7 +52,7 @@ def test_spans_are_scored_as_by_seqeval(pairs: list[list[tuple[int, int]]]) -> N
 @given(sentences)
 def test_labels_are_scored_as_spans_of_one_word_and_as_by_scikit_learn(pairs: list[list[tuple[int, int]]]) -> None:
     true, found = ([[pair[side] for pair in pairs_of_one] for pairs_of_one in pairs] for side in (0, 1))
-    values = [measured(metric, logits(found), padded(true, NONE)) for metric in label_scores()]
+    values = [measured(metric, logits(found), padded(true, ABSENT)) for metric in label_scores()]
     flat = np.concatenate(true), np.concatenate(found)
     precision, recall, f1, _ = precision_recall_fscore_support(
         *flat, labels=range(1, 7), average="micro", zero_division=ZERO
@@ -67,21 +68,6 @@ def test_spans_have_a_first_word_a_last_word_and_a_kind() -> None:
     assert spans([]) == spans([0, 0]) == []
 
 
-def test_loss_and_accuracy_are_means_over_the_words_that_are_asked_about() -> None:
-    outputs = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
-    targets = torch.tensor([[1, NONE, 2], [NONE, NONE, 3]])
-    chances = outputs.log_softmax(-1)
-    expected = -(chances[0, 0, 1] + chances[0, 2, 2] + chances[1, 2, 3]) / 3
-    torch.testing.assert_close(tagging_loss(outputs, targets), expected)
-    right = sum(int(outputs[at].argmax()) == int(targets[at]) for at in ((0, 0), (0, 2), (1, 2)))
-    assert measured(tagging_accuracy(), outputs, targets) == pytest.approx(right / 3)
-
-
-def test_where_nothing_is_asked_the_loss_is_zero_and_so_is_its_gradient() -> None:
-    outputs = torch.randn(2, 3, 4, requires_grad=True)
-    loss = tagging_loss(outputs, torch.full((2, 3), NONE))
-    loss.backward()
-    assert loss == 0
-    assert outputs.grad is not None
-    assert not outputs.grad.any()
-    assert all(m.of([m.collect(outputs, torch.full((2, 3), NONE))]) == 0 for m in (*span_scores(), *label_scores()))
+def test_where_nothing_is_asked_scores_are_zero() -> None:
+    outputs, nothing = torch.randn(2, 3, 4), torch.full((2, 3), ABSENT)
+    assert all(measured(metric, outputs, nothing) == 0 for metric in (*span_scores(), *label_scores()))

@@ -1,4 +1,4 @@
-"""Sequences of labels: CTC against all paths, decoding, edits against jiwer, labels at some frames."""
+"""Sequences of labels: CTC against all paths, decoding, edits against jiwer."""
 
 from __future__ import annotations
 
@@ -10,17 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tasks.transcripts import (
-    ABSENT,
-    accuracy_where_labelled,
-    cross_entropy_where_labelled,
-    ctc,
-    edit_distances,
-    error_rate,
-    greedy,
-    perplexity,
-    with_frames,
-)
+from tasks.labelled import ABSENT
+from tasks.transcripts import ctc, edit_distances, error_rate, greedy, with_frames
 
 
 def padded(rows: list[list[int]]) -> Tensor:
@@ -90,27 +81,3 @@ def test_who_says_nothing_has_an_error_rate_of_one_and_who_says_all_one_of_zero(
     metric = error_rate("wer")
     assert metric.of([metric.collect(silence, targets)]) == 1
     assert metric.of([metric.collect(right, targets)]) == metric.best == 0
-
-
-def test_frames_without_a_label_do_not_count() -> None:
-    torch.manual_seed(0)
-    outputs, targets = torch.randn(4, 6, 5), torch.full((4, 6), ABSENT)
-    targets[0, 2], targets[0, 5], targets[3, 0] = 1, 4, 2
-    chances = outputs.double().softmax(-1)
-    seen = torch.stack([chances[0, 2, 1], chances[0, 5, 4], chances[3, 0, 2]])
-    assert float(cross_entropy_where_labelled(outputs, targets)) == pytest.approx(-float(seen.log().mean()))
-    of_all = perplexity()
-    parts = [of_all.collect(outputs[i : i + 1], targets[i : i + 1]) for i in range(4)]
-    assert of_all.of(parts) == pytest.approx(math.exp(-float(seen.log().mean())))
-    right = [int(outputs[0, 2].argmax()) == 1, int(outputs[0, 5].argmax()) == 4, int(outputs[3, 0].argmax()) == 2]
-    share = accuracy_where_labelled()
-    assert share.of([share.collect(outputs, targets)]) == pytest.approx(sum(right) / 3)
-
-
-def test_a_batch_without_labels_has_a_loss_of_zero_and_no_gradient() -> None:
-    outputs = torch.randn(2, 3, 5, requires_grad=True)
-    loss = cross_entropy_where_labelled(outputs, torch.full((2, 3), ABSENT))
-    loss.backward()
-    assert loss.item() == 0
-    assert outputs.grad is not None
-    assert not outputs.grad.any()
