@@ -13,11 +13,11 @@ from torch import Tensor
 
 from tasks.base import Split, seed_for
 from tasks.histories import DAY, History, Moments, Past, history_at, numbers, sessions_of
+from tasks.labelled import ABSENT
 from tasks.ratings import GENDERS, ITEMS, OCCUPATIONS, USERS, Films, Ints, Log, Users, genre_flags
 
 CUTS = (0.70, 0.85)  # shares of all ratings before validation, and before test
 LIKED = 4  # ratings from here are conversions
-ABSENT = -100.0  # the target of a task that an example does not have
 AGES = (18, 25, 35, 45, 50, 56)  # years at which the next of MovieLens' age groups begins
 ROUNDS = 100  # of drawing again what a user has seen; who is left then has seen nearly everything
 FACTS = ("user", "item", "age", "gender", "occupation", "genres")  # columns of a file, beside those of `History`

@@ -1,4 +1,4 @@
-"""Labels at some places of a sequence, as of its frames or words: the loss, and metrics, of what has one."""
+"""Labels that are not everywhere: the mark of none, and loss and metrics of the places of a sequence that have one."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from tasks.base import MultiTaskModel, Splits, Suite, Task, check_tasks, seeded, seeded_heads
 from tasks.histories import History
-from tasks.impressions import ABSENT, AGES, impressions, periods_of, read_impression
+from tasks.impressions import AGES, impressions, periods_of, read_impression
+from tasks.labelled import ABSENT
 from tasks.ranking import auc
 from tasks.ratings import GENDERS, GENRES, ITEMS, OCCUPATIONS, USERS, read_movielens
 from tasks.registry import register

@@ -13,7 +13,7 @@ from benchmarks.summaries import MetricSummary
 from benchmarks.wording import listed, methods, plural
 
 CLEAR = 0.1  # of the trivial error that must be gone before a task counts as learnt
-MOST_SAID = 4  # rows of which a sentence says what they do not learn
+MOST_SAID = 4  # groups of rows of which a sentence says what they do not learn
 TEXT = (
     "*Constant*: what heads score on the test split when they are trained without seeing the example: the commonest "
     "class, the mean. Under every row the part of that error which is gone, in percent; 0 is trivial, 100 perfect, and "
@@ -75,8 +75,16 @@ def _sentences(lines: list[_Line], rows: list[str]) -> list[str]:
     if len(sure) == len(rows):
         return [f"Every row learns all of {total}: at least {CLEAR:.0%} of the trivial error is gone everywhere."]
     said = [f"All of {total} are learnt by {listed(sure)}."] if sure else [f"No row learns all of {total}."]
-    for row in sorted(rows, key=lambda row: -len(missed[row]))[:MOST_SAID]:
-        if missed[row]:
-            said.append(f"{row} does not learn {listed([f'{line.suite}: {line.task}' for line in missed[row]])}.")
+    alike: dict[tuple[str, ...], list[str]] = {}  # what rows do not learn -> these rows
+    for row in sorted(rows, key=lambda row: -len(missed[row])):
+        alike.setdefault(tuple(f"{line.suite}: {line.task}" for line in missed[row]), []).append(row)
+    groups = [(tasks, several) for tasks, several in alike.items() if tasks]
+    for tasks, several in groups[:MOST_SAID]:
+        said.append(f"{listed(several)} {'do' if len(several) > 1 else 'does'} not learn {listed(tasks)}.")
+    others = [(row, len(tasks)) for tasks, several in groups[MOST_SAID:] for row in several]
+    if others:
+        do = "do" if len(others) > 1 else "does"
+        most = plural(max(count for _, count in others), "task")
+        said.append(f"{listed([row for row, _ in others])} {do} not learn {most} at most.")
     lacking = [row for row in rows if any(math.isnan(line.gone.get(row, math.nan)) for line in lines)]
     return [*said, *([f"Not every task has a result of {listed(lacking)}."] if lacking else [])]

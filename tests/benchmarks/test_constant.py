@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from benchmarks import constant
 from benchmarks.records import Cell
+from tasks import binary
+from tasks.base import MultiTaskModel, Split, Splits, Task
 from tests.benchmarks import synthetic
-from tests.benchmarks.tiny_suite import Tiny, registered
+from tests.benchmarks.tiny_suite import Encoder, Tiny, registered
 
 
 def cell(**changes: object) -> Cell:
@@ -29,6 +34,34 @@ def test_the_scores_are_those_of_the_mean_and_of_the_commonest_class() -> None:
     commonest = splits.train.targets["side"].mode().values
     assert found["side"]["accuracy"] == float((splits.test.targets["side"] == commonest).double().mean())
     assert found == constant.scores(suite)
+
+
+@dataclass(frozen=True)
+class Rare(Tiny):
+    """Three in ten are positive, which F1 alone is about."""
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        return (Task("rare", binary.cross_entropy, (binary.f1(), binary.balanced_accuracy())),)
+
+    def load(self, data: Path | None = None) -> Splits:
+        return Splits(*(Split(part.inputs, {"rare": _rare(len(part))}) for part in super().load(data)))
+
+    def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
+        return MultiTaskModel(
+            Encoder(self.width), {task: nn.Sequential(nn.Linear(4, 1), nn.Flatten(0)) for task in tasks}
+        )
+
+
+def _rare(count: int) -> torch.Tensor:
+    return (torch.arange(count) % 10 < 3).float()
+
+
+def test_where_a_metric_is_about_rare_classes_the_commonest_is_not_the_best_answer() -> None:
+    found = constant.scores(Rare())
+    share = float(_rare(8).mean())
+    assert found["rare"]["f1"] == pytest.approx(2 * share / (1 + share))
+    assert found["rare"]["balanced_accuracy"] == 0.5
 
 
 def test_an_encoder_that_is_blind_keeps_the_shape_and_learns_nothing() -> None:

@@ -34,6 +34,28 @@ def test_rows_that_do_not_learn_a_task_are_named() -> None:
     )
 
 
+def test_rows_that_miss_the_same_are_named_together_and_none_is_left_out() -> None:
+    short = {"all": (-50, -50), "b": (20, -50), "c": (20, -50), "a": (-50, 20)}
+    records = [*made.baselines(), made.run("fixed", (20, 20)), *(made.run(row, gain) for row, gain in short.items())]
+    study = replace(made.study(records), constants={"one": made.scalars((0.3, 0.3))})
+    found = constant.block(study)
+    assert found is not None
+    assert found.sentences == (
+        "All of 2 tasks are learnt by single-task and fixed.",
+        "all does not learn one: a and one: b.",
+        "a does not learn one: a.",
+        "b and c do not learn one: b.",
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(constant, "MOST_SAID", 1)
+        few = constant.block(study)
+    assert few is not None
+    assert few.sentences[1:] == (
+        "all does not learn one: a and one: b.",
+        "a, b and c do not learn 1 task at most.",
+    )
+
+
 def test_if_all_is_learnt_one_sentence_says_so() -> None:
     study = made.study([*made.baselines(), made.run("fixed", 1.0)])
     found = constant.block(replace(study, constants={"one": made.scalars((0.1, 0.2))}))
