@@ -104,6 +104,11 @@ class Alone(Engine):
         (means,) = self._group.mean([torch.stack(list(losses.values())).detach()])
         self.note(means, weights if weights.dim() == 1 else weights.mean(-1))
 
+    def halve_rates(self) -> None:
+        """Halve the learning rate of encoder and heads; the balancer has nothing in this optimizer."""
+        for group in self._optimizer.param_groups:
+            group["lr"] /= 2
+
     def faults(self) -> dict[int, Fault]:
         """The fault, if there was one."""
         return {} if self._fault is None else {0: self._fault}

@@ -50,6 +50,14 @@ class Engine(ABC):
         """One training step of every run."""
 
     @abstractmethod
+    def halve_rates(self) -> None:
+        """Halve the learning rate of every run's encoder and heads.
+
+        What a method trains of its own, such as weights, goes on at its own rate, a hyperparameter of the method.
+        Official code that puts both into one optimizer, as that of Nash-MTL does, lowers both.
+        """
+
+    @abstractmethod
     def faults(self) -> dict[int, Fault]:
         """The runs that have broken so far."""
 

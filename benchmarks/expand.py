@@ -137,6 +137,7 @@ def _cells(protocol: Protocol, name: str, methods: Mapping[str, MethodEntry], se
                         batch_size=settings.batch_size,
                         steps=settings.steps,
                         epochs=settings.epochs,
+                        halve_at=settings.halve_at,
                         evaluations=settings.evaluations,
                         seed=row.seeds_from + seed,
                         trial=trial.number,

@@ -86,6 +86,7 @@ def _run(record: Record, counts: bool) -> dict[str, Any]:
         "optimizer": cell.optimizer,
         "precision": cell.precision,
         "learning_rate": cell.learning_rate,
+        "halve_at": json.dumps(cell.halve_at),
         "seed": cell.seed,
         "trial": cell.trial,
         "counts": counts,

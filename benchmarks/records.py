@@ -44,6 +44,7 @@ class Cell(_Frozen):
     seed: int
     precision: Precision = "float32"
     trial: int = 0  # which point of a search, or of the front, its settings are
+    halve_at: tuple[int, ...] = ()  # epochs after which the learning rate of encoder and heads is halved
     variant: str = ""  # what the protocol calls the suite, where that is not its name
 
     @property

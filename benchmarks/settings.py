@@ -36,6 +36,7 @@ class Overrides(Strict):
     batch_size: Count | None = None
     steps: Count | None = None
     epochs: Count | None = None
+    halve_at: list[Count] | None = None  # epochs after which the models' learning rate is halved; none by default
     evaluations: Count | None = None
 
 
@@ -111,6 +112,7 @@ class Settings(NamedTuple):
     batch_size: int
     steps: int | None
     epochs: int | None
+    halve_at: tuple[int, ...]
     evaluations: int
 
 
@@ -173,7 +175,8 @@ class Protocol(Strict):
         """How ``suite`` is trained; a suite without a table of its own gets the defaults.
 
         Raises:
-            ValueError: a value is neither in the suite's table nor in ``[defaults]``, or both steps and epochs are.
+            ValueError: a value is neither in the suite's table nor in ``[defaults]``, both steps and epochs are, or the
+                learning rate is to be halved when there is no such epoch.
         """
         default = self.defaults
         own = self.suites.get(suite, SuiteEntry())
@@ -183,6 +186,9 @@ class Protocol(Strict):
             steps, epochs = own.steps, own.epochs  # the suite's unit replaces the default one
         if (steps is None) == (epochs is None):
             raise ValueError(f"suite {suite!r} needs exactly one of 'steps' and 'epochs', here or in [defaults]")
+
+        halve_at = tuple(default.halve_at or () if own.halve_at is None else own.halve_at)
+        _require_within(suite, epochs, halve_at)
 
         def value(key: str) -> Any:
             found = getattr(own, key) if getattr(own, key) is not None else getattr(default, key)
@@ -200,5 +206,19 @@ class Protocol(Strict):
             batch_size=value("batch_size"),
             steps=steps,
             epochs=epochs,
+            halve_at=halve_at,
             evaluations=value("evaluations"),
         )
+
+
+def _require_within(suite: str, epochs: int | None, halve_at: tuple[int, ...]) -> None:
+    """Raise ``ValueError`` if a training ends before, or counts no epochs, when its learning rate is to be halved."""
+    if not halve_at:
+        return
+    given = f"suite {suite!r}: halve_at = {list(halve_at)}"
+    if epochs is None:
+        raise ValueError(f"{given} counts epochs, but the suite counts steps; give 'epochs' instead, or halve_at = []")
+    if list(halve_at) != sorted(set(halve_at)):
+        raise ValueError(f"{given} should ascend; each epoch stands there once")
+    if halve_at[-1] >= epochs:
+        raise ValueError(f"{given} should stay below the suite's {epochs} epochs, after which no step follows")

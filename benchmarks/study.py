@@ -182,6 +182,7 @@ def training(record: Record) -> str:
         "batch_size",
         "steps",
         "epochs",
+        "halve_at",
         "evaluations",
         "precision",
     }

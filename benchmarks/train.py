@@ -85,7 +85,9 @@ def _spent(engine: Engine | None, total: float, memory: PeakMemory) -> Spent:
 def _fit(engine: Engine, runs: Sequence[Run], loaded: Loaded, watch: Watch) -> None:
     """All steps, with an evaluation before the first, after the last and evenly in between."""
     began, cell, splits = perf_counter(), runs[0].cell, loaded.splits
-    total = cell.steps or (cell.epochs or 0) * steps_per_epoch(splits.train, cell.batch_size)
+    epoch = steps_per_epoch(splits.train, cell.batch_size)
+    total = cell.steps or (cell.epochs or 0) * epoch
+    halvings = {number * epoch for number in cell.halve_at}
     points, enough = evaluation_points(total, cell.evaluations), steps_of_equal_compute(cell, total)
     probe = probe_of(splits.train.only(cell.tasks), cell.batch_size)
     stride = max(1, total // PROGRESS_REPORTS)
@@ -106,6 +108,8 @@ def _fit(engine: Engine, runs: Sequence[Run], loaded: Loaded, watch: Watch) -> N
     mark = perf_counter()
     while engine.done < total and any(run.fault is None for run in runs):
         engine.step()
+        if engine.done in halvings:
+            engine.halve_rates()
         if engine.done in points:
             observe()
             mark = perf_counter()

@@ -91,6 +91,7 @@ def _about(cell: Cell, method: str = "") -> str:
         "trial",
         "steps",
         "epochs",
+        "halve_at",
     }
     return method + cell.model_dump_json(exclude=left_out)
 

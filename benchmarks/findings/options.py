@@ -171,8 +171,9 @@ def _middle_half(values: np.ndarray) -> float:
 def _budget(study: Study, series: OptionSeries) -> list[str]:
     """A warning where not the option alone differs."""
     cells = [study.of(point.table)[0].cell for point in series.points]
-    budgets = {(cell.steps, cell.epochs, cell.batch_size) for cell in cells}
-    differ = "Steps, epochs or batch sizes differ along the option as well: what changes may be their doing."
+    budgets = {(cell.steps, cell.epochs, cell.halve_at, cell.batch_size) for cell in cells}
+    training = "Steps, epochs, halvings of the learning rate or batch sizes"
+    differ = f"{training} differ along the option as well: what changes may be their doing."
     return [differ] if len(budgets) > 1 else []
 
 

@@ -111,6 +111,10 @@ class Replicas(Engine):
     def _bounded(self, losses: Tensor) -> Float[Tensor, "R K"]:
         return losses.detach().double() - self._bounds
 
+    def halve_rates(self) -> None:
+        """Halve the learning rate of every replica's encoder and heads; the team has nothing in this optimizer."""
+        self._optimizer.rates = self._optimizer.rates / 2
+
     def faults(self) -> dict[int, Fault]:
         """The replicas that broke so far."""
         return self._faults.told()

@@ -14,6 +14,7 @@ from benchmarks.report import pictures
 from benchmarks.report.pictures import Picture
 from benchmarks.study import Study, problem
 from benchmarks.summaries import SuiteSummary
+from benchmarks.wording import listed
 
 
 class Section(NamedTuple):
@@ -69,6 +70,9 @@ def _section(found: Study, suite: SuiteSummary, gains: Sequence[Gain], files: Ma
 def _setting(found: Study, suite: str, *, is_plane: bool) -> str:
     cell = found.of(suite)[0].cell
     budget = f"{cell.steps} steps" if cell.steps is not None else f"{cell.epochs} epochs"
+    if cell.halve_at:
+        epochs = "epoch" if len(cell.halve_at) == 1 else "epochs"
+        budget += f", learning rate halved after {epochs} {listed([str(epoch) for epoch in cell.halve_at])}"
     seeds = len({record.cell.repetition for record in found.of(suite)})
     return (
         f"Version {cell.suite_version}; {budget}, batch size {cell.batch_size}, {cell.optimizer}, {cell.precision}; "

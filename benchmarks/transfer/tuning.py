@@ -28,7 +28,7 @@ class Setting(NamedTuple):
     """What fine-tunings have in common; it can be sent to another process."""
 
     folder: Path  # of the results
-    rate: float = 1.0  # learning rate in that of the training
+    rate: float = 1.0  # learning rate in that which the training began with
     device: str = "cpu"
     threads: int | None = None
     data: Path | None = None

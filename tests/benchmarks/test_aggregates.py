@@ -193,7 +193,14 @@ def test_records_of_an_older_setting_are_not_mixed_in() -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", [{"batch_size": 64}, {"evaluations": 3}, {"epochs": 7, "steps": None}, {"precision": "bfloat16"}]
+    "changed",
+    [
+        {"batch_size": 64},
+        {"evaluations": 3},
+        {"epochs": 7, "steps": None},
+        {"halve_at": (5,)},
+        {"precision": "bfloat16"},
+    ],
 )
 def test_records_that_were_trained_otherwise_are_not_mixed_in(changed: dict) -> None:
     cells = [synthetic.cell("toy", "fixed", ("a", "b"), 0, **settings) for settings in ({}, changed)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,13 @@ def test_an_unknown_name_is_refused_with_its_place_and_the_nearest(
         ("steps = 12", "steps = 12\nepochs = 2", "suite 'tiny' needs exactly one of 'steps' and 'epochs'"),
         ("seeds = 2", "", "suite 'tiny' has no value for 'seeds'"),
         ("seeds = 2", "seeds = = 2", "is not TOML"),
+        ("steps = 12", "epochs = 3\nhalve_at = [0]", "halve_at[0] = 0 in [defaults]: it should be greater than or"),
+        ("steps = 12", "epochs = 3\nhalve_at = [1.5]", "halve_at[0] = 1.5 in [defaults]: it should be a valid integer"),
+        ("steps = 12", "epochs = 3\nhalve_at = 2", "halve_at = 2 in [defaults]: it should be a valid list"),
+        ("steps = 12", "epochs = 3\nhalve_at = [2, 1]", "suite 'tiny': halve_at = [2, 1] should ascend"),
+        ("steps = 12", "epochs = 3\nhalve_at = [1, 1]", "suite 'tiny': halve_at = [1, 1] should ascend"),
+        ("steps = 12", "epochs = 3\nhalve_at = [3]", "halve_at = [3] should stay below the suite's 3 epochs"),
+        ("steps = 12", "steps = 12\nhalve_at = [1]", "halve_at = [1] counts epochs, but the suite counts steps"),
     ],
 )
 def test_a_bad_value_is_refused_in_one_sentence(tmp_path: Path, old: str, new: str, expected: str) -> None:
@@ -86,6 +94,28 @@ def test_a_bad_value_is_refused_in_one_sentence(tmp_path: Path, old: str, new: s
 def test_a_suite_may_count_in_epochs_where_the_default_counts_in_steps() -> None:
     settings = protocol(suites={"tiny": {"epochs": 3}}).settings("tiny")
     assert (settings.steps, settings.epochs) == (None, 3)
+
+
+def test_the_learning_rate_is_halved_where_the_suite_says_or_else_the_defaults() -> None:
+    defaults = {**tomllib.loads(PROTOCOL)["defaults"], "epochs": 9, "halve_at": [3, 6]}
+    del defaults["steps"]
+    own = {"tiny": {}, "tiny-two": {"halve_at": [5]}}
+    found = expand(protocol(defaults=defaults, suites=own))
+    assert {(cell.suite, cell.halve_at) for cell in found} == {("tiny", (3, 6)), ("tiny-two", (5,))}
+    assert {cell.tasks for cell in found if cell.row == SINGLE_TASK} == {("height",), ("side",)}
+    for cell in found:
+        assert type(cell).model_validate_json(cell.model_dump_json()) == cell
+    assert protocol(defaults=defaults, suites={"tiny": {"halve_at": [], "steps": 4}}).settings("tiny").halve_at == ()
+    with pytest.raises(ValueError, match=r"give 'epochs' instead, or halve_at = \[\]"):
+        protocol(defaults=defaults, suites={"tiny": {"steps": 4}})
+
+
+def test_a_run_whose_learning_rate_is_never_halved_is_the_run_that_it_was_before() -> None:
+    plain, never, once = (
+        expand(protocol(suites={"tiny": {"epochs": 3, **more}})) for more in ({}, {"halve_at": []}, {"halve_at": [2]})
+    )
+    assert [cell.id for cell in plain] == [cell.id for cell in never]
+    assert not {cell.id for cell in plain} & {cell.id for cell in once}
 
 
 def test_an_unknown_protocol_is_refused_with_the_nearest() -> None:

@@ -153,6 +153,22 @@ def test_places_heads_and_optimizers(place: str, heads: str, optimizer: str) -> 
         assert_alike(got, single.train(cell, data.suite, data.splits))
 
 
+@pytest.mark.parametrize("method", ["gradnorm", "famo", "modo"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_learning_rates_are_halved_as_they_are_alone(method: str, optimizer: str) -> None:
+    data, entry = loaded(), {"epochs": 3, "evaluations": 12, "optimizer": optimizer}
+    found, constant = cells(method, halve_at=[1, 2], **entry), cells(method, **entry)
+    for got, cell, other in zip(together(found, data), found, together(constant, data), strict=True):
+        assert_alike(got, single.train(cell, data.suite, data.splits))
+        assert got.curves.train_loss != other.curves.train_loss
+
+
+def test_cells_are_grouped_by_when_their_learning_rate_is_halved() -> None:
+    found = [cell for epochs in ([1], [2], []) for cell in cells("pcgrad", epochs=3, halve_at=epochs)]
+    sets = [{cell.halve_at for cell in group} for group in grouped(found, lambda _: True, 64)]
+    assert sets == [{(1,)}, {(2,)}, {()}]
+
+
 @pytest.mark.parametrize(
     ("method", "place"),
     [

@@ -14,6 +14,7 @@ from benchmarks import answer, findings, report, study
 from benchmarks.aggregates import aggregate
 from benchmarks.findings import options
 from benchmarks.report import pictures
+from benchmarks.report.sections import sections
 from benchmarks.statistics import estimate
 from benchmarks.store import Store
 from tests.benchmarks import synthetic
@@ -52,6 +53,16 @@ def test_the_page_shows_every_row_suite_failure_and_setting(page: str) -> None:
         assert word in text
     assert "make bench PROTOCOL=quick" in text
     assert "a protocol" in text
+
+
+def test_a_suites_setting_says_when_the_learning_rate_is_halved(tmp_path: Path) -> None:
+    for halve_at, said in (((), "9 epochs, batch"), ((3,), "halved after epoch 3,"), ((3, 6), "after epochs 3 and 6,")):
+        folder = tmp_path / str(len(halve_at))
+        for record in made.baselines(steps=None, epochs=9, halve_at=halve_at):
+            Store(folder).write(record)
+        (section,) = sections(study.read(folder), [], {})
+        assert said in section.setting
+        assert ("halved" in section.setting) == bool(halve_at)
 
 
 def test_the_page_loads_nothing_from_elsewhere(page: str) -> None:

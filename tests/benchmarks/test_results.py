@@ -218,6 +218,7 @@ def test_exported_runs_hold_every_number_of_the_records(suffix: str, folder: Pat
     (line,) = (line for line in frame.to_dict(orient="records") if which.items() <= line.items())
     assert line["value"] == pytest.approx(record.best.test["height"]["mse"], rel=1e-12)
     assert json.loads(line["hyperparameters"]) == record.cell.hyperparameters
+    assert json.loads(line["halve_at"]) == []
     assert len(set(frame["id"])) == 25
     assert set(frame["counts"]) == {True}
 

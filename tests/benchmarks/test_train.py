@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.alone import Alone
 from benchmarks.cost import Clock, Spent
 from benchmarks.expand import expand
 from benchmarks.loop import batches_of, evaluation_points, probe_of
 from benchmarks.records import SINGLE_TASK, Cell, Record
 from benchmarks.select import selection_score
+from benchmarks.train import Loaded
+from benchmarks.train import train as train_together
 from tasks.base import MultiTaskModel, Split
 from tests.benchmarks.single import train
 from tests.benchmarks.tiny_suite import Tiny, protocol, registered
@@ -137,6 +140,37 @@ def test_epochs_count_the_smaller_last_batch(optimizer: str) -> None:
     record = run(cells(epochs=3, evaluations=1, optimizer=optimizer)["fixed"])
     assert record.last is not None
     assert record.last.step == 3 * 4  # 32 examples in batches of 10, 10, 10 and 2
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("row", [SINGLE_TASK, "fixed", "gradnorm"])
+def test_the_learning_rate_is_halved_after_the_epochs_that_the_protocol_names(row: str, optimizer: str) -> None:
+    rates: list[float] = []
+
+    class Watched(Alone):
+        def step(self) -> None:
+            rates.extend({group["lr"] for group in self._optimizer.param_groups})
+            super().step()
+
+    cell = cells(epochs=4, halve_at=[1, 3], optimizer=optimizer)[row]
+    data = Loaded(Tiny(), Tiny().load(), CPU)
+    (record,) = train_together([cell], data, lambda: Watched(cell, data.suite, data.splits.train, CPU))
+    assert record.status == "done"
+    assert rates == [1e-2] * 4 + [5e-3] * 8 + [2.5e-3] * 4, "4 steps are an epoch"
+
+
+def test_nothing_but_the_models_steps_is_smaller_after_a_halving() -> None:
+    """GradNorm steps its weights at its own rate: in step 9, from the same model, they are the same."""
+    settings = {"epochs": 3, "evaluations": 12, "learning_rates": [3e-2]}
+    plain, halved = (run(cells(**settings, **more)["gradnorm"]).curves for more in ({}, {"halve_at": [2]}))
+    same = halved.step.index(8)
+    for task in ("height", "side"):
+        for before, after in ((plain.weights, halved.weights), (plain.train_loss, halved.train_loss)):
+            assert after[task][: same + 2] == before[task][: same + 2]
+            assert after[task][same + 2 :] != before[task][same + 2 :]
+    untouched, changed = (found.validation["height"]["mse"] for found in (plain, halved))
+    assert changed[: same + 1] == untouched[: same + 1]
+    assert changed[same + 1] != untouched[same + 1]
 
 
 def test_a_huge_learning_rate_is_recorded_as_diverged_with_its_step() -> None:

@@ -24,7 +24,8 @@ seeds = 1
 optimizer = "adam"
 learning_rates = [3e-3]
 batch_size = 20
-steps = 8
+epochs = 2
+halve_at = [1]
 evaluations = 2
 
 [suites.gradnorm-regression-2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,10 +144,11 @@ def test_few_seeds_are_called_no_evidence_where_they_are() -> None:
     assert "evidence" not in block(along({1: enough, 2: enough})).sentences[-1]
 
 
-def test_other_budgets_along_the_option_are_told() -> None:
+@pytest.mark.parametrize("change", [{"steps": 800}, {"halve_at": (2,)}])
+def test_other_budgets_along_the_option_are_told(change: dict[str, Any]) -> None:
     records = along(TWO)
     longer = [
-        record.model_copy(update={"cell": record.cell.model_copy(update={"steps": 800})})
+        record.model_copy(update={"cell": record.cell.model_copy(update=change)})
         if record.cell.table == "at-10"
         else record
         for record in records
