@@ -12,8 +12,10 @@ from benchmarks.statistics import geometric_mean
 
 READING = """\
 Everything is relative to K single-task models, one for each task: 0.50× is half of what they take together.
-*Parameters* are those of the models that the suites build, frozen ones included; what a suite computes once before
-training is no part of them. *Training* is the time of all steps of one run by the sum of the K single-task runs. Plain
+*Parameters* are those of the models that the suites build, frozen ones included. What a suite computes once before
+training, such as frozen layers of a pretrained encoder, is no part of them nor of any time: an answer to a new example
+needs it as well, once for all tasks and once for K single-task models that share it, so that there the ratio is nearer
+to 1 than it stands here. *Training* is the time of all steps of one run by the sum of the K single-task runs. Plain
 steps of all models are timed in turns on one thread; how many there were, and how much dearer than one with equal
 weights a method's step is, is read from the records. Evaluation is left out. *Inference* is the median time of a
 forward pass for all tasks, by that of K forward passes, on one thread and in turns, for one test example and for a

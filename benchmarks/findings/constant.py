@@ -15,9 +15,10 @@ from benchmarks.wording import listed, methods, plural
 CLEAR = 0.1  # of the trivial error that must be gone before a task counts as learnt
 MOST_SAID = 4  # groups of rows of which a sentence says what they do not learn
 TEXT = (
-    "*Constant*: what heads score on the test split when they are trained without seeing the example: the commonest "
-    "class, the mean. Under every row the part of that error which is gone, in percent; 0 is trivial, 100 perfect, and "
-    f"a task is learnt from {CLEAR:.0%} on. *Worst*: the method that leaves most of it."
+    "*Constant*: what one answer to every example scores on the test split: what heads learn that see no example (the "
+    "commonest class, the mean), or any one class, whichever is better on validation. Under every row the part of that "
+    "error which is gone, in percent; 0 is trivial, 100 perfect, and a task is learnt from "
+    f"{CLEAR:.0%} on. *Worst*: the method that leaves most of it."
 )
 
 
