@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from balancers.conformance import Result
 from tasks.base import Split, Splits, Suite, check_tasks
+from tasks.offline import refused
 
 BATCH = 64  # examples that losses and gradients are looked at with
 
@@ -160,6 +162,17 @@ def unknown_tasks(suite: Suite, data: Path | None = None) -> None:
     raise Violation("building a model for an unknown task raised no ValueError; call check_tasks in build")
 
 
+def no_network(suite: Suite, data: Path | None = None) -> None:
+    """Only loading asks for a network or another program: not making the suite, its tasks, nor a model once loaded."""
+    if not is_dataclass(suite):
+        raise Violation(f"{type(suite).__name__} is no dataclass; a suite is a frozen one")
+    suite.load(data)
+    with refused() as asked:
+        names = [task.name for task in replace(suite).tasks]
+        suite.build(0, names)
+    _require(not asked, f"it goes on without {', '.join(asked)}, but only load() may ask")
+
+
 def _few(split: Split) -> Split:
     """Some examples of every set."""
     return split.take(torch.cat([index[:BATCH] for index in split.sets()]))
@@ -195,5 +208,6 @@ CHECKS: dict[str, Callable[..., None]] = {
         tasks_reach_the_encoder,
         metrics_by_batches,
         unknown_tasks,
+        no_network,
     )
 }

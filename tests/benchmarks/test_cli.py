@@ -179,6 +179,14 @@ def test_check_ends_with_1_for_an_unsound_method(tmp_path: Path) -> None:
     assert "[nan" in result.output  # the offending values, which must not be taken for markup
 
 
+def test_check_refuses_a_plug_in_that_asks_for_a_network_when_it_is_imported(tmp_path: Path) -> None:
+    plugin = tmp_path / "asking.py"
+    plugin.write_text("import socket\nsocket.getaddrinfo('127.0.0.1', 9)\n" + PLUGIN.format(name="asking"))
+    result = call("check", "asking", "--plugin", plugin)
+    assert result.exit_code == 2
+    assert "asking.py failed: RefusedError: the address of '127.0.0.1' was asked for" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
