@@ -1,4 +1,4 @@
-"""Labels at some places of a sequence: the loss, perplexity and accuracy, beside what they are said to be."""
+"""Labels at some places of a sequence: the loss, perplexity and accuracy, as by scikit-learn."""
 
 from __future__ import annotations
 
@@ -6,27 +6,33 @@ import math
 
 import pytest
 import torch
+from scipy.special import softmax
+from sklearn.metrics import accuracy_score, log_loss
 from torch import Tensor
 
 from tasks.base import Metric
 from tasks.labelled import ABSENT, accuracy_where_labelled, cross_entropy_where_labelled, perplexity
 
 
-def measured(metric: Metric, outputs: Tensor, targets: Tensor) -> float:
-    return metric.of([metric.collect(o[None], t[None]) for o, t in zip(outputs, targets, strict=True)])
+def measured(metric: Metric, outputs: Tensor, targets: Tensor, size: int = 1) -> float:
+    return metric.of([metric.collect(*part) for part in zip(outputs.split(size), targets.split(size), strict=True)])
 
 
-def test_places_without_a_label_do_not_count() -> None:
-    torch.manual_seed(0)
-    outputs, targets = torch.randn(4, 6, 5), torch.full((4, 6), ABSENT)
-    targets[0, 2], targets[0, 5], targets[3, 0] = 1, 4, 2
-    places = ((0, 2), (0, 5), (3, 0))
-    chances = outputs.double().softmax(-1)
-    surprise = -sum(math.log(chances[*place, targets[place]]) for place in places) / 3
-    assert float(cross_entropy_where_labelled(outputs, targets)) == pytest.approx(surprise)
-    assert measured(perplexity(), outputs, targets) == pytest.approx(math.exp(surprise))
-    right = sum(int(outputs[place].argmax()) == int(targets[place]) for place in places)
-    assert measured(accuracy_where_labelled(), outputs, targets) == pytest.approx(right / 3)
+@pytest.mark.parametrize("size", [1, 4, 9])
+@pytest.mark.parametrize("seed", range(4))
+def test_places_with_a_label_are_measured_as_by_scikit_learn(seed: int, size: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    outputs = torch.randint(-2, 3, (9, 6, 5), generator=generator).float()  # with ties
+    targets = torch.randint(5, (9, 6), generator=generator)
+    targets[torch.rand(9, 6, generator=generator) < 0.7] = ABSENT
+    targets[2] = ABSENT  # nowhere a label
+    have = (targets != ABSENT).numpy()
+    truth, logits = targets.numpy()[have], outputs.double().numpy()[have]
+    surprise = log_loss(truth, softmax(logits, 1), labels=range(5))
+    assert measured(perplexity(), outputs, targets, size) == pytest.approx(math.exp(surprise), rel=1e-9)
+    right = accuracy_score(truth, logits.argmax(1))
+    assert measured(accuracy_where_labelled(), outputs, targets, size) == pytest.approx(right)
+    assert float(cross_entropy_where_labelled(outputs, targets)) == pytest.approx(surprise, rel=1e-5)
 
 
 def test_who_is_right_wherever_there_is_a_label_has_the_best_values() -> None:
