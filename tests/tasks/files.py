@@ -37,6 +37,15 @@ def write_mnist(folder: Path, train_labels: list[int], test_labels: list[int]) -
         write_idx(folder / f"{part}-labels-idx1-ubyte.gz", np.array(labels))
 
 
+def write_png(file: Path, height: int, width: int) -> str:
+    """A picture with random colours; its path."""
+    from PIL import Image  # noqa: PLC0415
+
+    colours = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(colours).save(file)
+    return str(file)
+
+
 def write_wav(file: Path, sound: np.ndarray, rate: int = 8000, channels: int = 1, width: int = 2) -> None:
     """A wav file of the sound (S,) or (S, channels), whose samples lie between -1 and 1."""
     with wave.open(str(file), "wb") as opened:

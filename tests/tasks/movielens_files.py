@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
 
+from tasks.histories import History
 from tasks.ratings import GENDERS, GENRES, ITEMS, OCCUPATIONS, USERS
 
 START = 875_000_000
 DAY = 86_400
+FACTS = {"user": "5", "item": "", "age": "30", "gender": "F", "occupation": "writer", "genres": "Drama War"}
 
 
 def ratings(users: int) -> list[tuple[int, int, int, int]]:
@@ -44,6 +47,16 @@ def write_ratings(folder: Path, rows: list[tuple[int, int, int, int]]) -> None:
     """The table of ratings: rows of user, item, rating and time."""
     header = "user_id:token\titem_id:token\trating:float\ttimestamp:float"
     _write(folder, "inter", [header, *("\t".join(map(str, row)) for row in rows)])
+
+
+def write_example(file: Path, **cells: str) -> str:
+    """A CSV file with one example of one's own, which has some other ``cells``; its path."""
+    row = FACTS | dict.fromkeys(History._fields, "1") | {"mean_before": "", "item_years": ""} | cells
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        writer = csv.DictWriter(opened, row)
+        writer.writeheader()
+        writer.writerow(row)
+    return str(file)
 
 
 def _write(folder: Path, ending: str, lines: list[str]) -> None:

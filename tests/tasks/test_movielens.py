@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,9 @@ from tasks.histories import CENTRES, GAP, SCALES, History, Moments, history_at, 
 from tasks.impressions import Period, impressions, periods_of
 from tasks.movielens import MovieLens, logistic_loss
 from tasks.ratings import ITEMS, Films, Log, Users, parse_ratings, read_movielens
-from tests.tasks.movielens_files import DAY, START, write_movielens, write_ratings
+from tests.tasks.movielens_files import DAY, FACTS, START, write_example, write_movielens, write_ratings
 
 TASKS = ["click", "conversion", "churn"]
-COLUMNS = {"user": "5", "item": "", "age": "30", "gender": "F", "occupation": "writer", "genres": "Drama War"}
 
 
 @pytest.fixture(scope="module")
@@ -287,15 +285,6 @@ def test_files_may_lie_in_a_folder_of_the_data_sets_name(folder: Path, tmp_path:
     assert np.array_equal(read_movielens(tmp_path)[0].time, read_movielens(folder)[0].time)
 
 
-def own_example(file: Path, **cells: str) -> str:
-    row = COLUMNS | dict.fromkeys(History._fields, "1") | {"mean_before": "", "item_years": ""} | cells
-    with file.open("w", newline="", encoding="utf-8") as opened:
-        writer = csv.DictWriter(opened, row)
-        writer.writeheader()
-        writer.writerow(row)
-    return str(file)
-
-
 def test_an_example_of_ones_own_is_read_as_the_data_are(tmp_path: Path, tables: tuple[Log, Users, Films]) -> None:
     log, users, films = tables
     event = len(log.time) // 2
@@ -303,7 +292,7 @@ def test_an_example_of_ones_own_is_read_as_the_data_are(tmp_path: Path, tables: 
     found = history_of(log, user, item, int(log.time[event]), start, films)
     cells = {name: "" if np.isnan(value) else repr(value) for name, value in found.items()}
     facts = {"age": str(users.age[user]), "gender": "FM"[users.gender[user]], "genres": "Action Crime"}
-    read = MovieLens().read(own_example(tmp_path / "one.csv", **COLUMNS | cells | facts))
+    read = MovieLens().read(write_example(tmp_path / "one.csv", **FACTS | cells | facts))
     whole = impressions(tables, Period("test", 0, START + 400 * DAY), START, 1, 5)
     place = torch.nonzero(whole.targets["conversion"] != -100).flatten()[event]
     row = {name: values[place] for name, values in whole.inputs.items()}
@@ -329,13 +318,13 @@ def test_an_example_of_ones_own_is_read_as_the_data_are(tmp_path: Path, tables: 
 )
 def test_an_example_without_sense_is_refused(tmp_path: Path, cells: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        MovieLens().read(own_example(tmp_path / "one.csv", **cells))
+        MovieLens().read(write_example(tmp_path / "one.csv", **cells))
 
 
 def test_a_file_that_is_none_or_holds_several_examples_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be read"):
         MovieLens().read(str(tmp_path / "absent.csv"))
-    file = Path(own_example(tmp_path / "two.csv"))
+    file = Path(write_example(tmp_path / "two.csv"))
     file.write_text(file.read_text() + file.read_text().splitlines()[1] + "\n")
     with pytest.raises(ValueError, match="one example, not 2"):
         MovieLens().read(str(file))

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+from tasks.sentiment_genre import CLASSES
+from tests.tasks.answers import likeliest
 from tests.tasks.ewt_files import write_ewt
 from tests.tasks.files import rated_sentences, sentence_archive, write_tiny_bert
 
 OPTIONS = {"trained_layers": 1, "sentiment_sentences": 100, "max_length": 16}
+ANSWERS = {task: likeliest(names) for task, names in CLASSES.items()}
 
 
 def write(folder: Path) -> None:
@@ -13,3 +16,8 @@ def write(folder: Path) -> None:
     (folder / "hutto_ICWSM_2014.tar.gz").write_bytes(sentence_archive(rated_sentences(documents=60, sentences=3)))
     write_ewt(folder / "ewt")
     write_tiny_bert(folder / "model")
+
+
+def given(folder: Path) -> str:
+    """A sentence."""
+    return "the movie is good"
