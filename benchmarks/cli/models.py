@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.cli.base import Data, ModelFolder, Plugins, app, load_plugins, out, plain_errors
+from benchmarks.cli.base import Data, ModelFolder, Plugins, app, load_plugins, out, plain_errors, require_folder
 
 if TYPE_CHECKING:
     from benchmarks.records import Scalars
@@ -31,10 +31,11 @@ def predict(
         from benchmarks.evaluate import evaluate  # noqa: PLC0415
 
         load_plugins(plugin)
+        require_folder(data)
         if given:
             if output is not None:
                 raise ValueError("--output is for a split; the answers to one --input are printed")
-            out.print(_answers(models.answer(folder, given)))
+            out.print(_answers(models.answer(folder, given, data)))
             return
         saved, splits = models.load_with_data(folder, data)
         examples = models.split_of(splits, split)

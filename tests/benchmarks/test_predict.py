@@ -33,8 +33,8 @@ def saved(name: str, folder: Path) -> list[str]:
 
 
 def predict(folder: Path, given: str) -> Result:
-    wide = {"COLUMNS": "2000", "BALANCERS_DATA": str(folder)}  # where pretrained weights are
-    return CliRunner().invoke(app, ["predict", str(folder / "trained"), "--input", given], env=wide)
+    asked = ["predict", str(folder / "trained"), "--input", given, "--data", str(folder)]  # has pretrained weights
+    return CliRunner().invoke(app, asked, env={"COLUMNS": "2000", "BALANCERS_DATA": None})
 
 
 @pytest.mark.parametrize("name", ASKED)
