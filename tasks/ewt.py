@@ -95,12 +95,12 @@ class Ewt(Suite):
         """Genre, entities, roles, and parts of speech if they are wanted."""
         tasks = (
             Task("genre", cross_entropy, (accuracy(),)),
-            Task("entities", cross_entropy_where_labelled, span_scores()),
-            Task("roles", cross_entropy_where_labelled, label_scores()),
+            Task("entities", cross_entropy_where_labelled, span_scores(), absent=ABSENT),
+            Task("roles", cross_entropy_where_labelled, label_scores(), absent=ABSENT),
         )
         if not self.pos:
             return tasks
-        return (*tasks, Task("pos", cross_entropy_where_labelled, (accuracy_where_labelled(),)))
+        return (*tasks, Task("pos", cross_entropy_where_labelled, (accuracy_where_labelled(),), absent=ABSENT))
 
     def load(self, data: Path | None = None) -> Splits:
         """Tokens or frozen hidden states, masks and words' places; genres (N,) and labels (N, W)."""

@@ -101,7 +101,9 @@ class Morphology(Suite):
     @property
     def tasks(self) -> tuple[Task, ...]:
         """One for each feature, called as it is, in small letters."""
-        return tuple(Task(name.lower(), cross_entropy_where_labelled, label_scores()) for name in FEATURES)
+        return tuple(
+            Task(name.lower(), cross_entropy_where_labelled, label_scores(), absent=ABSENT) for name in FEATURES
+        )
 
     def load(self, data: Path | None = None) -> Splits:
         """Pieces of words (N, W, 9), and for every task the words' values (N, W)."""

@@ -25,7 +25,7 @@ def segmentation(classes: int) -> Task:
     over images or batches.)
     """
     metrics = mean_iou(classes, name="mean_iou"), pixel_accuracy(classes, "pixel_accuracy")
-    return Task("segmentation", _cross_entropy, metrics)
+    return Task("segmentation", _cross_entropy, metrics, absent=UNLABELLED)
 
 
 def depth() -> Task:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.cli.base import (
+    EXIT_FAILED,
     Balancers,
     Data,
     Device,
@@ -47,6 +48,7 @@ def transfer(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
     """Fine-tune multi-task models on each of their tasks, against single-task models at equal compute.
 
     What is in the results folder is not run again: after an interruption, the same command goes on.
+    Exits with 0 if all went well, 1 if something failed, 2 if nothing could run as asked, 130 after Ctrl-C.
     """
     with plain_errors():
         from benchmarks.protocol import find, read  # noqa: PLC0415
@@ -72,8 +74,12 @@ def transfer(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
         options = runner.Options(where, data, workers=workers, threads=threads, plugins=files)
         setting = Setting(folder, rate, str(where), threads, data, files)
         filters = Filters(split_names(balancers), split_names(suites), seeds)
-        path = study.run(source, filters, setting, epochs, options, out)
+        path, failed = study.run(source, filters, setting, epochs, options, out)
         out.print(f"Tables: {path}", soft_wrap=True, highlight=False)
+        if failed:
+            text = f"{failed} failed, as the table says; the same command tries fine-tunings again"
+            out.print(text, style="yellow", highlight=False, soft_wrap=True)
+    raise typer.Exit(EXIT_FAILED if failed else 0)
 
 
 @app.command()

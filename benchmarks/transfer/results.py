@@ -16,8 +16,10 @@ from benchmarks.transfer.plan import Comparison
 from benchmarks.transfer.tuning import Tuned
 
 OUTCOMES = "transfer.csv"
+BETWEEN = "; "  # the parts of a note
 
-Find = Callable[[Record, str, int], Tuned | None]  # the fine-tuning of a run on a task, at least so many epochs long
+# The fine-tuning of a run on a task, at least so many epochs long, or why there is none.
+Find = Callable[[Record, str, int], Tuned | str]
 
 
 class Outcome(NamedTuple):
@@ -70,6 +72,14 @@ class Row(NamedTuple):
         per = unit(self.metric(reference).mean, self.outcomes[0].fact)
         found = [percent(difference(getattr(o, state), getattr(o, reference), o.fact), per) for o in self.outcomes]
         return estimate(_known(found))
+
+
+class _Best(NamedTuple):
+    """The test metric of the best epoch, and which that is; NaN where there is none, and why."""
+
+    value: float = math.nan
+    epoch: float = math.nan
+    lacks: str = ""
 
 
 def outcomes(found: Sequence[Comparison], more: int, rate: float, find: Find) -> list[Outcome]:
@@ -125,9 +135,10 @@ def _outcome(of: Comparison, row: str, seed: int, how: tuple[int, float], find: 
     more, rate = how
     fact, run, baseline = of.metrics[0], of.methods[row][seed], of.single.get(seed)
     budget = of.budgets.get(row)
-    tuned, tuned_epoch = _chosen(run, of, more if budget is not None else None, find)
-    single, single_epoch = _chosen(baseline, of, budget, find)
-    lacking = [_lacking(row, run, of.task, tuned), _lacking("single-task", baseline, of.task, single)]
+    tuned = _chosen(run, of, more if budget is not None else None, find)
+    single = _chosen(baseline, of, budget, find)
+    both = ((row, tuned), ("single-task", single))
+    lacking = [f"{name}: {best.lacks.replace(BETWEEN, ', ')}" for name, best in both if best.lacks]
     return Outcome(
         suite=of.suite,
         task=of.task,
@@ -144,34 +155,31 @@ def _outcome(of: Comparison, row: str, seed: int, how: tuple[int, float], find: 
         budget=math.nan if budget is None else budget,
         plain=_as_it_is(baseline, of),
         multi=_as_it_is(run, of),
-        tuned=tuned,
-        tuned_epoch=tuned_epoch,
-        single=single,
-        single_epoch=single_epoch,
-        note="; ".join(filter(None, lacking)),
+        tuned=tuned.value,
+        tuned_epoch=tuned.epoch,
+        single=single.value,
+        single_epoch=single.epoch,
+        note=BETWEEN.join(lacking),
     )
 
 
-def _chosen(run: Record | None, of: Comparison, budget: int | None, find: Find) -> tuple[float, float]:
-    """The test metric of the epoch that is best on validation within a budget, and which epoch that is."""
-    found = None if run is None or run.status != "done" or budget is None else find(run, of.task, budget)
-    if found is None or budget is None:
-        return math.nan, math.nan
+def _chosen(run: Record | None, of: Comparison, budget: int | None, find: Find) -> _Best:
+    """The epoch that is best on validation within a budget."""
+    if run is None:
+        return _Best(lacks="not run")
+    if run.status != "done":
+        return _Best(lacks=f"{run.status} ({run.reason})")
+    if budget is None:  # without the time of a step, which another run's note tells about
+        return _Best()
+    found = find(run, of.task, budget)
+    if isinstance(found, str):
+        return _Best(lacks=f"fine-tuning on {of.task} {found}")
     epoch = best_within(found.epochs, of.metrics, budget)
-    return found.epochs[epoch].test[of.metrics[0].name], epoch
+    return _Best(found.epochs[epoch].test[of.metrics[0].name], epoch)
 
 
 def _as_it_is(run: Record | None, of: Comparison) -> float:
     return math.nan if run is None or run.best is None else run.best.test[of.task][of.metrics[0].name]
-
-
-def _lacking(row: str, run: Record | None, task: str, tuned: float) -> str:
-    """Why a fine-tuned model has no result; empty if it has one."""
-    if run is None:
-        return f"{row}: not run"
-    if run.status != "done":
-        return f"{row}: {run.status} ({run.reason})"
-    return f"{row}: no fine-tuning on {task}" if math.isnan(tuned) else ""
 
 
 def _known(values: Iterable[float]) -> list[float]:

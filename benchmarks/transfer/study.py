@@ -25,7 +25,7 @@ TABLE, CHART = "transfer.md", "transfer"
 
 def run(
     protocol: Path, filters: Filters, setting: Setting, more: int, options: runner.Options, console: Console
-) -> Path:
+) -> tuple[Path, int]:
     """Train what the protocol asks for, fine-tune every model on each of its tasks, and write the report.
 
     What is in the folder already, of either stage, is not run again.
@@ -38,18 +38,22 @@ def run(
         options: of the trainings.
         console: where to say how far it is.
 
+    Returns:
+        The path of the table, and how many trainings and fine-tunings failed; the same call tries the latter again.
+
     Raises:
         ValueError: the protocol or a filter is wrong, or nothing can be compared.
     """
-    runner.run(protocol, filters, setting.folder, options._replace(save_models=True), console)
+    summary = runner.run(protocol, filters, setting.folder, options._replace(save_models=True), console)
     store.pack(setting.folder)
     workers = options.workers if options.device.type == "cpu" else 0  # one process has a GPU to itself
-    results.save(tune(setting, more, workers, console), setting.folder)
-    return report(setting.folder)
+    found, failed = tune(setting, more, workers, console)
+    results.save(found, setting.folder)
+    return report(setting.folder), summary.failed + failed
 
 
-def tune(setting: Setting, more: int, workers: int, console: Console) -> list[Outcome]:
-    """Fine-tune the saved models of a results folder, and compare.
+def tune(setting: Setting, more: int, workers: int, console: Console) -> tuple[list[Outcome], int]:
+    """Fine-tune the saved models of a results folder, and compare; the second is how many fine-tunings failed.
 
     Raises:
         ValueError: the folder holds no records, lacks models, has runs in another precision than fine-tuning, or
@@ -64,12 +68,13 @@ def tune(setting: Setting, more: int, workers: int, console: Console) -> list[Ou
     compared = comparisons(records, found.aggregates.rows, more, tuner.epochs_of, forwards.ratio)
     planned = jobs(compared, more)
     require_models(planned, setting)
-    work(planned, setting, workers, console)
+    failed = work(planned, setting, workers, console)
 
-    def find(run: Record, task: str, epochs: int) -> Tuned | None:
-        return known(Job(run.cell, task, epochs), setting)
+    def find(run: Record, task: str, epochs: int) -> Tuned | str:
+        made = known(Job(run.cell, task, epochs), setting)
+        return made or f"failed ({failed.get((run.cell.id, task), 'no reason is known')})"
 
-    return results.outcomes(compared, more, setting.rate, find)
+    return results.outcomes(compared, more, setting.rate, find), len(failed)
 
 
 def report(folder: Path) -> Path:

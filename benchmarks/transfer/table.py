@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from benchmarks import formats
 from benchmarks.markdown import table
 from benchmarks.statistics import MIN_SEEDS
-from benchmarks.transfer.results import Outcome, Row, rows
+from benchmarks.transfer.results import BETWEEN, Outcome, Row, rows
 from benchmarks.transfer.words import sentences
 
 HEAD = ["row", "c", "epochs", "as trained", "fine-tuned", "single-task, equal compute", "ahead, %"]
@@ -29,7 +29,7 @@ them all pays c·E once and F for each, where single-task models cost K training
 def as_markdown(found: Sequence[Outcome], command: str, skipped: Mapping[str, str], machine: Mapping[str, str]) -> str:
     """The sentences, how to read the tables, the tables, and what broke or was skipped."""
     several = rows(found)
-    broken = dict.fromkeys(f"{o.suite}, seed {o.seed}: {part}" for o in found for part in o.note.split("; ") if part)
+    broken = dict.fromkeys(f"{o.suite}, seed {o.seed}: {part}" for o in found for part in o.note.split(BETWEEN) if part)
     facts = "; ".join(f"{key}: {value}" for key, value in sorted(machine.items()))
     paragraphs = [
         "# Transfer: multi-task training and fine-tuning against single-task training",

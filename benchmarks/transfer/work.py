@@ -29,21 +29,28 @@ class _Ended(NamedTuple):
     reason: str  # why it failed; empty if it did not
 
 
-def work(jobs: Sequence[Job], setting: Setting, workers: int, console: Console) -> None:
+def work(jobs: Sequence[Job], setting: Setting, workers: int, console: Console) -> dict[tuple[str, str], str]:
     """Run the jobs whose outcome is not there; an interruption loses those in flight alone.
 
     One that fails leaves no outcome, is told, and does not keep the others from running.
+
+    Returns:
+        Why jobs failed, by the cell's id and the task.
 
     Raises:
         ValueError: a process died.
         DataUnavailableError: the data cannot be had here.
     """
     waiting = [job for job in jobs if known(job, setting) is None]
+    failed: dict[tuple[str, str], str] = {}
     if not waiting:
-        return
+        return failed
     with _Display(waiting, len(jobs), workers, console) as display:
         for ended in _done(waiting, setting, workers):
             display.finish(ended)
+            if ended.reason:
+                failed[ended.job.cell.id, ended.job.task] = ended.reason
+    return failed
 
 
 def _done(jobs: Sequence[Job], setting: Setting, workers: int) -> Iterator[_Ended]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
-from benchmarks import study
+from benchmarks import option_series, study
 from benchmarks.findings import constant
+from benchmarks.option_gains import along
 from benchmarks.records import SINGLE_TASK
+from benchmarks.transfer import results as transfer
 
 RESULTS = Path(__file__).parents[2] / "results"
 FIELDS = {"multifashion", "scenes", "reviews", "sentiment+genre", "ewt", "morphology", "speech", "movielens"}
@@ -17,7 +18,7 @@ SAMPLES = {"nyuv2", "cityscapes", "celeba", "qm9"}
 
 
 @pytest.mark.parametrize(("folder", "suites"), [("fields", FIELDS), ("samples", SAMPLES)])
-def test_every_task_is_learnt_alone_and_by_some_method(folder: str, suites: set[str]) -> None:
+def test_every_task_is_learnt_alone_and_with_equal_weights(folder: str, suites: set[str]) -> None:
     found = study.read(RESULTS / folder)
     assert {suite.name for suite in found.aggregates.suites} == suites
     assert all(len(suite.rows) >= 6 for suite in found.aggregates.suites), "single-task, equal weights and four more"
@@ -26,6 +27,34 @@ def test_every_task_is_learnt_alone_and_by_some_method(folder: str, suites: set[
     assert block.table is not None
     head, lines = block.table
     assert len(lines) == sum(len(suite.tasks) for suite in found.aggregates.suites)
-    alone = {line[0]: float(line[head.index(SINGLE_TASK)].replace("−", "-")) for line in lines}
-    assert min(alone.values()) >= 100 * constant.CLEAR, alone
-    assert re.match(r"Every row learns all|All of \d+ tasks are learnt by single-task(, \S+)* and", block.sentences[0])
+    for row in (SINGLE_TASK, "fixed"):
+        gone = {line[0]: float(line[head.index(row)].replace("−", "-")) for line in lines}
+        assert min(gone.values()) >= 100 * constant.CLEAR, (row, gone)
+
+
+@pytest.mark.parametrize(
+    ("folder", "option", "values"),
+    [("low-resource", "label_fraction.", (0.01, 0.05, 0.2, 1.0)), ("model-size", "width", ())],
+)
+def test_two_suites_vary_the_option_with_five_seeds_of_every_row(
+    folder: str, option: str, values: tuple[float, ...]
+) -> None:
+    found = study.read(RESULTS / folder)
+    series = option_series.of(found)
+    assert [each.suite for each in series] == ["movielens", "multimnist"]
+    for each in series:
+        assert each.option.startswith(option)
+        assert len(each.values) == 4
+        assert each.values == (values or each.values)
+        assert (RESULTS / folder / "charts" / f"{each.name}.png").is_file()
+        for lines in along(found, each).tasks.values():
+            assert len(lines) >= 5, "equal weights and four more"
+            assert all(value.has_interval for line in lines.values() for value in line)
+
+
+def test_transfer_compares_every_task_of_two_suites_with_five_seeds() -> None:
+    found = transfer.rows(transfer.load(RESULTS / "transfer"))
+    tasks = {(row.suite, row.task) for row in found}
+    assert {suite for suite, _ in tasks} == {"movielens", "multimnist"}
+    assert len(found) == 6 * len(tasks)
+    assert all(row.ahead().has_interval for row in found)

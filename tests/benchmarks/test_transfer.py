@@ -246,7 +246,8 @@ def test_a_poisoned_test_split_changes_no_choice(copy: Path) -> None:
             for k, one in enumerate(found.epochs)
         ]
         path.write_text(found.model_copy(update={"epochs": tempting}).model_dump_json(), encoding="utf-8")
-    before, after = results.load(folder), study.tune(Setting(folder), MORE, 0, Console(quiet=True))
+    before = results.load(folder)
+    after, _ = study.tune(Setting(folder), MORE, 0, Console(quiet=True))
     assert [(o.tuned_epoch, o.single_epoch) for o in after] == [(o.tuned_epoch, o.single_epoch) for o in before]
     assert {o.tuned for o in after} | {o.single for o in after} <= {0.0, -1.0, 200.0, -3.0, 400.0, -5.0, 600.0, -7.0}
 
@@ -271,7 +272,7 @@ def test_the_study_goes_on_where_it_was_interrupted(copy: Path) -> None:
 
 def test_another_learning_rate_is_tuned_anew(copy: Path) -> None:
     console = Console(file=io.StringIO(), width=200)
-    found = study.tune(Setting(copy / "results", rate=0.1), MORE, 0, console)
+    found, _ = study.tune(Setting(copy / "results", rate=0.1), MORE, 0, console)
     assert {outcome.rate for outcome in found} == {0.1}
     assert console.file.getvalue().count("epoch") == 16  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -291,13 +292,14 @@ def test_a_fine_tuning_that_fails_is_told_and_the_others_count(copy: Path) -> No
     model.write_bytes(b"cut off")
     later = max(path.stat().st_mtime for path in (folder / TUNED).iterdir()) + 10
     os.utime(model, (later, later))
-    said = again(folder, copy / "tiny.toml")
-    assert said.count("tiny pcgrad") == said.count(", failed (") == 2, "both tasks of one model"
+    again = call("--protocol", copy / "tiny.toml", "--results", folder, "--epochs", MORE, "--workers", 0)
+    assert again.exit_code == 1
+    assert again.output.count("tiny pcgrad") == again.output.count(", failed (") == 2, "both tasks of one model"
+    assert "2 failed, as the table says; the same command tries fine-tunings again" in again.output
     lost = [outcome for outcome in results.load(folder) if math.isnan(outcome.tuned)]
-    assert [(o.row, o.seed, o.task, o.note) for o in lost] == [
-        ("pcgrad", 1, task, f"pcgrad: no fine-tuning on {task}") for task in ("height", "side")
-    ]
-    assert "pcgrad: no fine-tuning on side" in (folder / study.TABLE).read_text(encoding="utf-8")
+    assert [(o.row, o.seed, o.task) for o in lost] == [("pcgrad", 1, task) for task in ("height", "side")]
+    assert all(o.note.startswith(f"pcgrad: fine-tuning on {o.task} failed (ValueError: ") for o in lost)
+    assert "pcgrad: fine-tuning on side failed" in (folder / study.TABLE).read_text(encoding="utf-8")
 
 
 def test_a_process_that_dies_is_told_in_a_sentence(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
