@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -27,6 +27,7 @@ from tasks import registry
 
 SKIPPED = "skipped.json"  # suite -> why its data did not come
 MODELS = "models"
+ENVIRONMENT = "environment.json"
 
 
 class Options(NamedTuple):
@@ -72,12 +73,15 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
     world = join(options.device)
     store = Store(folder)
     shown = console or Console() if world.first else Console(quiet=True)
+    before = {name: _bytes(folder / name) for name in (COPY, ENVIRONMENT)}
     if world.first:
         write_atomically(folder / COPY, source.read_text(encoding="utf-8"))
     records, skipped = _stage(cells, store, options, world, shown)
     if world.first:
         _note_skipped(folder, {cell.table for cell in cells}, skipped)
     if skipped and not records:
+        if world.first:
+            _put_back(folder, before)  # what is there is of earlier runs
         raise ValueError(
             "no suite could run:\n" + "\n".join(f"{name}: {skip.reason}" for name, skip in skipped.items())
         )
@@ -91,6 +95,16 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
     return Summary(counts, skipped)
 
 
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _put_back(folder: Path, before: Mapping[str, bytes | None]) -> None:
+    for name, content in before.items():
+        if content is not None:
+            (folder / name).write_bytes(content)
+
+
 def _stage(
     cells: Sequence[Cell], store: Store, options: Options, world: World, console: Console
 ) -> tuple[list[Record], dict[str, Skip]]:
@@ -100,7 +114,7 @@ def _stage(
     ids = {record.id for record in kept}
     waiting = [cell for cell in cells if cell.id not in ids]
     if waiting and world.first:
-        _write_json(store.folder / "environment.json", environment.describe(options.device) | environment.packages())
+        _write_json(store.folder / ENVIRONMENT, environment.describe(options.device) | environment.packages())
     with Display(waiting, kept, console) as display:
         desk = _Desk(store if world.first else None, display)
         if waiting:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks import constant, select, store
 from benchmarks.aggregates import aggregate
 from benchmarks.comparison import Deltas, Gain, chosen, gains
+from benchmarks.expand import expand
 from benchmarks.fronts import Front, fronts
 from benchmarks.protocol import COPY, of_results
 from benchmarks.records import FRONT, Cell, Record, Scalars
@@ -107,7 +108,8 @@ def read(folder: Path) -> Study:
         )
     protocol = of_results(folder)
     wanted = protocol.trials if protocol is not None else math.inf
-    kept = comparable([record for record in records if record.cell.trial < wanted or record.cell.row == FRONT])
+    counting = [record for record in records if record.cell.trial < wanted or record.cell.row == FRONT]
+    kept = comparable(counting, asked_for(protocol))
     if len(kept) < len(records):
         logger.warning("%d records in %s are of other settings and are left out", len(records) - len(kept), folder)
     trials = [record for record in kept if record.cell.row != FRONT]
@@ -140,8 +142,16 @@ def problem(record: Record) -> Suite | None:
     return registry.create(record.cell.suite, **record.cell.suite_options)
 
 
-def comparable(records: Sequence[Record]) -> list[Record]:
-    """The records that share the newest setting.
+def asked_for(protocol: Protocol | None) -> set[str]:
+    """The ids of the cells that a protocol asks for first; none if it names what is not known here, as of a plug-in."""
+    try:
+        return set() if protocol is None else {cell.id for cell in expand(protocol)}
+    except ValueError:
+        return set()
+
+
+def comparable(records: Sequence[Record], asked: Collection[str] = ()) -> list[Record]:
+    """The records that share the setting of those in ``asked``, by id, or where none is, the newest setting.
 
     That is, of each suite its version, options, training and device, of each row its method and its version, and of
     each trial its point of the search.
@@ -150,15 +160,19 @@ def comparable(records: Sequence[Record]) -> list[Record]:
     meet in one mean.
     """
     for group, setting in ((_suite_of, training), (_row_of, _method), (_trial_of, _point)):
-        newest = _newest(records, group, setting)
-        records = [record for record in records if setting(record) == newest[group(record.cell)]]
+        chosen = _chosen(records, group, setting, asked)
+        records = [record for record in records if setting(record) == chosen[group(record.cell)]]
     return list(records)
 
 
-def _newest(
-    records: Sequence[Record], group: Callable[[Cell], Hashable], setting: Callable[[Record], str]
+def _chosen(
+    records: Sequence[Record],
+    group: Callable[[Cell], Hashable],
+    setting: Callable[[Record], str],
+    asked: Collection[str],
 ) -> dict[Hashable, str]:
-    return {group(r.cell): setting(r) for r in sorted(records, key=lambda r: r.finished)}
+    ordered = sorted(records, key=lambda record: (record.id in asked, record.finished))
+    return {group(record.cell): setting(record) for record in ordered}
 
 
 def _suite_of(cell: Cell) -> Hashable:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 import torch
@@ -32,14 +33,17 @@ class Starved(Suite):
     separate = True
 
     def __post_init__(self) -> None:
+        if not isinstance(self.label_fraction, Mapping):
+            some = f"{{ {self.suite.tasks[0].name} = 0.1 }}"
+            raise ValueError(f"label_fraction should name tasks, as in {some}, not be {self.label_fraction!r}")
         if not self.label_fraction:
             raise ValueError("label_fraction names no task; leave it out, or name one, as in { rating = 0.05 }")
         if not self.suite.generalises:
             raise ValueError(f"suite {self.suite.name!r} has no labels to take away; leave label_fraction out")
         check_tasks(self.suite, self.label_fraction)
         for task, fraction in self.label_fraction.items():
-            if not 0 < fraction <= 1:
-                raise ValueError(f"label_fraction of {task!r} must be above 0 and at most 1, not {fraction}")
+            if not isinstance(fraction, Real) or not 0 < fraction <= 1:
+                raise ValueError(f"label_fraction of {task!r} must be above 0 and at most 1, not {fraction!r}")
         for fact in ("name", "version", "digest", "summary"):
             object.__setattr__(self, fact, getattr(self.suite, fact))  # facts of a class, here of what is inside
 

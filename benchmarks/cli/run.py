@@ -157,11 +157,12 @@ def _adopt(source: Path, filters: Filters, options: Options, folder: Path, *, re
 def _conclude(folder: Path, summary: Summary, data: Path | None) -> None:
     """Write archive and report, and say what came out and where they are."""
     import benchmarks.report  # noqa: PLC0415
-    from benchmarks import constant, store, study, tables  # noqa: PLC0415
+    from benchmarks import constant, protocol, store, study, tables  # noqa: PLC0415
 
     store.pack(folder)
     with out.status("What one answer to every example scores"):
-        counting = study.comparable(store.load(folder))  # an edited protocol leaves records of earlier suites behind
+        asked = study.asked_for(protocol.of_results(folder))
+        counting = study.comparable(store.load(folder), asked)  # an edited protocol leaves records of earlier suites
         constant.renew(folder, [record.cell for record in counting if record.status == "done"], data)
     path = benchmarks.report.write(folder)
     out.print(tables.summary(study.read(folder).aggregates))

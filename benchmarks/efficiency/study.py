@@ -34,11 +34,14 @@ def run(source: Path, folder: Path, seconds: float, data: Path | None = None) ->
         data: a folder to look for data in first.
 
     Raises:
-        ValueError: there are no records, or the folder cannot be written.
+        ValueError: there are no records, no suite can be measured, or the folder cannot be written.
     """
     study = read(source)
     equal = study.aggregates.equal_weights
     found = [_measure(study.of(suite.name), equal, seconds, data) for suite in study.aggregates.suites]
+    if all(each.parameters is None for each in found):
+        reasons = "; ".join(f"{each.suite}: {each.reason}" for each in found)
+        raise ValueError(f"nothing in {source} can be measured, and nothing is written: {reasons}")
     machine = describe(torch.device("cpu")) | {"threads": "1"}
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,6 @@ from benchmarks.option_series import OptionSeries
 from benchmarks.statistics import MIN_SEEDS, Estimate
 from benchmarks.study import Study, problem
 from benchmarks.wording import listed, plural
-from tasks.base import DataUnavailableError
 
 TEXT = (
     "One column for each value of the option, all other options being the same. Rows are methods: {what}, in percent "
@@ -57,12 +56,12 @@ def encoder_sizes(study: Study, series: OptionSeries) -> list[int]:
         return []
     found = []
     for point in series.points:
-        suite = problem(study.of(point.table)[0])
-        if suite is None:
-            return []
         try:
-            model = suite.build(0, [suite.tasks[0].name])
-        except DataUnavailableError:
+            suite = problem(study.of(point.table)[0])
+            model = suite and suite.build(0, [suite.tasks[0].name])
+        except Exception:  # weights that are not here, or a value that no model can have, of which records tell
+            return []
+        if model is None:
             return []
         found.append(sum(parameter.numel() for parameter in model.shared_parameters()))
     return found if len(set(found)) > 1 else []

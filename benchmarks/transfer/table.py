@@ -15,11 +15,11 @@ READING = f"""\
 Primary metrics on the test split: mean ± standard deviation over seeds, and how many. Compute is counted in epochs of
 the single-task model of the task. A step of a method costs *c* single-task steps: each in forward passes of its own
 run, and the forward pass of all tasks in that of the one, timed in turns; what a method puts between encoder and heads
-is no part of it. The multi-task model is trained for E
-epochs and fine-tuned on the task alone for F more, which costs c·E + F; the single-task model, trained for the same
-E, goes on for max(F, F + (c − 1)·E) more, rounded up, in the same way: all parameters, the training's optimizer with
-fresh state, batch size and learning rate. *Epochs* are all that it may have had, E included. Of both, the epoch that
-is best on validation counts, the state before the first included. *Ahead*: how much better the fine-tuned model is
+is no part of it. The multi-task model is trained for E epochs and fine-tuned on the task alone for F more, which costs
+c·E + F; the single-task model, trained for the same E, goes on for max(F, F + (c − 1)·E) more, rounded up (in its
+favour, by less than an epoch), in the same way: all parameters, the training's optimizer with fresh state, batch size
+and learning rate. *Epochs* are all that it may have had, E included. Of both, the epoch that is best on validation
+counts, the state before the first included. *Ahead*: how much better the fine-tuned model is
 than the single-task model of the same seed, above 0 is better; with {MIN_SEEDS} seeds or more, a 95 % interval.
 
 The whole multi-task training is charged to every task here, although one training serves all K tasks: whoever needs

@@ -192,6 +192,16 @@ def test_records_of_an_older_setting_are_not_mixed_in() -> None:
     assert [r.cell.steps for r in comparable(records)] == [20]
 
 
+def test_records_that_the_protocol_asks_for_win_over_newer_ones() -> None:
+    asked, newer = (synthetic.cell("toy", "fixed", ("a", "b"), 0, steps=steps) for steps in (10, 20))
+    records = [
+        synthetic.record(cell, METRICS, both(0.8, 0.5, 2)).model_copy(update={"finished": f"2026-01-0{day}"})
+        for day, cell in ((1, asked), (2, newer))
+    ]
+    assert [r.cell.steps for r in comparable(records, {asked.id})] == [10]
+    assert [r.cell.steps for r in comparable(records, {"of another suite"})] == [20]
+
+
 @pytest.mark.parametrize(
     "changed",
     [

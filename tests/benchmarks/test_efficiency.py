@@ -213,6 +213,13 @@ def test_the_command_writes_tables_chart_and_numbers(tmp_path: Path) -> None:
     assert str(tmp_path) not in (tmp_path / "out" / "efficiency.md").read_text(encoding="utf-8")
 
 
+def test_where_nothing_can_be_measured_nothing_is_written(tmp_path: Path) -> None:
+    said = call(keep(tmp_path / "records", runs("gone")), "--results", tmp_path / "out")
+    assert said.exit_code == 2
+    assert "nothing is written: gone: the suite is not known here; one of your own needs --plugin FILE" in said.output
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
     said = call(tmp_path, "--results", tmp_path / "out")
     assert said.exit_code == 2

@@ -24,6 +24,7 @@ from benchmarks.environment import describe
 from benchmarks.expand import Filters
 from benchmarks.models import load as load_saved
 from benchmarks.progress import Forecast, duration
+from benchmarks.protocol import COPY
 from benchmarks.runner import Options, Summary
 from benchmarks.store import Store, load
 from tests.benchmarks.test_select import CELL, record
@@ -148,6 +149,16 @@ def test_it_is_an_error_if_every_suite_is_skipped(tmp_path: Path) -> None:
     text = PROTOCOL.replace("[suites.tiny]", '[suites.tiny]\noptions = { fault = "data" }')
     with pytest.raises(ValueError, match="no suite could run:\ntiny: the 48 points"):
         run(tmp_path / "results", text)
+
+
+def test_a_run_in_which_no_suite_can_run_leaves_what_earlier_ones_wrote(tmp_path: Path) -> None:
+    run(tmp_path / "results")
+    before = (tmp_path / "results" / COPY).read_bytes()
+    (tmp_path / "results" / "environment.json").write_text("{}")
+    with pytest.raises(ValueError, match="no suite could run"):
+        run(tmp_path / "results", PROTOCOL.replace("[suites.tiny]", '[suites.tiny]\noptions = { fault = "data" }'))
+    assert (tmp_path / "results" / COPY).read_bytes() == before
+    assert (tmp_path / "results" / "environment.json").read_text() == "{}"
 
 
 def test_models_are_kept_if_asked_for(tmp_path: Path) -> None:

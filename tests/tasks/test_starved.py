@@ -78,9 +78,17 @@ def test_validation_and_test_keep_all_labels() -> None:
 
 @pytest.mark.parametrize(
     ("fractions", "expected"),
-    [({"side": 0.0}, "above 0"), ({"side": 1.5}, "at most 1"), ({"sied": 0.5}, "has no task 'sied'"), ({}, "no task")],
+    [
+        (0.1, r"should name tasks, as in { height = 0.1 }, not be 0.1"),
+        (["side"], "should name tasks"),
+        ({"side": "few"}, "at most 1, not 'few'"),
+        ({"side": 0.0}, "above 0"),
+        ({"side": 1.5}, "at most 1"),
+        ({"sied": 0.5}, "has no task 'sied'"),
+        ({}, "no task"),
+    ],
 )
-def test_shares_that_make_no_sense_are_refused(fractions: dict[str, float], expected: str) -> None:
+def test_shares_that_make_no_sense_are_refused(fractions: object, expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         registry.create("tiny", label_fraction=fractions)
 

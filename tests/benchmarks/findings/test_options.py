@@ -25,6 +25,11 @@ class Unavailable(Tiny):
         raise DataUnavailableError("the pretrained encoder is not here")
 
 
+class Impossible(Tiny):
+    def build(self, *_: object) -> None:  # pyright: ignore
+        raise RuntimeError("a negative dimension")
+
+
 @pytest.fixture
 def tiny() -> Iterator[None]:
     with registered("tiny"):
@@ -193,14 +198,15 @@ def test_a_model_that_cannot_be_built_here_has_no_size() -> None:
     with registered("tiny", suite=Unavailable):
         assert "encoder parameters" not in lines(block(sized(along(TWO))))
     assert "encoder parameters" not in lines(block(sized(along(TWO)))), "a suite that is not known here"
+    with registered("tiny", suite=Impossible):
+        assert "encoder parameters" not in lines(block(sized(along(TWO))))
 
 
 def test_no_model_is_built_for_an_option_about_labels(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: object) -> None:
-        raise AssertionError("a suite was asked for")
-
-    monkeypatch.setattr(options, "problem", fail)
+    asked: list[object] = []
+    monkeypatch.setattr(options, "problem", asked.append)
     assert "encoder parameters" not in lines(block(starved(along(TWO))))
+    assert not asked
 
 
 @pytest.mark.usefixtures("tiny")
