@@ -11,7 +11,7 @@ from rich.console import Console
 from benchmarks import runner, store, study
 from benchmarks.charts.style import save as save_chart
 from benchmarks.expand import Filters
-from benchmarks.protocol import of_results
+from benchmarks.protocol import COPY, available, of_results
 from benchmarks.records import Record
 from benchmarks.transfer import chart, results, table
 from benchmarks.transfer.forwards import Forwards
@@ -93,7 +93,9 @@ def report(folder: Path) -> Path:
 
 def _command(folder: Path, found: list[Outcome]) -> str:
     protocol = of_results(folder)
-    named = f" --protocol {protocol.name}" if protocol is not None else ""
+    named = ""
+    if protocol is not None:  # one of a user's own is found by the copy that the folder keeps
+        named = f" --protocol {protocol.name if protocol.name in available() else f'{folder.name}/{COPY}'}"
     rate = f" --rate {found[0].rate:g}" if found[0].rate != 1 else ""
     return f"python -m benchmarks transfer{named} --epochs {found[0].more}{rate}"
 

@@ -67,11 +67,11 @@ def _certainty(rows: Sequence[Row]) -> str:
             f"alone: of so many, a few would be even if there were no difference.{lacking}"
         )
     fewest = min(row.ahead().count for row in rows)
+    said = f"With {plural(fewest, 'seed')} there are no intervals, and one difference is no evidence"
+    if fewest < 2:
+        return f"{said}."
     agreed = sum(abs(sum(map(_sign, row.ahead().values))) == row.ahead().count for row in rows)
-    return (
-        f"With {plural(fewest, 'seed')} there are no intervals, and one difference is no evidence: in {agreed} of "
-        f"{len(rows)} pairs all seeds agree on who is ahead."
-    )
+    return f"{said}: in {agreed} of {len(rows)} pairs all seeds agree on who is ahead."
 
 
 def _sign(value: float) -> int:

@@ -432,6 +432,8 @@ def test_the_sentences_say_who_wins_by_how_much_and_how_surely() -> None:
     assert "from −25.0 % (b on made: " in third
     assert "With 2 seeds there are no intervals" in fourth
     assert "in 4 of 4 pairs all seeds agree" in fourth
+    alone = "With 1 seed there are no intervals, and one difference is no evidence."
+    assert words.sentences(rows(made(1)))[-1] == alone
     assert "above 0 in 2 and below 0 in 2 of 4 pairs" in words.sentences(rows(made(5)))[-1]
     some = [o for o in made(5) if (o.row, o.seed) != ("b", 4)]
     assert "above 0 in 2 and below 0 in 0 of 2 pairs" in words.sentences(rows(some))[-1]
@@ -480,7 +482,7 @@ def test_the_command_writes_everything_and_redraws(copy: Path) -> None:
     assert names <= {path.name for path in folder.iterdir()}
     text = (folder / "transfer.md").read_text(encoding="utf-8")
     assert "## tiny: height (mse, lower is better; K = 2, E = 3, F = 2)" in text
-    assert "`python -m benchmarks transfer --protocol tiny --epochs 2`" in text
+    assert f"`python -m benchmarks transfer --protocol {folder.name}/protocol.toml --epochs 2`" in text
     shutil.rmtree(folder / TUNED)
     assert call("--results", folder, "--redraw").exit_code == 0
     assert (folder / "transfer.md").read_text(encoding="utf-8") == text
