@@ -22,6 +22,7 @@ from benchmarks.protocol import COPY, read
 from benchmarks.records import Cell, Record, Status
 from benchmarks.stages import following
 from benchmarks.store import Store, stem, write_atomically
+from benchmarks.wording import listed
 from benchmarks.world import World, join
 from tasks import registry
 
@@ -73,6 +74,10 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
     world = join(options.device)
     store = Store(folder)
     shown = console or Console() if world.first else Console(quiet=True)
+    outside = [table for table in dict.fromkeys(cell.table for cell in cells) if table not in protocol.suites]
+    if outside:
+        what = f"{listed(outside)}: not in the protocol {protocol.name}, so with default options, which may take long"
+        shown.print(what, style="yellow", markup=False, highlight=False, soft_wrap=True)
     before = {name: _bytes(folder / name) for name in (COPY, ENVIRONMENT)}
     if world.first:
         write_atomically(folder / COPY, source.read_text(encoding="utf-8"))

@@ -151,6 +151,12 @@ def test_it_is_an_error_if_every_suite_is_skipped(tmp_path: Path) -> None:
         run(tmp_path / "results", text)
 
 
+def test_a_suite_that_the_protocol_does_not_list_is_told(tmp_path: Path) -> None:
+    _, said = run(tmp_path / "results", filters=Filters(("fixed",), ("tiny", "other"), 1))
+    assert "other: not in the protocol tiny, so with default options, which may take long" in said
+    assert "tiny: not" not in said
+
+
 def test_a_run_in_which_no_suite_can_run_leaves_what_earlier_ones_wrote(tmp_path: Path) -> None:
     run(tmp_path / "results")
     before = (tmp_path / "results" / COPY).read_bytes()
