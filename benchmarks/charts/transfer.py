@@ -17,6 +17,7 @@ from benchmarks.charts import style
 
 MOST_COLUMNS = 10  # in one band of the map: more would be too narrow for numbers on a phone
 ROW_HEIGHT = 0.19  # inches
+LETTERS = 6  # of a suite's name, that fit over a column of the fullest band
 BAR = 0.1  # inches
 HEADER = 1.15  # inches of a band for the names of its suites and tasks
 LINEAR = 1.0  # percent: below it colours follow the value, above it its order of magnitude
@@ -58,7 +59,7 @@ def draw_transfer(rows: Sequence[str], names: Sequence[str], values: NDArray[np.
             tasks = [str(names[column]).partition(": ")[2] for column in columns]
             panel.set_xticks(range(len(columns)), tasks, rotation=90)
             panel.set_yticks(range(len(rows)), rows if k == 0 else [""] * len(rows))
-            panel.set_title(textwrap.fill(suite, 5 + 7 * len(columns)), fontsize=8.5)
+            panel.set_title(textwrap.fill(suite, 1 + LETTERS * len(columns), break_long_words=False), fontsize=8.5)
     place = figure.add_subplot(grids[-1, 0])
     bar = figure.colorbar(ScalarMappable(norm, COLOURS), cax=place, orientation="horizontal")
     half = [mark for mark in (1, 3, 10, 30, 100) if mark <= strongest]
