@@ -1,14 +1,14 @@
 """Gradient balancers for multi-task learning: interchangeable methods that put K losses into one update."""
 
 from balancers.balancer import Balancer
-from balancers.base import Answer, Claim, Draws, Evidence, Need, Sizes, Stateless, Weighting, reference
-from balancers.guards import NonFiniteError, NonFiniteGradientError, NonFiniteLossError
-from balancers.measuring import measure
+from balancers.contract.solution import Certificate, Solution
+from balancers.contract.solving import Solving
+from balancers.contract.space import Choice, Interval, Simplex, Space, searching
+from balancers.contract.weighting import Answer, Claim, Draws, Evidence, Need, Sizes, Stateless, Weighting, reference
 from balancers.registry import create, get, load_plugin, names, register
-from balancers.solution import Certificate, Solution
-from balancers.solving import Solving
-from balancers.space import Choice, Interval, Simplex, Space, searching
-from balancers.wrappers import Every, Rescaled, Smoothed
+from balancers.step.guards import NonFiniteError, NonFiniteGradientError, NonFiniteLossError
+from balancers.step.measuring import measure
+from balancers.wrappers.wrappers import Every, Rescaled, Smoothed
 
 __all__ = [
     "Answer",

@@ -11,18 +11,18 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributed import ProcessGroup
 
-from balancers import guards
-from balancers.base import Answer, Draws, Evidence, Heads, Need, Weighting
-from balancers.evidence import as_answer
-from balancers.filling import Job, fill
-from balancers.gradients import TaskGradients
-from balancers.graph import checked, find_leaves
-from balancers.inputs import Losses, Step, collect, lower_bounds_of, task_names, weighting_of
-from balancers.measuring import evident
-from balancers.memory import Memory
-from balancers.parallel import Group
-from balancers.presence import after_present, restrict, spread, update_present
-from balancers.solution import Certificate
+from balancers.contract.evidence import as_answer
+from balancers.contract.solution import Certificate
+from balancers.contract.weighting import Answer, Draws, Evidence, Heads, Need, Weighting
+from balancers.step import guards
+from balancers.step.filling import Job, fill
+from balancers.step.gradients import TaskGradients
+from balancers.step.graph import checked, find_leaves
+from balancers.step.inputs import Losses, Step, collect, lower_bounds_of, task_names, weighting_of
+from balancers.step.measuring import evident
+from balancers.step.memory import Memory
+from balancers.step.parallel import Group
+from balancers.step.presence import after_present, restrict, spread, update_present
 
 
 class Balancer(Memory):
@@ -85,7 +85,7 @@ class Balancer(Memory):
         """Train data-parallel: every process of ``group`` passes the losses of its part of the batch.
 
         Parts are of one size, and the same tasks are present in all. The balancer averages what has to be averaged (see
-        `balancers.parallel`): the model is not wrapped in anything. Every process ends with the same ``.grad``.
+        `balancers.step.parallel`): the model is not wrapped in anything. Every process ends with the same ``.grad``.
 
         Returns:
             The balancer itself.

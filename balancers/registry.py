@@ -13,11 +13,12 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
-from balancers import from_torchjd, methods
-from balancers.base import Need, Weighting
-from balancers.notation import TORCHJD, parse
-from balancers.plugins import digest_of, import_file
-from balancers.suggest import nearest
+from balancers import methods
+from balancers.contract.weighting import Need, Weighting
+from balancers.naming.plugins import digest_of, import_file
+from balancers.naming.suggest import nearest
+from balancers.torchjd import names as from_torchjd
+from balancers.wrappers.notation import TORCHJD, parse
 
 ENTRY_POINT_GROUP = "balancers"
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
-from balancers.plugins import digest_of
+from balancers.naming.plugins import digest_of
 from tasks.base import Suite
 from tasks.starved import Starved
 
@@ -137,5 +137,5 @@ def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
 
 @cache
 def _scan() -> None:
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        importlib.import_module(f"tasks.{module.name}")
+    for module in pkgutil.iter_modules([str(Path(__file__).parent / "suites")]):
+        importlib.import_module(f"tasks.suites.{module.name}")

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from balancers import Balancer, create, load_plugin
 from balancers.conformance import check
-from benchmarks import store
 from benchmarks.cli import app
+from benchmarks.records import store
 from tests.balancers.network import small_network
 
 ROOT = Path(__file__).parents[1]

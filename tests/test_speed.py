@@ -9,10 +9,10 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from balancers import Balancer, names
-from balancers.gradients import gramian_of
-from benchmarks.micro.models import build
-from benchmarks.micro.solvers import SOLVERS
-from benchmarks.micro.steps import balanced_step
+from balancers.step.gradients import gramian_of
+from benchmarks.studies.step_cost.models import build
+from benchmarks.studies.step_cost.solvers import SOLVERS
+from benchmarks.studies.step_cost.steps import balanced_step
 
 METHODS = names()
 

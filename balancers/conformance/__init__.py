@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from balancers.base import Weighting
 from balancers.conformance import checks, robustness
 from balancers.conformance.claims import declared_claims, declared_degree
 from balancers.conformance.problems import Violation
+from balancers.contract.weighting import Weighting
 from balancers.registry import create
 
 

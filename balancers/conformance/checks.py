@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from balancers.balancer import Balancer
-from balancers.base import Draws, Heads, Need, Place, Weighting
 from balancers.conformance.problems import (
     DIMENSION,
     MANY,
@@ -26,8 +25,9 @@ from balancers.conformance.problems import (
     shown,
     sizes_of,
 )
-from balancers.evidence import as_answer
-from balancers.presence import task_axes
+from balancers.contract.evidence import as_answer
+from balancers.contract.weighting import Draws, Heads, Need, Place, Weighting
+from balancers.step.presence import task_axes
 
 MEASURED = {
     "measured_gramian": Need.GRAMIAN,

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from balancers.base import Claim, Evidence, Weighting
 from balancers.conformance.problems import (
     TASK_COUNTS,
     TOLERANCE,
@@ -21,6 +20,7 @@ from balancers.conformance.problems import (
     terms_of,
     update_of,
 )
+from balancers.contract.weighting import Claim, Evidence, Weighting
 
 SEEDS = 3  # problems of every number of tasks, for every claim
 SCALES = (2.0**-40, 2.0**-20, 2.0**20, 2.0**40)  # about 1e-12 to 1e12; powers of two add no rounding of their own

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Answer, Draws, Evidence, Need, Sizes, Weighting
-from balancers.evidence import as_answer
-from balancers.gradients import combine, gramian_of
+from balancers.contract.evidence import as_answer
+from balancers.contract.weighting import Answer, Draws, Evidence, Need, Sizes, Weighting
+from balancers.step.gradients import combine, gramian_of
 
 DIMENSION = 12  # of the gradients in the problems below
 TASK_COUNTS = (1, 2, 3, 7, 40)  # with more tasks than dimensions, gradients are linearly dependent

@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Claim, Draws, Evidence, Need
+from balancers.contract.solution import Solution
+from balancers.contract.solving import Solving
+from balancers.contract.space import Choice, searching
+from balancers.contract.weighting import Claim, Draws, Evidence, Need
 from balancers.registry import register
-from balancers.solution import Solution
-from balancers.solving import Solving
-from balancers.space import Choice, searching
-from balancers.spectral import spectrum
+from balancers.solvers.spectral import spectrum
 
 Scale = Literal["min", "median", "rmse"]
 Flavour = Literal["paper", "official"]

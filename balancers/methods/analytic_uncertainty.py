@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Claim, Draws, Evidence, Need, Stateless
-from balancers.positive import SMALLEST, inverse
+from balancers.contract.space import Interval, searching
+from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
 from balancers.registry import register
-from balancers.space import Interval, searching
+from balancers.solvers.positive import SMALLEST, inverse
 
 
 @register("analytic-uncertainty")

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import torch
 
-from balancers.base import Claim, Draws, Evidence, Need
+from balancers.contract.solution import Solution
+from balancers.contract.solving import Solving
+from balancers.contract.space import Interval, searching
+from balancers.contract.weighting import Claim, Draws, Evidence, Need
 from balancers.registry import register
-from balancers.solution import Solution
-from balancers.solvers import conflict_averse
-from balancers.solving import Solving
-from balancers.space import Interval, searching
+from balancers.solvers.gramian import conflict_averse
 
 
 @register("cagrad")

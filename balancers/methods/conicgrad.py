@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import torch
 
-from balancers.base import Claim, Draws, Evidence, Need
-from balancers.conic import steepest_in_cone
+from balancers.contract.solution import Solution
+from balancers.contract.solving import Solving
+from balancers.contract.space import Interval, searching
+from balancers.contract.weighting import Claim, Draws, Evidence, Need
 from balancers.registry import register
-from balancers.solution import Solution
-from balancers.solving import Solving
-from balancers.space import Interval, searching
+from balancers.solvers.conic import steepest_in_cone
 
 
 @register("conicgrad")

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Answer, Claim, Draws, Empty, Evidence, Need, Sizes, Weighting
-from balancers.positive import inverse
+from balancers.contract.space import Choice, Interval, searching
+from balancers.contract.weighting import Answer, Claim, Draws, Empty, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
-from balancers.space import Choice, Interval, searching
+from balancers.solvers.positive import inverse
 
 
 class DBMTLState(NamedTuple):

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
-from balancers.base import Claim, Draws, Evidence, Need
+from balancers.contract.solution import Solution
+from balancers.contract.solving import Solving
+from balancers.contract.weighting import Claim, Draws, Evidence, Need
 from balancers.registry import register
-from balancers.solution import Solution
-from balancers.solvers import dual_cone
-from balancers.solving import Solving
+from balancers.solvers.gramian import dual_cone
 
 
 @register("dualproj")

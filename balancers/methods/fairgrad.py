@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from balancers.base import Claim, Draws, Evidence, Need
+from balancers.contract.solution import Solution
+from balancers.contract.solving import Solving, clipped
+from balancers.contract.space import Interval, searching
+from balancers.contract.weighting import Claim, Draws, Evidence, Need
 from balancers.registry import register
-from balancers.solution import Solution
-from balancers.solvers import bargain
-from balancers.solving import Solving, clipped
-from balancers.space import Interval, searching
+from balancers.solvers.gramian import bargain
 
 
 @register("fairgrad")

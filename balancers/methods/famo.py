@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.adam import adam_step
-from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.positive import inverse, logarithm
+from balancers.contract.space import Interval, searching
+from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
-from balancers.space import Interval, searching
+from balancers.solvers.adam import adam_step
+from balancers.solvers.positive import inverse, logarithm
 
 Flavour = Literal["paper", "official"]
 ROUNDING = 16 * torch.finfo(torch.float64).eps  # of a logarithm that was computed from two others

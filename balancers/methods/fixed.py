@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.contract.space import Simplex, searching
+from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
-from balancers.space import Simplex, searching
 
 
 class FixedState(NamedTuple):

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Claim, Draws, Evidence, Need, Stateless
-from balancers.positive import SMALLEST, logarithm
+from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
 from balancers.registry import register
+from balancers.solvers.positive import SMALLEST, logarithm
 
 
 @register("gls")

@@ -10,11 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import one_hot, pad
 
-from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.counts import require_count
-from balancers.positive import inverse
+from balancers.contract.counts import require_count
+from balancers.contract.space import Interval, searching
+from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
-from balancers.space import Interval, searching
+from balancers.solvers.positive import inverse
 
 Flavour = Literal["paper", "official"]
 

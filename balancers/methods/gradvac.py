@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.contract.space import Interval, searching
+from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
-from balancers.space import Interval, searching
 
 ROUNDING = 1e-13  # a squared length below this share of the terms that it is made of is zero
 

@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Claim, Draws, Evidence, Need
+from balancers.contract.solution import Solution
+from balancers.contract.solving import Solving
+from balancers.contract.weighting import Claim, Draws, Evidence, Need
 from balancers.registry import register
-from balancers.solution import Solution
-from balancers.solving import Solving
-from balancers.spectral import RANK, equal_projections
+from balancers.solvers.spectral import RANK, equal_projections
 
 
 @register("imtl-g")

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.adam import adam_step
-from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.contract.space import Interval, searching
+from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
-from balancers.space import Interval, searching
+from balancers.solvers.adam import adam_step
 
 MAX_LOG_SCALE = 80.0  # keeps weights within float32 when a loss stays at exactly 0 (or explodes)
 

@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Claim, Draws, Evidence, Need
+from balancers.contract.solution import Solution
+from balancers.contract.solving import Solving
+from balancers.contract.space import Choice, searching
+from balancers.contract.weighting import Claim, Draws, Evidence, Need
 from balancers.registry import register
-from balancers.solution import Solution
-from balancers.solvers import min_norm
-from balancers.solving import Solving
-from balancers.space import Choice, searching
+from balancers.solvers.gramian import min_norm
 
 Normalization = Literal["none", "l2", "loss", "loss+"]
 FLOOR = 1e-12  # share of the largest loss below which a loss is not divided by

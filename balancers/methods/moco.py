@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Answer, Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.gradients import gramian_of
+from balancers.contract.space import Interval, searching
+from balancers.contract.weighting import Answer, Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
-from balancers.simplex import project_onto_simplex, shares
-from balancers.space import Interval, searching
+from balancers.solvers.simplex import project_onto_simplex, shares
+from balancers.step.gradients import gramian_of
 
 Flavour = Literal["paper", "official"]
 

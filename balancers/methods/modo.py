@@ -8,10 +8,10 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.contract.space import Interval, searching
+from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
-from balancers.simplex import project_onto_simplex, shares
-from balancers.space import Interval, searching
+from balancers.solvers.simplex import project_onto_simplex, shares
 
 
 class MoDoState(NamedTuple):

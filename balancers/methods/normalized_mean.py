@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Claim, Draws, Evidence, Need, Stateless
+from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
 from balancers.registry import register
 
 

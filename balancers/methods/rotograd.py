@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.adam import adam_step
-from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.contract.space import Interval, searching
+from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
-from balancers.space import Interval, searching
+from balancers.solvers.adam import adam_step
 
 
 class RotoGradState(NamedTuple):

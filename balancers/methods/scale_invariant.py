@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Claim, Draws, Evidence, Need, Stateless
-from balancers.positive import inverse
+from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
 from balancers.registry import register
+from balancers.solvers.positive import inverse
 
 
 @register("scale-invariant")

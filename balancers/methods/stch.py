@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.counts import require_count
-from balancers.positive import inverse, logarithm
-from balancers.preferences import allocate, checked_preference, on_simplex
+from balancers.contract.counts import require_count
+from balancers.contract.preferences import allocate, checked_preference, on_simplex
+from balancers.contract.space import Interval, searching
+from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
-from balancers.space import Interval, searching
+from balancers.solvers.positive import inverse, logarithm
 
 Flavour = Literal["paper", "official"]
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.preferences import allocate, checked_preference, on_simplex
+from balancers.contract.preferences import allocate, checked_preference, on_simplex
+from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.registry import register
 
 

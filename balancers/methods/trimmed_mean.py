@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.base import Claim, Draws, Evidence, Need, Stateless
-from balancers.gradients import PIECE
+from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
 from balancers.registry import register
+from balancers.step.gradients import PIECE
 
 
 @register("trimmed-mean")

@@ -52,7 +52,7 @@ def require_folder(data: Path | None) -> None:
 
 def load_plugins(paths: list[Path] | None) -> None:
     """Make the balancers and suites in some files known."""
-    from benchmarks import plugins  # noqa: PLC0415
+    from benchmarks.running import plugins  # noqa: PLC0415
 
     for path in paths or []:
         plugins.load(path)

@@ -21,7 +21,7 @@ def list_(
 ) -> None:
     """Show which balancers, suites and protocols there are, and what may stand around a balancer."""
     with plain_errors():
-        from benchmarks import catalogue  # noqa: PLC0415
+        from benchmarks.cli import catalogue  # noqa: PLC0415
 
         load_plugins(plugin)
         if into is not None:
@@ -37,18 +37,18 @@ def list_(
 def report(folder: Results) -> None:
     """Write tables, charts and report.html from the records of a results folder."""
     with plain_errors():
-        import benchmarks.report  # noqa: PLC0415
-        from benchmarks import store  # noqa: PLC0415
+        import benchmarks.reporting.page  # noqa: PLC0415
+        from benchmarks.records import store  # noqa: PLC0415
 
         out.print(f"Records: {store.source(folder)}", soft_wrap=True, highlight=False)
-        out.print(f"Report: {benchmarks.report.write(folder)}", soft_wrap=True, highlight=False)
+        out.print(f"Report: {benchmarks.reporting.page.write(folder)}", soft_wrap=True, highlight=False)
 
 
 @app.command()
 def plot(folder: Results) -> None:
     """Draw the charts of a results folder anew."""
     with plain_errors():
-        from benchmarks import charts  # noqa: PLC0415
+        from benchmarks.reporting import charts  # noqa: PLC0415
 
         for path in charts.draw(folder):
             out.print(str(path), soft_wrap=True, highlight=False)
@@ -88,7 +88,7 @@ def plane(
 ) -> None:
     """Train every balancer from five starts on the two-task plane, and say which end on the Pareto front."""
     with plain_errors():
-        from benchmarks.plane import study  # noqa: PLC0415
+        from benchmarks.studies.plane import study  # noqa: PLC0415
 
         load_plugins(plugin)
         path = study.report(results) if redraw else study.run(split_names(methods), steps, results, out)

@@ -13,7 +13,7 @@ from rich.table import Table
 from benchmarks.cli.base import Data, ModelFolder, Plugins, app, load_plugins, out, plain_errors, require_folder
 
 if TYPE_CHECKING:
-    from benchmarks.records import Scalars
+    from benchmarks.records.record import Scalars
 
 
 @app.command()
@@ -27,8 +27,8 @@ def predict(
 ) -> None:
     """Evaluate a saved model on a split of its suite and write its predictions, or see its answers to one input."""
     with plain_errors():
-        from benchmarks import models  # noqa: PLC0415
-        from benchmarks.evaluate import evaluate  # noqa: PLC0415
+        from benchmarks.training import saved as models  # noqa: PLC0415
+        from benchmarks.training.evaluate import evaluate  # noqa: PLC0415
 
         load_plugins(plugin)
         require_folder(data)
@@ -59,7 +59,7 @@ def finetune(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
 ) -> None:
     """Train a saved model further on one task alone, and save the result."""
     with plain_errors():
-        from benchmarks import finetune as finetuning  # noqa: PLC0415
+        from benchmarks.training import finetune as finetuning  # noqa: PLC0415
 
         load_plugins(plugin)
         how = finetuning.Finetuning(epochs, learning_rate, batch_size, head_only)

@@ -11,7 +11,7 @@ from rich.table import Table
 from benchmarks.cli.base import EXIT_FAILED, Data, Plugins, Results, app, load_plugins, out, plain_errors
 
 if TYPE_CHECKING:
-    from benchmarks.blocks import Block
+    from benchmarks.reporting.blocks import Block
 
 AGREE = 0.02  # training amplifies rounding; metrics of a run on another machine were seen to differ by up to 1.6 %
 
@@ -23,7 +23,7 @@ def merge(
 ) -> None:
     """Bring together what several machines have run; a run into that folder then does what is missing."""
     with plain_errors():
-        from benchmarks import store  # noqa: PLC0415
+        from benchmarks.records import store  # noqa: PLC0415
 
         count = store.merge(folders, into)
         out.print(f"Records: {count} new in {into}", soft_wrap=True, highlight=False)
@@ -37,7 +37,8 @@ def compare(
 ) -> None:
     """Compare two methods of one results folder, or two folders of one protocol, seed by seed."""
     with plain_errors():
-        from benchmarks import study, versus  # noqa: PLC0415
+        from benchmarks.analysis import results as study  # noqa: PLC0415
+        from benchmarks.reporting import versus  # noqa: PLC0415
 
         if Path(first).is_dir() and Path(second).is_dir():
             blocks = versus.studies(study.read(Path(first)), study.read(Path(second)))
@@ -61,9 +62,9 @@ def reproduce(
 ) -> None:
     """Run one cell again and say how far it agrees with its record. Exits with 1 if it does not."""
     with plain_errors():
-        from benchmarks import devices  # noqa: PLC0415
-        from benchmarks.progress import title  # noqa: PLC0415
-        from benchmarks.reproduce import find, reproduce  # noqa: PLC0415
+        from benchmarks.running.progress import title  # noqa: PLC0415
+        from benchmarks.running.reproduce import find, reproduce  # noqa: PLC0415
+        from benchmarks.training import devices  # noqa: PLC0415
 
         load_plugins(plugin)
         found = find(record, results)
@@ -83,7 +84,8 @@ def export(
 ) -> None:
     """Write every run as CSV or Parquet, or the leaderboard as LaTeX tables for a paper."""
     with plain_errors():
-        from benchmarks import exporting, study  # noqa: PLC0415
+        from benchmarks.analysis import results as study  # noqa: PLC0415
+        from benchmarks.reporting import export as exporting  # noqa: PLC0415
 
         exporting.write(study.read(folder), into, suite)
         out.print(f"Written: {into}", soft_wrap=True, highlight=False)

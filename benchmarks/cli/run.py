@@ -27,8 +27,8 @@ from benchmarks.cli.base import (
 )
 
 if TYPE_CHECKING:
-    from benchmarks.expand import Filters
-    from benchmarks.runner import Options, Summary
+    from benchmarks.protocols.expand import Filters
+    from benchmarks.running.runner import Options, Summary
 
 
 class Executor(StrEnum):
@@ -80,10 +80,11 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     with plain_errors():
         import torch  # noqa: PLC0415
 
-        from benchmarks import devices, runner  # noqa: PLC0415
-        from benchmarks.expand import Filters  # noqa: PLC0415
-        from benchmarks.protocol import find, read  # noqa: PLC0415
-        from benchmarks.world import join  # noqa: PLC0415
+        from benchmarks.protocols.expand import Filters  # noqa: PLC0415
+        from benchmarks.protocols.files import find, read  # noqa: PLC0415
+        from benchmarks.running import runner  # noqa: PLC0415
+        from benchmarks.training import devices  # noqa: PLC0415
+        from benchmarks.training.processes import join  # noqa: PLC0415
 
         require_folder(data)
         load_plugins(plugin)
@@ -137,8 +138,9 @@ def _require_consistent(
 
 def _adopt(source: Path, filters: Filters, options: Options, folder: Path, *, required: bool) -> None:
     """Set the run beside the reference results, if there are any that it can be compared with."""
-    from benchmarks import protocol, reference  # noqa: PLC0415
-    from benchmarks.expand import expand  # noqa: PLC0415
+    from benchmarks.protocols import files as protocol  # noqa: PLC0415
+    from benchmarks.protocols.expand import expand  # noqa: PLC0415
+    from benchmarks.running import reference  # noqa: PLC0415
 
     wanted = protocol.read(source)
     suites = {cell.table for cell in expand(wanted, filters)}
@@ -156,15 +158,19 @@ def _adopt(source: Path, filters: Filters, options: Options, folder: Path, *, re
 
 def _conclude(folder: Path, summary: Summary, data: Path | None) -> None:
     """Write archive and report, and say what came out and where they are."""
-    import benchmarks.report  # noqa: PLC0415
-    from benchmarks import constant, protocol, store, study, tables  # noqa: PLC0415
+    import benchmarks.reporting.page  # noqa: PLC0415
+    from benchmarks.analysis import results as study  # noqa: PLC0415
+    from benchmarks.protocols import files as protocol  # noqa: PLC0415
+    from benchmarks.records import store  # noqa: PLC0415
+    from benchmarks.reporting import leaderboard as tables  # noqa: PLC0415
+    from benchmarks.training import trivial as constant  # noqa: PLC0415
 
     store.pack(folder)
     with out.status("What one answer to every example scores"):
         asked = study.asked_for(protocol.of_results(folder))
         counting = study.comparable(store.load(folder), asked)  # an edited protocol leaves records of earlier suites
         constant.renew(folder, [record.cell for record in counting if record.status == "done"], data)
-    path = benchmarks.report.write(folder)
+    path = benchmarks.reporting.page.write(folder)
     out.print(tables.summary(study.read(folder).aggregates))
     counts = ", ".join(f"{number} {status}" for status, number in summary.counts.items() if number)
     out.print(f"Cells: {counts}", highlight=False)

@@ -51,8 +51,8 @@ def transfer(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
     Exits with 0 if all went well, 1 if something failed, 2 if nothing could run as asked, 130 after Ctrl-C.
     """
     with plain_errors():
-        from benchmarks.protocol import find, read  # noqa: PLC0415
-        from benchmarks.transfer import study  # noqa: PLC0415
+        from benchmarks.protocols.files import find, read  # noqa: PLC0415
+        from benchmarks.studies.finetuning import study  # noqa: PLC0415
 
         load_plugins(plugin)
         source = find(protocol)  # the models of two protocols must not meet in one table
@@ -61,9 +61,10 @@ def transfer(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
             out.print(f"Tables: {study.report(folder)}", soft_wrap=True, highlight=False)
             return
 
-        from benchmarks import devices, runner  # noqa: PLC0415
-        from benchmarks.expand import Filters  # noqa: PLC0415
-        from benchmarks.transfer.tuning import Setting  # noqa: PLC0415
+        from benchmarks.protocols.expand import Filters  # noqa: PLC0415
+        from benchmarks.running import runner  # noqa: PLC0415
+        from benchmarks.studies.finetuning.tuning import Setting  # noqa: PLC0415
+        from benchmarks.training import devices  # noqa: PLC0415
 
         require_folder(data)
         if rate <= 0:
@@ -92,7 +93,7 @@ def efficiency(
 ) -> None:
     """Compare one multi-task model with a model per task: parameters, time of training, time of inference."""
     with plain_errors():
-        from benchmarks.efficiency import study  # noqa: PLC0415
+        from benchmarks.studies.efficiency import study  # noqa: PLC0415
 
         require_folder(data)
         load_plugins(plugin)

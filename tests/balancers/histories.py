@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from balancers import Draws, Evidence, Sizes, Weighting
-from balancers.base import State
-from balancers.evidence import as_answer
+from balancers.contract.evidence import as_answer
+from balancers.contract.weighting import State
 
 
 def losses_like(steps: int, tasks: int, seed: int) -> Tensor:

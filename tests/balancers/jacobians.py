@@ -7,7 +7,7 @@ from torch import Tensor
 
 from balancers import Draws, Evidence, Sizes, Weighting
 from balancers.conformance.problems import evidence
-from balancers.evidence import as_answer
+from balancers.contract.evidence import as_answer
 
 
 def generator(seed: int) -> torch.Generator:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from balancers import Balancer, Need, create, names
-from balancers.base import Heads
+from balancers.contract.weighting import Heads
 from tests.balancers.network import Network, small_network, take_step
 from tests.references.pcgrad import pcgrad
 

@@ -13,11 +13,11 @@ import torch
 from ray.cluster_utils import Cluster
 from rich.console import Console
 
-from benchmarks import runner
-from benchmarks.executors.base import Event, Finished, Job, Setting
-from benchmarks.executors.cluster import Ray
-from benchmarks.expand import Filters, expand
-from benchmarks.runner import Options
+from benchmarks.protocols.expand import Filters, expand
+from benchmarks.running import runner
+from benchmarks.running.executors.base import Event, Finished, Job, Setting
+from benchmarks.running.executors.cluster import Ray
+from benchmarks.running.runner import Options
 from tests.benchmarks import faulty
 from tests.benchmarks.tiny_suite import PROTOCOL, protocol
 

@@ -7,7 +7,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks import cli, runner
+from benchmarks import cli
+from benchmarks.running import runner
 from tests.benchmarks import faulty
 from tests.benchmarks.tiny_suite import PROTOCOL
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import torch
 
-from benchmarks.groups import train_group
-from benchmarks.records import Cell, Record
-from benchmarks.train import Loaded, Progress
+from benchmarks.records.record import Cell, Record
+from benchmarks.training.groups import train_group
+from benchmarks.training.train import Loaded, Progress
 from tasks.base import MultiTaskModel, Splits, Suite
 
 CPU = torch.device("cpu")

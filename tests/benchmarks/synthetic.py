@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from benchmarks.records import SINGLE_TASK, Cell, Cost, Curves, MetricFact, Outcome, Record, Scalars, Status
+from benchmarks.records.record import SINGLE_TASK, Cell, Cost, Curves, MetricFact, Outcome, Record, Scalars, Status
 
 ROWS = ("fixed", "uncertainty", "gradnorm", "pcgrad")
 POINTS = 21

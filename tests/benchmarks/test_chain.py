@@ -9,10 +9,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from benchmarks import comparison, select
-from benchmarks.aggregates import aggregate
-from benchmarks.comparison import ALPHA, Gain
-from benchmarks.records import SINGLE_TASK, Curves, Record, Scalars
+from benchmarks.analysis import comparison
+from benchmarks.analysis.aggregates import aggregate
+from benchmarks.analysis.comparison import ALPHA, Gain
+from benchmarks.records import selection as select
+from benchmarks.records.record import SINGLE_TASK, Curves, Record, Scalars
 from tests.benchmarks import synthetic
 
 SUITES, TASKS, SEEDS, SIMULATIONS = ("one", "two"), ("a", "b"), 5, 120

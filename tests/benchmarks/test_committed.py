@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import option_series, study
-from benchmarks.findings import constant
-from benchmarks.option_gains import along
-from benchmarks.records import SINGLE_TASK
-from benchmarks.transfer import results as transfer
+from benchmarks.analysis import results as study
+from benchmarks.analysis import series as option_series
+from benchmarks.analysis.series_gains import along
+from benchmarks.records.record import SINGLE_TASK
+from benchmarks.reporting.findings import constant
+from benchmarks.studies.finetuning import results as transfer
 
 RESULTS = Path(__file__).parents[2] / "results"
 FIELDS = {"multifashion", "scenes", "reviews", "sentiment+genre", "ewt", "morphology", "speech", "movielens"}

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from benchmarks.protocol import Protocol
+from benchmarks.protocols.files import Protocol
 from tasks import registry
 from tasks.base import (
     DataUnavailableError,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tasks.celeba_files import ATTRIBUTES
+from tasks.data.celeba_files import ATTRIBUTES
 
 HEIGHT, WIDTH, PATCH = 218, 178, 56
 COLOURS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.qm9_files import COLUMNS
+from tasks.data.qm9_files import COLUMNS
 
 VALENCES = {"C": 4, "N": 3, "O": 2, "F": 1}
 

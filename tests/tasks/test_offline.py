@@ -16,8 +16,8 @@ import pytest
 
 from tasks.base import DataUnavailableError, MultiTaskModel, Splits, Task
 from tasks.conformance import check
+from tasks.data.sources import Distribution, locate
 from tasks.offline import RefusedError, refused
-from tasks.sources import Distribution, locate
 from tests.benchmarks.tiny_suite import Tiny
 
 NOWHERE = ("127.0.0.1", 9)  # if it were not refused, nothing would answer

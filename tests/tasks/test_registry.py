@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tasks import registry
-from tasks.plane import Plane
+from tasks.suites.plane import Plane
 
 
 @pytest.fixture

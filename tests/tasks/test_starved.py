@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.loop import batches_of, losses_of, probe_of, steps_per_epoch
+from benchmarks.training.batches import batches_of, losses_of, probe_of, steps_per_epoch
 from tasks import registry
 from tasks.base import Split, Task
 from tasks.starved import starve

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torchjd.aggregation import AlignedMTLWeighting
 
 from balancers import Draws, create
-from balancers.gradients import gramian_of
 from balancers.methods.aligned_mtl import AlignedMTL, Scale
+from balancers.step.gradients import gramian_of
 from tests.balancers.jacobians import KINDS, first_weights, regular, seen
 from tests.balancers.witness import witness
 from tests.references.aligned_mtl import aligned

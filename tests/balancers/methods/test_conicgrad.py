@@ -9,10 +9,10 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from balancers import Draws, create
-from balancers.conic import steepest_in_cone
-from balancers.gradients import gramian_of
 from balancers.methods.conicgrad import ConicGrad
-from balancers.solvers import conflict_averse, min_norm
+from balancers.solvers.conic import steepest_in_cone
+from balancers.solvers.gramian import conflict_averse, min_norm
+from balancers.step.gradients import gramian_of
 from tests.balancers.jacobians import KINDS, first_weights, friendly, regular, seen, strongly_stationary
 from tests.balancers.witness import witness
 from tests.references.cone import bound

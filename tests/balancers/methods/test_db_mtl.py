@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from balancers import Balancer, Draws, Evidence, Need, Sizes, create
-from balancers.base import Heads
 from balancers.conformance.problems import update_of
-from balancers.evidence import as_answer
-from balancers.gradients import gramian_of
+from balancers.contract.evidence import as_answer
+from balancers.contract.weighting import Heads
 from balancers.methods.db_mtl import DBMTL
+from balancers.step.gradients import gramian_of
 from tests.balancers.histories import losses_like
 from tests.balancers.jacobians import first_weights, regular, seen, spread
 from tests.balancers.network import small_network

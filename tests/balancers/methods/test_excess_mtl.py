@@ -11,7 +11,7 @@ from torchjd.aggregation import ExcessMTLWeighting
 
 from balancers import Balancer, Draws, Sizes, Weighting, create
 from balancers.conformance import check
-from balancers.evidence import as_answer
+from balancers.contract.evidence import as_answer
 from tests.balancers.jacobians import KINDS, regular, seen
 from tests.balancers.witness import witness
 from tests.references.excess_mtl import excess_mtl

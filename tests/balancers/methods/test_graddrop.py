@@ -10,8 +10,8 @@ from torchjd.aggregation import GradDrop as TorchJDGradDrop
 
 from balancers import Balancer, Claim, Draws, Sizes, create
 from balancers.conformance import check
-from balancers.gradients import combine
 from balancers.methods.graddrop import keep
+from balancers.step.gradients import combine
 from tests.balancers.jacobians import KINDS, first_weights, generator, regular, seen
 from tests.balancers.network import small_network
 from tests.balancers.witness import witness

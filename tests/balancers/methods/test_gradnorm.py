@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from balancers import Balancer, Draws, Evidence, Sizes, Weighting, create
-from balancers.evidence import as_answer
-from balancers.gradients import gramian_of
+from balancers.contract.evidence import as_answer
 from balancers.methods.gradnorm import relative_rates
+from balancers.step.gradients import gramian_of
 from tests.balancers.jacobians import generator, seen, spread
 from tests.balancers.witness import witness
 from tests.references.gradnorm import gradnorm_slope

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from torchjd.aggregation import GradVacWeighting
 
 from balancers import Draws, Sizes, create
-from balancers.evidence import as_answer
-from balancers.gradients import gramian_of
+from balancers.contract.evidence import as_answer
 from balancers.methods.gradvac import GradVacState, vaccinate
 from balancers.methods.pcgrad import project
+from balancers.step.gradients import gramian_of
 from tests.balancers.jacobians import KINDS, generator, regular, seen
 from tests.balancers.witness import witness
 from tests.references.gradvac import gradvac

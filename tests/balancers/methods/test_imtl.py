@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from balancers import Answer, Balancer, Draws, Sizes, create
-from balancers.evidence import as_answer
-from balancers.gradients import gramian_of
+from balancers.contract.evidence import as_answer
 from balancers.methods.imtl import IMTL, IMTLState
+from balancers.step.gradients import gramian_of
 from tests.balancers.histories import losses_like, weights_over
 from tests.balancers.jacobians import first_weights, regular, seen, spread
 from tests.balancers.network import small_network

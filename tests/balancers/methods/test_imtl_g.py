@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from torchjd.aggregation import IMTLGWeighting
 
 from balancers import Certificate, Draws, Sizes, create
-from balancers.gradients import gramian_of
 from balancers.methods.imtl_g import IMTLG
+from balancers.step.gradients import gramian_of
 from tests.balancers.jacobians import KINDS, first_weights, friendly, regular, seen, strongly_stationary
 from tests.balancers.witness import witness
 from tests.references.imtl_g import imtl_g

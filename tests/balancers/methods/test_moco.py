@@ -10,7 +10,7 @@ from torch import Tensor
 from balancers import Answer, Balancer, Draws, Evidence, Sizes, Weighting, create
 from balancers.conformance import check
 from balancers.conformance.problems import update_of
-from balancers.evidence import as_answer
+from balancers.contract.evidence import as_answer
 from tests.balancers.jacobians import KINDS, regular, seen, spread
 from tests.balancers.witness import witness
 from tests.references.moco import Rates, moco, official_moco

@@ -9,7 +9,7 @@ from torch import Tensor
 from torchjd.aggregation import MoDoWeighting
 
 from balancers import Balancer, Draws, Evidence, Sizes, Weighting, create
-from balancers.evidence import as_answer
+from balancers.contract.evidence import as_answer
 from tests.balancers.jacobians import KINDS, regular, seen
 from tests.balancers.witness import witness
 from tests.references.modo import modo

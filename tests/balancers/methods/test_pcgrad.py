@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from torchjd.aggregation import PCGradWeighting
 
 from balancers import Draws
-from balancers.gradients import gramian_of
 from balancers.methods.pcgrad import PCGrad, project
+from balancers.step.gradients import gramian_of
 from tests.balancers.jacobians import KINDS, generator, seen
 from tests.balancers.witness import witness
 from tests.references.pcgrad import pcgrad

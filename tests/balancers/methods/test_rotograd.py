@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from balancers import Balancer, Draws, Sizes, create
-from balancers.evidence import as_answer
+from balancers.contract.evidence import as_answer
 from balancers.methods.rotograd import RotoGrad, RotoGradState, alignment
 from tests.balancers.jacobians import generator, regular, seen, spread
 from tests.balancers.witness import witness

@@ -10,7 +10,7 @@ from torchjd.aggregation import SDMGradWeighting
 
 from balancers import Balancer, Draws, Evidence, Sizes, Weighting, create
 from balancers.conformance import check
-from balancers.evidence import as_answer
+from balancers.contract.evidence import as_answer
 from balancers.methods.sdmgrad import normalised
 from tests.balancers.jacobians import KINDS, first_weights, regular, seen
 from tests.balancers.network import small_network

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tasks.cityscapes import CATEGORIES
+from tasks.suites.cityscapes import CATEGORIES
 from tests.tasks.answers import NUMBER, listed, one_of
 from tests.tasks.dense_files import write_scenes
 from tests.tasks.files import write_png

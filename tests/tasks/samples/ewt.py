@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tasks.ewt import MARKED
-from tasks.treebank import GENRES
+from tasks.data.treebank import GENRES
+from tasks.suites.ewt import MARKED
 from tests.tasks.answers import listed, one_of
 from tests.tasks.ewt_files import write_ewt
 from tests.tasks.files import write_tiny_bert

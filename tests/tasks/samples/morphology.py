@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tasks.morphology import LABELS
+from tasks.suites.morphology import LABELS
 from tests.tasks.answers import listed, one_of
 from tests.tasks.ewt_files import write_ewt
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tasks.nyuv2 import CLASSES
+from tasks.suites.nyuv2 import CLASSES
 from tests.tasks.answers import NUMBER, listed, one_of
 from tests.tasks.dense_files import write_scenes
 from tests.tasks.files import write_png

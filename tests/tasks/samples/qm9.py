@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tasks.qm9_files import PROPERTIES
+from tasks.data.qm9_files import PROPERTIES
 from tests.tasks.answers import NUMBER
 from tests.tasks.qm9_files import write_qm9
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tasks.reviews import NAMES
+from tasks.suites.reviews import NAMES
 from tests.tasks.answers import likeliest
 from tests.tasks.files import rated_sentences, sentence_archive, write_tiny_bert
 

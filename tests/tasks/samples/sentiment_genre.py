@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tasks.sentiment_genre import CLASSES
+from tasks.suites.sentiment_genre import CLASSES
 from tests.tasks.answers import likeliest
 from tests.tasks.ewt_files import write_ewt
 from tests.tasks.files import rated_sentences, sentence_archive, write_tiny_bert

@@ -1,0 +1,43 @@
+"""Preferences between tasks, one positive number for each: how methods check them and put them into their states."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.contract.weighting import Sizes
+
+
+def checked_preference(preference: Sequence[float] | None, method: str) -> tuple[float, ...] | None:
+    """The numbers as a tuple.
+
+    Raises:
+        ValueError: one of them is not a positive number.
+    """
+    if preference is None:
+        return None
+    numbers = tuple(float(number) for number in preference)
+    if not all(math.isfinite(number) and number > 0 for number in numbers):
+        raise ValueError(f"{method}: expected a preference of positive numbers, got {numbers}")
+    return numbers
+
+
+def allocate(preference: Sequence[float] | None, sizes: Sizes, method: str) -> Float[Tensor, "*B K"]:
+    """The numbers of every replica; 1 for every task unless given.
+
+    Raises:
+        ValueError: there are not as many numbers as tasks.
+    """
+    numbers = (1.0,) * sizes.tasks if preference is None else tuple(preference)
+    if len(numbers) != sizes.tasks:
+        raise ValueError(f"{method}: the preference has {len(numbers)} numbers for {sizes.tasks} tasks; give one each")
+    return sizes.per_task() + torch.tensor(numbers, dtype=torch.float64, device=sizes.device)
+
+
+def on_simplex(numbers: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+    """The numbers divided by their sum over the tasks, all of which are present."""
+    return numbers / numbers.sum(-1, keepdim=True)

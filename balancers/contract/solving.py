@@ -1,0 +1,42 @@
+"""Methods whose weights are the solution of equations: how well these were solved is part of their state."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.contract.solution import Certificate, Solution
+from balancers.contract.weighting import Answer, Draws, Evidence, Sizes, Weighting
+
+
+class Solving(Weighting[Certificate]):
+    """A method without memory whose weights solve equations; its state keeps the books on how well."""
+
+    def init(self, sizes: Sizes) -> Certificate:
+        """Nothing solved yet."""
+        return Certificate(sizes.scalar(), sizes.scalar())
+
+    def update(self, seen: Evidence, state: Certificate, draws: Draws) -> tuple[Tensor | Answer, Certificate]:
+        """The weights of this step, and the books brought up to date."""
+        found = self.solve(seen, draws)
+        residual = torch.where(found.solved, torch.maximum(state.residual, found.residual), state.residual)
+        return found.point, Certificate(residual, state.fallbacks + (~found.solved).double())
+
+    def certificate(self, state: Certificate) -> Certificate:
+        """The books."""
+        return state
+
+    @abstractmethod
+    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+        """The weights of this step with their certificate; touches none of its arguments."""
+
+
+def clipped(found: Solution, gramian: Float[Tensor, "*B K K"], max_norm: float | None) -> Solution:
+    """The same weights, made smaller where their update would be longer than ``max_norm``."""
+    if max_norm is None:
+        return found
+    length = (found.point * (gramian @ found.point[..., None]).squeeze(-1)).sum(-1, keepdim=True).clamp(min=0).sqrt()
+    return found._replace(point=torch.where(length > max_norm, found.point * (max_norm / length), found.point))

@@ -1,0 +1,155 @@
+"""What a method is (`Weighting`), what it promises (`Claim`), and how large its memory must be (`Sizes`)."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar, Generic, Literal, NamedTuple, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.contract.draws import Draws
+from balancers.contract.evidence import Answer, Evidence, Need
+from balancers.contract.solution import Certificate
+from balancers.contract.space import Space, searching
+
+Heads = Literal["own", "weighted"]
+Place = Literal["shared", "last", "features"]
+
+CPU = torch.device("cpu")
+
+
+class Claim(Enum):
+    """A property that a method promises; the conformance kit tests every promise."""
+
+    NON_NEGATIVE = "no weight is negative"
+    SIMPLEX = "weights are non-negative and sum to 1"
+    SUM_TO_TASKS = "weights sum to the number of tasks"
+    PERMUTATION_EQUIVARIANT = "reordering the tasks leaves the update as it is"
+    NON_CONFLICTING = "to first order no loss increases"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large a state must be, and where it lives; makes the zeros that states begin with.
+
+    Attributes:
+        tasks: their number K.
+        elements: the length D of a task's flat gradient; 0 until the first one was measured.
+        batch: the axes of replicas.
+        dtype: of the task gradients; everything K-sized is float64.
+        device: of the losses.
+        width: the length M of the last axis of the shared representation; 0 until a method adapts one.
+    """
+
+    tasks: int
+    elements: int = 0
+    batch: tuple[int, ...] = ()
+    dtype: torch.dtype = torch.float32
+    device: torch.device = CPU
+    width: int = 0
+
+    def scalar(self) -> Float[Tensor, "*B"]:
+        """A zero per replica."""
+        return torch.zeros(self.batch, dtype=torch.float64, device=self.device)
+
+    def per_task(self) -> Float[Tensor, "*B K"]:
+        """A zero per task."""
+        return torch.zeros(*self.batch, self.tasks, dtype=torch.float64, device=self.device)
+
+    def per_pair(self) -> Float[Tensor, "*B K K"]:
+        """A zero per pair of tasks."""
+        return torch.zeros(*self.batch, self.tasks, self.tasks, dtype=torch.float64, device=self.device)
+
+    def per_element(self) -> Float[Tensor, "*B K D"]:
+        """A zero per element of every task's gradient, in their dtype, or single precision where that is coarser."""
+        dtype = torch.promote_types(self.dtype, torch.float32)
+        return torch.zeros(*self.batch, self.tasks, self.elements, dtype=dtype, device=self.device)
+
+
+State = TypeVar("State", bound=tuple)
+
+
+class Weighting(ABC, Generic[State]):
+    r"""The mathematics of one method: a frozen dataclass of hyperparameters with two pure functions.
+
+    The update of the shared parameters is :math:`\sum_i w_i \nabla \ell_i`; a method says what the weights are.
+    Subclasses are final: tweak one by wrapping it. Facts about a method are class attributes, or properties where they
+    depend on hyperparameters.
+
+    A state is a NamedTuple of tensors whose annotations give their shapes, as in ``Float[Tensor, "*B 3 K"]``. The
+    axes called ``K`` count tasks: when a task is absent from a batch, a method is asked about the others alone, and
+    the absent one's entries stay as they were. An axis called ``D`` has the length of a flat gradient. A state has no
+    other memory: no ``None``, no Python numbers.
+    """
+
+    name: ClassVar[str]  # set by `register`
+    version: ClassVar[int] = 1  # raised whenever its weights are no longer those of before
+    digest: ClassVar[str] = ""  # of the plug-in file that it comes from, set by `load_plugin`
+    needs: ClassVar[Need]
+    interval: ClassVar[int] = 1  # in how many steps all of ``needs`` is needed once; losses alone in the others
+    stochastic: ClassVar[bool] = False
+    positive_losses: ClassVar[bool] = False  # True: a negative loss is an error that asks for a lower bound
+    heads: ClassVar[Heads] = "weighted"  # what the paper does with task-specific parameters
+    place: ClassVar[Place] = "shared"  # where the paper measures gradients
+    claims: ClassVar[frozenset[Claim]] = frozenset()
+    space: ClassVar[Mapping[str, Space]] = searching()  # of the hyperparameters that a search tries
+    degree: ClassVar[float | None] = None  # losses times c make the update times c**degree; None: there is no such law
+
+    @abstractmethod
+    def init(self, sizes: Sizes) -> State:
+        """The state before the first step."""
+
+    @abstractmethod
+    def update(self, seen: Evidence, state: State, draws: Draws) -> tuple[Tensor | Answer, State]:
+        """The weights of this step, (*B, K) or (*B, K, D), or an `Answer`; and the next state.
+
+        Touches none of its arguments.
+        """
+
+    def after(self, losses: Float[Tensor, "*B K"], state: State) -> State:  # noqa: ARG002
+        """The next state once the losses after the optimizer's step are known; for ``Need.LOSSES_AFTER`` alone."""
+        return state
+
+    def needs_now(self, state: State) -> Need:  # noqa: ARG002
+        """What the coming step must show; all of ``needs`` unless a method can do with less at times."""
+        return self.needs
+
+    def adapt(self, features: Float[Tensor, "*N M"], state: State) -> Float[Tensor, "K *N M"] | None:  # noqa: ARG002
+        """What every task's head gets in the place of the shared representation; none if that is the same for all."""
+        return None
+
+    def certificate(self, state: State) -> Certificate | None:  # noqa: ARG002
+        """How well the method's equations were solved so far; none if it solves none."""
+        return None
+
+
+class Empty(NamedTuple):
+    """The state of a method without memory."""
+
+
+class Stateless(Weighting[Empty]):
+    """A method whose weights depend on nothing but the step at hand."""
+
+    def init(self, sizes: Sizes) -> Empty:  # noqa: ARG002
+        """Nothing to remember."""
+        return Empty()
+
+    def update(self, seen: Evidence, state: Empty, draws: Draws) -> tuple[Tensor | Answer, Empty]:
+        """The weights of this step."""
+        return self.weigh(seen, draws), state
+
+    @abstractmethod
+    def weigh(self, seen: Evidence, draws: Draws) -> Tensor | Answer:
+        """The weights of this step; touches none of its arguments."""
+
+
+def reference(method: type[Weighting]) -> str:
+    """The paper, as the last paragraph of the method's docstring names it; empty if it names none."""
+    _, found, text = inspect.cleandoc(method.__doc__ or "").partition("Reference:")
+    return " ".join(text.split()) if found else ""

@@ -1,0 +1,1 @@
+"""What users type to name a method: nearest names in errors, and plug-in files."""

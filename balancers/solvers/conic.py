@@ -1,0 +1,88 @@
+"""The direction within a cone along which the loss that decreases least decreases most, from the Gramian."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from balancers.contract.solution import Solution
+from balancers.solvers.gramian import angles, conflict_averse, length_of
+from balancers.solvers.programmes import Line, Measure, flat, nonnegative, search, shaped
+
+CANCELLED = 1e-9  # a vector is zero if its squared length is below this share of its parts'
+FAR = 1e9  # stands for infinity in a search
+
+
+def steepest_in_cone(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, "*B K"], cosine: float) -> Solution:
+    r"""The weights of argmax of :math:`\min_i g_i^\top d` over d as long as :math:`g_0 = J^\top m` and near it.
+
+    Near means :math:`\cos(d, g_0) \ge c`. If the direction of the shortest vector between the gradients is in the
+    cone, it is the best of all. Else d lies on the cone's surface and is a multiple of the projection of :math:`g_0`
+    onto :math:`\{u : g_i^\top u \ge \nu\}`: a search for the ν at which the cosine is c. A gradient of norm zero has no
+    say.
+
+    Where no direction in the cone decreases all losses, the problem has no solution, and d has the direction of
+    `conflict_averse` for the largest radius that stays in the cone, which is that of the solution where there only
+    just is one. Where that direction is lost to rounding, or :math:`g_0 = 0`, the point is the reference.
+    """
+    shape = reference.shape
+    gramian, reference = flat(gramian), reference.reshape(-1, shape[-1])
+    cosines, norms = angles(gramian)
+    zero = norms == 0
+    cosines = cosines + torch.diag_embed(zero.to(norms.dtype))
+    parts = reference * norms
+    length = length_of(cosines, parts)
+    there = length > 0
+    ones = torch.where(zero, 0.0, torch.where(zero, torch.inf, norms).amin(-1, keepdim=True) / norms)
+    offset = (cosines @ (parts / torch.where(there, length, 1.0)[:, None])[..., None]).squeeze(-1)
+    offset = torch.where(zero, 1.0, offset)
+
+    free = nonnegative(cosines + ones[..., :, None] * ones[..., None, :], ones)
+    stationary = _cancels(cosines, free.point)
+    inside = ~stationary & ((offset * free.point).sum(-1) >= cosine * length_of(cosines, free.point))
+
+    low = torch.where(zero, torch.inf, offset / ones).amin(-1).clamp(min=0)
+    excess, root = _measures(ones, offset, cosine)
+    # If the projection that conflicts with no gradient is outside of the cone, so is every one that helps them all.
+    hopeless = excess(nonnegative(cosines, -offset).point, -offset) > 0
+    high = torch.where(stationary | inside | hopeless, low, FAR * (1 + low))
+    low, high = torch.where(there, low, 0.0), torch.where(there, high, 0.0)
+    bound = search(Line(cosines, ones, offset, low, high), excess, root)
+
+    solved = ~stationary & torch.where(inside, free.solved, bound.solved)
+    best = torch.where(inside[:, None], free.point, parts / torch.where(there, length, 1.0)[:, None] + bound.point)
+    if not (solved | ~there).all():
+        averse = conflict_averse(gramian, reference, (1 - cosine**2) ** 0.5)
+        best = torch.where(solved[:, None], best, averse.point * norms)
+    scale = torch.where(zero, 0.0, (length / length_of(cosines, best))[:, None] / norms)
+    weights = torch.where((there & ~_cancels(cosines, best))[:, None], best * scale, reference)
+    residual = torch.where(there, torch.where(inside, free.residual, bound.residual), 0.0)
+    return shaped(Solution(weights, residual, solved | ~there), shape)
+
+
+def _cancels(cosines: Float[Tensor, "N K K"], parts: Float[Tensor, "N K"]) -> Bool[Tensor, "N"]:
+    """Whether a combination of unit gradients is zero to rounding."""
+    return length_of(cosines, parts) ** 2 <= CANCELLED * parts.square().sum(-1)
+
+
+def _measures(ones: Float[Tensor, "N K"], offset: Float[Tensor, "N K"], cosine: float) -> tuple[Measure, Measure]:
+    """By how much the cosine with the reference is below the wanted one, and where on the line it is not."""
+
+    def excess(point: Tensor, target: Tensor) -> Tensor:
+        along = (offset * point).sum(-1)
+        square = 1 + 2 * along + (point * target).sum(-1)
+        return cosine - torch.where(square > 0, (1 + along) * square.rsqrt(), 1.0)
+
+    def root(slope: Tensor, fixed: Tensor) -> Tensor:
+        # On one support the vector is E + s P, with E orthogonal to its gradients, and the reference E + F: its cosine
+        # is (|E|^2 + s F.P) / sqrt(|E|^2 + s^2 |P|^2). Of the two places with the wanted one, beyond the largest.
+        beside = 1 - (fixed * offset).sum(-1)
+        across, along = (slope * ones).sum(-1), (slope * offset).sum(-1)
+        square = along**2 - cosine**2 * across
+        middle, rest = beside * along, beside * (beside - cosine**2)
+        spread = (middle**2 - square * rest).sqrt()
+        beyond = torch.where(square < 0, -(middle + spread) / square, torch.nan)
+        return torch.where(along < 0, rest / (spread - middle), beyond)
+
+    return excess, root

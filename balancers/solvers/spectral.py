@@ -1,0 +1,47 @@
+"""Cosines of gradients by their eigenvalues: which of them stand for a direction, and which are rounding."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from balancers.contract.solution import Solution
+
+RANK = torch.finfo(torch.float32).eps  # per task, of the largest eigenvalue: float32 gradients show no finer
+EQUAL = 1e-4  # projections that differ by more than this share are not equal; those that should be differ by far less
+
+
+class Spectrum(NamedTuple):
+    """Eigenvalues in ascending order, unit eigenvectors in columns, and which eigenvalues are above rounding."""
+
+    values: Float[Tensor, "*B K"]
+    vectors: Float[Tensor, "*B K K"]
+    kept: Bool[Tensor, "*B K"]
+
+
+def spectrum(cosines: Float[Tensor, "*B K K"]) -> Spectrum:
+    """The eigenvalues of a matrix of cosines; with the norms divided out, one tolerance fits all gradients."""
+    values, vectors = torch.linalg.eigh(cosines)
+    return Spectrum(values, vectors, values > RANK * values.shape[-1] * values[..., -1:])
+
+
+def equal_projections(cosines: Float[Tensor, "*B K K"]) -> Solution:
+    r"""The shortest combination of unit gradients with projection 1 on each of them: :math:`x = C^+ \mathbf 1`.
+
+    A gradient of norm zero has no say and gets 0. Where no vector has equal projections, which takes a singular C, the
+    point is the one of least squares, and exactly 0 where nothing is left of it but rounding, as for two opposite
+    gradients.
+    """
+    target = (cosines.diagonal(dim1=-2, dim2=-1) > 0).to(cosines.dtype)
+    values, vectors, kept = spectrum(cosines)
+    along = torch.where(kept, (target[..., None, :] @ vectors).squeeze(-2), 0.0)
+    some = along.norm(dim=-1) > RANK * target.shape[-1] * target.norm(dim=-1)
+    coefficients = torch.where(kept & some[..., None], along / values, 0.0)
+    point = (vectors @ coefficients[..., None]).squeeze(-1) * target
+    violation = ((cosines @ point[..., None]).squeeze(-1) - target).abs()
+    magnitude = (cosines.abs() @ point.abs()[..., None]).squeeze(-1) + target
+    residual = torch.where(magnitude > 0, violation / magnitude, 0.0).amax(-1)
+    return Solution(point, residual, violation.amax(-1) < EQUAL)

@@ -1,0 +1,1 @@
+"""What happens between the losses and ``.grad``: inputs, graph, gradients, measuring, filling."""

@@ -1,0 +1,133 @@
+"""From losses and parameters to task gradients, their Gramian and their combination."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.step.graph import Leaves
+
+PIECE = 1 << 16  # elements of a row that are multiplied at a time: a few rows of them fit a processor's cache
+SMALL = 1e-20  # a squared norm below this may have lost terms that float32 cannot hold
+
+
+@dataclass(frozen=True)
+class TaskGradients:
+    """The gradient of every task at the shared and at the specific tensors, as autograd gave them."""
+
+    shared: list[Tensor]
+    rows: list[list[Tensor | None]]  # task -> gradient at every shared tensor; none if the loss does not depend on it
+    specific: list[list[tuple[Tensor, Tensor]]]  # task -> (parameter, gradient)
+
+    @cached_property
+    def matrix(self) -> Float[Tensor, "K D"]:
+        """The gradients at the shared tensors, one flat row per task."""
+        dtype = reduce(torch.promote_types, (tensor.dtype for tensor in self.shared))
+        sizes = [tensor.numel() for tensor in self.shared]
+        matrix = torch.zeros(len(self.rows), sum(sizes), dtype=dtype, device=self.shared[0].device)
+        for flat, row in zip(matrix, self.rows, strict=True):
+            for part, gradient in zip(flat.split(sizes), row, strict=True):
+                if gradient is not None:
+                    part.copy_(gradient.reshape(-1))
+        return matrix
+
+    @property
+    def gramian(self) -> Float[Tensor, "K K"]:
+        """Inner products of the gradients at the shared tensors, without putting the matrix together."""
+        products = _sum_of_products(((piece, piece) for piece in self._pieces()), self.shared[0].device)
+        return (products + products.mT) / 2 if _in_range(products) else gramian_of(self.matrix)
+
+    def _pieces(self) -> Iterator[Float[Tensor, "K N"]]:
+        for i, tensor in enumerate(self.shared):
+            gradients = [row[i] for row in self.rows]
+            if any(gradient is not None for gradient in gradients):
+                zero = tensor.new_zeros(()).expand(tensor.numel())
+                flat = [zero if gradient is None else gradient.reshape(-1) for gradient in gradients]
+                yield from map(torch.stack, zip(*(row.split(PIECE) for row in flat), strict=True))
+
+    def combine(self, weights: Float[Tensor, "K"]) -> list[Tensor | None]:
+        """The weighted sum of the gradients at every shared tensor; none where no loss depends on it."""
+        total: list[Tensor | None] = [None] * len(self.shared)
+        for weight, row in zip(weights.tolist(), self.rows, strict=True):
+            for i, (gradient, so_far) in enumerate(zip(row, total, strict=True)):
+                if gradient is not None:
+                    total[i] = gradient * weight if so_far is None else so_far.add_(gradient, alpha=weight)
+        return total
+
+
+def task_gradients(losses: Sequence[Tensor], leaves: Leaves, *, retain_graph: bool = False) -> TaskGradients:
+    """One backward pass per task; the graph is freed with the last one unless ``retain_graph``."""
+    rows, specific = [], []
+    for number, loss in enumerate(losses):
+        found = torch.autograd.grad(
+            loss,
+            [*leaves.shared, *leaves.specific],
+            retain_graph=retain_graph or number + 1 < len(losses),
+            allow_unused=True,
+        )
+        dense = [g.to_dense() if g is not None and g.is_sparse else g for g in found]
+        rows.append(dense[: len(leaves.shared)])
+        own = zip(leaves.specific, dense[len(leaves.shared) :], strict=True)
+        specific.append([(parameter, gradient) for parameter, gradient in own if gradient is not None])
+    return TaskGradients(leaves.shared, rows, specific)
+
+
+def gramian_of(matrix: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K K"]:
+    """Inner products of the rows, in float64 and exactly symmetric."""
+    pieces = matrix.split(PIECE, dim=-1)
+    if not may_look(matrix.device):
+        products = cross_gramian_of(matrix, matrix)
+    else:
+        products = _sum_of_products(((piece, piece) for piece in pieces), matrix.device)
+        if not _in_range(products):
+            products = cross_gramian_of(matrix, matrix)
+    return (products + products.mT) / 2
+
+
+def cross_gramian_of(left: Float[Tensor, "*B K D"], right: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K K"]:
+    """Inner products of the rows of one matrix with those of another, in float64.
+
+    Rows are scaled by a power of two first, so that no product leaves the range of float32.
+    """
+    scale_left, scale_right = _scale(left), _scale(right)
+    pieces = zip(left.split(PIECE, dim=-1), right.split(PIECE, dim=-1), strict=True)
+    scaled = ((a / scale_left.to(a.dtype), b / scale_right.to(b.dtype)) for a, b in pieces)
+    return _sum_of_products(scaled, left.device) * scale_left.double() * scale_right.double().mT
+
+
+def _sum_of_products(pieces: Iterable[tuple[Tensor, Tensor]], device: torch.device) -> Tensor:
+    """The sum of ``a @ b.mT``: pieces in single precision, or double if they are, their sum in double."""
+    total = torch.zeros((), dtype=torch.float64, device=device)
+    for a, b in pieces:
+        left, right = (part if part.dtype == torch.float64 else part.float() for part in (a, b))
+        total = total + (left @ right.mT).double()
+    return total
+
+
+def may_look(device: torch.device) -> bool:
+    """Whether a look at numbers costs nothing: on an accelerator it would wait for all that is under way."""
+    return device.type == "cpu"
+
+
+def _in_range(products: Float[Tensor, "*B K K"]) -> bool:
+    squares = products.diagonal(dim1=-2, dim2=-1)
+    return bool(((squares > SMALL) & squares.isfinite()).all())
+
+
+def _scale(matrix: Tensor) -> Tensor:
+    """A power of two for every row, shape (..., K, 1), near its largest element."""
+    largest = matrix.abs().amax(-1, keepdim=True).float()
+    return torch.where(largest > 0, torch.exp2(torch.floor(torch.log2(largest))), 1.0)
+
+
+def combine(weights: Tensor, matrix: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B D"]:
+    """The weighted sum of the rows; weights are per row, (*B, K), or per element, (*B, K, D)."""
+    weights = weights.to(matrix.dtype)
+    if weights.dim() == matrix.dim():
+        return (weights * matrix).sum(-2)
+    return (weights[..., None, :] @ matrix).squeeze(-2)

@@ -1,0 +1,146 @@
+"""Numbers that no step may go on with: each guard names who is to blame, before anything is written to ``.grad``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.contract.evidence import Answer, Evidence, Need
+from balancers.step.gradients import TaskGradients
+from balancers.step.inputs import Losses, Step
+from balancers.step.memory import Memory
+
+
+class NonFiniteError(ValueError):
+    """A loss or a gradient is NaN or infinite."""
+
+
+class NonFiniteLossError(NonFiniteError):
+    """A loss is NaN or infinite."""
+
+
+class NonFiniteGradientError(NonFiniteError):
+    """All losses are finite, but a task's gradient is not."""
+
+
+def require_finite_losses(losses: Float[Tensor, "P"], tasks: Sequence[str]) -> None:
+    """Raise `NonFiniteLossError` for the first of ``tasks`` whose loss is NaN or infinite."""
+    for task, value in zip(tasks, losses.tolist(), strict=True):
+        if not math.isfinite(value):
+            raise NonFiniteLossError(
+                f"the loss of task {task!r} is {value}; gradients and state are as they were. "
+                "Look for a too large learning rate or a division by zero; leave out tasks without labels"
+            )
+
+
+def require_bounded_losses(
+    losses: Float[Tensor, "P"], bounded: Float[Tensor, "P"], tasks: Sequence[str], method: str
+) -> None:
+    """Raise ``ValueError`` for the first of ``tasks`` whose loss lies below its lower bound."""
+    for task, value, above in zip(tasks, losses.tolist(), bounded.tolist(), strict=True):
+        if above < 0:
+            bound = value - above
+            least = f"at least their lower bound, {bound:.6g}" if bound else "at least 0"
+            raise ValueError(
+                f"{method} needs losses of {least}, and that of task {task!r} is {value:.6g}: "
+                "tell the balancer its infimum with lower_bounds="
+            )
+
+
+def require_reached(found: TaskGradients, tasks: Sequence[str]) -> None:
+    """Raise ``ValueError`` if a loss depends on nothing at which gradients were measured, while another one does."""
+    reached = [any(gradient is not None for gradient in row) for row in found.rows]
+    if any(reached):
+        for task, fine in zip(tasks, reached, strict=True):
+            if not fine:
+                raise ValueError(
+                    f"the loss of task {task!r} depends on no parameter at which gradients are measured: "
+                    "leave the task out of this batch, or pass the encoder that its loss was computed with"
+                )
+
+
+def require_finite_gradients(seen: Evidence, tasks: Sequence[str]) -> None:
+    """Raise `NonFiniteGradientError` if what was measured of a task's gradient is NaN or infinite."""
+    fine = torch.ones_like(seen.losses, dtype=torch.bool)
+    if seen.measured_gramian is not None:
+        fine &= seen.gramian.diagonal().isfinite()
+    elif seen.measured_gradients is not None:
+        fine &= seen.gradients.isfinite().all(-1)
+    if seen.measured_cross_gramian is not None:
+        fine &= seen.cross_gramian.isfinite().any(-1) & seen.cross_gramian.diagonal().isfinite()
+    broken = [task for task, good in zip(tasks, fine.tolist(), strict=True) if not good]
+    if broken:
+        raise NonFiniteGradientError(
+            f"the gradients of tasks {broken} are not finite although their losses are; nothing was written to .grad. "
+            "Look for a square root or a division at 0"
+        )
+
+
+def require_finite_answer(answer: Answer, method: str) -> None:
+    """Raise `NonFiniteError` if a method gave a weight, or a factor for a head, that is NaN or infinite."""
+    for what, given in (("weights", answer.weights), ("factors for the heads", answer.heads)):
+        if given is not None and not given.isfinite().all():
+            raise NonFiniteError(f"{method} gave the {what} {given.tolist()}; nothing was written to .grad")
+
+
+class Place(NamedTuple):
+    """What a step was told of where gradients are measured."""
+
+    shared: bool
+    at: bool
+    features: bool
+
+
+def require_place(place: Place, memory: Memory, needs: Need, processes: int) -> None:
+    """Raise ``ValueError`` unless gradients are measured where that makes sense for a method and what it remembers."""
+    name = memory.weighting.name
+    if place.at and place.features:
+        raise ValueError("at and features both say where gradients are measured: pass one of them")
+    if place.at and memory.weighting.needs & Need.GRADIENTS:
+        raise ValueError(f"{name} acts on the gradients of all shared parameters: leave out at=")
+    if memory.sizes.width and not place.features:
+        raise ValueError(f"{name} adapts the representation: pass it as features= as well")
+    if memory.keeps_gradients and Need.GRADIENTS in needs and (place.features or not place.shared):
+        raise ValueError(
+            f"{name} remembers gradients element by element: pass shared=encoder.parameters(), in the same order in "
+            "every step, and no features (whose examples are others in every step)"
+        )
+    if place.features and Need.GRADIENTS in needs and processes > 1:
+        raise ValueError(f"{name} looks at gradients at features, which no process has all of: leave out features=")
+
+
+def require_nothing_awaited(awaited: Tensor | None, method: str) -> None:
+    """Raise ``ValueError`` if the losses after the last step of the optimizer are still to come."""
+    if awaited is not None:
+        raise ValueError(
+            f"{method} needs balancer.after_step(losses) after every optimizer.step() and before the next backward: "
+            "the losses of the same batch, computed again under no_grad"
+        )
+
+
+def require_batches(others: Sequence[Losses]) -> Sequence[Losses]:
+    """The batches as they are; raise ``ValueError`` if they are one batch and no list."""
+    if isinstance(others, Mapping | Tensor):
+        raise ValueError("others is a list of batches: pass others=[losses_2, losses_3]")
+    return others
+
+
+def require_crossed(step: Step, others: Sequence[Step], at_features: bool, method: str) -> None:
+    """Raise ``ValueError`` unless the other batches of a method that crosses batches are what they must be."""
+    if at_features:
+        raise ValueError(
+            f"{method} multiplies gradients of different batches, which have no common representation: leave out "
+            "features and pass shared=encoder.parameters()"
+        )
+    if not 1 <= len(others) <= 2:
+        raise ValueError(
+            f"{method} needs others=[losses_2, losses_3], the losses on two more independent batches (or on one), "
+            f"got {len(others)}"
+        )
+    if any(not torch.equal(step.present, other.present) for other in others):
+        raise ValueError(f"{method} needs the same tasks to be present in losses and in others")

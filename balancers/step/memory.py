@@ -1,0 +1,148 @@
+"""What a balancer remembers between steps: the method's state in buffers, and its random numbers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from balancers.contract.weighting import Draws, Sizes, Weighting
+from balancers.step.presence import element_axes, width_axes
+
+STATE_PREFIX = "state_"  # of the buffers, so that no field of a state can hide an attribute of the module
+
+
+class Memory(nn.Module):
+    """The state of a method as buffers of a module, which no optimizer and no weight decay can touch.
+
+    With draws for replicas, the state has their axes.
+
+    ``state_dict`` holds everything that a fresh object needs to go on bit for bit, random numbers included. The axes of
+    a state that have the length of a flat gradient, or of a representation, are empty until the first one was seen.
+    """
+
+    def __init__(self, weighting: Weighting, tasks: tuple[str, ...], draws: Draws) -> None:
+        super().__init__()
+        self.weighting = weighting
+        self.tasks = tasks
+        self.draws = draws
+        self._allocate(Sizes(len(tasks), batch=draws.batch))
+
+    @property
+    def state(self) -> tuple[Tensor, ...]:
+        """The method's state, a NamedTuple of the buffers."""
+        return self._state_type(*(getattr(self, STATE_PREFIX + field) for field in self._state_type._fields))
+
+    @property
+    def keeps_gradients(self) -> bool:
+        """Whether the state has axes as long as a flat gradient."""
+        return any(element_axes(self._state_type).values())
+
+    @property
+    def adapts(self) -> bool:
+        """Whether the method puts something between the encoder and the heads."""
+        return any(width_axes(self._state_type).values())
+
+    def remember(self, state: tuple[Tensor, ...]) -> None:
+        """Keep the next state."""
+        for field, value in zip(self._state_type._fields, state, strict=True):
+            setattr(self, STATE_PREFIX + field, value)
+
+    def fit(self, gradients: Tensor) -> None:
+        """Make room for gradients (K, D) of this length, dtype and device, if the state has axes that long.
+
+        Raises:
+            ValueError: earlier gradients had another length.
+        """
+        elements = gradients.shape[-1]
+        if not self.keeps_gradients or self.sizes.elements == elements:
+            return
+        if self.sizes.elements:
+            raise ValueError(
+                f"{self.weighting.name} remembers gradients of {self.sizes.elements} elements, these have {elements}: "
+                "measure at the same parameters in every step (not at features, whose number varies with the batch)"
+            )
+        self._allocate(replace(self.sizes, elements=elements, dtype=gradients.dtype, device=gradients.device))
+
+    def widen(self, features: Tensor) -> None:
+        """Make room for a shared representation (..., M) of this width and device, if the state has axes that long.
+
+        Raises:
+            ValueError: an earlier representation had another width.
+        """
+        width = features.shape[-1]
+        if not self.adapts or self.sizes.width == width:
+            return
+        if self.sizes.width:
+            raise ValueError(f"the representation was {self.sizes.width} wide in earlier steps, and is {width} now")
+        self._allocate(replace(self.sizes, width=width, device=features.device))
+
+    def _allocate(self, sizes: Sizes) -> None:
+        state = self.weighting.init(sizes)
+        self.sizes = sizes
+        self._state_type = type(state)
+        for field, value in zip(self._state_type._fields, state, strict=True):
+            there = self._buffers.get(STATE_PREFIX + field)
+            if there is None or there.shape != value.shape:  # what has its size already stays as it is
+                self.register_buffer(STATE_PREFIX + field, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the type of the state: those that wrappers put together have no name that pickle could find."""
+        return {name: value for name, value in self.__dict__.items() if name != "_state_type"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._state_type = type(self.weighting.init(self.sizes))
+
+    def get_extra_state(self) -> Tensor:
+        """What a checkpoint holds beside the buffers, as bytes: the generator, then method and tasks as JSON."""
+        about = torch.tensor(list(json.dumps(self._about()).encode()), dtype=torch.uint8)
+        return torch.cat([*(generator.get_state() for generator in self.draws.generators), about])
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Go on with the random numbers of a checkpoint."""
+        generators = self.draws.generators
+        parts = state[: self._generator_bytes()].cpu().chunk(len(generators))
+        for generator, part in zip(generators, parts, strict=True):
+            generator.set_state(part)
+
+    def _generator_bytes(self) -> int:
+        return sum(generator.get_state().numel() for generator in self.draws.generators)
+
+    def _about(self) -> dict[str, Any]:
+        return {"method": repr(self.weighting), "tasks": list(self.tasks)}
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        saved = state_dict.get(prefix + "_extra_state")
+        if saved is not None:
+            theirs = json.loads(bytes(saved[self._generator_bytes() :].tolist()))
+            if theirs != self._about():
+                raise ValueError(
+                    f"the checkpoint is of another balancer: expected {self._about()}, got {theirs}; "
+                    "make the balancer with the same arguments first"
+                )
+        saved_sizes = self._sizes_in(state_dict, prefix)
+        if saved_sizes != self.sizes:
+            self._allocate(saved_sizes)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def _sizes_in(self, state_dict: dict[str, Any], prefix: str) -> Sizes:
+        """The sizes that the buffers of a checkpoint have."""
+        sizes = self.sizes
+        for name, axes_of in (("elements", element_axes), ("width", width_axes)):
+            for field, axes in axes_of(self._state_type).items():
+                value = state_dict.get(prefix + STATE_PREFIX + field)
+                if axes and value is not None:
+                    dtype = value.dtype if name == "elements" else sizes.dtype
+                    device = getattr(self, STATE_PREFIX + field).device
+                    sizes = replace(sizes, **{name: value.shape[axes[0]]}, dtype=dtype, device=device)
+        return sizes
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Memory:  # noqa: ARG002 - it has no children
+        """Follow a model to its device, but keep the dtypes when it is cast to a smaller one."""
+        for name, buffer in self._buffers.items():
+            self._buffers[name] = None if buffer is None else buffer.to(fn(buffer).device)
+        return self

@@ -1,0 +1,73 @@
+"""Data-parallel training: the processes of a group see different examples and agree on everything else.
+
+Every process computes the losses of its part of the batch, parts of one size, and calls the balancer. What stands for
+the whole batch is the mean over the processes:
+
+- the losses that the method sees: K numbers, in one message;
+- the task gradients, where they are measured at parameters: K times the number of elements, in one message per dtype,
+  before the Gramian is formed, so that inner products are those of the whole batch;
+- where they are measured at features, which belong to examples, the Gramian: K x K numbers, since the inner products of
+  the whole batch are the sums of the processes' own;
+- the update: once the number of shared elements, unless it is a combination of gradients that were averaged already;
+- the gradients of task-specific parameters.
+
+The method then computes the same answer everywhere, from the same state and random numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+from balancers.contract.evidence import Evidence
+from balancers.step.gradients import TaskGradients
+
+
+class Group:
+    """Means over the processes of a ``torch.distributed`` group; over one alone, nothing is sent."""
+
+    def __init__(self, group: dist.ProcessGroup | None) -> None:
+        self._group = group
+        self.size = 1 if group is None else dist.get_world_size(group)
+
+    def mean(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The mean of each tensor over the processes, in one message per dtype."""
+        if self._group is None or not tensors:
+            return list(tensors)
+        found: dict[int, Tensor] = {}
+        for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
+            chosen = [i for i, tensor in enumerate(tensors) if tensor.dtype == dtype]
+            flat = torch.cat([tensors[i].detach().reshape(-1) for i in chosen])
+            dist.all_reduce(flat, group=self._group)
+            parts = (flat / self.size).split([tensors[i].numel() for i in chosen])
+            found |= {i: part.view(tensors[i].shape) for i, part in zip(chosen, parts, strict=True)}
+        return [found[i] for i in range(len(tensors))]
+
+    def means(self, tensors: Iterable[Tensor | None]) -> list[Tensor | None]:
+        """The same for tensors of which some are not there, which must be so in every process."""
+        given = list(tensors)
+        means = iter(self.mean([tensor for tensor in given if tensor is not None]))
+        return [None if tensor is None else next(means) for tensor in given]
+
+    def gradients(self, found: TaskGradients, *, shared: bool = True) -> TaskGradients:
+        """Task gradients of the whole batch; those at the shared tensors stay as they are unless ``shared``."""
+        if self._group is None:
+            return found
+        rows = found.rows
+        if shared:
+            means = iter(self.means(gradient for row in rows for gradient in row))
+            rows = [[next(means) for _ in row] for row in rows]
+        own = iter(self.mean([gradient for pairs in found.specific for _, gradient in pairs]))
+        specific = [[(parameter, next(own)) for parameter, _ in pairs] for pairs in found.specific]
+        return TaskGradients(found.shared, rows, specific)
+
+    def of_examples(self, seen: Evidence) -> Evidence:
+        """Evidence of the whole batch, where each process measured a Gramian on its own examples alone."""
+        if self._group is None or seen.measured_gramian is None:
+            return seen
+        (gramian,) = self.mean([seen.gramian / self.size])  # losses are means: gradients at their examples shrink
+        return replace(seen, measured_gramian=gramian)

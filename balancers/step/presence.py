@@ -1,0 +1,105 @@
+"""Tasks that are absent from a batch: a method is asked about the others alone."""
+
+from __future__ import annotations
+
+import typing
+from functools import cache
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from balancers.contract.evidence import as_answer
+from balancers.contract.weighting import Answer, Draws, Evidence, State, Weighting
+
+
+def task_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
+    """For every field of a state, its axes that count tasks, from the end: those called ``K`` in its annotation."""
+    return _axes(state_type, "K")
+
+
+def element_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
+    """For every field of a state, its axes that have the length of a flat gradient: those called ``D``."""
+    return _axes(state_type, "D")
+
+
+def width_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
+    """For every field of a state, its axes as long as the shared representation is wide: those called ``M``."""
+    return _axes(state_type, "M")
+
+
+@cache
+def _axes(state_type: type[tuple], letter: str) -> dict[str, tuple[int, ...]]:
+    axes = {}
+    for field, annotation in typing.get_type_hints(state_type).items():
+        shape = getattr(annotation, "dim_str", None)
+        if shape is None:
+            raise ValueError(
+                f'{state_type.__name__}.{field}: annotate its shape, as in Float[Tensor, "*B K"], K being the tasks'
+            )
+        dims = shape.split()
+        axes[field] = tuple(i - len(dims) for i, dim in enumerate(dims) if dim == letter)
+    return axes
+
+
+def restrict(state: State, present: Int[Tensor, "P"]) -> State:
+    """The state as a method would have it if only the tasks at ``present`` existed."""
+    fields = {}
+    for (field, axes), value in zip(task_axes(type(state)).items(), state, strict=True):
+        for axis in axes:
+            value = value.index_select(axis, present)  # noqa: PLW2901
+        fields[field] = value
+    return type(state)(**fields)
+
+
+def restore(state: State, restricted: State, present: Int[Tensor, "P"]) -> State:
+    """The whole state with the entries of the present tasks replaced, the others as they were."""
+    fields = {}
+    for (field, axes), whole, part in zip(task_axes(type(state)).items(), state, restricted, strict=True):
+        fields[field] = _scatter(whole, part, axes, present)
+    return type(state)(**fields)
+
+
+def _scatter(whole: Tensor, part: Tensor, axes: tuple[int, ...], present: Tensor) -> Tensor:
+    if not axes:
+        return part
+    keys: list[slice | Tensor] = [slice(None)] * whole.dim()
+    for position, axis in enumerate(axes):
+        shape = [1] * len(axes)
+        shape[position] = -1
+        keys[axis] = present.view(shape)
+    changed = whole.clone()
+    if len(axes) > 1:  # index arrays must be adjacent for the result to keep the order of the axes
+        assert axes == tuple(range(axes[0], axes[-1] + 1)), "axes that count tasks must stand side by side"
+    changed[tuple(keys)] = part
+    return changed
+
+
+def update_present(
+    weighting: Weighting[State], seen: Evidence, state: State, draws: Draws, present: Int[Tensor, "P"]
+) -> tuple[Answer, State]:
+    """`Weighting.update` where ``seen`` speaks of the present tasks only and ``state`` of all.
+
+    Returns the answer for the present tasks, and the state of all.
+    """
+    restricted = restrict(state, present)
+    answer, following = weighting.update(seen, restricted, draws)
+    return as_answer(answer), restore(state, following, present)
+
+
+def after_present(
+    weighting: Weighting[State], losses: Float[Tensor, "*B P"], state: State, present: Int[Tensor, "P"]
+) -> State:
+    """`Weighting.after` where ``losses`` are those of the present tasks only and ``state`` is of all."""
+    return restore(state, weighting.after(losses, restrict(state, present)), present)
+
+
+def spread(
+    weights: Float[Tensor, "P"] | Float[Tensor, "P D"], present: Int[Tensor, "P"], tasks: int
+) -> Float[Tensor, "K"] | Float[Tensor, "K D"]:
+    """Weights of the present tasks among those of all: the absent ones have weight 0."""
+    if len(weights) == tasks:
+        return weights
+    whole = torch.zeros(tasks, *weights.shape[1:], dtype=weights.dtype, device=weights.device)
+    whole[present] = weights
+    return whole

@@ -1,0 +1,126 @@
+"""Methods of the library TorchJD by class name, as ``torchjd:UPGrad``: to compare with, and for what is not here."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import MISSING, field, make_dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+from torch import nn
+
+from balancers.contract.weighting import Need, Weighting
+from balancers.naming.suggest import nearest
+from balancers.torchjd.method import (
+    COUNTS,
+    Kind,
+    TorchJDMethod,
+    update_from_gradients,
+    weights_from_cross_gramian,
+    weights_from_gradients,
+    weights_from_gramian,
+    weights_from_losses,
+)
+
+INSTALL = "pip install 'torchjd>=0.18'"
+OLDEST = (0, 18)  # with scalarizers, and with memories that say so
+SCALARIZERS, AGGREGATORS = "torchjd.scalarization", "torchjd.aggregation"
+CROSSED = ("MoDoWeighting", "SDMGradWeighting")  # their matrix is the Gramian across two batches, which no type says
+UNUSABLE = {
+    "CRMOGMWeighting": "it wraps another weighting: write smoothed:MOMENTUM:METHOD",
+    "DWA": "it must be told where epochs end",
+    "IMTLL": "its parameters must be in the optimizer of the training loop",
+    "UW": "its parameters must be in the optimizer of the training loop",
+}
+
+
+def names() -> list[str]:
+    """The classes that can be used; none if TorchJD is not installed."""
+    return sorted(_classes())
+
+
+def _installed() -> bool:
+    return find_spec("torchjd") is not None and tuple(map(int, version("torchjd").split(".")[:2])) >= OLDEST
+
+
+@cache
+def _classes() -> dict[str, type[nn.Module]]:
+    if not _installed():
+        return {}
+    found: dict[str, type[nn.Module]] = {}
+    for module in map(import_module, (AGGREGATORS, SCALARIZERS)):  # of two with one name, the one that costs less
+        found |= {name: getattr(module, name) for name in module.__all__}
+    return {name: cls for name, cls in found.items() if name not in UNUSABLE and not _is_base(cls)}
+
+
+def _is_base(cls: type[nn.Module]) -> bool:
+    """Whether a class is there to be derived from, or to be put around a weighting."""
+    return inspect.isabstract(cls) or any(p.endswith("weighting") for p in inspect.signature(cls).parameters)
+
+
+@cache
+def find(name: str) -> type[Weighting]:
+    """The method that is TorchJD's class ``name``, with the constructor's parameters for hyperparameters.
+
+    A list becomes a tensor. The number of tasks is filled in. Parameters that are functions stay at TorchJD's defaults.
+
+    Raises:
+        ValueError: TorchJD is not installed or too old (the message says how to install it), or has no such class (it
+            says which).
+    """
+    if not _installed():
+        found = "which is not here" if find_spec("torchjd") is None else f"which is too old here: {version('torchjd')}"
+        raise ValueError(f"torchjd:{name} is a class of the library TorchJD, {found}; install it: {INSTALL}")
+    if name in UNUSABLE:
+        raise ValueError(f"torchjd:{name} cannot be used in a balancer: {UNUSABLE[name]}")
+    if name not in _classes():
+        raise ValueError(f"TorchJD has no method {name!r}{nearest(name, _classes())}")
+    algorithm = _classes()[name]
+    kind = _kind(algorithm)
+    release = version("torchjd")
+    facts = {
+        "__doc__": f"TorchJD's class {name}.\n\nReference: TorchJD {release}, {algorithm.__module__}, class {name}.",
+        "__module__": __name__,
+        "name": f"torchjd:{name}",
+        "digest": release,
+        "algorithm": algorithm,
+        "kind": kind,
+        "stateful": issubclass(algorithm, import_module("torchjd").Stateful),
+        "needs": kind.needs,
+        "heads": kind.heads,
+    }
+    parameters = [
+        (p.name, Any, field(default=_default(p)))
+        for p in inspect.signature(algorithm).parameters.values()
+        if _settable(p)
+    ]
+    return make_dataclass(f"TorchJD{name}", parameters, bases=(TorchJDMethod,), namespace=facts, frozen=True)
+
+
+def _settable(parameter: inspect.Parameter) -> bool:
+    return not callable(parameter.default) or parameter.default is inspect.Parameter.empty
+
+
+def _default(parameter: inspect.Parameter) -> Any:
+    if parameter.name in COUNTS:
+        return None
+    return MISSING if parameter.default is inspect.Parameter.empty else parameter.default
+
+
+def _kind(cls: Any) -> Kind:
+    """How to ask a class, by its bases, or for a weighting by those of the aggregator that has its name."""
+    aggregation = import_module(AGGREGATORS)
+    if issubclass(cls, import_module(SCALARIZERS).Scalarizer):
+        after = Need.LOSSES_AFTER if hasattr(cls, "update") else Need.LOSSES
+        return Kind(Need.LOSSES | after, "weighted", weights_from_losses)
+    if cls.__name__ in CROSSED:
+        return Kind(Need.CROSS_GRAMIAN, "own", weights_from_cross_gramian)
+    aggregator = getattr(aggregation, cls.__name__.removesuffix("Weighting"))
+    if issubclass(aggregator, aggregation.GramianWeightedAggregator):
+        return Kind(Need.GRAMIAN, "own", weights_from_gramian)
+    if issubclass(aggregator, aggregation.WeightedAggregator):
+        return Kind(Need.GRADIENTS, "own", weights_from_gradients)
+    return Kind(Need.GRADIENTS, "own", update_from_gradients)

@@ -1,0 +1,245 @@
+"""Weightings around a weighting: solve less often, smooth the weights, fix the length of the update."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.contract.counts import require_count
+from balancers.contract.evidence import as_answer
+from balancers.contract.weighting import Answer, Claim, Draws, Empty, Evidence, Need, Sizes
+from balancers.wrappers.wrapper import Wrapper, split
+
+CANCELLED = torch.finfo(torch.float32).eps ** 0.5  # a squared norm is exact to eps relative to the terms it is made of
+
+# What is true of weights together with the gradients that they were found for. Where gradients are linearly dependent
+# weights may be one choice of many, so that not even the order of the tasks is without effect on other gradients.
+OF_THE_UPDATE = frozenset({Claim.NON_CONFLICTING, Claim.PERMUTATION_EQUIVARIANT})
+
+LENGTHS = ("mean", "sum", "unit")
+
+
+class Kept(NamedTuple):
+    """The last answer that every task took part in, and how many more steps it will do for."""
+
+    weights: Float[Tensor, "*B K"]
+    heads: Float[Tensor, "*B K"]
+    left: Float[Tensor, "*B K"]
+
+
+@dataclass(frozen=True)
+class Every(Wrapper):
+    r"""Weights that are found anew in every n-th step and kept in between, when a step costs one backward pass.
+
+    With :math:`\hat\lambda_t` the weights of the method inside, :math:`\lambda_t = \hat\lambda_t` if n divides t, and
+    :math:`\lambda_t = \lambda_{t-1}` otherwise, counting from 0. The method sees nothing of the steps in between: what
+    it remembers moves on in every n-th step only.
+
+    A task that is present without a weight of its own, or with one that n steps have used, has the weights of all
+    present tasks found anew. Methods that weigh element by element, that put gradients of their own in place, or that
+    look at the losses after a step have nothing that could be kept, and are refused.
+
+    Attributes:
+        method: the method inside.
+        steps: n, R in the paper; 1 is the method itself.
+
+    Reference: Xu et al., PSMGD: Periodic Stochastic Multi-Gradient Descent for Fast Multi-Objective Optimization,
+    AAAI 2025.
+    """
+
+    steps: int = 4
+
+    prefix = "every"
+    argument = "STEPS"
+    convert = int
+
+    def __post_init__(self) -> None:
+        require_count("every", "steps", self.steps, 1)
+        if Need.LOSSES_AFTER in self.method.needs:
+            raise ValueError(f"every: {self.method.name} needs the losses after each step, so it cannot leave any out")
+
+    @property
+    def interval(self) -> int:
+        """The method's, times that of the wrapper."""
+        return self.steps * self.method.interval
+
+    @property
+    def needs(self) -> Need:
+        """The method's; in between the losses are enough."""
+        return self.method.needs | Need.LOSSES
+
+    @property
+    def claims(self) -> frozenset[Claim]:
+        """What holds of weights, whatever the gradients that they meet later."""
+        return self.method.claims if self.steps == 1 else self.method.claims - OF_THE_UPDATE
+
+    def needs_now(self, state: tuple) -> Need:
+        """What the method needs in every n-th step, and the losses alone in between."""
+        own, inner = split(state)
+        return self.method.needs_now(inner) if _due(own) else Need.LOSSES
+
+    def begin(self, sizes: Sizes) -> Kept:
+        """Nothing kept yet."""
+        return Kept(sizes.per_task(), sizes.per_task(), sizes.per_task())
+
+    def wrap(self, seen: Evidence, own: Kept, inner: tuple, draws: Draws) -> tuple[Answer, Kept, tuple]:
+        """The method's answer, or the kept one."""
+        if not _due(own):
+            return Answer(own.weights, heads=own.heads), own._replace(left=own.left - 1), inner
+        answer, inner = self.method.update(seen, inner, draws)
+        answer = as_answer(answer)
+        self.require_one_weight_per_task(answer, seen)
+        if answer.gradients is not None:
+            raise ValueError(f"{self.name}: {self.method.name} puts gradients of its own in place in every step")
+        heads = torch.ones_like(own.heads) if answer.heads is None else answer.heads
+        return Answer(answer.weights, heads=heads), Kept(answer.weights, heads, own.left * 0 + self.steps - 1), inner
+
+
+def _due(kept: Kept) -> bool:
+    return bool((kept.left <= 0).any())
+
+
+class Average(NamedTuple):
+    """The smoothed weights, and how many steps each task has seen."""
+
+    weights: Float[Tensor, "*B K"]
+    steps: Float[Tensor, "*B K"]
+
+
+@dataclass(frozen=True)
+class Smoothed(Wrapper):
+    r"""Weights that are averaged over time.
+
+    With :math:`\hat\lambda_t` the weights of the method inside,
+    :math:`\lambda_t = a\lambda_{t-1} + (1-a)\hat\lambda_t`. The method does not learn what becomes of its weights. A
+    task's average begins with the weight of its first step. The paper lets a grow as the learning rate falls, and a
+    weighting does not know the learning rate: here a is constant. Methods that weigh element by element are refused.
+
+    Attributes:
+        method: the method inside.
+        momentum: a, from 0 (the method itself) to below 1.
+
+    Reference: Zhou et al., On the Convergence of Stochastic Multi-Objective Gradient Manipulation and Beyond,
+    NeurIPS 2022.
+    """
+
+    momentum: float = 0.9
+
+    prefix = "smoothed"
+    argument = "MOMENTUM"
+    convert = float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"smoothed: expected a momentum of at least 0 and below 1, got {self.momentum}")
+
+    @property
+    def claims(self) -> frozenset[Claim]:
+        """What an average of weights keeps, whatever the gradients that it meets."""
+        return self.method.claims - OF_THE_UPDATE if self.momentum else self.method.claims
+
+    def begin(self, sizes: Sizes) -> Average:
+        """No average yet."""
+        return Average(sizes.per_task(), sizes.per_task())
+
+    def wrap(self, seen: Evidence, own: Average, inner: tuple, draws: Draws) -> tuple[Answer, Average, tuple]:
+        """The method's answer with the average in the place of its weights."""
+        answer, inner = self.method.update(seen, inner, draws)
+        answer = as_answer(answer)
+        self.require_one_weight_per_task(answer, seen)
+        before = torch.where(own.steps > 0, own.weights, answer.weights)
+        weights = self.momentum * before + (1 - self.momentum) * answer.weights
+        return answer._replace(weights=weights), Average(weights, own.steps + 1), inner
+
+
+@dataclass(frozen=True)
+class Rescaled(Wrapper):
+    r"""The method's direction at the length of the mean gradient ("mean"), of the sum of all ("sum"), or 1 ("unit").
+
+    All weights are multiplied by the same factor, so that the norm of the update :math:`\|u\|` becomes
+    :math:`\|\tfrac1K\sum_i g_i\|`, :math:`\|\sum_i g_i\|`, or 1, at the place where gradients are measured. Heads with
+    the weighted loss get the factor too. It is a control: optimizers mix the direction with the size of the step.
+
+    Where the terms of the update cancel down to what is rounding in float32, there is no direction to be had: the
+    factor grows no more, and the update stays short. Without any gradient the weights stay as they are.
+
+    Attributes:
+        method: the method inside.
+        to: "mean", "sum" or "unit".
+    """
+
+    to: str = "mean"
+
+    prefix = "rescaled"
+    argument = "LENGTH"
+    convert = str
+
+    def __post_init__(self) -> None:
+        if self.to not in LENGTHS:
+            raise ValueError(f"rescaled: expected a length out of {', '.join(LENGTHS)}, got {self.to!r}")
+
+    @property
+    def needs(self) -> Need:
+        """The method's, and the Gramian, which holds all lengths."""
+        return self.method.needs | Need.GRAMIAN
+
+    def needs_now(self, state: tuple) -> Need:
+        """What the method needs now, and the Gramian."""
+        return super().needs_now(state) | Need.GRAMIAN
+
+    @property
+    def claims(self) -> frozenset[Claim]:
+        """All that a positive factor leaves true."""
+        return self.method.claims - {Claim.SIMPLEX, Claim.SUM_TO_TASKS}
+
+    @property
+    def degree(self) -> float | None:
+        """That of the length, if the direction does not depend on the scale of the losses."""
+        return None if self.method.degree is None else float(self.to != "unit")
+
+    def begin(self, sizes: Sizes) -> Empty:  # noqa: ARG002
+        """Nothing to remember."""
+        return Empty()
+
+    def wrap(self, seen: Evidence, own: Empty, inner: tuple, draws: Draws) -> tuple[Answer, Empty, tuple]:
+        """The method's answer with all weights times one factor."""
+        answer, inner = self.method.update(seen, inner, draws)
+        answer = as_answer(answer)
+        length, terms = _lengths(answer, seen)
+        factor = torch.where(terms > 0, self._wanted(seen) / torch.maximum(length, terms * CANCELLED), 1.0)
+        weights = answer.weights * factor.reshape(*factor.shape, *[1] * (answer.weights.dim() - factor.dim()))
+        return answer._replace(weights=weights), own, inner
+
+    def _wanted(self, seen: Evidence) -> Float[Tensor, "*B"]:
+        if self.to == "unit":
+            return torch.ones_like(seen.losses[..., 0])
+        total, _ = _lengths_from_gramian(torch.ones_like(seen.losses), seen)
+        return total / seen.losses.shape[-1] if self.to == "mean" else total
+
+
+def _lengths(answer: Answer, seen: Evidence) -> tuple[Float[Tensor, "*B"], Float[Tensor, "*B"]]:
+    """The norm of the update, and the sum of the norms of its terms."""
+    weights = answer.weights
+    if weights.dim() == seen.losses.dim() and answer.gradients is None:
+        return _lengths_from_gramian(weights, seen)
+    rows = seen.gradients if answer.gradients is None else answer.gradients
+    terms = (weights if weights.dim() == rows.dim() else weights[..., None]) * rows.double()
+    return terms.sum(-2).norm(dim=-1), terms.norm(dim=-1).sum(-1)
+
+
+def _lengths_from_gramian(
+    weights: Float[Tensor, "*B K"], seen: Evidence
+) -> tuple[Float[Tensor, "*B"], Float[Tensor, "*B"]]:
+    parts = weights * seen.norms
+    largest = parts.abs().amax(-1, keepdim=True)
+    shares = torch.where(largest > 0, parts / largest, 0.0)
+    squared = (shares[..., None, :] @ seen.cosines @ shares[..., :, None]).squeeze((-2, -1))
+    scale = largest.squeeze(-1)
+    return scale * squared.clamp(min=0).sqrt(), scale * shares.abs().sum(-1)
+
+
+WRAPPERS: dict[str, type[Wrapper]] = {wrapper.prefix: wrapper for wrapper in (Every, Smoothed, Rescaled)}

@@ -1,0 +1,1 @@
+"""From records to numbers: pure functions without words, ink, torch or the registry."""

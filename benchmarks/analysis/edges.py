@@ -1,0 +1,61 @@
+"""Where searches ended at an end of what they tried: a better setting may lie beyond, and the row may be better."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from scipy.stats import binom
+
+from benchmarks.records.record import Cell
+from benchmarks.records.selection import Search
+
+FEWEST = 3  # values that were tried; of two, every one is at an end
+CHANCE = 0.1  # how likely as many searches may end there if all values tried are alike
+
+
+class Edge(NamedTuple):
+    """A number that searches of one row want larger, or smaller, than what they tried."""
+
+    setting: str
+    end: str  # "upper" or "lower"
+    ended: int  # searches that ended there
+    of: int  # searches in all
+
+
+def edges(searches: Sequence[Search]) -> list[Edge]:
+    """The ends that searches of one row chose more often than chance would have it.
+
+    Weights on a simplex have no ends that anything lies beyond.
+    """
+    ends, fewest = Counter[tuple[str, str]](), 0
+    for search in searches:
+        tried = [_numbers(runs[0].cell) for runs in search.tried.values()]
+        for name, value in _numbers(search.chosen[0].cell).items():
+            values = sorted({numbers[name] for numbers in tried if name in numbers})
+            if len(values) >= FEWEST and value in (values[0], values[-1]):
+                ends[name, "lower" if value == values[0] else "upper"] += 1
+                fewest = min(fewest or len(values), len(values))
+    found = [Edge(name, end, count, len(searches)) for (name, end), count in ends.items()]
+    return [edge for edge in found if binom.sf(edge.ended - 1, edge.of, 1 / fewest) <= CHANCE]
+
+
+def _numbers(cell: Cell) -> dict[str, float]:
+    own = {f"its own {name}": value for name, value in cell.hyperparameters.items() if isinstance(value, float)}
+    return {"learning rate": cell.learning_rate, **own}
+
+
+def texts(searches: Sequence[Search], problem: str) -> list[str]:
+    """One line for each row of a problem that has such an end."""
+    by_row: dict[tuple[str, tuple[str, ...]], list[Search]] = {}
+    for search in searches:
+        cell = search.chosen[0].cell
+        if cell.problem == problem:
+            by_row.setdefault((cell.row, cell.tasks), []).append(search)
+    return [f"{row}: {', '.join(said)}" for (row, _), of_row in by_row.items() if (said := list(_said(edges(of_row))))]
+
+
+def _said(found: Sequence[Edge]) -> Iterator[str]:
+    for edge in found:
+        yield f"{edge.setting} at the {edge.end} end of what was tried in {edge.ended} of {edge.of} searches"

@@ -1,0 +1,103 @@
+"""Selection on validation: of checkpoints within a run, and of settings between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from benchmarks.records.record import FRONT, Cell, MetricFact, Record, Scalars
+
+SMALLEST_ERROR = 1e-9  # below it an error counts as none
+
+Setting = tuple[int, float]  # trial and learning rate
+Once = Callable[[Cell], bool]  # whether all seeds of a cell's row share one search; otherwise each has its own
+
+
+class Search(NamedTuple):
+    """The runs that one choice is made among, by setting: of one seed, or of all that share the search."""
+
+    tried: dict[Setting, list[Record]]
+
+    @property
+    def common(self) -> set[int]:
+        """The seeds that every setting was run with: by these settings are compared."""
+        return set.intersection(*({record.cell.seed for record in runs} for runs in self.tried.values()))
+
+    @property
+    def best(self) -> Setting:
+        """What validation chooses.
+
+        A setting with more finished seeds beats one with fewer; among equals the lower mean score wins, then the
+        earlier trial, then the lower learning rate.
+        """
+        common = self.common
+
+        def rank(setting: Setting) -> tuple[int, float, int, Setting]:
+            done = [record for record in self.tried[setting] if record.best is not None]
+            scores = [score(record) for record in done if record.cell.seed in common]
+            return -len(scores), sum(scores) / len(scores) if scores else 0.0, -len(done), setting
+
+        return min(self.tried, key=rank)
+
+    @property
+    def chosen(self) -> list[Record]:
+        """The runs that count, failed ones included."""
+        return self.tried[self.best]
+
+
+def selection_score(validation: Scalars, untrained: Scalars, metrics: Mapping[str, Sequence[MetricFact]]) -> float:
+    """How bad a state is: mean over tasks of its error over the error of the untrained model; lower is better.
+
+    The error is |best - primary metric|. 1 is the untrained model and 0 a perfect one, whatever the tasks' units.
+    """
+    ratios = [
+        abs(facts[0].best - validation[task][facts[0].name])
+        / max(abs(facts[0].best - untrained[task][facts[0].name]), SMALLEST_ERROR)
+        for task, facts in metrics.items()
+    ]
+    return sum(ratios) / len(ratios)
+
+
+def row_key(cell: Cell) -> str:
+    """What the cells have in common of which one setting is chosen; every point of the front stands for itself."""
+    searched = {"learning_rate": 0.0, "seed": 0}
+    if cell.row != FRONT:
+        searched |= {"hyperparameters": {}, "trial": 0}
+    return cell.model_copy(update=searched).id
+
+
+def each_alone(cell: Cell) -> bool:  # noqa: ARG001
+    """That every seed has a search of its own."""
+    return False
+
+
+def searches(records: Iterable[Record], once: Once = each_alone) -> list[Search]:
+    """All choices between cells that differ in searched settings alone.
+
+    Where each seed searches for itself, seeds differ by the luck of searching as well, as they would for somebody who
+    searches once.
+    """
+    found: dict[tuple[str, int | None], Search] = {}
+    for record in records:
+        cell = record.cell
+        search = found.setdefault((row_key(cell), None if once(cell) else cell.seed), Search({}))
+        search.tried.setdefault((cell.trial, cell.learning_rate), []).append(record)
+    return list(found.values())
+
+
+def chosen(records: Iterable[Record], once: Once = each_alone) -> list[Record]:
+    """The records that count, of every choice."""
+    return [record for search in searches(records, once) for record in search.chosen]
+
+
+def score(record: Record) -> float:
+    """`selection_score` of a finished run.
+
+    Raises:
+        ValueError: it did not finish.
+    """
+    if record.best is None:
+        raise ValueError(f"run {record.id} is {record.status}, and has no score")
+    curves = record.curves.validation
+    untrained = {task: {name: values[0] for name, values in metrics.items()} for task, metrics in curves.items()}
+    return selection_score(record.best.validation, untrained, record.metrics)

@@ -1,0 +1,40 @@
+"""How far the numbers of a study can be trusted, and what else they show: one file per finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.analysis.results import Study
+from benchmarks.reporting.blocks import Block
+from benchmarks.reporting.findings import (
+    constant,
+    cost,
+    invariances,
+    optimism,
+    ranking,
+    ranks,
+    sensitivity,
+    target,
+    transfer,
+    trials,
+    typical,
+)
+
+FINDINGS: tuple[Callable[[Study], Block | None], ...] = (
+    transfer.block,
+    constant.block,
+    typical.block,
+    sensitivity.block,
+    ranking.block,
+    ranks.block,
+    optimism.block,
+    trials.block,
+    cost.block,
+    target.block,
+    invariances.block,
+)
+
+
+def blocks(study: Study) -> list[Block]:
+    """All findings that the study has data for, in the order to show them."""
+    return [block for finding in FINDINGS if (block := finding(study)) is not None]

@@ -1,0 +1,81 @@
+"""What the page says about each suite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.analysis import edges
+from benchmarks.analysis.comparison import Gain
+from benchmarks.analysis.results import Study, problem
+from benchmarks.analysis.summaries import SuiteSummary
+from benchmarks.reporting import leaderboard as tables
+from benchmarks.reporting.blocks import Cells
+from benchmarks.reporting.charts.curves import MOST
+from benchmarks.reporting.page import pictures
+from benchmarks.reporting.page.pictures import Picture
+from benchmarks.words import listed
+
+
+class Section(NamedTuple):
+    """What the page says about one suite."""
+
+    name: str
+    anchor: str  # its place on the page
+    about: str
+    setting: str
+    table: Cells
+    beats: list[str]  # the rows that do better than the reference, and the reference
+    failures: list[str]
+    edges: list[str]  # rows whose search ended at the edge of what it tried
+    results: list[Picture]
+    fronts: list[Picture]
+    training: list[Picture]
+    open: bool  # whether pictures are few enough to be shown at once
+
+
+def sections(found: Study, gains: Sequence[Gain], files: Mapping[str, Path]) -> list[Section]:
+    """One section per suite; ``files`` holds the charts by name."""
+    return [_section(found, suite, gains, files) for suite in found.aggregates.suites]
+
+
+def beating(gains: Sequence[Gain], reference: str, suite: str | None = None) -> list[str]:
+    """The reference and the rows with a gain over it on one suite, or else over all; nothing without any gains."""
+    if not gains:
+        return []
+    if suite is None:
+        return [reference, *(gain.row for gain in gains if gain.overall.mean > 0)]
+    here = [(gain.row, gain.by_suite[suite].estimate.mean) for gain in gains if suite in gain.by_suite]
+    return [reference, *(row for row, mean in here if mean > 0)]
+
+
+def _section(found: Study, suite: SuiteSummary, gains: Sequence[Gain], files: Mapping[str, Path]) -> Section:
+    about = problem(found.of(suite.name)[0])
+    return Section(
+        name=suite.name,
+        anchor="suite-" + "".join(letter if letter.isalnum() else "-" for letter in suite.name),
+        about=about.summary if about else "",
+        setting=_setting(found, suite.name, is_plane=about is not None and about.landscape() is not None),
+        table=tables.suite_cells(suite),
+        beats=beating(gains, found.reference, suite.name),
+        failures=tables.failure_texts(suite.failures),
+        edges=edges.texts(found.searches, suite.name),
+        results=pictures.of_suite(suite.name, pictures.RESULTS, files),
+        fronts=pictures.of_suite(suite.name, pictures.FRONT, files),
+        training=pictures.of_suite(suite.name, pictures.TRAINING, files),
+        open=len(suite.rows) <= MOST,
+    )
+
+
+def _setting(found: Study, suite: str, *, is_plane: bool) -> str:
+    cell = found.of(suite)[0].cell
+    budget = f"{cell.steps} steps" if cell.steps is not None else f"{cell.epochs} epochs"
+    if cell.halve_at:
+        epochs = "epoch" if len(cell.halve_at) == 1 else "epochs"
+        budget += f", learning rate halved after {epochs} {listed([str(epoch) for epoch in cell.halve_at])}"
+    seeds = len({record.cell.repetition for record in found.of(suite)})
+    return (
+        f"Version {cell.suite_version}; {budget}, batch size {cell.batch_size}, {cell.optimizer}, {cell.precision}; "
+        f"{seeds} seed{'s' if seeds > 1 else ''}{', each another starting point' if is_plane else ''}."
+    )

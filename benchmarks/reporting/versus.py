@@ -1,0 +1,154 @@
+"""Two methods of one study side by side, or two studies of one protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from balancers.naming.suggest import nearest
+from benchmarks.analysis.comparison import ALPHA, Gain, gains
+from benchmarks.analysis.results import Study, training
+from benchmarks.analysis.statistics import MIN_SEEDS, Paired, holm, paired, probability_of_improvement
+from benchmarks.analysis.summaries import RowSummary, SuiteSummary
+from benchmarks.records import agreement as differences
+from benchmarks.records.record import SINGLE_TASK, Record
+from benchmarks.reporting import numbers as formats
+from benchmarks.reporting.blocks import Block
+
+READ = (
+    f"Δ taskwise in percent, and the difference in the runs of the same seed, in points, with 95 % intervals from "
+    f"{MIN_SEEDS} seeds on."
+)
+
+
+def methods(study: Study, a: str, b: str) -> Block:
+    """Method ``a`` minus method ``b``, suite by suite and over all suites.
+
+    Raises:
+        ValueError: the study has no such row, or both are the same.
+    """
+    rows = [row for row in study.aggregates.rows if row != SINGLE_TASK]
+    for name in (a, b):
+        if name not in rows:
+            raise ValueError(f"the results have no row {name!r}{nearest(name, rows)}")
+    if a == b:
+        raise ValueError(f"{a!r} was to be compared with itself; name two rows")
+    found = gains(replace(study.aggregates, rows=(a,)), b)
+    if not found:
+        raise ValueError(f"{a!r} and {b!r} have no finished runs of the same seed on any suite")
+    gain = found[0]
+    head = ["suite", f"Δ {a}", f"Δ {b}", "difference", "p", f"P({a} better)", "seeds"]
+    lines = [_suite(suite, gain, b) for suite in study.aggregates.suites if suite.name in gain.by_suite]
+    if len(lines) > 1:
+        over = formats.delta(gain.overall), formats.probability(gain.p_value), formats.plain(gain.improvement.mean)
+        lines.append(["all suites", *_means(study, a, b), *over, formats.NONE])
+    return Block("compare", f"{a} against {b}", READ, (head, lines), (_verdict(gain, b),))
+
+
+def _suite(suite: SuiteSummary, gain: Gain, b: str) -> list[str]:
+    ours, theirs = suite.row(gain.row), suite.row(b)
+    assert ours is not None, "both have runs"
+    assert theirs is not None, "both have runs"
+    pair = gain.by_suite[suite.name]
+    chance = probability_of_improvement({suite.name: ours.deltas}, {suite.name: theirs.deltas})
+    deltas = [formats.delta(row.delta_taskwise) for row in (ours, theirs)]
+    test = [formats.probability(pair.p_value), formats.plain(chance.mean), str(len(pair.differences))]
+    return [suite.name, *deltas, formats.delta(pair.estimate), *test]
+
+
+def _means(study: Study, a: str, b: str) -> list[str]:
+    overall = {row.row: row for row in study.aggregates.overall}
+    return [formats.delta(overall[name].delta_taskwise) for name in (a, b)]
+
+
+def _verdict(gain: Gain, b: str) -> str:
+    single = next(iter(gain.by_suite.values())) if len(gain.by_suite) == 1 else None
+    estimate, p = (single.estimate, single.p_value) if single else (gain.overall, gain.p_value)
+    where = f"on {next(iter(gain.by_suite))}" if single else f"over {len(gain.by_suite)} suites"
+    points = f"{formats.delta(estimate)} points {where}"
+    if not p >= 0:
+        return f"{gain.row} minus {b}: {points}. Nothing can be tested: that takes {MIN_SEEDS} seeds on every suite."
+    sure = "better" if estimate.mean > 0 else "worse"
+    verdict = f"surely {sure} than" if p < ALPHA else "not surely different from"
+    return f"{gain.row} is {verdict} {b}: {points}, p {'<' if p < 1e-3 else '='} {max(p, 1e-3):.3g}."
+
+
+class _Shared(NamedTuple):
+    """What one row has in two studies on one suite."""
+
+    row: str
+    first: RowSummary
+    second: RowSummary
+    change: Paired  # second minus first
+    pairs: list[tuple[Record, Record]]  # runs of the same cell
+
+
+def studies(a: Study, b: Study) -> list[Block]:
+    """What study ``b`` gives otherwise than study ``a``: a block for each suite that both have.
+
+    Raises:
+        ValueError: they are of different protocols or versions, or have no suite in common.
+    """
+    if a.protocol is None or b.protocol is None:
+        raise ValueError("a folder without its protocol.toml cannot be compared: nobody knows what was run")
+    names = [f"{protocol.name}, version {protocol.version}" for protocol in (a.protocol, b.protocol)]
+    if names[0] != names[1]:
+        first, second = names
+        raise ValueError(f"numbers of different protocols or versions cannot be compared: {first} and {second}")
+    others = {suite.name: suite for suite in b.aggregates.suites}
+    for name in others:
+        then, now = ({training(record) for record in study.of(name)} for study in (a, b))
+        if then and then != now:
+            raise ValueError(f"version, options, budget or device of suite {name!r} differ between the two folders")
+    found = [_block(suite, others[suite.name], a, b) for suite in a.aggregates.suites if suite.name in others]
+    if not found:
+        raise ValueError("the two folders have no suite in common")
+    return found
+
+
+def _block(first: SuiteSummary, second: SuiteSummary, a: Study, b: Study) -> Block:
+    rows = list(_shared(first, second, a, b))
+    tested = [row for row in rows if row.change.p_value >= 0]
+    corrected = holm([row.change.p_value for row in tested]) if tested else []
+    p_values = {row.row: float(p) for row, p in zip(tested, corrected, strict=True)}
+    head = ["row", "Δ in the first", "Δ in the second", "difference", "corrected p", "runs alike", "metrics differ by"]
+    lines = [_line(row, p_values.get(row.row)) for row in rows]
+    return Block("compare", first.name, READ, (head, lines), tuple(_sentences(rows, p_values)))
+
+
+def _shared(first: SuiteSummary, second: SuiteSummary, a: Study, b: Study) -> Iterator[_Shared]:
+    later = {record.id: record for record in b.of(second.name)}
+    for row in first.rows:
+        other = second.row(row.row)
+        if other is not None:
+            pairs = [(r, later[r.id]) for r in a.of(first.name) if r.cell.row == row.row and r.id in later]
+            if pairs:
+                yield _Shared(row.row, row, other, paired(other.deltas, row.deltas), pairs)
+
+
+def _line(row: _Shared, p: float | None) -> list[str]:
+    alike, worst = _agreement(row.pairs)
+    deltas = [formats.delta(summary.delta_taskwise) for summary in (row.first, row.second)]
+    test = formats.NONE if p is None else formats.probability(p)
+    return [row.row, *deltas, formats.delta(row.change.estimate), test, f"{alike}/{len(row.pairs)}", f"{worst:.2g}"]
+
+
+def _agreement(pairs: Sequence[tuple[Record, Record]]) -> tuple[int, float]:
+    """How many pairs of runs are equal in status and every metric, and the largest relative difference."""
+    found = [(a.status == b.status, differences.largest(a, b)) for a, b in pairs]
+    sizes = [0.0 if difference is None else difference.relative for _, difference in found]
+    return sum(same and size == 0 for (same, _), size in zip(found, sizes, strict=True)), max(sizes, default=0.0)
+
+
+def _sentences(rows: Sequence[_Shared], p_values: dict[str, float]) -> Iterator[str]:
+    alike, worst = _agreement([pair for row in rows for pair in row.pairs])
+    total = sum(len(row.pairs) for row in rows)
+    yield f"{alike} of {total} runs that both have give the same numbers; others differ by at most {worst:.2g}."
+    surely = [row for row, p in p_values.items() if p < ALPHA]
+    if surely:
+        yield f"After correction for {len(p_values)} rows, different are {', '.join(surely)}."
+    elif p_values:
+        yield f"After correction for {len(p_values)} rows, none is different."
+    else:
+        yield f"No difference can be tested: that takes {MIN_SEEDS} seeds in both."

@@ -1,0 +1,1 @@
+"""Which cells run, where and when, and again after an interruption."""

@@ -1,0 +1,55 @@
+"""The reference results that come with a repository, for a run that only adds to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks.protocols.files import COPY, identity
+from benchmarks.records import store
+
+REFERENCES = Path("results")  # where they are, by protocol
+
+
+def adopt(name: str, version: int, suites: Iterable[str], device: str, into: Path) -> int:
+    """Put the reference records of a protocol into the results folder ``into``, which keeps what it has.
+
+    Records are found by their cells, so that of a changed suite, method or budget nothing is taken for the new one.
+
+    Args:
+        name: of the protocol.
+        version: of the protocol, which the reference must have.
+        suites: those that are wanted.
+        device: the type of the device of the run; times and rounding of another are not set beside it.
+        into: a results folder, which need not exist.
+
+    Returns:
+        How many records came.
+
+    Raises:
+        ValueError: there is no reference, or it is of another version or device.
+    """
+    folder = REFERENCES / name
+    for file in (store.ARCHIVE, COPY):
+        if not (folder / file).is_file():
+            raise ValueError(f"there are no reference results: {folder / file} is missing")
+    then = identity((folder / COPY).read_text(encoding="utf-8"))
+    if then != (name, version):
+        raise ValueError(
+            f"the reference results in {folder} are of version {then[1]} of the protocol, and this is version "
+            f"{version}: numbers of different versions are never put in one table"
+        )
+    wanted = set(suites)
+    records = [record for record in store.unpack(folder / store.ARCHIVE) if record.cell.table in wanted]
+    usable = [record for record in records if record.environment.get("device") == device]
+    if records and not usable:
+        found = records[0].environment.get("device")
+        raise ValueError(
+            f"the reference results in {folder} were made on a {found} device, and this run is on {device}: choose "
+            f"--device {found}, or --no-reference to run everything"
+        )
+    kept = store.Store(into)
+    new = [record for record in usable if kept.read(record.cell) is None]
+    for record in new:
+        kept.write(record)
+    return len(new)

@@ -1,0 +1,1 @@
+"""One question each, with measurements, a table and a chart of its own."""

@@ -1,0 +1,61 @@
+"""What each solver costs by itself, for 2 to 100 tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from balancers.solvers.conic import steepest_in_cone
+from balancers.solvers.gramian import bargain, conflict_averse, dual_cone, min_norm
+from balancers.solvers.spectral import equal_projections, spectrum
+from balancers.step.gradients import gramian_of
+from benchmarks.studies.timing import Effort, alternate
+
+TASKS = (2, 3, 5, 11, 20, 40, 100)
+EFFORT = Effort(0.3, fewest=3, most=50)
+
+# By what it finds, and for which methods, on a Gramian.
+SOLVERS: dict[str, Callable[[Tensor], object]] = {
+    "shortest vector (MGDA)": min_norm,
+    "projection onto the dual cone (DualProj)": lambda gramian: dual_cone(gramian, _mean(gramian)[None]),
+    "K projections onto the dual cone (UPGrad)": lambda gramian: dual_cone(
+        gramian, torch.eye(len(gramian), dtype=gramian.dtype)
+    ),
+    "conflict-averse direction (CAGrad)": lambda gramian: conflict_averse(gramian, _mean(gramian), 0.4),
+    "steepest direction in a cone (ConicGrad)": lambda gramian: steepest_in_cone(gramian, _mean(gramian), 0.5),
+    "bargaining (Nash-MTL)": lambda gramian: bargain(gramian, 1.0),
+    "fair weights (FairGrad)": lambda gramian: bargain(gramian, 2.0),
+    "equal projections (ConFIG, IMTL-G)": equal_projections,
+    "spectrum (Aligned-MTL)": spectrum,
+}
+
+
+class Solve(NamedTuple):
+    """A solver on one Gramian."""
+
+    solver: str
+    tasks: int
+    gradients: str  # "independent" or "dependent"
+    seconds: float
+
+
+def solves() -> Iterator[Solve]:
+    """Every solver on random gradients: in twice as many dimensions as there are tasks, and in half as many."""
+    for tasks in TASKS:
+        for gradients, dimension in (("independent", 2 * tasks), ("dependent", max(1, tasks // 2))):
+            generator = torch.Generator().manual_seed(tasks)
+            gramian = gramian_of(torch.randn(tasks, dimension, generator=generator, dtype=torch.float64))
+            steps = {name: _call(solver, gramian) for name, solver in SOLVERS.items()}
+            for name, seconds in alternate(steps, lambda: None, EFFORT).items():
+                yield Solve(name, tasks, gradients, seconds)
+
+
+def _call(solver: Callable[[Tensor], object], gramian: Tensor) -> Callable[[], object]:
+    return lambda: solver(gramian)
+
+
+def _mean(gramian: Tensor) -> Tensor:
+    return torch.full_like(gramian[0], 1 / len(gramian))

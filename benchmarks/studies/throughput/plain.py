@@ -1,0 +1,73 @@
+"""One run as a user of TorchJD would write it: the yardstick.
+
+``python -m benchmarks.studies.throughput.plain SUITE METHOD``.
+
+The same problem, batches, optimizer, number of steps and evaluations on validation as the harness has, without what
+the harness adds: no curves of gradients, no record.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torchjd.aggregation import PCGrad
+from torchjd.autojac import jac_to_grad, mtl_backward
+
+from benchmarks.studies.throughput.rates import cells_of, load, now, steps_of
+from benchmarks.training.batches import batches_of, evaluation_points
+from benchmarks.training.evaluate import evaluate
+from tasks.base import MultiTaskModel, Task
+
+AGGREGATORS = {"pcgrad": PCGrad}  # "fixed" is the sum of the losses, which needs none
+
+
+def main(suite: str, method: str, device_name: str) -> None:
+    """Train, and print what it took in seconds as JSON."""
+    device = torch.device(device_name)
+    (cell,) = cells_of(suite, method, 1)
+    loaded = load(cell, device)
+    tasks, splits = loaded.suite.tasks, loaded.splits
+    torch.manual_seed(cell.seed)
+    model = loaded.suite.build(cell.seed, cell.tasks).to(device).train()
+    optimizer = torch.optim.Adam(model.parameters(), cell.learning_rate)
+    aggregator = AGGREGATORS[method]() if method in AGGREGATORS else None
+    batches = batches_of(splits.train, cell.batch_size, cell.seed)
+    total = steps_of(cell, loaded)
+    points = evaluation_points(total, cell.evaluations)
+    began, evaluating = now(device), 0.0
+    for step in range(1, total + 1):
+        batch = next(batches)
+        features, outputs = model(batch.inputs)
+        losses = [task.loss(outputs[task.name], batch.targets[task.name]) for task in tasks]
+        if aggregator is None:
+            torch.stack(losses).sum().backward()
+        else:
+            _backward(model, tasks, features, losses)
+            jac_to_grad(list(model.encoder.parameters()), aggregator)
+        optimizer.step()
+        optimizer.zero_grad()
+        if step in points:
+            mark = now(device)
+            evaluate(model, tasks, splits.validation)
+            evaluating += now(device) - mark
+    evaluate(model, tasks, splits.test)
+    took = now(device) - began
+    found = {"step": (took - evaluating) / total, "evaluation": evaluating / len(points), "total": took}
+    sys.stdout.write(json.dumps(found))
+
+
+def _backward(model: MultiTaskModel, tasks: Sequence[Task], features: Tensor, losses: Sequence[Tensor]) -> None:
+    mtl_backward(
+        losses,
+        features=features,
+        tasks_params=[list(model.heads[task.name].parameters()) for task in tasks],
+        shared_params=list(model.encoder.parameters()),
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

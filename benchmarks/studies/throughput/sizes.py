@@ -1,0 +1,62 @@
+"""What a model and its passes hold in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import prod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.studies.throughput.rates import METHODS, SUITES, cells_of, load
+from benchmarks.training.batches import losses_of
+
+BATCH = 100  # examples
+
+
+class Size(NamedTuple):
+    """Numbers of a suite's model."""
+
+    suite: str
+    tasks: int
+    shared: int  # parameters
+    last: int  # of these in the encoder's last layer
+    specific: int  # parameters of all heads
+    representation: int  # elements of an example's shared representation
+    saved: float  # bytes that a forward pass keeps for the backward pass, per example
+
+
+def sizes() -> list[Size]:
+    """Those of the suites whose rates are measured."""
+    return [_size(suite) for suite in SUITES]
+
+
+def _size(name: str) -> Size:
+    cell = cells_of(name, METHODS[0], 1)[0]
+    loaded = load(cell, torch.device("cpu"))
+    suite, train = loaded.suite, loaded.splits.train
+    model, batch = suite.build(cell.seed, cell.tasks), train.take(torch.arange(min(BATCH, len(train))))
+    saved: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        if not isinstance(tensor, nn.Parameter):
+            saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        features, outputs = model(batch.inputs)
+        losses_of(suite.tasks, outputs, batch)
+    return Size(
+        suite=name,
+        tasks=len(suite.tasks),
+        shared=_count(model.shared_parameters()),
+        last=_count(model.last_shared_parameters()),
+        specific=_count(model.heads.parameters()),
+        representation=prod(features.shape[1:]),
+        saved=sum(saved.values()) / len(batch),
+    )
+
+
+def _count(parameters: Iterable[Tensor]) -> int:
+    return sum(parameter.numel() for parameter in parameters)

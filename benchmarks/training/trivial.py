@@ -1,0 +1,152 @@
+"""What one and the same answer to every example scores: the trivial baseline that every model must beat."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.protocols.expand import version_of
+from benchmarks.records.record import Cell, Scalars
+from benchmarks.records.store import write_atomically
+from benchmarks.training.batches import batches_of, losses_of
+from benchmarks.training.evaluate import evaluate
+from tasks import registry
+from tasks.base import MultiTaskModel, Splits, Suite, Task, seeded
+
+FILE = "constant.json"  # table -> what the scores are of, and the scores
+RULE = 2  # raised when other answers are tried, so that what was found before is found anew
+STEPS = 150  # of Adam, its rate falling to nothing: enough for the shares of classes
+RATE = 0.1
+BATCH = 64  # or fewer where the runs take fewer: then their data are large
+CERTAIN = 30.0  # the logit of a class that is answered whatever the others' are; its exponential is far from overflow
+
+logger = logging.getLogger(__name__)
+
+
+class Blind(nn.Module):
+    """An encoder whose features have their shape, and are all 0; it looks at one example to know the shape."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder.eval()
+
+    @torch.no_grad()
+    def forward(self, **inputs: Tensor) -> Tensor:
+        """Zeros in the place of the features of all examples."""
+        first = self.encoder(**{name: values[:1] for name, values in inputs.items()})
+        return first.new_zeros(len(next(iter(inputs.values()))), *first.shape[1:])
+
+
+class Once(nn.Module):
+    """A head that answers once, for all examples of a batch alike."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The answer to the first example, as often as there are examples."""
+        answer = self.head(features[:1])
+        return answer.expand(len(features), *answer.shape[1:])
+
+
+def scores(suite: Suite, data: Path | None = None, size: int = BATCH) -> Scalars:
+    """All metrics on the test split of an answer that is the same for every example: of each task the best one known.
+
+    Known are heads that were trained on features of 0, so that nothing tells examples apart (with cross-entropy that is
+    the class that most examples have, with squared error the mean, with absolute error the median; heads with
+    convolutions see where the border of an image is as well), and every class as the answer to all: where a metric
+    looks at rare classes alone, as F1 does, the commonest one is not the best answer. Which is best is seen on the
+    validation split. A batch has ``size`` examples.
+
+    Raises:
+        DataUnavailableError: the data cannot be had here.
+    """
+    splits = suite.load(data)
+    built = suite.build(0, [task.name for task in suite.tasks])
+    model = MultiTaskModel(Blind(built.encoder), dict(built.heads.items()))
+    optimizer = torch.optim.Adam(model.heads.parameters(), RATE)
+    slower = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / STEPS)
+    with seeded("noise", 0):
+        for _, batch in zip(range(STEPS), batches_of(splits.train, size, 0), strict=False):
+            _, outputs = model(batch.inputs)
+            optimizer.zero_grad()
+            torch.stack(list(losses_of(suite.tasks, outputs, batch).values())).sum().backward()
+            optimizer.step()
+            slower.step()
+    return {task.name: _best(model.encoder, model.heads[task.name], task, splits) for task in suite.tasks}
+
+
+def _best(encoder: nn.Module, head: nn.Module, task: Task, splits: Splits) -> dict[str, float]:
+    """The metrics on the test split of a trained head, or of a class that is a better answer on validation."""
+    model, primary = MultiTaskModel(encoder, {task.name: Once(head)}), task.primary
+    layer = next((module for module in reversed([*head.modules()]) if _is_layer(module)), None)
+    if layer is not None:
+        nothing = torch.zeros_like(layer.get_parameter("weight"))
+        sure = [{"weight": nothing, "bias": bias} for bias in _certain(layer.get_parameter("bias"))]
+
+        def error(state: Mapping[str, Tensor]) -> float:
+            layer.load_state_dict(state, strict=False)
+            found = evaluate(model, [task], splits.validation)[task.name][primary.name]
+            return abs(primary.best - found) if math.isfinite(found) else math.inf
+
+        states = [{name: value.clone() for name, value in layer.state_dict().items()}, *sure]
+        layer.load_state_dict(min(states, key=error), strict=False)
+    return evaluate(model, [task], splits.test)[task.name]
+
+
+def _is_layer(module: nn.Module) -> bool:
+    return all(isinstance(getattr(module, name, None), Tensor) for name in ("weight", "bias"))
+
+
+def _certain(bias: Tensor) -> Tensor:
+    """Biases (A, C) of a last layer, each of which is sure of one class; of a single logit, both answers."""
+    return CERTAIN * (torch.eye(len(bias)) if len(bias) > 1 else torch.tensor([[-1.0], [1.0]])).to(bias)
+
+
+def renew(folder: Path, cells: Iterable[Cell], data: Path | None = None) -> None:
+    """Write the scores of every table that ``cells`` are of into ``folder``, but for those that it has already.
+
+    A suite without examples to tell apart has none. One that cannot be tried here is left out: it is not known, has
+    another version by now, or its data are not there.
+    """
+    known = _read(folder)
+    for table, cell in {cell.table: cell for cell in cells}.items():
+        about = _about(cell)
+        if known.get(table, {}).get("of") == about:
+            continue
+        try:
+            suite = registry.create(cell.suite, **cell.suite_options)
+            if suite.generalises and version_of(suite) == cell.suite_version:
+                known[table] = {"of": about, "scores": scores(suite, data, min(BATCH, cell.batch_size))}
+        except Exception as error:  # data or a plug-in that are not here, or a broken suite, of which records tell
+            logger.warning("what one answer to every example scores on %s is not known: %s", table, error)
+    if known:
+        write_atomically(folder / FILE, json.dumps(known, indent=1) + "\n")
+
+
+def load(folder: Path, cells: Iterable[Cell]) -> dict[str, Scalars]:
+    """The scores by suite as tables call it, of those suites that ``cells`` are of."""
+    known = _read(folder)
+    each = {cell.problem: (known.get(cell.table, {}), _about(cell)) for cell in cells}
+    return {problem: entry["scores"] for problem, (entry, about) in each.items() if entry.get("of") == about}
+
+
+def _about(cell: Cell) -> dict[str, Any]:
+    return {"rule": RULE, "suite": cell.suite, "version": cell.suite_version, "options": cell.suite_options}
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / FILE
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError:  # `python -m benchmarks run` writes it anew
+        logger.warning("%s cannot be read: what one answer to every example scores is not shown", path)
+        return {}

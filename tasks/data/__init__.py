@@ -1,0 +1,1 @@
+"""From files to tensors: finding, checking, reading and splitting data."""

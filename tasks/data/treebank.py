@@ -1,0 +1,149 @@
+"""English EWT: files with layers of annotation, sentences whose layers agree, splits that keep documents whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from tasks.base import DataUnavailableError
+from tasks.data.documents import Corpus, without_repeats
+from tasks.data.sources import data_folder
+
+Source = Literal["auto", "official", "dev+test"]
+Row = tuple[str, ...]  # the columns of one word
+
+SOURCES = ("auto", "official", "dev+test")
+GENRES = ("weblog", "newsgroup", "email", "reviews", "answers")
+PARTS = ("train", "dev", "test")
+SHARES = (0.7, 0.1, 0.2)  # of the sentences of dev and test, where there is no train
+FOLDER = "ewt"
+
+
+class Layer(NamedTuple):
+    """One kind of annotation: a file for each part, one word a line, with a sentence id before every sentence."""
+
+    file: str  # with the part's name in place of {}
+    repository: str  # on GitHub
+    columns: int  # of a word, at least
+    inside: str = ""  # the folder of the repository that holds the files
+
+
+TREEBANK = Layer("en_ewt-ud-{}.conllu", "UniversalDependencies/UD_English-EWT", 10)
+ENTITIES = Layer("en_ewt-ud-{}.iob2", "UniversalNER/UNER_English-EWT", 3)
+ROLES = Layer("en_ewt-up-{}.conllu", "UniversalPropositions/UP-1.0", 12, "UP_English-EWT")
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence: its id, as ``genre-document-number``, its text, and by layer the columns of every word."""
+
+    identity: str
+    text: str
+    rows: Mapping[Layer, tuple[Row, ...]]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words, the same in every layer."""
+        return tuple(row[1] for row in next(iter(self.rows.values())))
+
+    @property
+    def document(self) -> str:
+        """What it was taken from."""
+        return self.identity.rpartition("-")[0]
+
+    @property
+    def genre(self) -> int:
+        """Where in `GENRES` its genre is."""
+        return GENRES.index(self.identity.partition("-")[0])
+
+
+WEB = Corpus[Sentence]("ewt", GENRES, lambda sentence: sentence.genre, SHARES)
+
+
+def check_source(source: str) -> None:
+    """Raise ``ValueError`` if there is no such source."""
+    if source not in SOURCES:
+        raise ValueError(f"source must be one of {', '.join(map(repr, SOURCES))}, not {source!r}")
+
+
+def read_splits(layers: Sequence[Layer], data: Path | None, source: Source) -> list[list[Sentence]]:
+    """Sentences to train on, to validate on and to test on.
+
+    ``"official"``: train, dev and test. ``"dev+test"``: the documents of dev and test, 70 / 10 / 20 per cent of each
+    genre's sentences. ``"auto"``: official, where all files of train are there. Sentences whose words differ between
+    layers are left out, and so is what stands word for word in a later split, so that nothing of the test is seen.
+
+    Raises:
+        DataUnavailableError: files are missing or damaged; the message says what to do.
+    """
+    files = find(layers, data_folder(data), source)
+    parts = {
+        part: _joined({layer: parse(file, layer) for layer, file in found.items()}) for part, found in files.items()
+    }
+    official = "train" in parts
+    splits = [*parts.values()] if official else WEB.split([*parts["dev"], *parts["test"]])
+    return without_repeats(splits, lambda sentence: tuple(word.lower() for word in sentence.words))
+
+
+def find(layers: Sequence[Layer], folder: Path | None, source: Source) -> dict[str, dict[Layer, Path]]:
+    """The files of every part: of train as well where ``source`` asks for it, or leaves it open and all are there."""
+    files = {part: {layer: _locate(layer, part, folder) for layer in layers} for part in PARTS}
+    complete = None not in files["train"].values()
+    if source == "dev+test" or (source == "auto" and not complete):
+        del files["train"]
+    missing = {part: [layer for layer, file in found.items() if file is None] for part, found in files.items()}
+    if any(missing.values()):
+        names = [layer.file.format(part) for part in files for layer in missing[part]]
+        places = sorted({layer.repository for lacking in missing.values() for layer in lacking})
+        raise DataUnavailableError(
+            f"English EWT lacks {', '.join(names)}; clone {' and '.join(places)} from GitHub, and put the files, "
+            f"or the clones, into {folder or 'a folder that --data or BALANCERS_DATA names'}, or into {FOLDER} in it"
+        )
+    return {part: {layer: file for layer, file in found.items() if file} for part, found in files.items()}
+
+
+def parse(file: Path, layer: Layer) -> dict[str, tuple[str, tuple[Row, ...]]]:
+    """Text and words by sentence id. Lines of multiword tokens and of empty nodes are no words.
+
+    Raises:
+        DataUnavailableError: the file is damaged.
+    """
+    sentences = {}
+    try:
+        for block in file.read_text(encoding="utf-8").split("\n\n"):
+            lines = block.strip("\n").split("\n")
+            facts = dict(line[1:].strip().split(" = ", 1) for line in lines if line.startswith("#") and " = " in line)
+            rows = tuple(tuple(line.split("\t")) for line in lines if line[:1].isdigit())
+            rows = tuple(row for row in rows if row[0].isdigit())
+            if rows:
+                if min(map(len, rows)) < layer.columns:
+                    raise ValueError(f"a word of {facts['sent_id']} has less than {layer.columns} columns")
+                if facts["sent_id"].partition("-")[0] not in GENRES:
+                    raise ValueError(f"{facts['sent_id']!r} begins with no genre")
+                sentences[facts["sent_id"]] = facts.get("text", " ".join(row[1] for row in rows)), rows
+    except (OSError, ValueError, KeyError) as error:
+        raise DataUnavailableError(f"{file} cannot be read ({error}); fetch it again") from None
+    if not sentences:
+        raise DataUnavailableError(f"{file} holds no sentences; fetch it again")
+    return sentences
+
+
+def _joined(layers: Mapping[Layer, Mapping[str, tuple[str, tuple[Row, ...]]]]) -> list[Sentence]:
+    """The sentences that all layers have with the same words."""
+    first = next(iter(layers.values()))
+    sentences = []
+    for identity, (text, _) in first.items():
+        rows = {layer: found[identity][1] for layer, found in layers.items() if identity in found}
+        if len(rows) == len(layers) and len({tuple(row[1] for row in words) for words in rows.values()}) == 1:
+            sentences.append(Sentence(identity, text, rows))
+    return sentences
+
+
+def _locate(layer: Layer, part: str, folder: Path | None) -> Path | None:
+    if folder is None:
+        return None
+    name, clone = layer.file.format(part), layer.repository.partition("/")[2]
+    places = [top / within for top in (folder, folder / FOLDER) for within in ("", clone, f"{clone}/{layer.inside}")]
+    return next((place / name for place in places if (place / name).is_file()), None)

@@ -1,0 +1,75 @@
+"""Tasks that give every word of a sentence a label: which labels, and what is counted for their metrics.
+
+Outputs are logits (N, W, C), targets (N, W) with `ABSENT` where there is no word, or where a word is not asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from tasks.base import Metric
+from tasks.scoring.labelled import ABSENT
+
+OUTSIDE = 0  # the label of a word that is part of nothing
+
+
+def bio_labels(kinds: Sequence[str]) -> tuple[str, ...]:
+    """``O``, then ``B-`` and ``I-`` of every kind: the order that `span_scores` knows."""
+    return ("O", *(f"{place}-{kind}" for kind in kinds for place in "BI"))
+
+
+def label_scores() -> tuple[Metric, ...]:
+    """F1, precision and recall of all labels but `OUTSIDE`: a word counts if it has the right one."""
+
+    def collect(outputs: Tensor, targets: Tensor) -> Tensor:
+        found = outputs.argmax(-1).where(targets != ABSENT, OUTSIDE)
+        correct = (found == targets) & (found != OUTSIDE)
+        return torch.stack([correct.sum(), (found != OUTSIDE).sum(), (targets > OUTSIDE).sum()]).double()
+
+    return _scores(collect)
+
+
+def span_scores() -> tuple[Metric, ...]:
+    """F1, precision and recall of spans in `bio_labels`: one counts if its first word, last word and kind are right.
+
+    As in CoNLL-2003, a span begins at every B, and at an I that does not continue a span of its kind.
+    """
+
+    def collect(outputs: Tensor, targets: Tensor) -> Tensor:
+        found = _spans(outputs.argmax(-1).where(targets != ABSENT, OUTSIDE))
+        true = _spans(targets.clamp(min=OUTSIDE))
+        correct = (found == true) & (true >= 0)
+        return torch.stack([correct.sum(), (found >= 0).sum(), (true >= 0).sum()]).double()
+
+    return _scores(collect)
+
+
+def spans(labels: Sequence[int]) -> list[tuple[int, int, int]]:
+    """First word, last word and kind (its place in what `bio_labels` was given) of every span of one sentence."""
+    found = _spans(torch.tensor([labels], dtype=torch.long))[0].tolist()
+    return [(first, told % len(labels), told // len(labels)) for first, told in enumerate(found) if told >= 0]
+
+
+def _spans(labels: Tensor) -> Tensor:
+    """At the first word of every span a number that tells its last word and its kind, elsewhere -1; (N, W)."""
+    kind = (labels - 1).div(2, rounding_mode="floor")  # -1 outside
+    before = torch.cat([kind.new_full((len(kind), 1), -1), kind[:, :-1]], 1)
+    begins = (kind >= 0) & ((labels % 2 == 1) | (kind != before))
+    goes_on = torch.cat([((kind >= 0) & ~begins)[:, 1:], begins.new_zeros(len(kind), 1)], 1)
+    words = labels.shape[1]
+    last = torch.arange(words, device=labels.device).where(~goes_on, words)  # a last word after every first one
+    last = last.flip(1).cummin(1).values.flip(1)
+    return (kind * words + last).where(begins, -1)
+
+
+def _scores(collect: Callable[[Tensor, Tensor], Tensor]) -> tuple[Metric, ...]:
+    """From counts of what is right, what was found and what there is."""
+    values: dict[str, Callable[[Tensor], Tensor]] = {
+        "f1": lambda counts: 2 * counts[0] / (counts[1] + counts[2]).clamp(min=1),
+        "precision": lambda counts: counts[0] / counts[1].clamp(min=1),
+        "recall": lambda counts: counts[0] / counts[2].clamp(min=1),
+    }
+    return tuple(Metric(name, 1.0, True, collect, value) for name, value in values.items())

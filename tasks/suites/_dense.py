@@ -1,0 +1,128 @@
+"""What problems of dense prediction share: reading them, and the networks of the papers."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, check_tasks, seeded, seeded_heads
+from tasks.data import npy_folders
+from tasks.data.images import read_image
+from tasks.data.npy_folders import Size, Source
+from tasks.data.sources import data_folder
+from tasks.networks.resnet import DeepLabHead, ResNet
+from tasks.networks.segnet import SHRINKAGE, PixelHead, SegNet, UnitVectors
+from tasks.scoring import pixels
+
+KINDS: Mapping[str, npy_folders.Kind] = {
+    "image": "colours",
+    "segmentation": "classes",
+    "depth": "distances",
+    "normals": "directions",
+}
+NAMED = 0.01  # share of the image from which on an answer names a class
+
+
+@dataclass(frozen=True)
+class DenseSuite(Suite):
+    """A class, a depth and perhaps a direction for every pixel of an image."""
+
+    depth_unit: ClassVar[str]  # what depth is measured in
+
+    height: int
+    width: int
+    backbone: Literal["segnet", "resnet50"] = "segnet"
+    channels: int = 64
+
+    def __post_init__(self) -> None:
+        for name in ("height", "width"):
+            side = getattr(self, name)
+            if side < SHRINKAGE or side % SHRINKAGE:
+                raise ValueError(f"{name} must be a multiple of {SHRINKAGE}, not {side}")
+        if self.backbone not in ("segnet", "resnet50"):
+            raise ValueError(f"backbone must be 'segnet' or 'resnet50', not {self.backbone!r}")
+        if self.channels < 1:
+            raise ValueError(f"channels must be at least 1, not {self.channels}")
+
+    @property
+    @abstractmethod
+    def source(self) -> Source:
+        """Where the data come from, with a folder for the image and every task."""
+
+    @property
+    @abstractmethod
+    def class_names(self) -> tuple[str, ...]:
+        """What the classes mean, by their numbers."""
+
+    @property
+    def size(self) -> Size:
+        """Of the images."""
+        return Size(self.height, self.width)
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """Those that the data have a folder for."""
+        known = (pixels.segmentation(len(self.class_names)), pixels.depth(), pixels.normals())
+        return tuple(task for task in known if task.name in self.source.folders)
+
+    def load(self, data: Path | None = None) -> Splits:
+        """Images (N, 3, H, W) from 0 to 1; classes (N, H, W), depth (N, H, W), normals (N, 3, H, W)."""
+        folder = npy_folders.find(self.source, data_folder(data))
+        train, validation = npy_folders.split(npy_folders.numbers(folder / "train", self.source))
+        test = npy_folders.numbers(folder / "val", self.source)
+        parts = (("train", train), ("train", validation), ("val", test))
+        return Splits(*(self._part(folder / part, examples) for part, examples in parts))
+
+    def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
+        """SegNet or a dilated ResNet-50, and a head a task."""
+        check_tasks(self, tasks)
+        with seeded("init", seed):
+            dilated = self.backbone == "resnet50"
+            encoder = ResNet("resnet50", self.channels, dilated=True) if dilated else SegNet(self.channels)
+        heads = seeded_heads(seed, tasks, lambda task: self._head(task, encoder))
+        return MultiTaskModel(encoder, heads, last_shared=encoder.last)
+
+    def read(self, given: str) -> dict[str, Tensor]:
+        """The image in a file, resized.
+
+        Raises:
+            ValueError: it is not the path of an image.
+        """
+        return {"image": npy_folders.resize_image(read_image(given).float() / 255, self.size)[None]}
+
+    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
+        """Which classes fill how much of the image, the range of depths, the mean direction."""
+        found = {}
+        if "segmentation" in outputs:
+            shares = torch.bincount(outputs["segmentation"][0].argmax(0).flatten()) / (self.height * self.width)
+            named = [(float(shares[i]), self.class_names[i]) for i in range(len(shares)) if shares[i] >= NAMED]
+            found["segmentation"] = ", ".join(f"{name} {share:.0%}" for share, name in sorted(named, reverse=True))
+        if "depth" in outputs:
+            near, middle, far = torch.quantile(outputs["depth"].flatten(), torch.tensor([0.05, 0.5, 0.95])).tolist()
+            found["depth"] = f"median {middle:.3g} {self.depth_unit}, nine in ten between {near:.3g} and {far:.3g}"
+        if "normals" in outputs:
+            x, y, z = outputs["normals"].mean((0, 2, 3)).tolist()
+            found["normals"] = f"mean direction ({x:.2f}, {y:.2f}, {z:.2f})"
+        return found
+
+    def _part(self, folder: Path, examples: Sequence[int]) -> Split:
+        classes = len(self.class_names)
+        maps = {
+            name: npy_folders.read(folder, folders, KINDS[name], examples, self.size, classes)
+            for name, folders in self.source.folders.items()
+        }
+        return Split({"image": maps.pop("image")}, maps)
+
+    def _head(self, task: str, encoder: SegNet | ResNet) -> nn.Module:
+        outputs = {"segmentation": len(self.class_names), "depth": 1, "normals": 3}[task]
+        dilated = isinstance(encoder, ResNet)
+        head = DeepLabHead(encoder.width, outputs) if dilated else PixelHead(self.channels, outputs)
+        # Depth is (N, H, W), without an axis of one channel.
+        after = {"depth": [nn.Flatten(0, 1)], "normals": [UnitVectors()]}
+        return nn.Sequential(head, *after.get(task, []))
