@@ -17,11 +17,10 @@ from benchmarks.analysis.summaries import Aggregates
 from benchmarks.protocols.expand import expand
 from benchmarks.protocols.files import COPY, of_results
 from benchmarks.protocols.schema import Protocol
-from benchmarks.records import selection as select
-from benchmarks.records import store
+from benchmarks.records import selection, store
 from benchmarks.records.record import FRONT, Cell, Record, Scalars
 from benchmarks.records.selection import Search
-from benchmarks.training import trivial as constant
+from benchmarks.training import trivial_baseline
 from tasks import registry
 from tasks.base import Suite
 
@@ -30,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Study:
+class Results:
     """What a results folder says."""
 
     searches: tuple[Search, ...]  # of all rows; of one setting alone where nothing was searched
@@ -96,7 +95,7 @@ class Study:
         return [record for record in self.records if record.cell.problem == suite]
 
 
-def read(folder: Path) -> Study:
+def read_results(folder: Path) -> Results:
     """Read a results folder.
 
     Raises:
@@ -115,9 +114,9 @@ def read(folder: Path) -> Study:
     if len(kept) < len(records):
         logger.warning("%d records in %s are of other settings and are left out", len(records) - len(kept), folder)
     trials = [record for record in kept if record.cell.row != FRONT]
-    searches = select.searches(trials, select.each_alone if protocol is None else protocol.searches_once)
+    searches = selection.searches(trials, selection.each_alone if protocol is None else protocol.searches_once)
     counted = [record for search in searches for record in search.chosen]
-    return Study(
+    return Results(
         searches=tuple(searches),
         front=tuple(record for record in kept if record.cell.row == FRONT),
         aggregates=aggregate(counted, *_reading(protocol)),
@@ -126,7 +125,7 @@ def read(folder: Path) -> Study:
         protocol=protocol,
         protocol_text=(folder / COPY).read_text(encoding="utf-8") if protocol is not None else "",
         environment=_texts(folder / "environment.json") or max(kept, key=lambda r: r.finished).environment,
-        constants=constant.load(folder, [record.cell for record in counted]),
+        constants=trivial_baseline.load(folder, [record.cell for record in counted]),
     )
 
 

@@ -27,7 +27,7 @@ err = Console(stderr=True)
 Plugins = Annotated[
     list[Path] | None, typer.Option("--plugin", help="Python file that registers balancers or suites; may be repeated.")
 ]
-Results = Annotated[Path, typer.Argument(help="Results folder, such as results/quick.")]
+ResultsFolder = Annotated[Path, typer.Argument(help="Results folder, such as results/quick.")]
 Data = Annotated[Path | None, typer.Option(help="Folder to look for data in first.")]
 Balancers = Annotated[str, typer.Option(help="Only these, comma-separated; also others; or all.")]
 Suites = Annotated[str, typer.Option(help="Only these suites or families of suites, comma-separated.")]

@@ -9,7 +9,17 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.cli.base import EXIT_FAILED, Data, Plugins, Results, app, load_plugins, out, plain_errors, split_names
+from benchmarks.cli.base import (
+    EXIT_FAILED,
+    Data,
+    Plugins,
+    ResultsFolder,
+    app,
+    load_plugins,
+    out,
+    plain_errors,
+    split_names,
+)
 
 
 @app.command("list")
@@ -34,18 +44,18 @@ def list_(
 
 
 @app.command()
-def report(folder: Results) -> None:
+def report(folder: ResultsFolder) -> None:
     """Write tables, charts and report.html from the records of a results folder."""
     with plain_errors():
-        import benchmarks.reporting.page  # noqa: PLC0415
         from benchmarks.records import store  # noqa: PLC0415
+        from benchmarks.reporting.page import write_report  # noqa: PLC0415
 
         out.print(f"Records: {store.source(folder)}", soft_wrap=True, highlight=False)
-        out.print(f"Report: {benchmarks.reporting.page.write(folder)}", soft_wrap=True, highlight=False)
+        out.print(f"Report: {write_report(folder)}", soft_wrap=True, highlight=False)
 
 
 @app.command()
-def plot(folder: Results) -> None:
+def plot(folder: ResultsFolder) -> None:
     """Draw the charts of a results folder anew."""
     with plain_errors():
         from benchmarks.reporting import charts  # noqa: PLC0415

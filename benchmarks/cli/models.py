@@ -27,7 +27,7 @@ def predict(
 ) -> None:
     """Evaluate a saved model on a split of its suite and write its predictions, or see its answers to one input."""
     with plain_errors():
-        from benchmarks.training import saved as models  # noqa: PLC0415
+        from benchmarks.training import saved_models  # noqa: PLC0415
         from benchmarks.training.evaluate import evaluate  # noqa: PLC0415
 
         load_plugins(plugin)
@@ -35,13 +35,13 @@ def predict(
         if given:
             if output is not None:
                 raise ValueError("--output is for a split; the answers to one --input are printed")
-            out.print(_answers(models.answer(folder, given, data)))
+            out.print(_answers(saved_models.answer(folder, given, data)))
             return
-        saved, splits = models.load_with_data(folder, data)
-        examples = models.split_of(splits, split)
+        saved, splits = saved_models.load_with_data(folder, data)
+        examples = saved_models.split_of(splits, split)
         out.print(_metrics({split: evaluate(saved.model, saved.tasks, examples)}))
         if output is not None:
-            models.write_predictions(output, models.outputs_of(saved.model, examples.inputs), examples)
+            saved_models.write_predictions(output, saved_models.outputs_of(saved.model, examples.inputs), examples)
             out.print(f"Predictions: {output}", soft_wrap=True, highlight=False)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from benchmarks.cli.base import EXIT_FAILED, Data, Plugins, Results, app, load_plugins, out, plain_errors
+from benchmarks.cli.base import EXIT_FAILED, Data, Plugins, ResultsFolder, app, load_plugins, out, plain_errors
 
 if TYPE_CHECKING:
     from benchmarks.reporting.blocks import Block
@@ -37,15 +37,15 @@ def compare(
 ) -> None:
     """Compare two methods of one results folder, or two folders of one protocol, seed by seed."""
     with plain_errors():
-        from benchmarks.analysis import results as study  # noqa: PLC0415
+        from benchmarks.analysis.results import read_results  # noqa: PLC0415
         from benchmarks.reporting import versus  # noqa: PLC0415
 
         if Path(first).is_dir() and Path(second).is_dir():
-            blocks = versus.studies(study.read(Path(first)), study.read(Path(second)))
+            blocks = versus.studies(read_results(Path(first)), read_results(Path(second)))
         elif any("/" in name or Path(name).is_dir() for name in (first, second)):
             raise ValueError(f"{first} and {second} are not two results folders; name two of them, or two rows")
         else:
-            blocks = [versus.methods(study.read(results), first, second)]
+            blocks = [versus.methods(read_results(results), first, second)]
         for block in blocks:
             _show(block)
         out.print(blocks[-1].text, style="dim", highlight=False)
@@ -78,16 +78,16 @@ def reproduce(
 
 @app.command()
 def export(
-    folder: Results,
+    folder: ResultsFolder,
     into: Annotated[Path, typer.Argument(help="File to write; .csv, .parquet or .tex is the format.")],
     suite: Annotated[str | None, typer.Option(help="This suite alone.")] = None,
 ) -> None:
     """Write every run as CSV or Parquet, or the leaderboard as LaTeX tables for a paper."""
     with plain_errors():
-        from benchmarks.analysis import results as study  # noqa: PLC0415
+        from benchmarks.analysis.results import read_results  # noqa: PLC0415
         from benchmarks.reporting import export as exporting  # noqa: PLC0415
 
-        exporting.write(study.read(folder), into, suite)
+        exporting.write(read_results(folder), into, suite)
         out.print(f"Written: {into}", soft_wrap=True, highlight=False)
 
 

@@ -158,20 +158,20 @@ def _adopt(source: Path, filters: Filters, options: Options, folder: Path, *, re
 
 def _conclude(folder: Path, summary: Summary, data: Path | None) -> None:
     """Write archive and report, and say what came out and where they are."""
-    import benchmarks.reporting.page  # noqa: PLC0415
-    from benchmarks.analysis import results as study  # noqa: PLC0415
+    from benchmarks.analysis import results  # noqa: PLC0415
     from benchmarks.protocols import files as protocol  # noqa: PLC0415
     from benchmarks.records import store  # noqa: PLC0415
-    from benchmarks.reporting import leaderboard as tables  # noqa: PLC0415
-    from benchmarks.training import trivial as constant  # noqa: PLC0415
+    from benchmarks.reporting import leaderboard  # noqa: PLC0415
+    from benchmarks.reporting.page import write_report  # noqa: PLC0415
+    from benchmarks.training import trivial_baseline  # noqa: PLC0415
 
     store.pack(folder)
     with out.status("What one answer to every example scores"):
-        asked = study.asked_for(protocol.of_results(folder))
-        counting = study.comparable(store.load(folder), asked)  # an edited protocol leaves records of earlier suites
-        constant.renew(folder, [record.cell for record in counting if record.status == "done"], data)
-    path = benchmarks.reporting.page.write(folder)
-    out.print(tables.summary(study.read(folder).aggregates))
+        asked = results.asked_for(protocol.of_results(folder))
+        counting = results.comparable(store.load(folder), asked)  # an edited protocol leaves records of earlier suites
+        trivial_baseline.renew(folder, [record.cell for record in counting if record.status == "done"], data)
+    path = write_report(folder)
+    out.print(leaderboard.summary(results.read_results(folder).aggregates))
     counts = ", ".join(f"{number} {status}" for status, number in summary.counts.items() if number)
     out.print(f"Cells: {counts}", highlight=False)
     for suite, skip in summary.skipped.items():

@@ -13,7 +13,7 @@ from benchmarks.cli.base import (
     Data,
     Device,
     Plugins,
-    Results,
+    ResultsFolder,
     Seeds,
     Suites,
     Workers,
@@ -85,7 +85,7 @@ def transfer(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
 
 @app.command()
 def efficiency(
-    folder: Results,
+    folder: ResultsFolder,
     results: Into = Path("results/efficiency"),
     seconds: Annotated[float, typer.Option(min=0, help="About how long to time each suite and batch.")] = 5.0,
     data: Data = None,

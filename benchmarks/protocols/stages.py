@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from benchmarks.protocols.design import front
 from benchmarks.protocols.expand import Filters, seeds_of
 from benchmarks.protocols.schema import Protocol
-from benchmarks.records import selection as select
+from benchmarks.records import selection
 from benchmarks.records.record import FRONT, Cell, Record
 from tasks import registry
 
@@ -18,7 +18,7 @@ def following(protocol: Protocol, filters: Filters, records: Sequence[Record]) -
     Validation alone decides: no test metric is looked at.
     """
     found: list[Cell] = []
-    for search in select.searches(records, protocol.searches_once):
+    for search in selection.searches(records, protocol.searches_once):
         setting = search.chosen[0].cell
         if protocol.searches_once(setting):
             found += _with_other_seeds(setting, protocol, filters)

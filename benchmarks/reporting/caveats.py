@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 
 FACTS = {"processor": "processors", "gpu": "GPUs", "torch": "versions of torch", "commit": "states of the code"}
 
 
-def limits(study: Study) -> list[str]:
+def limits(study: Results) -> list[str]:
     """Sentences, none for a complete study of one machine."""
     found = []
     if study.set_aside:

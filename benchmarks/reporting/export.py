@@ -11,11 +11,10 @@ from typing import Any
 import pandas as pd
 
 from balancers.naming.suggest import nearest
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.records.agreement import STATES
 from benchmarks.records.record import Record
-from benchmarks.reporting import gains as gain_table
-from benchmarks.reporting import leaderboard as tables
+from benchmarks.reporting import gain_table, leaderboard
 from benchmarks.reporting.blocks import Cells
 
 # What LaTeX's text mode does not know, or takes for a command.
@@ -37,7 +36,7 @@ LATEX = {
 INSTALL = "pip install -c constraints.txt -e '.[parquet]'"
 
 
-def write(study: Study, path: Path, suite: str | None = None) -> None:
+def write(study: Results, path: Path, suite: str | None = None) -> None:
     """Write a study in the format that the suffix of ``path`` names: .csv, .parquet or .tex.
 
     CSV and Parquet have one line for every run, state, split, task and metric; LaTeX has the leaderboard over all
@@ -63,7 +62,7 @@ def write(study: Study, path: Path, suite: str | None = None) -> None:
     writers[path.suffix]()
 
 
-def frame(study: Study, suite: str | None = None) -> pd.DataFrame:
+def frame(study: Results, suite: str | None = None) -> pd.DataFrame:
     """One line for every metric of every task on both splits, in every state of every run; one for a failed run.
 
     Runs with settings that a search passed over and those of the front are there as well; ``counts`` tells.
@@ -117,12 +116,12 @@ def _parquet(lines: pd.DataFrame, path: Path) -> None:
         raise ValueError(f"Parquet needs pyarrow; install it with: {INSTALL}") from error
 
 
-def _latex(study: Study, suite: str | None, path: Path) -> None:
+def _latex(study: Results, suite: str | None, path: Path) -> None:
     if suite is not None:
         found = next(each for each in study.aggregates.suites if each.name == suite)
-        made = [(f"Results on {suite}.", tables.suite_cells(found))]
+        made = [(f"Results on {suite}.", leaderboard.suite_cells(found))]
     else:
-        made = [("Difference to single-task in percent.", tables.overall_cells(study.aggregates))]
+        made = [("Difference to single-task in percent.", leaderboard.overall_cells(study.aggregates))]
         blocks = gain_table.blocks(study)
         made += [(f"{block.title}, in points.", block.table) for block in blocks if block.table is not None]
     path.write_text("\n".join(latex(cells, caption) for caption, cells in made), encoding="utf-8")

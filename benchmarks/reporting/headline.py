@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.analysis.comparison import ALPHA, Gain
 from benchmarks.analysis.statistics import MIN_SEEDS, Estimate
 from benchmarks.analysis.summaries import Aggregates, Overall
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.words import listed, plural
 
 FEW = 3  # rows that a sentence names with their intervals

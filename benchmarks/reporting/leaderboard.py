@@ -8,20 +8,17 @@ from pathlib import Path
 from rich.table import Table
 
 from benchmarks.analysis import edges
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.summaries import Aggregates, Failure, MetricSummary, Overall, RowSummary, SuiteSummary
 from benchmarks.records.record import SINGLE_TASK
-from benchmarks.reporting import findings, markdown
-from benchmarks.reporting import gains as gain_table
-from benchmarks.reporting import headline as answer
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import findings, formats, gain_table, headline, markdown
 from benchmarks.reporting.caveats import limits
 from benchmarks.reporting.findings import options
 from benchmarks.reporting.legend import LEGEND
 from benchmarks.reporting.long_table import frame
 
 
-def write(study: Study, folder: Path) -> list[Path]:
+def write(study: Results, folder: Path) -> list[Path]:
     """Write ``leaderboard.md`` and ``leaderboard.csv`` into ``folder``."""
     text, csv = folder / "leaderboard.md", folder / "leaderboard.csv"
     text.write_text(leaderboard(study), encoding="utf-8")
@@ -29,11 +26,11 @@ def write(study: Study, folder: Path) -> list[Path]:
     return [text, csv]
 
 
-def leaderboard(study: Study) -> str:
+def leaderboard(study: Results) -> str:
     """The whole leaderboard as Markdown."""
     aggregates = study.aggregates
-    first = [*gain_table.tested(study), *answer.sentences(aggregates)[:2]]
-    caution = answer.caution(aggregates, tuned=study.tuned_weights is not None)
+    first = [*gain_table.tested(study), *headline.sentences(aggregates)[:2]]
+    caution = headline.caution(aggregates, tuned=study.tuned_weights is not None)
     parts = ["# Leaderboard", " ".join(first), f"**{caution}**"]
     for block in gain_table.blocks(study):
         parts += markdown.finding(block)

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from balancers.naming.suggest import nearest
 from benchmarks.analysis.comparison import ALPHA, Gain, gains
-from benchmarks.analysis.results import Study, training
+from benchmarks.analysis.results import Results, training
 from benchmarks.analysis.statistics import MIN_SEEDS, Paired, holm, paired, probability_of_improvement
 from benchmarks.analysis.summaries import RowSummary, SuiteSummary
-from benchmarks.records import agreement as differences
+from benchmarks.records import agreement
 from benchmarks.records.record import SINGLE_TASK, Record
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Block
 
 READ = (
@@ -22,7 +22,7 @@ READ = (
 )
 
 
-def methods(study: Study, a: str, b: str) -> Block:
+def methods(study: Results, a: str, b: str) -> Block:
     """Method ``a`` minus method ``b``, suite by suite and over all suites.
 
     Raises:
@@ -57,7 +57,7 @@ def _suite(suite: SuiteSummary, gain: Gain, b: str) -> list[str]:
     return [suite.name, *deltas, formats.delta(pair.estimate), *test]
 
 
-def _means(study: Study, a: str, b: str) -> list[str]:
+def _means(study: Results, a: str, b: str) -> list[str]:
     overall = {row.row: row for row in study.aggregates.overall}
     return [formats.delta(overall[name].delta_taskwise) for name in (a, b)]
 
@@ -84,7 +84,7 @@ class _Shared(NamedTuple):
     pairs: list[tuple[Record, Record]]  # runs of the same cell
 
 
-def studies(a: Study, b: Study) -> list[Block]:
+def studies(a: Results, b: Results) -> list[Block]:
     """What study ``b`` gives otherwise than study ``a``: a block for each suite that both have.
 
     Raises:
@@ -107,7 +107,7 @@ def studies(a: Study, b: Study) -> list[Block]:
     return found
 
 
-def _block(first: SuiteSummary, second: SuiteSummary, a: Study, b: Study) -> Block:
+def _block(first: SuiteSummary, second: SuiteSummary, a: Results, b: Results) -> Block:
     rows = list(_shared(first, second, a, b))
     tested = [row for row in rows if row.change.p_value >= 0]
     corrected = holm([row.change.p_value for row in tested]) if tested else []
@@ -117,7 +117,7 @@ def _block(first: SuiteSummary, second: SuiteSummary, a: Study, b: Study) -> Blo
     return Block("compare", first.name, READ, (head, lines), tuple(_sentences(rows, p_values)))
 
 
-def _shared(first: SuiteSummary, second: SuiteSummary, a: Study, b: Study) -> Iterator[_Shared]:
+def _shared(first: SuiteSummary, second: SuiteSummary, a: Results, b: Results) -> Iterator[_Shared]:
     later = {record.id: record for record in b.of(second.name)}
     for row in first.rows:
         other = second.row(row.row)
@@ -136,7 +136,7 @@ def _line(row: _Shared, p: float | None) -> list[str]:
 
 def _agreement(pairs: Sequence[tuple[Record, Record]]) -> tuple[int, float]:
     """How many pairs of runs are equal in status and every metric, and the largest relative difference."""
-    found = [(a.status == b.status, differences.largest(a, b)) for a, b in pairs]
+    found = [(a.status == b.status, agreement.largest(a, b)) for a, b in pairs]
     sizes = [0.0 if difference is None else difference.relative for _, difference in found]
     return sum(same and size == 0 for (same, _), size in zip(found, sizes, strict=True)), max(sizes, default=0.0)
 

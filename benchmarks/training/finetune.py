@@ -15,7 +15,7 @@ from benchmarks.records.record import MetricFact, Scalars
 from benchmarks.records.selection import selection_score
 from benchmarks.training.batches import batches_of, losses_of, make_optimizer, metric_facts, steps_per_epoch
 from benchmarks.training.evaluate import evaluate
-from benchmarks.training.saved import load_with_data, read_card, save
+from benchmarks.training.saved_models import load_with_data, read_card, save
 from tasks.base import MultiTaskModel, Split, Splits, Task, seeded
 
 

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.analysis import comparison
 from benchmarks.analysis.aggregates import aggregate
 from benchmarks.analysis.comparison import ALPHA, Gain
-from benchmarks.records import selection as select
+from benchmarks.records import selection
 from benchmarks.records.record import SINGLE_TASK, Curves, Record, Scalars
 from tests.benchmarks import synthetic
 
@@ -58,7 +58,7 @@ def records(truth: Truth) -> Iterator[Record]:
 def simulated() -> list[dict[str, Gain]]:
     found = []
     for seed in range(SIMULATIONS):
-        chosen = select.chosen(records(Truth(seed)))
+        chosen = selection.chosen(records(Truth(seed)))
         assert len(chosen) == len(SUITES) * SEEDS * (len(TASKS) + 8)
         found.append({gain.row: gain for gain in comparison.gains(aggregate(chosen), "tuned", exempt=("fixed",))})
     return found
@@ -104,7 +104,7 @@ def _with_a_slow_start(record: Record) -> Record:
 
 
 def test_comparisons_at_the_same_compute_look_at_that_state_alone() -> None:
-    aggregates = aggregate([_with_a_slow_start(record) for record in select.chosen(records(Truth(0)))])
+    aggregates = aggregate([_with_a_slow_start(record) for record in selection.chosen(records(Truth(0)))])
     at_best, early = (
         {gain.row: gain for gain in comparison.gains(aggregates, "tuned", deltas=deltas)}
         for deltas in (comparison.chosen, comparison.of_equal_compute)

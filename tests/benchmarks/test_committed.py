@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.analysis import results as study
-from benchmarks.analysis import series as option_series
-from benchmarks.analysis.series_gains import along
+from benchmarks.analysis import option_series
+from benchmarks.analysis.option_gains import along
+from benchmarks.analysis.results import read_results
 from benchmarks.records.record import SINGLE_TASK
-from benchmarks.reporting.findings import constant
+from benchmarks.reporting.findings import trivial_baseline
 from benchmarks.studies.finetuning import results as transfer
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -20,17 +20,17 @@ SAMPLES = {"nyuv2", "cityscapes", "celeba", "qm9"}
 
 @pytest.mark.parametrize(("folder", "suites"), [("fields", FIELDS), ("samples", SAMPLES)])
 def test_every_task_is_learnt_alone_and_with_equal_weights(folder: str, suites: set[str]) -> None:
-    found = study.read(RESULTS / folder)
+    found = read_results(RESULTS / folder)
     assert {suite.name for suite in found.aggregates.suites} == suites
     assert all(len(suite.rows) >= 6 for suite in found.aggregates.suites), "single-task, equal weights and four more"
-    block = constant.block(found)
+    block = trivial_baseline.block(found)
     assert block is not None
     assert block.table is not None
     head, lines = block.table
     assert len(lines) == sum(len(suite.tasks) for suite in found.aggregates.suites)
     for row in (SINGLE_TASK, "fixed"):
         gone = {line[0]: float(line[head.index(row)].replace("−", "-")) for line in lines}
-        assert min(gone.values()) >= 100 * constant.CLEAR, (row, gone)
+        assert min(gone.values()) >= 100 * trivial_baseline.CLEAR, (row, gone)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_every_task_is_learnt_alone_and_with_equal_weights(folder: str, suites: 
 def test_two_suites_vary_the_option_with_five_seeds_of_every_row(
     folder: str, option: str, values: tuple[float, ...]
 ) -> None:
-    found = study.read(RESULTS / folder)
+    found = read_results(RESULTS / folder)
     series = option_series.of(found)
     assert [each.suite for each in series] == ["movielens", "multimnist"]
     for each in series:

@@ -8,11 +8,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks.analysis import results as study
-from benchmarks.analysis import series as option_series
-from benchmarks.analysis import series_gains as option_gains
-from benchmarks.analysis.results import Study
-from benchmarks.analysis.series import OptionSeries
+from benchmarks.analysis import option_gains, option_series, results
+from benchmarks.analysis.option_series import OptionSeries
+from benchmarks.analysis.results import Results, read_results
 from benchmarks.analysis.summaries import SuiteSummary
 from benchmarks.records.record import Record
 from benchmarks.reporting.charts.comparison import draw_overview, draw_tasks
@@ -34,17 +32,17 @@ def draw(folder: Path) -> list[Path]:
     Raises:
         ValueError: the folder holds no record.
     """
-    return draw_study(study.read(folder), folder)
+    return draw_study(read_results(folder), folder)
 
 
-def draw_study(found: Study, folder: Path) -> list[Path]:
+def draw_study(found: Results, folder: Path) -> list[Path]:
     """Draw all charts of a study into ``folder/charts`` and return their paths, SVG and PNG."""
     charts = folder / "charts"
     charts.mkdir(parents=True, exist_ok=True)
     return [path for name, figure in figures(found) for path in save(figure(), charts, name)]
 
 
-def figures(found: Study) -> Iterator[tuple[str, Callable[[], Figure]]]:
+def figures(found: Results) -> Iterator[tuple[str, Callable[[], Figure]]]:
     """The name of every chart of a study, and the function that draws it."""
     looks = styles(found.aggregates.rows)
     yield OVERVIEW, lambda: draw_overview(found.aggregates, looks)
@@ -59,7 +57,7 @@ def figures(found: Study) -> Iterator[tuple[str, Callable[[], Figure]]]:
             yield f"{suite.name}-{kind}", figure
 
 
-def _along(found: Study, series: OptionSeries, looks: Styles) -> Figure:
+def _along(found: Results, series: OptionSeries, looks: Styles) -> Figure:
     table = next(suite for suite in found.aggregates.suites if suite.name == series.points[0].table)
     metrics = {metric.task: metric.fact.name for metric in table.rows[0].primary}
     return draw_option_series(series, option_gains.along(found, series), metrics, looks)
@@ -71,7 +69,7 @@ def _of_suite(suite: SuiteSummary, records: list[Record], looks: Styles) -> Iter
     yield "curves", lambda: draw_curves(suite, records, looks)
     yield "weights", lambda: draw_weights(suite, records, looks)
     yield "cosines", lambda: draw_cosines(suite, records, looks)
-    problem = study.problem(records[0])
+    problem = results.problem(records[0])
     picture = problem.landscape() if problem else None
     if picture is not None:
         yield "trajectories", lambda: draw_landscape(suite, records, picture, looks)

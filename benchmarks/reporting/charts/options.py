@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.markers import CARETDOWNBASE, CARETUPBASE, MarkerStyle
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from benchmarks.analysis.series import OptionSeries
-from benchmarks.analysis.series_gains import MOST_TASKS, Along, Lines, worst
+from benchmarks.analysis.option_gains import MOST_TASKS, Along, Lines, worst
+from benchmarks.analysis.option_series import OptionSeries
 from benchmarks.analysis.statistics import Estimate
 from benchmarks.records.record import SINGLE_TASK
 from benchmarks.reporting.charts import style

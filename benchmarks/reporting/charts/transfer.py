@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap, SymLogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.reporting.charts import style
 
 MOST_COLUMNS = 10  # in one band of the map: more would be too narrow for numbers on a phone

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.reporting.blocks import Block
 from benchmarks.reporting.findings import (
-    constant,
     cost,
     invariances,
     optimism,
@@ -17,12 +16,13 @@ from benchmarks.reporting.findings import (
     target,
     transfer,
     trials,
+    trivial_baseline,
     typical,
 )
 
-FINDINGS: tuple[Callable[[Study], Block | None], ...] = (
+FINDINGS: tuple[Callable[[Results], Block | None], ...] = (
     transfer.block,
-    constant.block,
+    trivial_baseline.block,
     typical.block,
     sensitivity.block,
     ranking.block,
@@ -35,6 +35,6 @@ FINDINGS: tuple[Callable[[Study], Block | None], ...] = (
 )
 
 
-def blocks(study: Study) -> list[Block]:
+def blocks(study: Results) -> list[Block]:
     """All findings that the study has data for, in the order to show them."""
     return [block for finding in FINDINGS if (block := finding(study)) is not None]

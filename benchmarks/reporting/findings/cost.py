@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from balancers import create
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import geometric_mean
 from benchmarks.records.record import Record, Solver
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Block
 from benchmarks.training.compute import relative_compute
 from benchmarks.words import listed, mean_of, median_of_known, methods
@@ -27,7 +27,7 @@ TEXT = (
 )
 
 
-def block(study: Study) -> Block | None:
+def block(study: Results) -> Block | None:
     """The cost of every row; none without a finished run whose cost is known."""
     if all(record.cost is None for record in study.records):
         return None
@@ -53,7 +53,7 @@ def block(study: Study) -> Block | None:
     return Block("cost", "What methods cost", TEXT, (head, lines), tuple(_sentences(study, passes)))
 
 
-def _runs(study: Study, suite: str, row: str) -> list[Record]:
+def _runs(study: Results, suite: str, row: str) -> list[Record]:
     return [record for record in study.of(suite) if record.cell.row == row]
 
 
@@ -80,7 +80,7 @@ def own_share(runs: Sequence[Record]) -> float:
     return median_of_known(run.cost.weighting / run.cost.step for run in runs if run.cost)
 
 
-def memory(study: Study, suite: str, row: str) -> float:
+def memory(study: Results, suite: str, row: str) -> float:
     """Peak memory relative to equal weights: the ratio of the medians over runs; NaN where it is not known."""
     ours, theirs = (
         median_of_known(float(run.cost.peak_memory) for run in _runs(study, suite, name) if run.cost)
@@ -98,7 +98,7 @@ def solver(runs: Sequence[Record]) -> Solver | None:
     return Solver(residual=residual, fallbacks=sum(s.fallbacks for s in found), steps=sum(s.steps for s in found))
 
 
-def _sentences(study: Study, passes: dict[str, float]) -> list[str]:
+def _sentences(study: Results, passes: dict[str, float]) -> list[str]:
     said = []
     costs = {row.row: row.cost for row in study.aggregates.overall if math.isfinite(row.cost)}
     if costs:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from balancers import Weighting, create, get
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.records.record import Cell
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Block
 from benchmarks.reporting.findings import probes
 from benchmarks.reporting.findings.probes import EXACT, ROUNDED, Unchanged, Violation
@@ -48,7 +48,7 @@ TEXT = (
 )
 
 
-def block(study: Study) -> Block | None:
+def block(study: Results) -> Block | None:
     """The invariances of every row's method; none for a study without multi-task rows."""
     rows = methods(study.aggregates)
     if not rows:
@@ -59,7 +59,7 @@ def block(study: Study) -> Block | None:
     return Block("invariances", "Invariances, measured", TEXT, (["row", *PROBES], lines), said)
 
 
-def _cell(study: Study, row: str) -> Cell:
+def _cell(study: Results, row: str) -> Cell:
     """A run of the row with the settings that are tried first, on the first suite that has one."""
     places = [suite.name for suite in study.aggregates.suites]
     cells = [record.cell for record in study.trials if record.cell.row == row]

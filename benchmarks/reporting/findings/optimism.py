@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import Estimate, hierarchical
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Block
 from benchmarks.reporting.findings.searches import Search, everywhere, searches
 from benchmarks.reporting.findings.yardstick import Yardstick
@@ -29,7 +29,7 @@ TEXT = (
 _Values = Mapping[str, Mapping[str, Sequence[float]]]  # suite -> row -> one value per seed or search
 
 
-def block(study: Study) -> Block | None:
+def block(study: Results) -> Block | None:
     """The optimism of every row; none where no finished run can be compared with single-task."""
     settings, (states, gained) = of_settings(searches(study)), of_states(study)
     rows = methods(study.aggregates)
@@ -64,7 +64,7 @@ def _optimism(search: Search) -> float:
     return float(known.max() - search.outcomes[search.chosen]) if known.size else math.nan
 
 
-def of_states(study: Study) -> tuple[_Values, _Values]:
+def of_states(study: Results) -> tuple[_Values, _Values]:
     """By suite and row, seed by seed: the optimism of choosing the state, and Δ at the best state minus at the last.
 
     Both states are measured against the baselines at their best states, so that nothing but the state differs.

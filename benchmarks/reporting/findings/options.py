@@ -9,12 +9,12 @@ from itertools import combinations, pairwise
 import numpy as np
 from scipy.stats import chi2, norm
 
-from benchmarks.analysis import series as option_series
-from benchmarks.analysis.results import Study, problem
-from benchmarks.analysis.series import OptionSeries
-from benchmarks.analysis.series_gains import MOST_TASKS, Lines, along, baseline
+from benchmarks.analysis import option_series
+from benchmarks.analysis.option_gains import MOST_TASKS, Lines, along, baseline
+from benchmarks.analysis.option_series import OptionSeries
+from benchmarks.analysis.results import Results, problem
 from benchmarks.analysis.statistics import MIN_SEEDS, Estimate
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Block
 from benchmarks.words import listed, plural
 
@@ -26,12 +26,12 @@ TEXT = (
 SIZES = " Last, how many parameters train in the encoder, which all tasks share; heads come on top."
 
 
-def blocks(study: Study) -> list[Block]:
+def blocks(study: Results) -> list[Block]:
     """One finding for each option that several tables of a suite vary, in the order of the tables."""
     return [block(study, series) for series in option_series.of(study)]
 
 
-def block(study: Study, series: OptionSeries) -> Block:
+def block(study: Results, series: OptionSeries) -> Block:
     """What one option changes: of the task that it names, or else on average over all tasks."""
     found = along(study, series)
     lines = found.mean if series.task is None else found.tasks[series.task]
@@ -47,7 +47,7 @@ def block(study: Study, series: OptionSeries) -> Block:
     return Block(f"options-{series.name}", title, text, (head, table), tuple(said))
 
 
-def encoder_sizes(study: Study, series: OptionSeries) -> list[int]:
+def encoder_sizes(study: Results, series: OptionSeries) -> list[int]:
     """How many parameters of the encoder train at each value.
 
     Nothing if they are the same everywhere, or if a model cannot be built here. An option about labels changes no
@@ -68,7 +68,7 @@ def encoder_sizes(study: Study, series: OptionSeries) -> list[int]:
     return found if len(set(found)) > 1 else []
 
 
-def _baselines(study: Study, series: OptionSeries) -> list[list[str]]:
+def _baselines(study: Results, series: OptionSeries) -> list[list[str]]:
     """What single-task reaches on the task that the option names, or on every task if these are not many."""
     table = next(suite for suite in study.aggregates.suites if suite.name == series.points[0].table)
     shown = [metric for metric in table.rows[0].primary if series.task in (None, metric.task)]
@@ -168,7 +168,7 @@ def _middle_half(values: np.ndarray) -> float:
     return float(np.subtract(*np.quantile(values, [0.75, 0.25])))
 
 
-def _budget(study: Study, series: OptionSeries) -> list[str]:
+def _budget(study: Results, series: OptionSeries) -> list[str]:
     """A warning where not the option alone differs."""
     cells = [study.of(point.table)[0].cell for point in series.points]
     budgets = {(cell.steps, cell.epochs, cell.halve_at, cell.batch_size) for cell in cells}

@@ -8,10 +8,10 @@ from itertools import combinations
 
 import numpy as np
 
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import kendall, stability
 from benchmarks.analysis.summaries import RowSummary, SuiteSummary
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Block
 from benchmarks.words import mean_of_known, methods
 
@@ -33,7 +33,7 @@ AGGREGATES: dict[str, Callable[[RowSummary], float]] = {
 SEEDS, SUITES, OPTIMISERS, ANY_TWO = "two seeds", "two suites", "two optimisers", "any two aggregates"
 
 
-def block(study: Study) -> Block | None:
+def block(study: Results) -> Block | None:
     """How far orders agree; none below two methods, or where nothing can be compared."""
     rows = methods(study.aggregates, without=study.noise_floor)
     suites = study.aggregates.suites
@@ -68,7 +68,7 @@ def by_seed(suite: SuiteSummary, rows: Sequence[str]) -> float:
     return stability(np.reshape(columns, (len(seeds), len(rows)))).mean
 
 
-def by_suite(study: Study, rows: Sequence[str]) -> list[float]:
+def by_suite(study: Results, rows: Sequence[str]) -> list[float]:
     """For each suite, the mean τ between its order and those of the suites with other data."""
     suites, data = study.aggregates.suites, _data(study)
     scores = [_scores(suite, rows, AGGREGATES[TASKWISE]) for suite in suites]
@@ -85,7 +85,7 @@ def by_aggregate(suite: SuiteSummary, rows: Sequence[str], names: Sequence[str])
     return stability([_scores(suite, rows, AGGREGATES[name]) for name in names]).mean
 
 
-def by_optimiser(study: Study, rows: Sequence[str]) -> list[float]:
+def by_optimiser(study: Results, rows: Sequence[str]) -> list[float]:
     """For each suite, the mean τ between orders with two optimizers, one of them its own; nothing if none has two."""
     suites, data = study.aggregates.suites, _data(study)
     scores = [_scores(suite, rows, AGGREGATES[TASKWISE]) for suite in suites]
@@ -97,7 +97,7 @@ def by_optimiser(study: Study, rows: Sequence[str]) -> list[float]:
     return found if len(set(names)) < len(names) else []
 
 
-def _data(study: Study) -> dict[str, str]:
+def _data(study: Results) -> dict[str, str]:
     """The suite that each problem is about, whatever the optimizer."""
     return {record.cell.problem: record.cell.table for record in study.records}
 

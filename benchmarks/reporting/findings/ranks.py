@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import LEVEL, Friedman, critical_difference, friedman, has_power, mean_ranks, ranks
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Block
 from benchmarks.words import listed, methods
 
@@ -21,7 +21,7 @@ TEXT = (
 FEWEST = 2  # suites, and methods
 
 
-def block(study: Study) -> Block | None:
+def block(study: Results) -> Block | None:
     """Mean ranks with Friedman's test; none below two suites or two methods that have been run on all of them."""
     suites = study.aggregates.suites
     rows = [

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics.resampling import Array
-from benchmarks.records import selection as select
+from benchmarks.records import selection
 from benchmarks.records.record import SINGLE_TASK, Record
 from benchmarks.reporting.findings.yardstick import Yardstick
 from benchmarks.words import mean_of
@@ -28,9 +28,9 @@ class Search(NamedTuple):
     chosen: int  # the setting that counts
 
 
-def searches(study: Study) -> dict[str, dict[str, list[Search]]]:
+def searches(study: Results) -> dict[str, dict[str, list[Search]]]:
     """By suite and row, every search among at least two settings of a multi-task row."""
-    made: dict[tuple[str, str], list[select.Search]] = {}
+    made: dict[tuple[str, str], list[selection.Search]] = {}
     for search in study.searches:
         cell = search.chosen[0].cell
         if cell.row != SINGLE_TASK and len(search.tried) > 1 and search.common:
@@ -44,7 +44,7 @@ def searches(study: Study) -> dict[str, dict[str, list[Search]]]:
     return found
 
 
-def _search(search: select.Search, yardstick: Yardstick) -> Search:
+def _search(search: selection.Search, yardstick: Yardstick) -> Search:
     order = sorted(search.tried)
     runs = [[record for record in search.tried[setting] if record.cell.seed in search.common] for setting in order]
     return Search(
@@ -56,7 +56,7 @@ def _search(search: select.Search, yardstick: Yardstick) -> Search:
 
 
 def _score(run: Record) -> float:
-    return math.nan if run.best is None else select.score(run)
+    return math.nan if run.best is None else selection.score(run)
 
 
 def _outcome(runs: Sequence[Record], yardstick: Yardstick) -> float:

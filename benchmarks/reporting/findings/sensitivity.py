@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from benchmarks.analysis.comparison import Gain
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import MIN_SEEDS, Paired, combined, hierarchical, paired, smallest_detectable
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Block
 from benchmarks.words import median_of_known, plural
 
@@ -25,7 +25,7 @@ TEXT = (
 )
 
 
-def block(study: Study) -> Block | None:
+def block(study: Results) -> Block | None:
     """The noise of each suite and what can be found above it; none without rows to compare."""
     rows = [gain for gain in study.gains() if gain.row != study.noise_floor]
     if not rows:
@@ -55,7 +55,7 @@ def block(study: Study) -> Block | None:
     return Block("sensitivity", "Noise, and what could be found", text, (head, [*lines, last]), said)
 
 
-def copies_of_equal_weights(study: Study) -> dict[str, Paired]:
+def copies_of_equal_weights(study: Results) -> dict[str, Paired]:
     """By suite, the second copy of equal weights minus the first; nothing for a study without a second one."""
     if study.noise_floor is None:
         return {}
@@ -96,7 +96,7 @@ def _noise(copies: dict[str, Paired]) -> list[str]:
     ]
 
 
-def _power(study: Study, rows: Sequence[Gain]) -> list[str]:
+def _power(study: Results, rows: Sequence[Gain]) -> list[str]:
     suites = {s.name: on_suite(rows, s.name) for s in study.aggregates.suites}
     known = {name: value for name, value in suites.items() if not math.isnan(value)}
     if not known:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from benchmarks.analysis import scores
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.records.record import Record
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Block
 from benchmarks.words import listed, mean_of, methods
 
@@ -21,7 +21,7 @@ TEXT = (
 )
 
 
-def block(study: Study) -> Block | None:
+def block(study: Results) -> Block | None:
     """The time to target of every row on every suite; none without curves of equal weights."""
     rows, suites = methods(study.aggregates), [suite.name for suite in study.aggregates.suites]
     found = {suite: _on_suite(study.of(suite), study.aggregates.equal_weights) for suite in suites}

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics.resampling import Array
 from benchmarks.analysis.summaries import Aggregates, SuiteSummary
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Block
 from benchmarks.words import listed, methods, plural
 
@@ -43,7 +43,7 @@ def _relative(suite: SuiteSummary, row: str, task: int) -> float:
     return math.nan if found is None else found.primary[task].relative
 
 
-def block(study: Study) -> Block | None:
+def block(study: Results) -> Block | None:
     """How many tasks every row hurts, and which most; none without single-task baselines."""
     found = matrix(study.aggregates)
     if not np.isfinite(found.relative).any():

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import expected_best
 from benchmarks.analysis.statistics.resampling import Array
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Block
 from benchmarks.reporting.findings.searches import Search, searches
 from benchmarks.words import mean_of, median_of_known, methods, plural
@@ -24,7 +24,7 @@ TEXT = (
 )
 
 
-def block(study: Study) -> Block | None:
+def block(study: Results) -> Block | None:
     """What fewer trials would have given; none for a study without a search."""
     found = {suite: rows for suite, rows in searches(study).items() if any(map(_is_search, rows.values()))}
     if not found:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from benchmarks.analysis.comparison import Gain
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import Estimate, iqm, performance_profile
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Block
 from benchmarks.words import listed, plural
 
@@ -23,7 +23,7 @@ TEXT = (
 )
 
 
-def block(study: Study) -> Block | None:
+def block(study: Results) -> Block | None:
     """The interquartile mean and the performance profile of every row; none without runs of the reference."""
     gains = study.gains()
     if not gains:
@@ -42,7 +42,7 @@ def block(study: Study) -> Block | None:
     return Block("typical", title, text, (head, lines), tuple(_sentences(found, profiles, study.reference)))
 
 
-def _seeds(study: Study, suite: str) -> list[int]:
+def _seeds(study: Results, suite: str) -> list[int]:
     """The seeds in which the reference has a result."""
     found = next(each for each in study.aggregates.suites if each.name == suite).row(study.reference)
     return list(found.deltas) if found else []

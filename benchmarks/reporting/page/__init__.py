@@ -1,27 +1,26 @@
-"""The report of a results folder: tables, charts and one self-contained page, written by ``write(folder)``."""
+"""The report of a results folder: tables, charts and one self-contained page, written by ``write_report(folder)``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.analysis import results as study
+from benchmarks.analysis.results import read_results
 from benchmarks.records.store import write_atomically
-from benchmarks.reporting import findings
-from benchmarks.reporting import leaderboard as tables
+from benchmarks.reporting import findings, leaderboard
 from benchmarks.reporting.charts import draw_study
 from benchmarks.reporting.page.page import render
 
 NAME = "report.html"
 
 
-def write(folder: Path) -> Path:
+def write_report(folder: Path) -> Path:
     """Write leaderboard, charts and report.html into ``folder`` and return the path of the page.
 
     Raises:
         ValueError: the folder holds no record.
     """
-    found = study.read(folder)
-    tables.write(found, folder)
+    found = read_results(folder)
+    leaderboard.write(found, folder)
     charts = draw_study(found, folder)
     page = folder / NAME
     write_atomically(page, render(found, folder.resolve().name, charts, findings.blocks(found)))

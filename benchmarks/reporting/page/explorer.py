@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from plotly.offline import get_plotlyjs
 
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.summaries import SuiteSummary
 from benchmarks.records.record import SINGLE_TASK, Record
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.reporting.charts import cost, measured, series, style
 from benchmarks.reporting.charts.cost import Place
 from benchmarks.reporting.charts.curves import legible
@@ -35,7 +35,7 @@ class Choice(NamedTuple):
     values: series.Values
 
 
-def data(found: Study) -> dict[str, Any]:
+def data(found: Results) -> dict[str, Any]:
     """Everything that the interactive charts need, fit for JSON.
 
     ``rows`` holds the look of every row; ``suites`` by name the rows shown at first and, by measure and choice, the

@@ -8,12 +8,9 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from benchmarks.analysis import series as option_series
-from benchmarks.analysis.results import Study
-from benchmarks.reporting import charts
-from benchmarks.reporting import gains as gain_table
-from benchmarks.reporting import headline as answer
-from benchmarks.reporting import leaderboard as tables
+from benchmarks.analysis import option_series
+from benchmarks.analysis.results import Results
+from benchmarks.reporting import charts, gain_table, headline, leaderboard
 from benchmarks.reporting.blocks import Block
 from benchmarks.reporting.caveats import limits
 from benchmarks.reporting.charts.style import styles
@@ -27,7 +24,7 @@ FIRST = 2  # sentences of the answer in large letters
 SHOWN = 4  # more of them; the others are there on request
 
 
-def render(found: Study, name: str, drawn: Sequence[Path], findings: Sequence[Block]) -> str:
+def render(found: Results, name: str, drawn: Sequence[Path], findings: Sequence[Block]) -> str:
     """The page.
 
     Args:
@@ -45,14 +42,14 @@ def render(found: Study, name: str, drawn: Sequence[Path], findings: Sequence[Bl
     )
     files = pictures.smallest(drawn)
     aggregates, gains = found.aggregates, found.gains()
-    said = [*gain_table.tested(found), *answer.sentences(aggregates)]
+    said = [*gain_table.tested(found), *headline.sentences(aggregates)]
     return environment.get_template("report.html.j2").render(
         name=name,
         first=" ".join(said[:FIRST]),
         answers=said[FIRST : FIRST + SHOWN],
         more=said[FIRST + SHOWN :],
-        caution=answer.caution(aggregates, tuned=found.tuned_weights is not None),
-        leaderboard=tables.overall_cells(aggregates),
+        caution=headline.caution(aggregates, tuned=found.tuned_weights is not None),
+        leaderboard=leaderboard.overall_cells(aggregates),
         beats=beating(gains, found.reference),
         reference=found.reference,
         comparisons=gain_table.blocks(found),
@@ -65,7 +62,7 @@ def render(found: Study, name: str, drawn: Sequence[Path], findings: Sequence[Bl
         sections=sections(found, gains, files),
         findings=findings,
         colors={row: look.color for row, look in styles(aggregates.rows).items()},
-        legend=tables.LEGEND,
+        legend=leaderboard.LEGEND,
         equal_weights=aggregates.equal_weights,
         skipped=found.skipped,
         limits=limits(found),
@@ -80,7 +77,7 @@ def render(found: Study, name: str, drawn: Sequence[Path], findings: Sequence[Bl
     )
 
 
-def _options(found: Study, files: Mapping[str, Path]) -> list[tuple[Block, Picture]]:
+def _options(found: Results, files: Mapping[str, Path]) -> list[tuple[Block, Picture]]:
     """What each option changes that several tables of a suite vary, with its chart."""
     return [
         (block := options.block(found, series), pictures.picture(files[series.name], block.title, pictures.OPTION))

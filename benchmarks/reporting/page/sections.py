@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from benchmarks.analysis import edges
 from benchmarks.analysis.comparison import Gain
-from benchmarks.analysis.results import Study, problem
+from benchmarks.analysis.results import Results, problem
 from benchmarks.analysis.summaries import SuiteSummary
-from benchmarks.reporting import leaderboard as tables
+from benchmarks.reporting import leaderboard
 from benchmarks.reporting.blocks import Cells
 from benchmarks.reporting.charts.curves import MOST
 from benchmarks.reporting.page import pictures
@@ -35,7 +35,7 @@ class Section(NamedTuple):
     open: bool  # whether pictures are few enough to be shown at once
 
 
-def sections(found: Study, gains: Sequence[Gain], files: Mapping[str, Path]) -> list[Section]:
+def sections(found: Results, gains: Sequence[Gain], files: Mapping[str, Path]) -> list[Section]:
     """One section per suite; ``files`` holds the charts by name."""
     return [_section(found, suite, gains, files) for suite in found.aggregates.suites]
 
@@ -50,16 +50,16 @@ def beating(gains: Sequence[Gain], reference: str, suite: str | None = None) -> 
     return [reference, *(row for row, mean in here if mean > 0)]
 
 
-def _section(found: Study, suite: SuiteSummary, gains: Sequence[Gain], files: Mapping[str, Path]) -> Section:
+def _section(found: Results, suite: SuiteSummary, gains: Sequence[Gain], files: Mapping[str, Path]) -> Section:
     about = problem(found.of(suite.name)[0])
     return Section(
         name=suite.name,
         anchor="suite-" + "".join(letter if letter.isalnum() else "-" for letter in suite.name),
         about=about.summary if about else "",
         setting=_setting(found, suite.name, is_plane=about is not None and about.landscape() is not None),
-        table=tables.suite_cells(suite),
+        table=leaderboard.suite_cells(suite),
         beats=beating(gains, found.reference, suite.name),
-        failures=tables.failure_texts(suite.failures),
+        failures=leaderboard.failure_texts(suite.failures),
         edges=edges.texts(found.searches, suite.name),
         results=pictures.of_suite(suite.name, pictures.RESULTS, files),
         fronts=pictures.of_suite(suite.name, pictures.FRONT, files),
@@ -68,7 +68,7 @@ def _section(found: Study, suite: SuiteSummary, gains: Sequence[Gain], files: Ma
     )
 
 
-def _setting(found: Study, suite: str, *, is_plane: bool) -> str:
+def _setting(found: Results, suite: str, *, is_plane: bool) -> str:
     cell = found.of(suite)[0].cell
     budget = f"{cell.steps} steps" if cell.steps is not None else f"{cell.epochs} epochs"
     if cell.halve_at:

@@ -11,8 +11,7 @@ from benchmarks.records.record import Cell
 from benchmarks.records.store import stem
 from benchmarks.running import plugins
 from benchmarks.running.executors.base import Began, Finished, Job, Setting, Skip, Skipped, Split, Stepped, Tell
-from benchmarks.training import devices
-from benchmarks.training import saved as models
+from benchmarks.training import devices, saved_models
 from benchmarks.training.groups import train_group
 from benchmarks.training.pace import Trials
 from benchmarks.training.processes import World
@@ -89,4 +88,4 @@ class Worker:
 
     def _keep(self, cell: Cell, model: MultiTaskModel) -> None:
         assert self.setting.models is not None, "asked for"
-        models.save(self.setting.models / stem(cell), model, models.Card.of(cell, model))
+        saved_models.save(self.setting.models / stem(cell), model, saved_models.Card.of(cell, model))

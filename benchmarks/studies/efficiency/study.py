@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.analysis.results import read
+from benchmarks.analysis.results import read_results
 from benchmarks.protocols.expand import version_of
 from benchmarks.records.record import Cell, Record
 from benchmarks.records.store import write_atomically
@@ -36,7 +36,7 @@ def run(source: Path, folder: Path, seconds: float, data: Path | None = None) ->
     Raises:
         ValueError: there are no records, no suite can be measured, or the folder cannot be written.
     """
-    study = read(source)
+    study = read_results(source)
     equal = study.aggregates.equal_weights
     found = [_measure(study.of(suite.name), equal, seconds, data) for suite in study.aggregates.suites]
     if all(each.parameters is None for each in found):

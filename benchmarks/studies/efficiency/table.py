@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from benchmarks.analysis.statistics import geometric_mean
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.reporting.markdown import table
 from benchmarks.studies.efficiency.results import Found
 

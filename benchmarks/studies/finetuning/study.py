@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.analysis import results as study
+from benchmarks.analysis.results import read_results
 from benchmarks.protocols.expand import Filters
 from benchmarks.protocols.files import COPY, available, of_results
 from benchmarks.records import store
@@ -61,7 +61,7 @@ def tune(setting: Setting, more: int, workers: int, console: Console) -> tuple[l
         ValueError: the folder holds no records, lacks models, has runs in another precision than fine-tuning, or
             nothing in it can be compared.
     """
-    found = study.read(setting.folder)
+    found = read_results(setting.folder)
     records = [record for suite in found.aggregates.suites for record in found.of(suite.name)]
     if any(record.cell.precision != "float32" for record in records):
         raise ValueError(f"{setting.folder} has runs in bfloat16, and fine-tuning is in float32: set the precision so")

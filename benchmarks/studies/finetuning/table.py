@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from benchmarks.analysis.statistics import MIN_SEEDS
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.reporting.markdown import table
 from benchmarks.studies.finetuning.results import BETWEEN, Outcome, Row, rows
 from benchmarks.studies.finetuning.words import sentences

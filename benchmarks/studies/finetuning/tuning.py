@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from benchmarks.records.record import Cell
 from benchmarks.records.store import stem, write_atomically
 from benchmarks.running.runner import MODELS
-from benchmarks.training import saved as models
+from benchmarks.training import saved_models
 from benchmarks.training.batches import steps_per_epoch
 from benchmarks.training.finetune import Epoch, Finetuning, follow
 from tasks import registry
@@ -62,7 +62,7 @@ def path_of(job: Job, setting: Setting) -> Path:
 
 def known(job: Job, setting: Setting) -> Tuned | None:
     """The outcome of a job if it has been run on today's model, at least as long as wanted; none otherwise."""
-    path, model = path_of(job, setting), _model(job.cell, setting) / models.WEIGHTS
+    path, model = path_of(job, setting), _model(job.cell, setting) / saved_models.WEIGHTS
     if not path.is_file() or (model.is_file() and model.stat().st_mtime > path.stat().st_mtime):
         return None
     try:
@@ -101,9 +101,9 @@ class Tuner:
         """
         device, rate = torch.device(self.setting.device), _rate(job.cell, self.setting)
         folder = _model(job.cell, self.setting)
-        card = models.read_card(folder)
+        card = saved_models.read_card(folder)
         suite, splits = self.load(job.cell)
-        model = models.restore(folder, suite, card).to(device)
+        model = saved_models.restore(folder, suite, card).to(device)
         how = Finetuning(job.epochs, rate, job.cell.batch_size, seed=job.cell.repetition, optimizer=job.cell.optimizer)
         task = next(task for task in suite.tasks if task.name == job.task)
         found = Tuned(run=job.cell.id, task=job.task, learning_rate=rate, epochs=follow(model, task, splits, how))

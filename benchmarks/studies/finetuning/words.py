@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from benchmarks.analysis.statistics import MIN_SEEDS
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.studies.finetuning.results import Row
 from benchmarks.words import listed, mean_of, median_of_known, plural
 

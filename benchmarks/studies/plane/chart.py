@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.reporting.charts import style
 from benchmarks.reporting.charts.style import INK, PALETTE
-from benchmarks.studies.plane.results import Study, order, score
+from benchmarks.studies.plane.results import Results, order, score
 from tasks.base import Landscape
 from tasks.suites.plane import Plane
 
@@ -25,7 +25,7 @@ THIN = 2  # of the points of the landscape one in so many, along each axis
 
 
 @style.styled
-def draw(found: Study) -> Figure:
+def draw(found: Results) -> Figure:
     """All methods in the order of the table."""
     picture = Plane().landscape()
     rows = list(found.ends)

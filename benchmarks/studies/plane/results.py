@@ -38,7 +38,7 @@ class End(NamedTuple):
         return self.distance < TOLERANCE and not self.failed
 
 
-class Study(NamedTuple):
+class Results(NamedTuple):
     """All that a report needs."""
 
     ends: dict[str, list[End]]  # of every row, one for each start
@@ -47,7 +47,7 @@ class Study(NamedTuple):
     points: Float[Tensor, "T M S 2"]
 
 
-def study(rows: list[str], starts: Tensor, found: Trajectories) -> Study:
+def study(rows: list[str], starts: Tensor, found: Trajectories) -> Results:
     """Trajectories with the facts about their ends."""
 
     def end_of(m: int, s: int) -> End:
@@ -66,7 +66,7 @@ def study(rows: list[str], starts: Tensor, found: Trajectories) -> Study:
         )
 
     ends = {row: [end_of(m, s) for s in range(len(starts))] for m, row in enumerate(rows)}
-    return Study(ends, starts, found.steps, found.points)
+    return Results(ends, starts, found.steps, found.points)
 
 
 def _since(distance: Tensor, steps: list[int]) -> float:
@@ -75,7 +75,7 @@ def _since(distance: Tensor, steps: list[int]) -> float:
     return float(steps[last + 1]) if last + 1 < len(steps) else math.nan
 
 
-def save(found: Study, folder: Path) -> None:
+def save(found: Results, folder: Path) -> None:
     """Write the ends and the trajectories."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ENDS).open("w", encoding="utf-8", newline="") as file:
@@ -92,7 +92,7 @@ def present(folder: Path) -> bool:
     return all((folder / name).is_file() for name in (ENDS, PATHS))
 
 
-def load(folder: Path) -> Study:
+def load(folder: Path) -> Results:
     """What `save` wrote.
 
     Raises:
@@ -108,29 +108,29 @@ def load(folder: Path) -> Study:
             ends.setdefault(method, []).append(End(method, int(start), **numbers, failed=failed))
     with np.load(folder / PATHS) as file:
         starts, points = torch.from_numpy(file["starts"]), torch.from_numpy(file["points"])
-        return Study(ends, starts, file["steps"].tolist(), points)
+        return Results(ends, starts, file["steps"].tolist(), points)
 
 
-def merge(old: Study, new: Study) -> Study:
+def merge(old: Results, new: Results) -> Results:
     """The rows of both, of ``new`` where both have them; of ``new`` alone if the runs are not alike."""
     if old.steps != new.steps or not torch.equal(old.starts, new.starts):
         return new
     kept = [i for i, row in enumerate(old.ends) if row not in new.ends]
     ends = {row: found for row, found in old.ends.items() if row not in new.ends} | new.ends
-    return Study(ends, new.starts, new.steps, torch.cat([old.points[:, kept], new.points.to(old.points)], 1))
+    return Results(ends, new.starts, new.steps, torch.cat([old.points[:, kept], new.points.to(old.points)], 1))
 
 
-def order(found: Study) -> list[str]:
+def order(found: Results) -> list[str]:
     """Rows by how many starts end on the front, then by how near to its middle."""
     return sorted(found.ends, key=lambda row: (-sum(end.on_front for end in found.ends[row]), imbalance(found, row)))
 
 
-def score(found: Study, row: str) -> str:
+def score(found: Results, row: str) -> str:
     """How many of the starts end on the front, for example "4/5"."""
     return f"{sum(end.on_front for end in found.ends[row])}/{len(found.ends[row])}"
 
 
-def imbalance(found: Study, row: str) -> float:
+def imbalance(found: Results, row: str) -> float:
     """Mean distance from the middle of the front, along x1, of the runs that end on it; infinite without any."""
     offsets = [abs(end.x1) for end in found.ends[row] if end.on_front]
     return sum(offsets) / len(offsets) if offsets else math.inf

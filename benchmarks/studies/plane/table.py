@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from statistics import median
 
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.studies.plane.published import statements
-from benchmarks.studies.plane.results import TOLERANCE, End, Study, imbalance, order, score
+from benchmarks.studies.plane.results import TOLERANCE, End, Results, imbalance, order, score
 from benchmarks.studies.plane.train import Schedule
 
 INTRODUCTION = f"""\
@@ -18,7 +18,7 @@ for good. With two tasks, `krum` and `trimmed-mean` are the mean; `rotograd` is 
 stands between the point and the losses that it could rotate."""
 
 
-def as_markdown(found: Study, schedule: Schedule, machine: dict[str, str]) -> str:
+def as_markdown(found: Results, schedule: Schedule, machine: dict[str, str]) -> str:
     """The table, its sources, and the runs that broke."""
     starts = [f"from ({x1:g}, {x2:g})".replace("-", "−") for x1, x2 in found.starts.tolist()]
     heads = ["method", "on the front", *starts, "imbalance", "steps", "what papers print"]
@@ -50,7 +50,7 @@ def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cells(found: Study, row: str, sources: list[str]) -> list[str]:
+def _cells(found: Results, row: str, sources: list[str]) -> list[str]:
     """A row's cells; sources that no row before has cited are added to ``sources``."""
     printed = []
     for statement in statements(row):

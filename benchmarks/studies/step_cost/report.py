@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.analysis.statistics import geometric_mean
-from benchmarks.reporting.numbers import NONE
+from benchmarks.reporting.formats import NONE
 from benchmarks.studies.step_cost.aims import ALIKE, LARGE, aims
 from benchmarks.studies.step_cost.checks import Check
 from benchmarks.studies.step_cost.measure import Case

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.analysis import edges
-from benchmarks.records import selection as select
+from benchmarks.records import selection
 from benchmarks.records.record import Record
 from tests.benchmarks.records.test_selection import record
 
@@ -25,19 +25,19 @@ def five(best: tuple[int, ...], **changes: Any) -> list[Record]:
 
 def test_a_learning_rate_that_most_searches_end_at_is_told() -> None:
     records = [*five((1, 1, 0, 2, 1)), *five((2, 2, 2, 2, 1), row="other")]
-    found = select.searches(records)
+    found = selection.searches(records)
     assert edges.texts(found, "tiny") == ["other: learning rate at the upper end of what was tried in 4 of 5 searches"]
     assert edges.texts(found, "elsewhere") == []
 
 
 def test_as_many_as_chance_gives_are_not() -> None:
-    assert edges.edges(select.searches(five((2, 2, 1, 0, 1)))) == []
-    assert edges.edges(select.searches(tried((0.5, 0.3, 0.1)))) == [], "one in three"
+    assert edges.edges(selection.searches(five((2, 2, 1, 0, 1)))) == []
+    assert edges.edges(selection.searches(tried((0.5, 0.3, 0.1)))) == [], "one in three"
 
 
 def test_a_search_over_many_settings_is_enough_by_itself() -> None:
     many = [record(10.0**-power, 0, power / 100, trial=power) for power in range(1, 13)]
-    assert edges.edges(select.searches(many)) == [edges.Edge("learning rate", "upper", 1, 1)]
+    assert edges.edges(selection.searches(many)) == [edges.Edge("learning rate", "upper", 1, 1)]
 
 
 def test_a_methods_own_number_is_called_its_own() -> None:
@@ -47,8 +47,8 @@ def test_a_methods_own_number_is_called_its_own() -> None:
         for trial, (rate, error) in enumerate([(0.1, 0.2), (0.4, 0.3), (0.9, 0.4)])
         for seed in range(4)
     ]
-    assert edges.edges(select.searches(records)) == [edges.Edge("its own learning_rate", "lower", 4, 4)]
+    assert edges.edges(selection.searches(records)) == [edges.Edge("its own learning_rate", "lower", 4, 4)]
 
 
 def test_of_two_values_none_is_at_an_end() -> None:
-    assert edges.edges(select.searches([r for r in five((0, 0, 0, 0, 0)) if r.cell.trial < 2])) == []
+    assert edges.edges(selection.searches([r for r in five((0, 0, 0, 0, 0)) if r.cell.trial < 2])) == []

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from benchmarks.cli import app
 from benchmarks.protocols.expand import version_of
-from benchmarks.training import saved as models
+from benchmarks.training import saved_models
 from tasks import registry
 from tests.tasks import samples
 
@@ -25,10 +25,10 @@ def saved(name: str, folder: Path) -> list[str]:
     suite = registry.create(name, **options)
     suite.load(folder)
     tasks = [task.name for task in suite.tasks]
-    card = models.Card(
+    card = saved_models.Card(
         suite=name, suite_version=version_of(suite), suite_options=options, tasks=tuple(tasks), history=()
     )
-    models.save(folder / "trained", suite.build(0, tasks), card)
+    saved_models.save(folder / "trained", suite.build(0, tasks), card)
     return tasks
 
 

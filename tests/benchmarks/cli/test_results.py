@@ -13,19 +13,17 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from benchmarks.analysis import results as study
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results, read_results
 from benchmarks.analysis.statistics import paired
 from benchmarks.cli import app
 from benchmarks.protocols.files import COPY
-from benchmarks.records import selection as select
-from benchmarks.records import store
+from benchmarks.records import selection, store
 from benchmarks.records.agreement import relative
 from benchmarks.records.record import Record
 from benchmarks.records.store import Store
 from benchmarks.reporting import export as exporting
 from benchmarks.reporting import versus
-from benchmarks.reporting.numbers import delta
+from benchmarks.reporting.formats import delta
 from benchmarks.running import reproduce
 from tests.benchmarks import synthetic
 from tests.benchmarks.cli.test_cli import PLUGIN
@@ -66,8 +64,8 @@ def folder(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(folder: Path) -> Study:
-    return study.read(folder)
+def found(folder: Path) -> Results:
+    return read_results(folder)
 
 
 def some(folder: Path, row: str = "pcgrad") -> Record:
@@ -85,7 +83,7 @@ def rewritten(folder: Path, into: Path, change: float) -> Path:
     return into
 
 
-def test_two_methods_are_compared_seed_by_seed(found: Study) -> None:
+def test_two_methods_are_compared_seed_by_seed(found: Results) -> None:
     block = versus.methods(found, "pcgrad", "fixed")
     assert block.table is not None
     head, (line,) = block.table
@@ -104,7 +102,7 @@ def test_two_methods_are_compared_seed_by_seed(found: Study) -> None:
 def test_several_suites_get_a_line_for_all_of_them_and_few_seeds_no_test(tmp_path: Path) -> None:
     for record in synthetic.records(["multimnist", "gradnorm-regression-2"], failures=False):
         Store(tmp_path).write(record)
-    block = versus.methods(study.read(tmp_path), "pcgrad", "uncertainty")
+    block = versus.methods(read_results(tmp_path), "pcgrad", "uncertainty")
     assert block.table is not None
     assert [line[0] for line in block.table[1]] == ["gradnorm-regression-2", "multimnist", "all suites"]
     assert "Nothing can be tested" in block.sentences[0]
@@ -116,9 +114,9 @@ def test_a_folder_compared_with_itself_is_the_same_in_every_number(folder: Path)
     assert "25 of 25 runs that both have give the same numbers" in result.output
 
 
-def test_folders_differ_where_they_were_made_to(folder: Path, found: Study, tmp_path: Path) -> None:
+def test_folders_differ_where_they_were_made_to(folder: Path, found: Results, tmp_path: Path) -> None:
     changed = rewritten(folder, tmp_path / "changed", 0.25)
-    (block,) = versus.studies(found, study.read(changed))
+    (block,) = versus.studies(found, read_results(changed))
     assert block.table is not None
     alike = {line[0]: line[5] for line in block.table[1]}
     assert alike == {"single-task": "10/10", "fixed": "5/5", "gradnorm": "5/5", "pcgrad": "0/5"}
@@ -134,10 +132,10 @@ def test_folders_of_other_protocols_or_versions_are_not_compared(folder: Path, t
     assert "tiny, version 1 and tiny, version 2" in result.stderr
 
 
-def test_folders_whose_suites_are_of_other_versions_are_not_compared(found: Study) -> None:
+def test_folders_whose_suites_are_of_other_versions_are_not_compared(found: Results) -> None:
     later = [r.model_copy(update={"cell": r.cell.model_copy(update={"suite_version": 9})}) for r in found.records]
     with pytest.raises(ValueError, match="suite 'tiny' differ"):
-        versus.studies(found, replace(found, searches=tuple(select.searches(later))))
+        versus.studies(found, replace(found, searches=tuple(selection.searches(later))))
 
 
 def test_what_is_merged_into_a_folder_stands_beside_its_archive(folder: Path, tmp_path: Path) -> None:
@@ -231,7 +229,7 @@ def test_exported_runs_hold_every_number_of_the_records(suffix: str, folder: Pat
 def test_failed_runs_are_exported_with_their_reason(tmp_path: Path) -> None:
     for record in synthetic.records(["multimnist"]):
         Store(tmp_path).write(record)
-    frame = exporting.frame(study.read(tmp_path))
+    frame = exporting.frame(read_results(tmp_path))
     (line,) = (line for line in frame.to_dict(orient="records") if line["status"] == "failed")
     assert "No space left" in line["reason"]
     assert math.isnan(line["value"])
@@ -277,7 +275,7 @@ def test_a_method_of_ones_own_runs_alone_and_stands_beside_the_reference(home: P
     result = call("run", "--protocol", source, "--balancers", "halved", "--plugin", source.with_name("halved.py"))
     assert result.exit_code == 0, result.output
     assert "Reference: 25 runs" in result.output
-    beside = study.read(home / "results" / "tiny-halved")
+    beside = read_results(home / "results" / "tiny-halved")
     assert {row.row for row in beside.aggregates.overall} == {"fixed", "gradnorm", "pcgrad", "halved"}
     own = [record for record in beside.records if record.cell.row == "halved"]
     first = min(record.finished for record in own)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from benchmarks.analysis import results as study
+from benchmarks.analysis.results import read_results
 from benchmarks.cli import app
 from tests.tasks.sample_folders import write
 
@@ -21,7 +21,7 @@ def test_all_four_train_from_the_command_line(tmp_path: Path) -> None:
     where = ["--protocol", str(short), "--data", str(tmp_path / "data"), "--results", str(tmp_path / "out")]
     done = CliRunner().invoke(app, ["run", *where, "--balancers", "fixed", "--workers", "0"], env={"COLUMNS": "200"})
     assert done.exit_code == 0, done.output
-    found = study.read(tmp_path / "out")
+    found = read_results(tmp_path / "out")
     assert tuple(suite.name for suite in found.aggregates.suites) == SUITES
     assert set(found.constants) == set(SUITES)
     assert all(row.done == row.total for suite in found.aggregates.suites for row in suite.rows)

@@ -13,12 +13,12 @@ import torch
 from rich.console import Console
 
 from balancers import Interval, Simplex, create
-from benchmarks.analysis import results as study
+from benchmarks.analysis.results import read_results
 from benchmarks.protocols.axes import crossed
 from benchmarks.protocols.design import front, trials
 from benchmarks.protocols.expand import Filters, expand
 from benchmarks.protocols.schema import Protocol
-from benchmarks.records import selection as select
+from benchmarks.records import selection
 from benchmarks.records.record import FRONT, SINGLE_TASK, Cell, Record
 from benchmarks.records.store import load
 from benchmarks.running import runner
@@ -122,7 +122,7 @@ def test_the_chosen_setting_is_run_with_all_seeds_and_the_front_with_its_learnin
     for (row, _), found in by_row.items():
         if row == FRONT:
             continue
-        best = min((r for r in found if r.cell.repetition == 0), key=select.score)
+        best = min((r for r in found if r.cell.repetition == 0), key=selection.score)
         more = [r for r in found if r.cell.repetition > 0]
         assert sorted(r.cell.repetition for r in more) == [1, 2]
         assert {r.cell.trial for r in more} == {best.cell.trial}
@@ -137,7 +137,7 @@ def test_the_chosen_setting_is_run_with_all_seeds_and_the_front_with_its_learnin
 
 def test_a_study_holds_the_chosen_settings_and_the_front_apart(tmp_path: Path) -> None:
     run(tmp_path / "results")
-    found = study.read(tmp_path / "results")
+    found = read_results(tmp_path / "results")
     assert {record.cell.row for record in found.records} == {SINGLE_TASK, "fixed", "gradnorm", "again"}
     assert all(row.done == row.total == 3 for suite in found.aggregates.suites for row in suite.rows)
     assert len(found.front) == 6
@@ -162,7 +162,7 @@ def test_poisoned_test_metrics_change_the_test_column_and_nothing_else(
     monkeypatch.setattr("benchmarks.training.single.evaluate", poisoned)
     dirty = {each.id: each for each in run(tmp_path / "dirty")}
     assert dirty.keys() == clean.keys(), "the same trials, choices and front"
-    shown = [{each.id for each in study.read(tmp_path / name).records} for name in ("clean", "dirty")]
+    shown = [{each.id for each in read_results(tmp_path / name).records} for name in ("clean", "dirty")]
     assert shown[0] == shown[1]
     for key, found in dirty.items():
         before = clean[key]
@@ -229,9 +229,9 @@ def test_optimizers_are_problems_of_their_own_with_their_learning_rates() -> Non
 
 def test_a_tie_goes_to_the_earlier_trial_and_a_failure_loses() -> None:
     same = [record(1e-3, 0, 0.5, trial=number) for number in (1, 0)]
-    assert {r.cell.trial for r in select.chosen(same)} == {0}
+    assert {r.cell.trial for r in selection.chosen(same)} == {0}
     failed = [record(1e-3, 0, 0.1, "diverged", trial=0), record(1e-3, 0, 0.5, trial=1)]
-    assert {r.cell.trial for r in select.chosen(failed)} == {1}
+    assert {r.cell.trial for r in selection.chosen(failed)} == {1}
 
 
 def test_where_all_is_run_every_seed_is_a_search_of_its_own() -> None:
@@ -239,18 +239,18 @@ def test_where_all_is_run_every_seed_is_a_search_of_its_own() -> None:
     records = [
         record(1e-3, seed, error, trial=trial) for seed, two in errors.items() for trial, error in enumerate(two)
     ]
-    assert {r.cell.seed: r.cell.trial for r in select.chosen(records)} == {0: 1, 1: 0, 2: 0}
-    assert {r.cell.trial for r in select.chosen(records, lambda _: True)} == {0}
+    assert {r.cell.seed: r.cell.trial for r in selection.chosen(records)} == {0: 1, 1: 0, 2: 0}
+    assert {r.cell.trial for r in selection.chosen(records, lambda _: True)} == {0}
 
 
 def test_of_a_search_cut_short_each_seed_has_what_it_tried() -> None:
     records = [record(1e-3, 0, 0.5, trial=0), record(1e-3, 0, 0.4, trial=1), record(1e-3, 1, 0.9, trial=0)]
-    assert {r.cell.seed: r.cell.trial for r in select.chosen(records)} == {0: 1, 1: 0}
+    assert {r.cell.seed: r.cell.trial for r in selection.chosen(records)} == {0: 1, 1: 0}
 
 
 def test_seeds_that_only_one_setting_has_do_not_decide() -> None:
     records = [record(1e-3, 0, 0.5, trial=0), record(1e-3, 0, 0.4, trial=1), record(1e-3, 1, 0.9, trial=1)]
-    found = select.chosen(records, lambda _: True)
+    found = selection.chosen(records, lambda _: True)
     assert {r.cell.trial for r in found} == {1}
     assert len(found) == 2
 
@@ -258,7 +258,7 @@ def test_seeds_that_only_one_setting_has_do_not_decide() -> None:
 def test_where_each_seed_searches_the_front_has_each_seeds_learning_rate(tmp_path: Path) -> None:
     alone = SEARCH.replace("trials = 3\nseeds = 1", "trials = 3")
     records = run(tmp_path / "results", alone)
-    equal = select.chosen(record for record in records if record.cell.row == "fixed")
+    equal = selection.chosen(record for record in records if record.cell.row == "fixed")
     rates = {record.cell.seed: record.cell.learning_rate for record in equal}
     points = [record.cell for record in records if record.cell.row == FRONT]
     assert len(points) == 3 * 2

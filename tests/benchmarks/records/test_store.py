@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.protocols.files import COPY
-from benchmarks.records import selection as select
-from benchmarks.records import store
+from benchmarks.records import selection, store
 from benchmarks.records.record import Record
 from benchmarks.records.store import ARCHIVE, Store, load, pack
 from tests.benchmarks.records.test_selection import record
@@ -173,7 +172,7 @@ def test_the_archive_keeps_curves_of_settings_that_count_alone(tmp_path: Path) -
     found = {each.cell.trial: each for each in load(tmp_path)}
     assert found[1] == records[1]
     assert found[0].curves == curves
-    assert select.score(found[0]) == select.score(records[0]), "it can be chosen from as before"
+    assert selection.score(found[0]) == selection.score(records[0]), "it can be chosen from as before"
 
 
 def test_results_of_two_machines_are_brought_together(tmp_path: Path) -> None:

@@ -9,15 +9,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.analysis import results as study
-from benchmarks.analysis.results import Study
+from benchmarks.analysis import results
+from benchmarks.analysis.results import Results, read_results
 from benchmarks.analysis.statistics import estimate
 from benchmarks.records.record import Solver
 from benchmarks.records.store import Store
-from benchmarks.reporting import gains as gain_table
-from benchmarks.reporting import leaderboard as tables
-from benchmarks.reporting import long_table
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats, gain_table, leaderboard, long_table
 from tests.benchmarks import synthetic
 
 
@@ -33,12 +30,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(folder: Path) -> Study:
-    return study.read(folder)
+def found(folder: Path) -> Results:
+    return read_results(folder)
 
 
-def test_the_leaderboard_shows_every_suite_row_failure_and_skipped_suite(found: Study) -> None:
-    text = tables.leaderboard(found)
+def test_the_leaderboard_shows_every_suite_row_failure_and_skipped_suite(found: Results) -> None:
+    text = leaderboard.leaderboard(found)
     for name in (*synthetic.PROBLEMS, *synthetic.ROWS, "single-task"):
         assert name in text
     assert "| 1/2 |" in text
@@ -51,39 +48,39 @@ def test_steps_without_a_solution_are_told_beside_other_failures() -> None:
     solver = Solver(residual=1e-12, fallbacks=12, steps=5000)
     records = synthetic.records(["plane"], ["fixed", "pcgrad"])
     watched = [r.model_copy(update={"solver": solver}) if r.cell.row == "pcgrad" else r for r in records]
-    (suite,) = study.aggregate(watched).suites
-    assert tables.failure_texts(suite.failures) == [
+    (suite,) = results.aggregate(watched).suites
+    assert leaderboard.failure_texts(suite.failures) == [
         "pcgrad, seeds 0, 1, 2, 3, 4: no solution, fell back in 12 of 5000 steps"
     ]
     assert suite.rows[-1].done == suite.rows[-1].total
 
 
-def test_every_table_has_as_many_cells_in_each_line(found: Study) -> None:
-    for block in tables.leaderboard(found).split("\n\n"):
+def test_every_table_has_as_many_cells_in_each_line(found: Results) -> None:
+    for block in leaderboard.leaderboard(found).split("\n\n"):
         if block.startswith("|"):
             assert len({line.count(" | ") for line in block.splitlines() if "---" not in line}) == 1
 
 
-def test_rows_are_compared_with_equal_weights_and_only_where_there_are_any_with_tuned_ones(found: Study) -> None:
+def test_rows_are_compared_with_equal_weights_and_only_where_there_are_any_with_tuned_ones(found: Results) -> None:
     assert [block.title for block in gain_table.blocks(found)] == ["Against fixed"]
-    assert "\n## Against fixed\n" in tables.leaderboard(found)
+    assert "\n## Against fixed\n" in leaderboard.leaderboard(found)
 
 
 def test_a_mean_over_suites_has_an_interval_where_all_have_five_seeds() -> None:
     records = synthetic.records(["plane"])
-    head, lines = tables.overall_cells(study.aggregate(records))
+    head, lines = leaderboard.overall_cells(results.aggregate(records))
     assert all("[" in line[head.index("mean Δ")] for line in lines)
 
 
-def test_intervals_stand_only_where_there_are_five_seeds(found: Study) -> None:
-    sections = {text.split("\n")[0]: text for text in tables.leaderboard(found).split("## ")}
+def test_intervals_stand_only_where_there_are_five_seeds(found: Results) -> None:
+    sections = {text.split("\n")[0]: text for text in leaderboard.leaderboard(found).split("## ")}
     assert "[+" in sections["plane"]
     assert "[+" not in sections["multimnist"]
     assert "Smoke run" in sections["# Leaderboard"]
 
 
-def test_the_csv_has_one_line_per_metric_and_the_declared_columns(found: Study, folder: Path) -> None:
-    _, path = tables.write(found, folder)
+def test_the_csv_has_one_line_per_metric_and_the_declared_columns(found: Results, folder: Path) -> None:
+    _, path = leaderboard.write(found, folder)
     with path.open() as file:
         lines = list(csv.DictReader(file))
     assert tuple(lines[0]) == long_table.Line._fields
@@ -94,14 +91,14 @@ def test_the_csv_has_one_line_per_metric_and_the_declared_columns(found: Study, 
     assert float(line["cost"]) == pytest.approx(1.9)
 
 
-def test_the_first_suite_is_the_protocols_first(found: Study) -> None:
+def test_the_first_suite_is_the_protocols_first(found: Results) -> None:
     assert found.aggregates.suites[0].name == "reviews"
 
 
-def test_the_terminal_summary_is_readable_in_eighty_columns(found: Study) -> None:
+def test_the_terminal_summary_is_readable_in_eighty_columns(found: Results) -> None:
     console = Console(width=80, file=StringIO())
     with console.capture() as capture:
-        console.print(tables.summary(found.aggregates))
+        console.print(leaderboard.summary(found.aggregates))
     lines = capture.get().splitlines()
     (head,) = (line for line in lines if line.startswith("┃"))
     assert {name for name in head.split() if name != "┃"} == {"suite", *synthetic.ROWS}
@@ -111,7 +108,7 @@ def test_the_terminal_summary_is_readable_in_eighty_columns(found: Study) -> Non
 
 def test_a_row_that_lacks_a_suite_is_said_to() -> None:
     records = synthetic.records(["plane"], ["fixed", "pcgrad"]) + synthetic.records(["reviews"], ["fixed"])
-    head, lines = tables.overall_cells(study.aggregate(records))
+    head, lines = leaderboard.overall_cells(results.aggregate(records))
     assert head[-1] == "no result on"
     by_row = {line[0]: dict(zip(head, line, strict=True)) for line in lines}
     assert by_row["pcgrad"]["no result on"] == "reviews"
@@ -120,7 +117,7 @@ def test_a_row_that_lacks_a_suite_is_said_to() -> None:
 
 def test_an_empty_folder_is_refused_with_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="make bench"):
-        study.read(tmp_path)
+        read_results(tmp_path)
 
 
 @pytest.mark.parametrize(

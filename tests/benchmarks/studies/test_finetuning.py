@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from benchmarks.analysis.results import read
+from benchmarks.analysis.results import read_results
 from benchmarks.cli import app
 from benchmarks.protocols.expand import ALL
 from benchmarks.records.record import SINGLE_TASK, MetricFact, Record
@@ -128,7 +128,7 @@ def test_forward_passes_are_timed_once_with_the_losses_of_their_tasks(
         return {"multi": 3.0, "single": 2.0}
 
     monkeypatch.setattr(forwards, "alternate", alternate)
-    records = read(finished / "results").records
+    records = read_results(finished / "results").records
     multi = [record for record in records if record.cell.row != SINGLE_TASK]
     single = [record for record in records if record.cell.tasks == ("side",)]
     for _ in range(2):
@@ -142,7 +142,7 @@ def test_forward_passes_are_timed_once_with_the_losses_of_their_tasks(
 
 
 def test_on_a_gpu_forward_passes_are_those_of_the_records(finished: Path, tmp_path: Path) -> None:
-    records = read(finished / "results").records
+    records = read_results(finished / "results").records
     (multi, *_), (single, *_) = ([r for r in records if (len(r.cell.tasks) == 1) == alone] for alone in (False, True))
     assert multi.cost is not None
     assert single.cost is not None
@@ -186,7 +186,7 @@ def test_fine_tuning_on_a_task_leaves_the_heads_of_others() -> None:
 
 
 def test_one_continuation_of_a_baseline_serves_all_methods(finished: Path) -> None:
-    found = read(finished / "results")
+    found = read_results(finished / "results")
     compared = comparisons(found.records, found.aggregates.rows, MORE, lambda _: E, lambda *_: 1.2)
     planned = jobs(compared, MORE)
     alone = [job for job in planned if job.cell.row == SINGLE_TASK]
@@ -200,7 +200,7 @@ def test_one_continuation_of_a_baseline_serves_all_methods(finished: Path) -> No
 
 def test_every_outcome_is_what_the_files_say(finished: Path) -> None:
     folder = finished / "results"
-    by = {(r.cell.row, r.cell.tasks, r.cell.seed): r for r in read(folder).records}
+    by = {(r.cell.row, r.cell.tasks, r.cell.seed): r for r in read_results(folder).records}
     files = [Tuned.model_validate_json(path.read_bytes()) for path in (folder / TUNED).iterdir()]
     tuned = {(one.run, one.task): one.epochs for one in files}
     found = results.load(folder)
@@ -339,7 +339,7 @@ def test_a_model_that_is_lost_is_told(copy: Path) -> None:
 
 
 def test_a_run_that_broke_is_kept_as_a_note(finished: Path) -> None:
-    records = list(read(finished / "results").records)
+    records = list(read_results(finished / "results").records)
     broken = next(i for i, r in enumerate(records) if r.cell.row == "pcgrad" and r.cell.seed == 1)
     records[broken] = records[broken].model_copy(update={"status": "diverged", "reason": "step 3", "best": None})
     compared = comparisons(records, ["fixed", "pcgrad"], MORE, lambda _: E, lambda *_: 1.2)
@@ -362,9 +362,9 @@ def test_a_run_that_broke_is_kept_as_a_note(finished: Path) -> None:
 def test_a_suite_whose_runs_left_nothing_does_not_take_the_others_down(
     finished: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    records = list(read(finished / "results").records)
+    records = list(read_results(finished / "results").records)
     lost = {"status": "failed", "reason": "the process died", "metrics": {}, "best": None, "last": None, "cost": None}
-    for record in read(finished / "results").records:
+    for record in read_results(finished / "results").records:
         cell = record.cell.model_copy(update={"variant": "dead"})
         records.append(record.model_copy(update=lost | {"cell": cell, "id": cell.id}))
     compared = comparisons(records, ["fixed"], MORE, lambda _: E, lambda *_: 1.2)
@@ -373,7 +373,7 @@ def test_a_suite_whose_runs_left_nothing_does_not_take_the_others_down(
 
 
 def test_without_baselines_there_is_nothing_to_compare(finished: Path) -> None:
-    records = [record for record in read(finished / "results").records if record.cell.row != SINGLE_TASK]
+    records = [record for record in read_results(finished / "results").records if record.cell.row != SINGLE_TASK]
     with pytest.raises(ValueError, match=r"nothing to compare.*--retry-failed"):
         comparisons(records, ["fixed"], MORE, lambda _: E, lambda *_: 1.2)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from balancers import Balancer, Draws, Evidence, Need, Stateless, Weighting, create, names
 from benchmarks.studies.plane import results, study, table
 from benchmarks.studies.plane.published import rows, statements
-from benchmarks.studies.plane.results import Study
+from benchmarks.studies.plane.results import Results
 from benchmarks.studies.plane.train import LOWER_BOUNDS, Failure, Schedule, Trajectories, train
 from tasks.suites.plane import STARTS, first_loss, pareto_front, second_loss
 
@@ -95,7 +95,7 @@ def test_progress_is_told_after_every_step() -> None:
     assert seen == list(range(1, 8))
 
 
-def made() -> Study:
+def made() -> Results:
     """Two rows from two starts: one ends on the front twice, the other once and breaks once."""
     front = pareto_front()
     far = torch.tensor([0.0, 0.0], dtype=torch.float64)

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.analysis import series as option_series
+from benchmarks.analysis import option_series
 from benchmarks.analysis.statistics import estimate
 from benchmarks.records.record import Record
 from benchmarks.records.store import Store

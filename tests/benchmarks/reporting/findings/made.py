@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.analysis.aggregates import aggregate
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.protocols.schema import Protocol
-from benchmarks.records import selection as select
+from benchmarks.records import selection
 from benchmarks.records.record import SINGLE_TASK, Curves, Outcome, Record, Scalars
 from tests.benchmarks import synthetic
 
@@ -74,7 +74,9 @@ def along(points: Mapping[Any, Mapping[str, Sequence[Any]]], tasks: tuple[str, .
     return found
 
 
-def study(records: Sequence[Record], *, tuned: str | None = None, copy: str | None = None, once: bool = False) -> Study:
+def study(
+    records: Sequence[Record], *, tuned: str | None = None, copy: str | None = None, once: bool = False
+) -> Results:
     """A study of these records, all settings included; the best on validation are chosen as ever."""
     suites = list(dict.fromkeys(record.cell.suite for record in records))
     rows = dict.fromkeys(record.cell.row for record in records if record.cell.row != SINGLE_TASK)
@@ -92,8 +94,8 @@ def study(records: Sequence[Record], *, tuned: str | None = None, copy: str | No
             "methods": {row: {} for row in ("fixed", *rows)},
         }
     )
-    searches = tuple(select.searches(records, protocol.searches_once))
-    return Study(
+    searches = tuple(selection.searches(records, protocol.searches_once))
+    return Results(
         searches=searches,
         front=(),
         aggregates=aggregate([record for search in searches for record in search.chosen], "fixed", suites),

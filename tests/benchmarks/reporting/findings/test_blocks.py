@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.records.record import Record
-from benchmarks.reporting import findings
-from benchmarks.reporting import leaderboard as tables
+from benchmarks.reporting import findings, leaderboard
 from benchmarks.words import listed
 from tests.benchmarks import synthetic
 from tests.benchmarks.reporting.findings import made
@@ -25,7 +24,7 @@ PARTIAL: dict[str, list[Record]] = {
 }
 
 
-def whole() -> Study:
+def whole() -> Results:
     constants = {
         suite: {task: {problem.metrics[0].name: problem.start} for task in problem.tasks}
         for suite, problem in synthetic.PROBLEMS.items()
@@ -51,13 +50,13 @@ def test_tables_are_rectangular_and_name_what_lines_are_about() -> None:
 
 @pytest.mark.parametrize("records", PARTIAL.values(), ids=PARTIAL)
 def test_partial_studies_give_what_they_can(records: list[Record]) -> None:
-    text = tables.leaderboard(made.study(records))
+    text = leaderboard.leaderboard(made.study(records))
     assert "nan" not in text.lower().split()
 
 
 def test_findings_stand_in_the_leaderboard_with_what_they_show_and_how_to_read_them() -> None:
     study = whole()
-    text = tables.leaderboard(study)
+    text = leaderboard.leaderboard(study)
     for block in findings.blocks(study):
         assert f"## {block.title}\n" in text
         assert block.text in text

@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.analysis.statistics import estimate
 from benchmarks.records.record import Record
-from benchmarks.reporting import leaderboard as tables
+from benchmarks.reporting import leaderboard
 from benchmarks.reporting.blocks import Block
 from benchmarks.reporting.findings import options
 from tasks.base import DataUnavailableError
@@ -217,7 +217,7 @@ def test_a_size_that_stays_the_same_is_not_shown(monkeypatch: pytest.MonkeyPatch
 
 def test_findings_about_options_stand_in_the_leaderboard() -> None:
     study = made.study(along(TWO))
-    text, (found,) = tables.leaderboard(study), options.blocks(study)
+    text, (found,) = leaderboard.leaderboard(study), options.blocks(study)
     assert f"## {found.title}\n" in text
     assert all(f"- {sentence}\n" in text for sentence in found.sentences)
     assert text.index("## Δ taskwise over all suites") < text.index(found.title) < text.index("## at-1\n")

@@ -15,7 +15,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from benchmarks.records.record import FRONT, Record
 from benchmarks.records.store import Store
-from benchmarks.reporting import page as report
+from benchmarks.reporting.page import NAME, write_report
 from tests.benchmarks import browsing, synthetic
 from tests.benchmarks.browsing import PATIENCE, Browser, choose, column, heading, ready, region, resize, traces
 
@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for record in [*synthetic.records(SUITES, ROWS), *front()]:
         store.write(record)
     (path / "protocol.toml").write_text(synthetic.protocol(SUITES, ROWS, tuned="pcgrad"))
-    report.write(path)
+    write_report(path)
     return path
 
 
@@ -52,7 +52,7 @@ def front() -> list[Record]:
 
 @pytest.fixture(scope="module")
 def browser(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browsing.opened(folder / report.NAME, tmp_path_factory.mktemp("profile")) as found:
+    with browsing.opened(folder / NAME, tmp_path_factory.mktemp("profile")) as found:
         yield found
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.analysis import results as study
 from benchmarks.analysis.aggregates import aggregate
+from benchmarks.analysis.results import read_results
 from benchmarks.records.store import Store
 from benchmarks.reporting.charts import series
 from benchmarks.reporting.page import explorer
@@ -25,7 +25,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     store = Store(folder)
     for record in synthetic.records(SUITES):
         store.write(record)
-    return json.loads(explorer.compact(explorer.data(study.read(folder))))
+    return json.loads(explorer.compact(explorer.data(read_results(folder))))
 
 
 def test_what_is_packed_can_be_unpacked_and_is_the_same_every_time() -> None:

@@ -10,15 +10,13 @@ import pytest
 from markupsafe import escape
 from PIL import Image
 
-from benchmarks.analysis import results as study
 from benchmarks.analysis.aggregates import aggregate
+from benchmarks.analysis.results import read_results
 from benchmarks.analysis.statistics import estimate
 from benchmarks.records.store import Store
-from benchmarks.reporting import findings
-from benchmarks.reporting import headline as answer
-from benchmarks.reporting import page as report
+from benchmarks.reporting import findings, headline
 from benchmarks.reporting.findings import options
-from benchmarks.reporting.page import pictures
+from benchmarks.reporting.page import pictures, write_report
 from benchmarks.reporting.page.sections import sections
 from tests.benchmarks import synthetic
 from tests.benchmarks.reporting.findings import made
@@ -35,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "skipped.json").write_text('{"speech": "no <network>"}')
     (path / "protocol.toml").write_text(synthetic.protocol(SUITES))
     (path / "environment.json").write_text('{"processor": "two cores"}')
-    report.write(path)
+    write_report(path)
     return path
 
 
@@ -63,7 +61,7 @@ def test_a_suites_setting_says_when_the_learning_rate_is_halved(tmp_path: Path) 
         folder = tmp_path / str(len(halve_at))
         for record in made.baselines(steps=None, epochs=9, halve_at=halve_at):
             Store(folder).write(record)
-        (section,) = sections(study.read(folder), [], {})
+        (section,) = sections(read_results(folder), [], {})
         assert said in section.setting
         assert ("halved" in section.setting) == bool(halve_at)
 
@@ -143,7 +141,7 @@ def test_sections_come_in_the_order_in_which_people_ask(page: str) -> None:
 
 
 def test_findings_are_on_the_page_with_their_tables(folder: Path, page: str) -> None:
-    blocks = findings.blocks(study.read(folder))
+    blocks = findings.blocks(read_results(folder))
     assert blocks
     for block in blocks:
         assert f'id="finding-{block.anchor}"' in page
@@ -157,9 +155,9 @@ def test_what_an_option_changes_has_a_section_with_its_table_and_chart(tmp_path:
     points = {1: {"fixed": [(4, -2)], "other": [(-1, 8)]}, 8: {"fixed": [(2, 2)], "other": [(1, 3)]}}
     for record in made.along(points):
         Store(tmp_path).write(record)
-    text = without_pictures(report.write(tmp_path).read_text(encoding="utf-8"))
+    text = without_pictures(write_report(tmp_path).read_text(encoding="utf-8"))
     section = text.split('<section id="options">')[1].split("</section>")[0]
-    (block,) = options.blocks(study.read(tmp_path))
+    (block,) = options.blocks(read_results(tmp_path))
     assert f'<h3 id="finding-{block.anchor}">{block.title}</h3>' in section
     assert all(str(escape(sentence)) in section for sentence in block.sentences)
     assert section.count("<table>") == section.count("<img") == 1
@@ -169,7 +167,7 @@ def test_what_an_option_changes_has_a_section_with_its_table_and_chart(tmp_path:
 
 
 def test_rows_that_beat_the_reference_are_marked(folder: Path, page: str) -> None:
-    found = study.read(folder)
+    found = read_results(folder)
     table = without_pictures(page).split('aria-label="Table over all suites"')[1].split("</table>")[0]
     marked = {re.sub("<.*?>", "", row).split()[0] for row in re.findall(r"<tr data-beats>(.*?)</tr>", table, re.DOTALL)}
     delta = {row.row: row.delta_taskwise.mean for row in found.aggregates.overall}
@@ -183,7 +181,7 @@ def test_the_answer_comes_first_and_warns_of_few_seeds(page: str) -> None:
 
 
 def test_nothing_is_called_the_best_on_few_seeds() -> None:
-    few, many = (" ".join(answer.sentences(aggregate(synthetic.records([s])))) for s in ("reviews", "plane"))
+    few, many = (" ".join(headline.sentences(aggregate(synthetic.records([s])))) for s in ("reviews", "plane"))
     assert "Best is" not in few
     assert "Best is" in many
 
@@ -199,26 +197,26 @@ def test_nothing_is_called_the_best_on_few_seeds() -> None:
 def test_partial_results_give_a_page_that_says_so(records: list, tmp_path: Path) -> None:
     for record in records:
         Store(tmp_path).write(record)
-    assert "Nothing can be compared yet" in report.write(tmp_path).read_text(encoding="utf-8")
+    assert "Nothing can be compared yet" in write_report(tmp_path).read_text(encoding="utf-8")
 
 
 def test_an_empty_folder_is_refused_with_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="make bench"):
-        report.write(tmp_path)
+        write_report(tmp_path)
 
 
 def test_a_verdict_is_sure_only_where_the_interval_is_above_zero() -> None:
     few, many, mixed = estimate([1.0] * 4), estimate([1.0, 1.1, 0.9, 1.2, 1.0]), estimate([-9.0, 9, 9, 9, -9])
-    assert answer.verdict([few, many, mixed, estimate([])]) == answer.Verdict(better=3, clearly=1, of=3)
+    assert headline.verdict([few, many, mixed, estimate([])]) == headline.Verdict(better=3, clearly=1, of=3)
 
 
 def test_a_gain_without_an_interval_above_zero_is_called_uncertain() -> None:
-    few, many = (" ".join(answer.sentences(aggregate(synthetic.records([s])))) for s in ("reviews", "plane"))
+    few, many = (" ".join(headline.sentences(aggregate(synthetic.records([s])))) for s in ("reviews", "plane"))
     assert "No gain is certain" in few
     assert "No gain is certain" not in many
 
 
 def test_nobody_is_praised_when_no_method_beats_the_baselines() -> None:
-    sentences = answer.sentences(aggregate(synthetic.records(["plane"], ["fixed"])))
+    sentences = headline.sentences(aggregate(synthetic.records(["plane"], ["fixed"])))
     assert "no method does better than single-task" in sentences[0]
     assert "fixed beats single-task on 0 of 1 suite" in sentences[2]

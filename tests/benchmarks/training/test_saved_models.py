@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from benchmarks.protocols.expand import Filters, expand
-from benchmarks.training import saved as models
+from benchmarks.training import saved_models
 from benchmarks.training.evaluate import evaluate
 from benchmarks.training.finetune import Finetuning, finetune
-from benchmarks.training.saved import Card, load, predict
+from benchmarks.training.saved_models import Card, load, predict
 from tests.benchmarks.single import train
 from tests.benchmarks.tiny_suite import Tiny, protocol, registered
 
@@ -34,7 +34,7 @@ def saved(tmp_path: Path) -> Path:
     cell = expand(protocol())[2]
     folder = tmp_path / "model"
     suite = Tiny()
-    train(cell, suite, keep=lambda model: models.save(folder, model, Card.of(cell, model)))
+    train(cell, suite, keep=lambda model: saved_models.save(folder, model, Card.of(cell, model)))
     return folder
 
 
@@ -45,7 +45,7 @@ def test_a_loaded_model_predicts_what_the_saved_one_did(tmp_path: Path) -> None:
     with torch.no_grad():
         expected = model(inputs)[1]
     card = Card(suite="tiny", suite_version=1, suite_options={"width": 6}, tasks=("height", "side"), history=())
-    models.save(tmp_path, model, card)
+    saved_models.save(tmp_path, model, card)
     for found in (predict(tmp_path, "test"), predict(tmp_path, inputs)):
         assert {task: out.tolist() for task, out in found.items()} == {t: o.tolist() for t, o in expected.items()}
 
@@ -54,7 +54,7 @@ def test_a_saved_model_has_the_metrics_of_its_record(tmp_path: Path) -> None:
     cell = expand(protocol())[2]
     suite = Tiny()
     splits = suite.load()
-    record = train(cell, suite, splits, keep=lambda model: models.save(tmp_path, model, Card.of(cell, model)))
+    record = train(cell, suite, splits, keep=lambda model: saved_models.save(tmp_path, model, Card.of(cell, model)))
     found = load(tmp_path)
     assert record.best is not None
     assert evaluate(found.model, found.tasks, splits.test) == record.best.test
@@ -64,7 +64,7 @@ def test_what_a_method_puts_between_encoder_and_heads_is_saved_with_the_model(tm
     turning = next(cell for cell in expand(protocol(), Filters(balancers=("rotograd",))) if cell.balancer == "rotograd")
     suite = Tiny()
     splits = suite.load()
-    keep = lambda model: models.save(tmp_path, model, Card.of(turning, model))  # noqa: E731
+    keep = lambda model: saved_models.save(tmp_path, model, Card.of(turning, model))  # noqa: E731
     record = train(turning, suite, splits, keep=keep)
     assert record.best is not None, record.reason
     found = load(tmp_path)
@@ -75,14 +75,14 @@ def test_what_a_method_puts_between_encoder_and_heads_is_saved_with_the_model(tm
 def test_a_single_task_model_has_one_head(tmp_path: Path) -> None:
     cell = expand(protocol())[1]
     suite = Tiny()
-    train(cell, suite, keep=lambda model: models.save(tmp_path, model, Card.of(cell, model)))
+    train(cell, suite, keep=lambda model: saved_models.save(tmp_path, model, Card.of(cell, model)))
     assert [task.name for task in load(tmp_path).tasks] == ["side"]
 
 
 def test_predictions_are_written_with_their_targets(saved: Path, tmp_path: Path) -> None:
     examples = Tiny().load().test
     targets = examples.targets
-    models.write_predictions(tmp_path / "out.csv", predict(saved), examples)
+    saved_models.write_predictions(tmp_path / "out.csv", predict(saved), examples)
     with (tmp_path / "out.csv").open(encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     assert list(lines[0]) == ["height_output", "height_target", "side_output_0", "side_output_1", "side_target"]
@@ -92,7 +92,7 @@ def test_predictions_are_written_with_their_targets(saved: Path, tmp_path: Path)
 def test_a_target_that_an_example_lacks_is_left_empty(saved: Path, tmp_path: Path) -> None:
     have = torch.arange(8) < 3
     examples = replace(Tiny().load().test, present={"side": have})
-    models.write_predictions(tmp_path / "out.csv", predict(saved), examples)
+    saved_models.write_predictions(tmp_path / "out.csv", predict(saved), examples)
     with (tmp_path / "out.csv").open(encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     assert [line["side_target"] != "" for line in lines] == have.tolist()
@@ -100,11 +100,11 @@ def test_a_target_that_an_example_lacks_is_left_empty(saved: Path, tmp_path: Pat
 
 
 def test_a_model_answers_what_somebody_gives_it(saved: Path) -> None:
-    assert models.answer(saved, "3,4,5").keys() == {"height", "side"}
-    right = models.answer(saved, "1,-9,9")["side"]
+    assert saved_models.answer(saved, "3,4,5").keys() == {"height", "side"}
+    right = saved_models.answer(saved, "1,-9,9")["side"]
     assert right in ("left", "right")
     with pytest.raises(ValueError, match="three numbers"):
-        models.answer(saved, "up")
+        saved_models.answer(saved, "up")
 
 
 def test_fine_tuning_improves_the_task_and_is_remembered(saved: Path, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_fine_tuning_improves_the_task_and_is_remembered(saved: Path, tmp_path: 
     assert change.after["height"]["mse"] < change.before["height"]["mse"]
     found = load(tmp_path / "tuned")
     assert evaluate(found.model, found.tasks, Tiny().load().test)["height"] == change.after["height"]
-    history = models.read_card(tmp_path / "tuned").history
+    history = saved_models.read_card(tmp_path / "tuned").history
     assert len(history) == 2
     assert history[1] == "height alone, 30 epochs, learning rate 0.01"
 

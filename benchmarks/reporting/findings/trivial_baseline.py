@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.summaries import MetricSummary
 from benchmarks.records.record import SINGLE_TASK
-from benchmarks.reporting import numbers as formats
+from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Block
 from benchmarks.words import listed, methods, plural
 
@@ -28,7 +28,7 @@ class _Line(NamedTuple):
     gone: dict[str, float]  # row -> part of the constant answer's error
 
 
-def block(study: Study) -> Block | None:
+def block(study: Results) -> Block | None:
     """Every task beside one answer for all; none where no such answer is known."""
     lines, cells = [], []
     for suite in study.aggregates.suites:
@@ -54,7 +54,7 @@ def _gone(found: MetricSummary, constant: float) -> float:
     return 1 - abs(found.fact.best - found.best.mean) / trivial if trivial else math.nan
 
 
-def _shown(found: dict[str, float], study: Study) -> list[str]:
+def _shown(found: dict[str, float], study: Results) -> list[str]:
     known = {row: gone for row, gone in found.items() if row != SINGLE_TASK and not math.isnan(gone)}
     worst = min(known, key=lambda row: known[row], default=None)
     alone, equal = (found.get(row, math.nan) for row in (SINGLE_TASK, study.aggregates.equal_weights))

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.analysis import series as option_series
-from benchmarks.analysis import series_gains as option_gains
-from benchmarks.analysis.series import OptionSeries
+from benchmarks.analysis import option_gains, option_series
+from benchmarks.analysis.option_series import OptionSeries
 from benchmarks.protocols.expand import expand
 from benchmarks.protocols.files import find, read
 from tests.benchmarks import synthetic

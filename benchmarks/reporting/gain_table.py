@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 from benchmarks.analysis.comparison import ALPHA, Deltas, Gain, chosen, of_equal_compute
 from benchmarks.analysis.fronts import Front
-from benchmarks.analysis.results import Study
-from benchmarks.reporting import headline as answer
-from benchmarks.reporting import numbers as formats
+from benchmarks.analysis.results import Results
+from benchmarks.reporting import formats, headline
 from benchmarks.reporting.blocks import Block, Cells
 
 EXPLANATION = (
@@ -24,12 +23,12 @@ SAME_COMPUTE = (
 )
 
 
-def tested(study: Study) -> list[str]:
+def tested(study: Results) -> list[str]:
     """What beats tuned weights, in sentences; none without that row."""
-    return [] if study.tuned_weights is None else answer.against(study.gains(), study.reference)
+    return [] if study.tuned_weights is None else headline.against(study.gains(), study.reference)
 
 
-def blocks(study: Study) -> list[Block]:
+def blocks(study: Results) -> list[Block]:
     """Every row against tuned weights, at the same epochs and at the same compute, and against equal weights."""
     tuned, equal = study.tuned_weights, study.aggregates.equal_weights
     made = (
@@ -44,7 +43,7 @@ def blocks(study: Study) -> list[Block]:
     return [block for block in found if block.table is not None]
 
 
-def _block(study: Study, anchor: str, reference: str, deltas: Deltas) -> Block:
+def _block(study: Results, anchor: str, reference: str, deltas: Deltas) -> Block:
     gains = study.gains(reference, deltas)
     same = deltas is of_equal_compute
     return Block(

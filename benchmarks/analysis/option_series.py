@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, NamedTuple
 
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.results import Results
 from benchmarks.records.record import Cell
 from tasks import registry
 
@@ -74,7 +74,7 @@ class OptionSeries:
         return f"{int(value):,}" if float(value).is_integer() else f"{value:g}"
 
 
-def of(study: Study) -> list[OptionSeries]:
+def of(study: Results) -> list[OptionSeries]:
     """The series of a study, in the order of its tables."""
     cells = {suite.name: [record.cell for record in study.of(suite.name)] for suite in study.aggregates.suites}
     return find({table: max(found, key=lambda cell: len(cell.tasks)) for table, found in cells.items()})

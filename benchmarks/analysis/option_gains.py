@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from benchmarks.analysis import scores
-from benchmarks.analysis.results import Study
+from benchmarks.analysis.option_series import OptionSeries
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.scores import Baseline
-from benchmarks.analysis.series import OptionSeries
 from benchmarks.analysis.statistics import Estimate, estimate
 from benchmarks.analysis.summaries import SuiteSummary
 from benchmarks.records.record import SINGLE_TASK
@@ -27,7 +27,7 @@ class Along(NamedTuple):
     mean: Lines  # Δ taskwise
 
 
-def along(study: Study, series: OptionSeries) -> Along:
+def along(study: Results, series: OptionSeries) -> Along:
     """What a study says along a series; the row with the best mean over all suites first."""
     tables = [_table(study, point.table) for point in series.points]
     rows = [row for row in methods(study.aggregates, study.noise_floor) if any(table.row(row) for table in tables)]
@@ -46,7 +46,7 @@ def worst(tasks: Mapping[str, Lines]) -> Lines:
     return {row: [_lowest(at) for at in places] for row, places in every.items()}
 
 
-def baseline(study: Study, series: OptionSeries, task: str) -> list[Estimate]:
+def baseline(study: Results, series: OptionSeries, task: str) -> list[Estimate]:
     """The primary metric of single-task on one task at every value."""
     tables = [_table(study, point.table) for point in series.points]
     singles = (table.row(SINGLE_TASK) for table in tables)
@@ -54,11 +54,11 @@ def baseline(study: Study, series: OptionSeries, task: str) -> list[Estimate]:
     return [each.get(task, NOTHING) for each in found]
 
 
-def _table(study: Study, name: str) -> SuiteSummary:
+def _table(study: Results, name: str) -> SuiteSummary:
     return next(suite for suite in study.aggregates.suites if suite.name == name)
 
 
-def _by_task(study: Study, table: SuiteSummary, rows: Sequence[str]) -> dict[str, dict[str, Estimate]]:
+def _by_task(study: Results, table: SuiteSummary, rows: Sequence[str]) -> dict[str, dict[str, Estimate]]:
     """By row and task, the primary metric against the baselines of the same seeds."""
     facts = {metric.task: [metric.fact] for metric in table.rows[0].primary}
     records = study.of(table.name)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.reporting.findings import constant
+from benchmarks.reporting.findings import trivial_baseline
 from tests.benchmarks.reporting.findings import made
 
 CONSTANTS = {"one": made.scalars((0.25, 0.5))}  # single-task reaches 0.5 on both
@@ -14,7 +14,7 @@ CONSTANTS = {"one": made.scalars((0.25, 0.5))}  # single-task reaches 0.5 on bot
 
 def test_a_task_is_told_by_the_part_of_the_trivial_error_that_is_gone() -> None:
     records = [*made.baselines(), made.run("fixed", (20, 10)), made.run("bad", (-50, 40))]
-    found = constant.block(replace(made.study(records), constants=CONSTANTS))
+    found = trivial_baseline.block(replace(made.study(records), constants=CONSTANTS))
     assert found is not None
     assert found.table is not None
     lines = {line[0]: line[1:] for line in found.table[1]}
@@ -25,7 +25,7 @@ def test_a_task_is_told_by_the_part_of_the_trivial_error_that_is_gone() -> None:
 
 def test_rows_that_do_not_learn_a_task_are_named() -> None:
     records = [*made.baselines(), made.run("fixed", (20, 20)), made.run("bad", (-50, 40))]
-    found = constant.block(replace(made.study(records), constants=CONSTANTS))
+    found = trivial_baseline.block(replace(made.study(records), constants=CONSTANTS))
     assert found is not None
     assert found.sentences == (
         "All of 2 tasks are learnt by fixed.",
@@ -38,7 +38,7 @@ def test_rows_that_miss_the_same_are_named_together_and_none_is_left_out() -> No
     short = {"all": (-50, -50), "b": (20, -50), "c": (20, -50), "a": (-50, 20)}
     records = [*made.baselines(), made.run("fixed", (20, 20)), *(made.run(row, gain) for row, gain in short.items())]
     study = replace(made.study(records), constants={"one": made.scalars((0.3, 0.3))})
-    found = constant.block(study)
+    found = trivial_baseline.block(study)
     assert found is not None
     assert found.sentences == (
         "All of 2 tasks are learnt by single-task and fixed.",
@@ -47,8 +47,8 @@ def test_rows_that_miss_the_same_are_named_together_and_none_is_left_out() -> No
         "b and c do not learn one: b.",
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(constant, "MOST_SAID", 1)
-        few = constant.block(study)
+        patch.setattr(trivial_baseline, "MOST_SAID", 1)
+        few = trivial_baseline.block(study)
     assert few is not None
     assert few.sentences[1:] == (
         "all does not learn one: a and one: b.",
@@ -58,7 +58,7 @@ def test_rows_that_miss_the_same_are_named_together_and_none_is_left_out() -> No
 
 def test_if_all_is_learnt_one_sentence_says_so() -> None:
     study = made.study([*made.baselines(), made.run("fixed", 1.0)])
-    found = constant.block(replace(study, constants={"one": made.scalars((0.1, 0.2))}))
+    found = trivial_baseline.block(replace(study, constants={"one": made.scalars((0.1, 0.2))}))
     assert found is not None
     assert found.sentences == (
         "Every row learns all of 2 tasks: at least 10% of the trivial error is gone everywhere.",
@@ -68,7 +68,7 @@ def test_if_all_is_learnt_one_sentence_says_so() -> None:
 def test_rows_that_lack_a_result_are_not_said_to_learn() -> None:
     records = [*made.baselines(), made.run("fixed", (20, 20)), made.run("broken", None)]
     study = replace(made.study(records), constants={"one": made.scalars((0.1, 0.2))})
-    found = constant.block(study)
+    found = trivial_baseline.block(study)
     assert found is not None
     assert found.sentences == (
         "All of 2 tasks are learnt by single-task and fixed.",
@@ -78,10 +78,10 @@ def test_rows_that_lack_a_result_are_not_said_to_learn() -> None:
 
 def test_a_task_that_one_answer_solves_is_nothing_to_learn() -> None:
     study = made.study([*made.baselines(), made.run("fixed", 1.0)])
-    found = constant.block(replace(study, constants={"one": made.scalars((0.1, 1.0))}))
+    found = trivial_baseline.block(replace(study, constants={"one": made.scalars((0.1, 1.0))}))
     assert found is not None
     assert found.sentences[0].startswith("Every row learns all of 1 task:")
-    none = constant.block(replace(study, constants={"one": made.scalars((1.0, 1.0))}))
+    none = trivial_baseline.block(replace(study, constants={"one": made.scalars((1.0, 1.0))}))
     assert none is not None
     assert none.sentences == ()
 
@@ -89,4 +89,4 @@ def test_a_task_that_one_answer_solves_is_nothing_to_learn() -> None:
 @pytest.mark.parametrize("constants", [{}, {"two": made.scalars((0.1, 0.1))}])
 def test_where_no_constant_answer_is_known_nothing_is_said(constants: dict) -> None:
     study = made.study([*made.baselines(), made.run("fixed", 1.0)])
-    assert constant.block(replace(study, constants=constants)) is None
+    assert trivial_baseline.block(replace(study, constants=constants)) is None

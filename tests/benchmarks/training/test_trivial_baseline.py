@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from benchmarks.records.record import Cell
-from benchmarks.training import trivial as constant
+from benchmarks.training import trivial_baseline
 from tasks.base import MultiTaskModel, Split, Splits, Task
 from tasks.scoring import binary
 from tests.benchmarks import synthetic
@@ -26,14 +26,14 @@ def cell(**changes: object) -> Cell:
 def test_the_scores_are_those_of_the_mean_and_of_the_commonest_class() -> None:
     suite = Tiny()
     splits = suite.load()
-    found = constant.scores(suite)
+    found = trivial_baseline.scores(suite)
     mean = splits.train.targets["height"].mean()
     assert found["height"]["mse"] == pytest.approx(
         float((splits.test.targets["height"] - mean).square().mean()), rel=0.05
     )
     commonest = splits.train.targets["side"].mode().values
     assert found["side"]["accuracy"] == float((splits.test.targets["side"] == commonest).double().mean())
-    assert found == constant.scores(suite)
+    assert found == trivial_baseline.scores(suite)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def _rare(count: int) -> torch.Tensor:
 
 
 def test_where_a_metric_is_about_rare_classes_the_commonest_is_not_the_best_answer() -> None:
-    found = constant.scores(Rare())
+    found = trivial_baseline.scores(Rare())
     share = float(_rare(8).mean())
     assert found["rare"]["f1"] == pytest.approx(2 * share / (1 + share))
     assert found["rare"]["balanced_accuracy"] == 0.5
@@ -68,7 +68,7 @@ def test_an_encoder_that_is_blind_keeps_the_shape_and_learns_nothing() -> None:
     encoder = Tiny().build(0, ["side"]).encoder
     seen: list[int] = []
     encoder.register_forward_pre_hook(lambda _, __, inputs: seen.append(len(inputs["x"])), with_kwargs=True)
-    features = constant.Blind(encoder)(x=torch.randn(5, 3))
+    features = trivial_baseline.Blind(encoder)(x=torch.randn(5, 3))
     assert seen == [1]
     assert features.shape == (5, 4)
     assert not features.any()
@@ -77,18 +77,18 @@ def test_an_encoder_that_is_blind_keeps_the_shape_and_learns_nothing() -> None:
 
 def test_scores_are_kept_until_the_suite_changes(tmp_path: Path) -> None:
     with registered("tiny"):
-        constant.renew(tmp_path, [cell()])
-        first = constant.load(tmp_path, [cell()])
+        trivial_baseline.renew(tmp_path, [cell()])
+        first = trivial_baseline.load(tmp_path, [cell()])
         assert list(first) == ["tiny"]
-        kept = json.loads((tmp_path / constant.FILE).read_text())
+        kept = json.loads((tmp_path / trivial_baseline.FILE).read_text())
         kept["tiny"]["scores"]["side"]["accuracy"] = 0.125
-        (tmp_path / constant.FILE).write_text(json.dumps(kept))
-        constant.renew(tmp_path, [cell()])
-        assert constant.load(tmp_path, [cell()])["tiny"]["side"]["accuracy"] == 0.125
+        (tmp_path / trivial_baseline.FILE).write_text(json.dumps(kept))
+        trivial_baseline.renew(tmp_path, [cell()])
+        assert trivial_baseline.load(tmp_path, [cell()])["tiny"]["side"]["accuracy"] == 0.125
         wider = cell(suite_options={"width": 8})
-        assert constant.load(tmp_path, [wider]) == {}
-        constant.renew(tmp_path, [wider])
-        assert constant.load(tmp_path, [wider])["tiny"]["side"] == first["tiny"]["side"]
+        assert trivial_baseline.load(tmp_path, [wider]) == {}
+        trivial_baseline.renew(tmp_path, [wider])
+        assert trivial_baseline.load(tmp_path, [wider])["tiny"]["side"] == first["tiny"]["side"]
 
 
 def test_data_that_cannot_be_had_and_problems_without_examples_are_left_out(
@@ -96,19 +96,19 @@ def test_data_that_cannot_be_had_and_problems_without_examples_are_left_out(
 ) -> None:
     plane = synthetic.cell("plane", "fixed", ("L1", "L2"), 0)
     with registered("tiny"):
-        constant.renew(tmp_path, [plane, cell(suite_options={"fault": "data"})])
+        trivial_baseline.renew(tmp_path, [plane, cell(suite_options={"fault": "data"})])
     assert "on tiny is not known: the 48 points are nowhere to be found" in caplog.text
-    assert not (tmp_path / constant.FILE).exists(), "nothing is known"
-    assert constant.load(tmp_path, [plane]) == {}
+    assert not (tmp_path / trivial_baseline.FILE).exists(), "nothing is known"
+    assert trivial_baseline.load(tmp_path, [plane]) == {}
 
 
 def test_a_damaged_file_hides_no_results_and_is_written_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / constant.FILE).write_text('{"tiny": {"of"')
-    assert constant.load(tmp_path, [cell()]) == {}
+    (tmp_path / trivial_baseline.FILE).write_text('{"tiny": {"of"')
+    assert trivial_baseline.load(tmp_path, [cell()]) == {}
     assert "cannot be read" in caplog.text
     with registered("tiny"):
-        constant.renew(tmp_path, [cell()])
-    assert list(constant.load(tmp_path, [cell()])) == ["tiny"]
+        trivial_baseline.renew(tmp_path, [cell()])
+    assert list(trivial_baseline.load(tmp_path, [cell()])) == ["tiny"]
 
 
 def test_suites_that_are_unknown_or_of_another_version_by_now_are_left_out(
@@ -117,15 +117,15 @@ def test_suites_that_are_unknown_or_of_another_version_by_now_are_left_out(
     gone = synthetic.cell("gone", "fixed", ("height", "side"), 0)
     older = cell(variant="older", suite_version=0)
     with registered("tiny"):
-        constant.renew(tmp_path, [gone, older, cell()])
+        trivial_baseline.renew(tmp_path, [gone, older, cell()])
     assert "on gone is not known" in caplog.text
-    assert list(constant.load(tmp_path, [gone, older, cell()])) == ["tiny"]
-    assert list(json.loads((tmp_path / constant.FILE).read_text())) == ["tiny"]
+    assert list(trivial_baseline.load(tmp_path, [gone, older, cell()])) == ["tiny"]
+    assert list(json.loads((tmp_path / trivial_baseline.FILE).read_text())) == ["tiny"]
 
 
 def test_batches_are_no_larger_than_those_of_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    monkeypatch.setattr(constant, "scores", lambda _, __, size: sizes.append(size) or {})
+    monkeypatch.setattr(trivial_baseline, "scores", lambda _, __, size: sizes.append(size) or {})
     with registered("tiny"):
-        constant.renew(tmp_path, [cell(batch_size=2), cell(variant="large", batch_size=1000)])
-    assert sizes == [2, constant.BATCH]
+        trivial_baseline.renew(tmp_path, [cell(batch_size=2), cell(variant="large", batch_size=1000)])
+    assert sizes == [2, trivial_baseline.BATCH]
