@@ -237,7 +237,7 @@ def test_steps_of_two_kinds_count_by_how_many_there_are(monkeypatch: pytest.Monk
 
 GROWTH = """
 import torch
-from benchmarks.cost import PeakMemory
+from benchmarks.training.clock import PeakMemory
 
 memory = PeakMemory(torch.device("cpu"))
 before = memory.read()
