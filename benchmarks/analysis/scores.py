@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -41,8 +42,16 @@ class Baseline:
 
     def mean(self, task: str, metric: str) -> float:
         """Mean over the finished seeds; NaN without any."""
-        values = [s[task][metric] for s in self.by_seed.values() if metric in s.get(task, {})]
-        return float(np.mean(values)) if values else math.nan
+        return self._means.get((task, metric), math.nan)
+
+    @cached_property
+    def _means(self) -> dict[tuple[str, str], float]:
+        values: dict[tuple[str, str], list[float]] = {}
+        for scalars in self.by_seed.values():
+            for task, metrics in scalars.items():
+                for metric, value in metrics.items():
+                    values.setdefault((task, metric), []).append(value)
+        return {key: float(np.mean(of_key)) for key, of_key in values.items()}
 
     def paired(self, seed: int, task: str, metric: str) -> float:
         """The value of the same seed, or else the mean."""

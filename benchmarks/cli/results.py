@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from benchmarks.cli.base import EXIT_FAILED, Data, Plugins, ResultsFolder, app, load_plugins, out, plain_errors
+from benchmarks.cli.base import (
+    EXIT_FAILED,
+    Data,
+    Plugins,
+    ResultsFolder,
+    app,
+    explained,
+    load_plugins,
+    out,
+    plain_errors,
+)
 
 if TYPE_CHECKING:
     from benchmarks.reporting.blocks import Block
@@ -25,7 +35,7 @@ def merge(
     with plain_errors():
         from benchmarks.records import store  # noqa: PLC0415
 
-        count = store.merge(folders, into)
+        count = store.merge([explained(folder) for folder in folders], explained(into))
         out.print(f"Records: {count} new in {into}", soft_wrap=True, highlight=False)
 
 
@@ -41,11 +51,11 @@ def compare(
         from benchmarks.reporting import versus  # noqa: PLC0415
 
         if Path(first).is_dir() and Path(second).is_dir():
-            blocks = versus.studies(read_results(Path(first)), read_results(Path(second)))
+            blocks = versus.studies(*(read_results(explained(Path(folder))) for folder in (first, second)))
         elif any("/" in name or Path(name).is_dir() for name in (first, second)):
             raise ValueError(f"{first} and {second} are not two results folders; name two of them, or two rows")
         else:
-            blocks = [versus.methods(read_results(results), first, second)]
+            blocks = [versus.methods(read_results(explained(results)), first, second)]
         for block in blocks:
             _show(block)
         out.print(blocks[-1].text, style="dim", highlight=False)
@@ -87,7 +97,7 @@ def export(
         from benchmarks.analysis.results import read_results  # noqa: PLC0415
         from benchmarks.reporting import export as exporting  # noqa: PLC0415
 
-        exporting.write(read_results(folder), into, suite)
+        exporting.write(read_results(explained(folder)), into, suite)
         out.print(f"Written: {into}", soft_wrap=True, highlight=False)
 
 

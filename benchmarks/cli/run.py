@@ -158,20 +158,21 @@ def _adopt(source: Path, filters: Filters, options: Options, folder: Path, *, re
 
 def _conclude(folder: Path, summary: Summary, data: Path | None) -> None:
     """Write archive and report, and say what came out and where they are."""
-    from benchmarks.analysis import results  # noqa: PLC0415
-    from benchmarks.protocols import files as protocol  # noqa: PLC0415
+    from benchmarks.analysis.results import counting, read_results  # noqa: PLC0415
     from benchmarks.records import store  # noqa: PLC0415
+    from benchmarks.records.asked import read_asked  # noqa: PLC0415
     from benchmarks.reporting import leaderboard  # noqa: PLC0415
     from benchmarks.reporting.page import write_report  # noqa: PLC0415
     from benchmarks.training import trivial_baseline  # noqa: PLC0415
 
     store.pack(folder)
     with out.status("What one answer to every example scores"):
-        asked = results.asked_for(protocol.of_results(folder))
-        counting = results.comparable(store.load(folder), asked)  # an edited protocol leaves records of earlier suites
-        trivial_baseline.renew(folder, [record.cell for record in counting if record.status == "done"], data)
+        records = counting(
+            store.load(folder), read_asked(folder)
+        )  # an edited protocol leaves records of earlier suites
+        trivial_baseline.renew(folder, [record.cell for record in records if record.status == "done"], data)
     path = write_report(folder)
-    out.print(leaderboard.summary(results.read_results(folder).aggregates))
+    out.print(leaderboard.summary(read_results(folder).aggregates))
     counts = ", ".join(f"{number} {status}" for status, number in summary.counts.items() if number)
     out.print(f"Cells: {counts}", highlight=False)
     for suite, skip in summary.skipped.items():

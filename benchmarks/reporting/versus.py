@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from balancers.naming.suggest import nearest
+from benchmarks.analysis.comparable import training
 from benchmarks.analysis.comparison import ALPHA, Gain, gains
-from benchmarks.analysis.results import Results, training
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import MIN_SEEDS, Paired, holm, paired, probability_of_improvement
 from benchmarks.analysis.summaries import RowSummary, SuiteSummary
 from benchmarks.records import agreement
@@ -90,9 +91,9 @@ def studies(a: Results, b: Results) -> list[Block]:
     Raises:
         ValueError: they are of different protocols or versions, or have no suite in common.
     """
-    if a.protocol is None or b.protocol is None:
+    if not (a.asked.protocol and b.asked.protocol):
         raise ValueError("a folder without its protocol.toml cannot be compared: nobody knows what was run")
-    names = [f"{protocol.name}, version {protocol.version}" for protocol in (a.protocol, b.protocol)]
+    names = [f"{asked.protocol}, version {asked.version}" for asked in (a.asked, b.asked)]
     if names[0] != names[1]:
         first, second = names
         raise ValueError(f"numbers of different protocols or versions cannot be compared: {first} and {second}")

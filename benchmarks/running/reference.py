@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.protocols.files import COPY, identity
 from benchmarks.records import store
+from benchmarks.records.asked import PROTOCOL_COPY, identity
 
 REFERENCES = Path("results")  # where they are, by protocol
 
@@ -30,10 +30,10 @@ def adopt(name: str, version: int, suites: Iterable[str], device: str, into: Pat
         ValueError: there is no reference, or it is of another version or device.
     """
     folder = REFERENCES / name
-    for file in (store.ARCHIVE, COPY):
+    for file in (store.ARCHIVE, PROTOCOL_COPY):
         if not (folder / file).is_file():
             raise ValueError(f"there are no reference results: {folder / file} is missing")
-    then = identity((folder / COPY).read_text(encoding="utf-8"))
+    then = identity((folder / PROTOCOL_COPY).read_text(encoding="utf-8"))
     if then != (name, version):
         raise ValueError(
             f"the reference results in {folder} are of version {then[1]} of the protocol, and this is version "

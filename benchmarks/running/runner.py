@@ -10,11 +10,13 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from rich.console import Console
 
+from benchmarks.protocols.asking import asked_of
 from benchmarks.protocols.expand import Filters, expand
-from benchmarks.protocols.files import COPY, read
+from benchmarks.protocols.files import read
 from benchmarks.protocols.stages import following
+from benchmarks.records.asked import ASKED, PROTOCOL_COPY
 from benchmarks.records.record import Cell, Record, Status
-from benchmarks.records.store import Store, stem, write_atomically
+from benchmarks.records.store import Store, stem, write_asked, write_atomically
 from benchmarks.running.executors.base import (
     Began,
     Event,
@@ -89,9 +91,10 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
     if outside:
         what = f"{listed(outside)}: not in the protocol {protocol.name}, so with default options, which may take long"
         shown.print(what, style="yellow", markup=False, highlight=False, soft_wrap=True)
-    before = {name: _bytes(folder / name) for name in (COPY, ENVIRONMENT)}
+    before = {name: _bytes(folder / name) for name in (PROTOCOL_COPY, ASKED, ENVIRONMENT)}
     if world.first:
-        write_atomically(folder / COPY, source.read_text(encoding="utf-8"))
+        write_atomically(folder / PROTOCOL_COPY, source.read_text(encoding="utf-8"))
+        write_asked(folder, asked_of(protocol, cells))
     records, skipped = _stage(cells, store, options, world, shown)
     if world.first:
         _note_skipped(folder, {cell.table for cell in cells}, skipped)

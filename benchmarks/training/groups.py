@@ -11,7 +11,7 @@ import torch
 
 from balancers import Need, Sizes, Weighting, create
 from balancers.wrappers.wrapper import Wrapper
-from benchmarks.records.record import Cell, Record
+from benchmarks.records.record import ROLES, Cell, Record, Role
 from benchmarks.training.devices import require_alive
 from benchmarks.training.engine import Engine
 from benchmarks.training.pace import Trials
@@ -19,6 +19,8 @@ from benchmarks.training.replicas.engine import Replicas
 from benchmarks.training.single import Alone
 from benchmarks.training.train import Keep, Loaded, Progress, Watch, train
 
+# Cells that agree in these take steps of one kind, whatever their methods, numbers and seeds.
+STEP = ROLES - {Role.LABEL, Role.METHOD, Role.POINT, Role.RATE, Role.REPETITION}
 ACROSS_PLACES = Need.LOSSES | Need.LOSSES_AFTER | Need.GRAMIAN  # needs that can be measured at any place
 
 logger = logging.getLogger(__name__)
@@ -53,9 +55,7 @@ def _neighbours(cell: Cell) -> tuple[str, str]:
 def alike(cell: Cell) -> tuple[object, ...]:
     """What cells that train together have in common."""
     method = _method(cell)
-    alike = cell.model_dump_json(
-        exclude={"seed", "learning_rate", "row", "balancer", "balancer_version", "hyperparameters", "trial"}
-    )
+    alike = cell.facts(STEP)
     # A wrapped method may need less in some steps than in others; those wrapped alike do so in the same steps.
     return alike, method.needs, cell.balancer if isinstance(method, Wrapper) else ""
 

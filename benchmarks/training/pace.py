@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from benchmarks.records.record import Cell
+from benchmarks.records.record import ROLES, Cell, Role
 from benchmarks.training.clock import Clock
 from benchmarks.training.engine import Engine
 from benchmarks.training.replicas.engine import Replicas
@@ -18,6 +18,7 @@ from benchmarks.training.train import Loaded
 WARM_UP = 2  # steps that are not timed
 COST = 20  # steps for a record's cost
 COMPARED = 4  # steps for the choice between together and alone
+PACE = ROLES - {Role.LABEL, Role.METHOD, Role.POINT, Role.RATE, Role.REPETITION, Role.LENGTH}
 
 logger = logging.getLogger(__name__)
 
@@ -81,19 +82,7 @@ class Trials:
 
 def _about(cell: Cell, method: str = "") -> str:
     """What matters to memory and time: everything but numbers that a run is started with."""
-    left_out = {
-        "seed",
-        "learning_rate",
-        "row",
-        "balancer",
-        "balancer_version",
-        "hyperparameters",
-        "trial",
-        "steps",
-        "epochs",
-        "halve_at",
-    }
-    return method + cell.model_dump_json(exclude=left_out)
+    return method + cell.facts(PACE)
 
 
 def _seconds(make: Callable[[], Engine]) -> float:

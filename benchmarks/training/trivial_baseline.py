@@ -7,7 +7,6 @@ import logging
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,13 +14,12 @@ from torch import Tensor, nn
 from benchmarks.protocols.expand import version_of
 from benchmarks.records.record import Cell, Scalars
 from benchmarks.records.store import write_atomically
+from benchmarks.records.trivial import TRIVIAL, read_entries, subject_of
 from benchmarks.training.batches import batches_of, losses_of
 from benchmarks.training.evaluate import evaluate
 from tasks import registry
 from tasks.base import MultiTaskModel, Splits, Suite, Task, seeded
 
-FILE = "constant.json"  # table -> what the scores are of, and the scores
-RULE = 2  # raised when other answers are tried, so that what was found before is found anew
 STEPS = 150  # of Adam, its rate falling to nothing: enough for the shares of classes
 RATE = 0.1
 BATCH = 64  # or fewer where the runs take fewer: then their data are large
@@ -117,9 +115,9 @@ def renew(folder: Path, cells: Iterable[Cell], data: Path | None = None) -> None
     A suite without examples to tell apart has none. One that cannot be tried here is left out: it is not known, has
     another version by now, or its data are not there.
     """
-    known = _read(folder)
+    known = read_entries(folder)
     for table, cell in {cell.table: cell for cell in cells}.items():
-        about = _about(cell)
+        about = subject_of(cell)
         if known.get(table, {}).get("of") == about:
             continue
         try:
@@ -129,24 +127,4 @@ def renew(folder: Path, cells: Iterable[Cell], data: Path | None = None) -> None
         except Exception as error:  # data or a plug-in that are not here, or a broken suite, of which records tell
             logger.warning("what one answer to every example scores on %s is not known: %s", table, error)
     if known:
-        write_atomically(folder / FILE, json.dumps(known, indent=1) + "\n")
-
-
-def load(folder: Path, cells: Iterable[Cell]) -> dict[str, Scalars]:
-    """The scores by suite as tables call it, of those suites that ``cells`` are of."""
-    known = _read(folder)
-    each = {cell.problem: (known.get(cell.table, {}), _about(cell)) for cell in cells}
-    return {problem: entry["scores"] for problem, (entry, about) in each.items() if entry.get("of") == about}
-
-
-def _about(cell: Cell) -> dict[str, Any]:
-    return {"rule": RULE, "suite": cell.suite, "version": cell.suite_version, "options": cell.suite_options}
-
-
-def _read(folder: Path) -> dict[str, Any]:
-    path = folder / FILE
-    try:
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except ValueError:  # `python -m benchmarks run` writes it anew
-        logger.warning("%s cannot be read: what one answer to every example scores is not shown", path)
-        return {}
+        write_atomically(folder / TRIVIAL, json.dumps(known, indent=1) + "\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks.analysis import option_gains, option_series, results
+from benchmarks.analysis import option_gains, option_series
 from benchmarks.analysis.option_series import OptionSeries
 from benchmarks.analysis.results import Results, read_results
 from benchmarks.analysis.summaries import SuiteSummary
@@ -22,6 +22,7 @@ from benchmarks.reporting.charts.options import draw_option_series
 from benchmarks.reporting.charts.style import Styles, save, styles
 from benchmarks.reporting.charts.transfer import draw_transfer
 from benchmarks.reporting.findings import transfer
+from benchmarks.reporting.suites import suite_of
 
 OVERVIEW, TRANSFER, COST = "overview", "transfer", "cost"
 
@@ -69,7 +70,7 @@ def _of_suite(suite: SuiteSummary, records: list[Record], looks: Styles) -> Iter
     yield "curves", lambda: draw_curves(suite, records, looks)
     yield "weights", lambda: draw_weights(suite, records, looks)
     yield "cosines", lambda: draw_cosines(suite, records, looks)
-    problem = results.problem(records[0])
-    picture = problem.landscape() if problem else None
+    drawn = suite_of(records[0])
+    picture = drawn.landscape() if drawn else None
     if picture is not None:
         yield "trajectories", lambda: draw_landscape(suite, records, picture, looks)

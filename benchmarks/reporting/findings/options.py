@@ -12,10 +12,11 @@ from scipy.stats import chi2, norm
 from benchmarks.analysis import option_series
 from benchmarks.analysis.option_gains import MOST_TASKS, Lines, along, baseline
 from benchmarks.analysis.option_series import OptionSeries
-from benchmarks.analysis.results import Results, problem
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import MIN_SEEDS, Estimate
 from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Block
+from benchmarks.reporting.suites import suite_of
 from benchmarks.words import listed, plural
 
 TEXT = (
@@ -58,7 +59,7 @@ def encoder_sizes(study: Results, series: OptionSeries) -> list[int]:
     found = []
     for point in series.points:
         try:
-            suite = problem(study.of(point.table)[0])
+            suite = suite_of(study.of(point.table)[0])
             model = suite and suite.build(0, [suite.tasks[0].name])
         except Exception:  # weights that are not here, or a value that no model can have, of which records tell
             return []

@@ -66,7 +66,7 @@ def render(found: Results, name: str, drawn: Sequence[Path], findings: Sequence[
         equal_weights=aggregates.equal_weights,
         skipped=found.skipped,
         limits=limits(found),
-        protocol=found.protocol,
+        asked=found.asked,
         protocol_text=found.protocol_text,
         environment=found.environment,
         finished=max(record.finished for record in found.records),

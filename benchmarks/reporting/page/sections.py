@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from benchmarks.analysis import edges
 from benchmarks.analysis.comparison import Gain
-from benchmarks.analysis.results import Results, problem
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.summaries import SuiteSummary
 from benchmarks.reporting import leaderboard
 from benchmarks.reporting.blocks import Cells
 from benchmarks.reporting.charts.curves import MOST
 from benchmarks.reporting.page import pictures
 from benchmarks.reporting.page.pictures import Picture
+from benchmarks.reporting.suites import suite_of
 from benchmarks.words import listed
 
 
@@ -51,7 +52,7 @@ def beating(gains: Sequence[Gain], reference: str, suite: str | None = None) -> 
 
 
 def _section(found: Results, suite: SuiteSummary, gains: Sequence[Gain], files: Mapping[str, Path]) -> Section:
-    about = problem(found.of(suite.name)[0])
+    about = suite_of(found.of(suite.name)[0])
     return Section(
         name=suite.name,
         anchor="suite-" + "".join(letter if letter.isalnum() else "-" for letter in suite.name),
