@@ -32,7 +32,7 @@ def test_a_folder_with_a_protocol_alone_is_refused_until_it_is_explained(tmp_pat
 
 def test_a_damaged_file_is_named_with_the_way_to_mend_it(tmp_path: Path) -> None:
     (tmp_path / ASKED).write_text('{"settings": "many"}', encoding="utf-8")
-    with pytest.raises(ValueError, match="is damaged.*delete it"):
+    with pytest.raises(ValueError, match=r"is damaged.*delete it"):
         read_asked(tmp_path)
 
 
@@ -81,7 +81,7 @@ import sys
 from pathlib import Path
 from benchmarks.analysis.results import read_results
 results = read_results(Path("results/standard"))
-assert len(results.records) > 1000, len(results.records)
+assert len(results.records) > 900, len(results.records)
 heavy = {"torch", "balancers", "tasks", "benchmarks.protocols", "matplotlib"} & set(sys.modules)
 assert not heavy, heavy
 """
