@@ -48,14 +48,16 @@ def compare(
     """Compare two methods of one results folder, or two folders of one protocol, seed by seed."""
     with plain_errors():
         from benchmarks.analysis.results import read_results  # noqa: PLC0415
+        from benchmarks.records.asked import read_asked  # noqa: PLC0415
         from benchmarks.reporting import versus  # noqa: PLC0415
 
         if Path(first).is_dir() and Path(second).is_dir():
-            blocks = versus.studies(*(read_results(explained(Path(folder))) for folder in (first, second)))
+            blocks = versus.studies(*(read_results(explained(Path(folder)), titled=True) for folder in (first, second)))
         elif any("/" in name or Path(name).is_dir() for name in (first, second)):
             raise ValueError(f"{first} and {second} are not two results folders; name two of them, or two rows")
         else:
-            blocks = [versus.methods(read_results(explained(results)), first, second)]
+            methods = (read_asked(explained(results)).title(name) for name in (first, second))
+            blocks = [versus.methods(read_results(results, titled=True), *methods)]
         for block in blocks:
             _show(block)
         out.print(blocks[-1].text, style="dim", highlight=False)
@@ -97,7 +99,7 @@ def export(
         from benchmarks.analysis.results import read_results  # noqa: PLC0415
         from benchmarks.reporting import export as exporting  # noqa: PLC0415
 
-        exporting.write(read_results(explained(folder)), into, suite)
+        exporting.write(read_results(explained(folder), titled=True), into, suite)
         out.print(f"Written: {into}", soft_wrap=True, highlight=False)
 
 

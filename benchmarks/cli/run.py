@@ -172,7 +172,7 @@ def _conclude(folder: Path, summary: Summary, data: Path | None) -> None:
         )  # an edited protocol leaves records of earlier suites
         trivial_baseline.renew(folder, [record.cell for record in records if record.status == "done"], data)
     path = write_report(folder)
-    out.print(leaderboard.summary(read_results(folder).aggregates))
+    out.print(leaderboard.summary(read_results(folder, titled=True).aggregates))
     counts = ", ".join(f"{number} {status}" for status, number in summary.counts.items() if number)
     out.print(f"Cells: {counts}", highlight=False)
     for suite, skip in summary.skipped.items():

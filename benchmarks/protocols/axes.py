@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from balancers import Balancer, Need, create
 from benchmarks.protocols.schema import MethodEntry, Protocol
+from benchmarks.records.asked import VALUE
 
-VALUE = " ("  # between the label of a method and the value of an axis
 GRADIENTS = Need.GRAMIAN | Need.CROSS_GRAMIAN | Need.GRADIENTS
 
 

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple, cast
 from balancers import Balancer, Space, Weighting, registry
 from balancers.naming.suggest import nearest
 from balancers.wrappers.wrapper import innermost
-from benchmarks.protocols.axes import VALUE, crossed
+from benchmarks.protocols.axes import crossed
 from benchmarks.protocols.design import Trial, relative_to, trials
 from benchmarks.protocols.schema import MethodEntry, Protocol, Settings, SuiteEntry
+from benchmarks.records.asked import VALUE
 from benchmarks.records.record import SINGLE_TASK, Cell
 from tasks import registry as suites
 from tasks.base import Suite

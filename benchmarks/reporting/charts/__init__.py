@@ -33,7 +33,7 @@ def draw(folder: Path) -> list[Path]:
     Raises:
         ValueError: the folder holds no record.
     """
-    return draw_study(read_results(folder), folder)
+    return draw_study(read_results(folder, titled=True), folder)
 
 
 def draw_study(found: Results, folder: Path) -> list[Path]:

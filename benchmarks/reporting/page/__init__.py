@@ -19,7 +19,7 @@ def write_report(folder: Path) -> Path:
     Raises:
         ValueError: the folder holds no record.
     """
-    found = read_results(folder)
+    found = read_results(folder, titled=True)
     leaderboard.write(found, folder)
     charts = draw_study(found, folder)
     page = folder / NAME
