@@ -93,13 +93,13 @@ def find(tables: Mapping[str, Cell], options: Mapping[str, Mapping[str, Any]]) -
             groups.setdefault((cell.suite, option, others), []).append(Point(value, table))
     kept = {key: points for key, points in groups.items() if len({point.value for point in points}) == len(points) > 1}
     alike = [(suite, option) for suite, option, _ in kept]
-    found = []
+    several_series = []
     for (suite, option, _), points in kept.items():
         ordered = tuple(sorted(points))
         several = alike.count((suite, option)) > 1
         subject = f"{suite} ({ordered[0].table} to {ordered[-1].table})" if several else suite
-        found.append(OptionSeries(suite, subject, option, _task(option, tables[ordered[0].table]), ordered))
-    return found
+        several_series.append(OptionSeries(suite, subject, option, _task(option, tables[ordered[0].table]), ordered))
+    return several_series
 
 
 def _numeric(cell: Cell, defaults: Mapping[str, Any]) -> Iterator[tuple[str, float, str]]:

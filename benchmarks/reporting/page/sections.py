@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.analysis import edges
 from benchmarks.analysis.comparison import Gain
 from benchmarks.analysis.results import Results
 from benchmarks.analysis.summaries import SuiteSummary
-from benchmarks.reporting import leaderboard
+from benchmarks.reporting import leaderboard, search_edges
 from benchmarks.reporting.blocks import Cells
 from benchmarks.reporting.charts.curves import MOST
 from benchmarks.reporting.page import pictures
@@ -61,7 +60,7 @@ def _section(found: Results, suite: SuiteSummary, gains: Sequence[Gain], files: 
         table=leaderboard.suite_cells(suite),
         beats=beating(gains, found.reference, suite.name),
         failures=leaderboard.failure_texts(suite.failures),
-        edges=edges.texts(found.searches, suite.name),
+        edges=search_edges.texts(found.searches, suite.name),
         results=pictures.of_suite(suite.name, pictures.RESULTS, files),
         fronts=pictures.of_suite(suite.name, pictures.FRONT, files),
         training=pictures.of_suite(suite.name, pictures.TRAINING, files),
