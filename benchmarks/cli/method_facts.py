@@ -1,4 +1,4 @@
-"""What methods say of themselves, in words: for the list of methods and for the table in README.md."""
+"""Facts about methods in words, for the list on the command line and the tables in README.md and docs/methods.md."""
 
 from __future__ import annotations
 
@@ -20,14 +20,23 @@ SIGNS = {
     Claim.PERMUTATION_EQUIVARIANT: "any order",
     Claim.NON_CONFLICTING: "no conflict",
 }
-LEGEND = (
-    "*at ...*: where the paper measures, and the benchmark with it; in your own loop pass `at=` or `features=`, or it "
-    "is at all shared parameters in K passes. Passes are those through the encoder, K being the tasks; *short* ones "
-    "end at the last shared layer, and those *through heads* do not enter the encoder. *w*: weights; *any order*: the "
-    "order of the tasks does not matter; *no conflict*: to first order no loss increases; *degree* d: losses times c "
-    "make the update times c to the d; *random*: draws random numbers; *ℓ ≥ 0*: needs losses with a lower bound; "
-    "*own heads*: task-specific parameters follow their own loss, elsewhere the weighted one."
-)
+LEGEND = {
+    "needs": "what the method looks at: the losses, the Gramian (inner products of the task gradients), the gradients "
+    "themselves, the Gramian across batches (cross gramian), or the losses after the optimizer's step",
+    "at ...": "where the paper measures gradients. The benchmark measures there too. In your own loop pass `at=` or "
+    "`features=`; without them, gradients are measured at all shared parameters in K passes",
+    "passes": "backward passes through the encoder in one step; K is the number of tasks",
+    "short": "passes that end at the last shared layer",
+    "through heads": "passes that do not enter the encoder",
+    "w ≥ 0": "no weight is negative",
+    "Σw = 1, Σw = K": "the weights sum to 1, or to the number of tasks; with Σw = 1 none is negative",
+    "any order": "the order of the tasks does not matter",
+    "no conflict": "to first order, no loss increases",
+    "degree d": "if all losses are multiplied by c, the update is multiplied by c to the power of d",
+    "random": "the method draws random numbers",
+    "ℓ ≥ 0": "the losses must have a lower bound; see `lower_bounds`",
+    "own heads": "task-specific parameters follow their own loss; elsewhere they follow the weighted loss",
+}
 
 _NAME = r"[A-ZÀ-Þ][\w'’-]*"
 _AUTHORS = re.compile(rf"(?P<first>{_NAME})(?P<others>(?:, {_NAME})*)(?: and (?P<last>{_NAME})| et al\.)")
@@ -58,6 +67,12 @@ def needs(method: Weighting) -> str:
     words = ", ".join((need.name or "").lower().replace("_", " ") for need in method.needs)
     where = {"shared": "", "last": " at the last shared layer", "features": " at the features"}[method.place]
     return words + (where if method.needs & ~(Need.LOSSES | Need.LOSSES_AFTER) else "")
+
+
+def kinds(method: Weighting) -> str:
+    """The kinds of evidence that a method needs, without the losses where it needs anything else."""
+    wanted = method.needs & ~Need.LOSSES or method.needs
+    return ", ".join((need.name or "").lower().replace("_", " ") for need in wanted)
 
 
 def passes(method: Weighting) -> str:
@@ -106,14 +121,14 @@ def hyperparameters(method: type[Weighting]) -> str:
 def paper(method: type[Weighting]) -> str:
     """Authors, venue and year, as far as the reference names them."""
     text = reference(method)
-    found = _AUTHORS.search(text)
+    names = _AUTHORS.search(text)
     alone = re.match(rf"{_NAME}(?=, )", text)
-    if found is None or (alone and found.start() > 0):
+    if names is None or (alone and names.start() > 0):
         authors = alone[0] if alone else ""
-    elif found["last"] and not found["others"]:
-        authors = f"{found['first']} and {found['last']}"
+    elif names["last"] and not names["others"]:
+        authors = f"{names['first']} and {names['last']}"
     else:
-        authors = f"{found['first']} et al."
+        authors = f"{names['first']} et al."
     parts = [part.rstrip(".") for part in re.split(r"[,;] ", text)]
     venue = next((part for part in parts if re.search(r"(^| )(19|20)\d\d$|^arXiv ", part)), "")
     return ", ".join(filter(None, (authors, venue)))
