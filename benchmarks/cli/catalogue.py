@@ -1,4 +1,4 @@
-"""Lists of what there is: balancers, suites and protocols; and the tables of methods in README.md and docs/methods.md."""
+"""Lists of balancers, suites and protocols, and the tables of methods in README.md and docs/methods.md."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ FULL_BEGIN, FULL_END = "<!-- methods in full -->", "<!-- end of methods in full 
 HEAD = ("method", "what it does", "needs", "paper")
 FULL_HEAD = ("method", "what it does", "needs", "passes", "properties", "paper")
 LEGEND_HEAD = ("word", "meaning")
-
 
 
 def tables(what: str | None = None) -> Iterator[Table]:

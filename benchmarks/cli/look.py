@@ -27,7 +27,9 @@ def list_(
     what: Annotated[str | None, typer.Argument(help="balancers, suites or protocols; everything by default.")] = None,
     plugin: Plugins = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of methods in README.md.")] = False,
-    into: Annotated[Path | None, typer.Option(help="Bring the table of methods in a file up to date, such as README.md.")] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="Bring the table of methods in a file up to date, such as README.md.")
+    ] = None,
 ) -> None:
     """Show which balancers, suites and protocols there are, and what may stand around a balancer."""
     with plain_errors():

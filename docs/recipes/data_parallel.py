@@ -1,8 +1,8 @@
 """Data-parallel training: every process has its part of the batch, and calls `across` once.
 
-Parts are of one size. The balancer averages over the processes what has to be averaged, so that the model is not wrapped
-in `DistributedDataParallel`. Here two processes on the CPU end with the same weights and gradients.
-Start it with `python docs/recipes/data_parallel.py`; in a program of your own, `torchrun` starts the processes.
+Parts have the same size. The balancer averages losses and gradients over the processes itself: do not wrap the model in
+`DistributedDataParallel`. Here two processes on the CPU end with the same weights and gradients. This file starts them
+itself; in a program of your own, `torchrun` does.
 """
 
 import tempfile

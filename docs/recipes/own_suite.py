@@ -50,4 +50,7 @@ class Bits(Suite):
 
 if __name__ == "__main__":
     train = Bits().load().train
-    print(tuple(train.inputs["input"].shape), {name: target.float().mean().item() for name, target in train.targets.items()})
+    print(
+        tuple(train.inputs["input"].shape),
+        {name: target.float().mean().item() for name, target in train.targets.items()},
+    )
