@@ -19,17 +19,22 @@ from benchmarks.protocols import files
 from benchmarks.protocols.expand import expand
 from benchmarks.running.reproduce import find
 from tests.documentation import shell
-from tests.documentation.blocks import DOCUMENTS, ROOT, Block, fenced, inline_commands
+from tests.documentation.blocks import DOCUMENTS, ROOT, Block, fenced, inline_commands, of_language
 
 BLOCKS = [block for document in DOCUMENTS for block in fenced(document)]
 COMMANDS = [block for document in DOCUMENTS for block in inline_commands(document)]
 BENCHMARKS = [
-    pytest.param(words[3:], id=" ".join(words[2:]))
+    words[3:]
     for block in BLOCKS
     if block.language == "sh"
     for words in shell.commands(block.text)
     if words[1:3] == ["-m", "benchmarks"]
 ]
+
+
+def calls_of(*names: str) -> list[list[str]]:
+    """The arguments of all documented calls of some commands of the benchmark."""
+    return [arguments for arguments in BENCHMARKS if arguments[0] in names]
 
 
 def check_shell(block: Block, folder: Path) -> None:
@@ -139,19 +144,19 @@ def test_an_option_that_does_not_exist_is_noticed() -> None:
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the committed results, and those of somebody else beside it."""
+    """A folder with our results, recipes and example balancer, and with somebody else's results beside it."""
     own = tmp_path / "own"
     own.mkdir()
     (tmp_path / "theirs").mkdir()
     (own / "results").symlink_to(ROOT / "results")
+    (own / "docs").symlink_to(ROOT / "docs")
+    (own / "inverse_norm.py").write_text(of_language("CONTRIBUTING.md", "python")[0], encoding="utf-8")
     (tmp_path / "theirs" / "quick").symlink_to(ROOT / "results" / "quick")
     monkeypatch.chdir(own)
     return own
 
 
-@pytest.mark.parametrize(
-    "arguments", [each for each in BENCHMARKS if each.values[0][0] in ("list", "compare", "export")]
-)
+@pytest.mark.parametrize("arguments", calls_of("list", "compare", "export"), ids=" ".join)
 def test_commands_that_only_read_run_as_they_stand(arguments: list[str], workplace: Path) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
@@ -159,7 +164,15 @@ def test_commands_that_only_read_run_as_they_stand(arguments: list[str], workpla
         assert (workplace / arguments[2]).is_file()
 
 
-@pytest.mark.parametrize("arguments", [each for each in BENCHMARKS if each.values[0][0] == "reproduce"])
+@pytest.mark.parametrize("arguments", calls_of("check"), ids=" ".join)
+def test_the_examples_pass_the_checks_as_they_stand(arguments: list[str], workplace: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(command, cwd=workplace, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("arguments", calls_of("reproduce"), ids=" ".join)
 def test_the_run_that_is_to_be_reproduced_exists(arguments: list[str], workplace: Path) -> None:
     _, values = shell.parsed(arguments)
     assert find(values["record"], values["results"]).status == "done"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import runpy
 import subprocess
@@ -47,7 +48,7 @@ def test_a_recipe_runs_and_prints_what_it_promises(path: Path, capsys: pytest.Ca
     if path.stem in IN_A_PROCESS_OF_THEIR_OWN:
         command = [sys.executable, "-W", "error", str(path)]
         ran = subprocess.run(
-            command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+            command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
         )
         assert ran.returncode == 0, ran.stderr
         printed = ran.stdout
