@@ -12,15 +12,13 @@ from balancers.conformance import check
 from benchmarks.cli import app
 from benchmarks.records import store
 from tests.balancers.network import small_network
-from tests.documentation.blocks import ROOT, of_language
-
-EXAMPLE_SUITE = ROOT / "docs" / "recipes" / "own_suite.py"
+from tests.documentation.blocks import ROOT, saved_files
 
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("plugin") / "inverse_norm.py"
-    path.write_text(of_language("CONTRIBUTING.md", "python")[0])
+    path.write_text(saved_files()["inverse_norm.py"])
     (name,) = load_plugin(path)
     return name
 
@@ -37,8 +35,15 @@ def test_the_training_loop_runs_and_its_checkpoint_resumes(
     resumed.load_state_dict(torch.load("checkpoint.pt", weights_only=True)["balancer"])
 
 
-def test_the_example_suite_keeps_every_promise() -> None:
-    result = CliRunner().invoke(app, ["check", "bits", "--plugin", str(EXAMPLE_SUITE)])
+@pytest.fixture(scope="module")
+def example_suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("plugin") / "bits.py"
+    path.write_text(saved_files()["bits.py"])
+    return path
+
+
+def test_the_example_suite_keeps_every_promise(example_suite: Path) -> None:
+    result = CliRunner().invoke(app, ["check", "bits", "--plugin", str(example_suite)])
     assert result.exit_code == 0, result.output
     assert "9 of 9 passed" in result.output
 
@@ -59,10 +64,10 @@ evaluations = 2
 """
 
 
-def test_the_example_suite_trains_from_the_command_line(tmp_path: Path) -> None:
+def test_the_example_suite_trains_from_the_command_line(example_suite: Path, tmp_path: Path) -> None:
     protocol = tmp_path / "longer.toml"
     protocol.write_text(LONGER)
-    arguments = ["--protocol", str(protocol), "--results", str(tmp_path), "--plugin", str(EXAMPLE_SUITE)]
+    arguments = ["--protocol", str(protocol), "--results", str(tmp_path), "--plugin", str(example_suite)]
     result = CliRunner().invoke(app, ["run", *arguments, "--workers", "1"])
     assert result.exit_code == 0, result.output
     records = store.load(tmp_path)

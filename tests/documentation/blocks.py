@@ -14,6 +14,7 @@ DOCUMENTS = sorted(
     for path in ROOT.glob(pattern)
 )
 _FENCE = re.compile(r"^```(?P<language>\S*)\n(?P<text>.*?)^```$", flags=re.DOTALL | re.MULTILINE)
+_SAVED = re.compile(r"[Ss]ave it as `(\S+)`[^`]*\Z")
 _INLINE = re.compile(r"`(?P<command>(?:make|torchrun|pip|(?:\.venv/bin/)?python)\s[^`]*)`")
 
 
@@ -24,6 +25,7 @@ class Block(NamedTuple):
     line: int  # counted from 1
     language: str
     text: str
+    file: str = ""  # the name under which the text before the block says that it is saved
 
     @property
     def place(self) -> str:
@@ -35,7 +37,9 @@ def fenced(document: Path) -> Iterator[Block]:
     """The blocks between lines of three backticks."""
     text = (ROOT / document).read_text(encoding="utf-8")
     for match in _FENCE.finditer(text):
-        yield Block(document, text.count("\n", 0, match.start()) + 1, match["language"], match["text"])
+        saved = _SAVED.search(text, 0, match.start())
+        line = text.count("\n", 0, match.start()) + 1
+        yield Block(document, line, match["language"], match["text"], saved[1] if saved else "")
 
 
 def prose(document: Path) -> str:
@@ -51,6 +55,7 @@ def inline_commands(document: Path) -> Iterator[Block]:
         yield Block(document, line, "sh", " ".join(match["command"].split()))
 
 
-def of_language(document: str, language: str) -> list[str]:
-    """The texts of a document's fenced blocks in one language."""
-    return [block.text for block in fenced(Path(document)) if block.language == language]
+def saved_files() -> dict[str, str]:
+    """What the documents tell readers to save: texts by the names of files."""
+    blocks = (block for document in DOCUMENTS for block in fenced(document))
+    return {block.file: block.text for block in blocks if block.file}
