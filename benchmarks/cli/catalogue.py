@@ -15,14 +15,14 @@ from balancers.torchjd import names as from_torchjd
 from balancers.wrappers.notation import TORCHJD, spelling
 from balancers.wrappers.wrappers import WRAPPERS
 from benchmarks.cli import method_facts as facts
-from benchmarks.protocols import files as protocol
+from benchmarks.protocols import files as protocols
 from tasks import registry as suites
 
 BEGIN, END = "<!-- methods -->", "<!-- end of methods -->"  # around the short table, in README.md
 FULL_BEGIN, FULL_END = "<!-- methods in full -->", "<!-- end of methods in full -->"  # around the long one, in docs/
-HEAD = ("method", "what it does", "needs", "paper")
-FULL_HEAD = ("method", "what it does", "needs", "passes", "properties", "paper")
-LEGEND_HEAD = ("word", "meaning")
+HEAD = ("method", "idea", "needs", "paper")
+FULL_HEAD = ("method", "idea", "needs", "passes", "properties", "paper")
+LEGEND_HEAD = ("sign", "meaning")
 
 
 def tables(what: str | None = None) -> Iterator[Table]:
@@ -52,32 +52,32 @@ def _balancers() -> Table:
 
 def _lines(method: type[Weighting]) -> Iterator[str]:
     yield f"{facts.purpose(method)}."
-    found = facts.with_defaults(method)
-    if found is not None:
-        also = ["random"] * found.stochastic + ["losses must have a lower bound"] * found.positive_losses
+    default = facts.with_defaults(method)
+    if default is not None:
+        also = ["random"] * default.stochastic + ["losses must have a lower bound"] * default.positive_losses
         yield "; ".join(
-            [f"needs: {facts.needs(found)}", f"passes: {facts.passes(found)}", f"heads: {found.heads}", *also]
+            [f"needs: {facts.needs(default)}", f"passes: {facts.passes(default)}", f"heads: {default.heads}", *also]
         )
-        yield f"promises: {facts.promises(found)}"
+        yield f"promises: {facts.promises(default)}"
     yield f"hyperparameters: {facts.hyperparameters(method)}"
     yield reference(method) or "no reference"
 
 
 def _notations() -> Table:
-    """What may stand before a name."""
-    table = Table("notation", "", title="Around a balancer, and from elsewhere", box=SIMPLE_HEAD)
+    """The notations before a balancer's name."""
+    table = Table("notation", "", title="Wrappers, and methods of TorchJD", box=SIMPLE_HEAD)
     for wrapper in WRAPPERS.values():
         about = [f"{facts.summary(wrapper)}.", reference(wrapper)]
         table.add_row(spelling(wrapper), escape("\n".join(filter(None, about))), end_section=True)
-    known = ", ".join(from_torchjd.names()) or f"it is not installed here: {from_torchjd.INSTALL}"
-    about = f"A class of the library TorchJD; its parameters are the hyperparameters.\n{known}"
+    known = ", ".join(from_torchjd.names()) or f"TorchJD is not installed: {from_torchjd.INSTALL}"
+    about = f"A class of the library TorchJD; the parameters of the class are hyperparameters.\n{known}"
     table.add_row(f"{TORCHJD}:CLASS", escape(about), end_section=True)
-    table.add_row("for example", "every:4:smoothed:0.9:pcgrad\nHyperparameters go to the method inside.")
+    table.add_row("for example", "every:4:smoothed:0.9:pcgrad\nHyperparameters belong to the innermost method.")
     return table
 
 
 def _suites() -> Table:
-    table = Table("suite", "tasks", "what it is", title="Suites")
+    table = Table("suite", "tasks", "description", title="Suites")
     for name in suites.names():
         suite = suites.create(name)
         table.add_row(name, ", ".join(task.name for task in suite.tasks), suite.summary)
@@ -85,10 +85,10 @@ def _suites() -> Table:
 
 
 def _protocols() -> Table:
-    table = Table("protocol", "suites", "methods", "what it is", title="Protocols")
-    for name in protocol.available():
-        found = protocol.read(protocol.find(name))
-        table.add_row(name, ", ".join(found.suites), ", ".join(found.methods), found.description)
+    table = Table("protocol", "suites", "methods", "description", title="Protocols")
+    for name in protocols.available():
+        asked = protocols.read(protocols.find(name))
+        table.add_row(name, ", ".join(asked.suites), ", ".join(asked.methods), asked.description)
     return table
 
 
@@ -99,7 +99,7 @@ def markdown() -> str:
 
 def markdown_in_full() -> str:
     """The methods of this package as a Markdown table with all facts about them, and a legend."""
-    legend = _table(LEGEND_HEAD, ([f"*{word}*", meaning] for word, meaning in facts.LEGEND.items()))
+    legend = _table(LEGEND_HEAD, facts.LEGEND)
     return f"{_table(FULL_HEAD, map(_full_cells, _own_methods()))}\n\n{legend}"
 
 

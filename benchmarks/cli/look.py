@@ -26,10 +26,8 @@ from benchmarks.cli.base import (
 def list_(
     what: Annotated[str | None, typer.Argument(help="balancers, suites or protocols; everything by default.")] = None,
     plugin: Plugins = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of methods in README.md.")] = False,
-    into: Annotated[
-        Path | None, typer.Option(help="Bring the table of methods in a file up to date, such as README.md.")
-    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The table of balancers in README.md instead.")] = False,
+    into: Annotated[Path | None, typer.Option(help="Bring that table up to date in a file such as README.md.")] = None,
 ) -> None:
     """Show which balancers, suites and protocols there are, and what may stand around a balancer."""
     with plain_errors():
