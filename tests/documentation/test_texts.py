@@ -147,5 +147,5 @@ def test_five_seeds_would_miss_a_smaller_difference_on_multimnist() -> None:
     assert tuned is not None
     aside = (SINGLE_TASK, tuned.row, results.noise_floor)
     pairs = [paired(row.deltas, tuned.deltas) for row in summary.rows if row.row not in aside]
-    found = [smallest_detectable(pair.estimate.sd, len(pair.differences)) for pair in pairs]
-    assert round(float(np.median(found)), 1) == 1.6
+    detectable = [smallest_detectable(pair.estimate.sd, len(pair.differences)) for pair in pairs]
+    assert round(float(np.median(detectable)), 1) == 1.6
