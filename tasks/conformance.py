@@ -24,7 +24,7 @@ from tasks.offline import refused
 BATCH = 64  # examples that losses and gradients are looked at with
 
 
-class Violation(AssertionError):  # noqa: N818 - it is no error of the program
+class SuiteViolation(AssertionError):  # noqa: N818 - it is no error of the program
     """A suite does not keep what suites promise; the message says what, and where."""
 
 
@@ -42,7 +42,7 @@ def _run(name: str, function: Callable[..., None], suite: Suite, data: Path | No
     try:
         function(suite, data)
     except Exception as error:  # a suite that raises fails its check, whatever it raises
-        kind = "" if isinstance(error, Violation) else f"{type(error).__name__}: "
+        kind = "" if isinstance(error, SuiteViolation) else f"{type(error).__name__}: "
         return Result(name, False, f"{kind}{error}")
     return Result(name, True, "")
 
@@ -159,13 +159,13 @@ def unknown_tasks(suite: Suite, data: Path | None = None) -> None:
     except ValueError:
         check_tasks(suite, [task.name for task in suite.tasks])
         return
-    raise Violation("building a model for an unknown task raised no ValueError; call check_tasks in build")
+    raise SuiteViolation("building a model for an unknown task raised no ValueError; call check_tasks in build")
 
 
 def no_network(suite: Suite, data: Path | None = None) -> None:
     """Only loading asks for a network or another program: not making the suite, its tasks, nor a model once loaded."""
     if not is_dataclass(suite):
-        raise Violation(f"{type(suite).__name__} is no dataclass; a suite is a frozen one")
+        raise SuiteViolation(f"{type(suite).__name__} is no dataclass; a suite is a frozen one")
     suite.load(data)
     with refused() as asked:
         names = [task.name for task in replace(suite).tasks]
@@ -194,7 +194,7 @@ def _equal(one: Tensor, other: Tensor) -> bool:
 
 def _require(holds: bool, otherwise: str) -> None:
     if not holds:
-        raise Violation(otherwise)
+        raise SuiteViolation(otherwise)
 
 
 CHECKS: dict[str, Callable[..., None]] = {

@@ -1,4 +1,4 @@
-"""Suites by name: every file of this folder that registers one is found by a scan."""
+"""Suites by name; a scan of the folder ``suites`` imports every file whose name does not begin with an underscore."""
 
 from __future__ import annotations
 
@@ -138,4 +138,5 @@ def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
 @cache
 def _scan() -> None:
     for module in pkgutil.iter_modules([str(Path(__file__).parent / "suites")]):
-        importlib.import_module(f"tasks.suites.{module.name}")
+        if not module.name.startswith("_"):
+            importlib.import_module(f"tasks.suites.{module.name}")

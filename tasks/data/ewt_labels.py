@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tasks.base import DataUnavailableError
-from tasks.data.treebank import ENTITIES, ROLES, Sentence
-from tasks.scoring.labelled import ABSENT
-from tasks.scoring.tagging import OUTSIDE, bio_labels
+from tasks.data.ewt_treebank import ENTITIES, ROLES, TreebankSentence
+from tasks.data.labels import ABSENT, OUTSIDE, bio_labels
 
 ENTITY_KINDS = ("PER", "ORG", "LOC")
 ENTITY_LABELS = bio_labels(ENTITY_KINDS)
@@ -41,17 +40,17 @@ class Frame(NamedTuple):
     roles: list[int]  # by word, in `ROLE_LABELS`; `ABSENT` at the predicate, whose parts are not asked about
 
 
-def entities(sentence: Sentence) -> list[int]:
+def entities(sentence: TreebankSentence) -> list[int]:
     """By word, in `ENTITY_LABELS`. Kinds other than the three are read as outside."""
     return [_entity.get(row[2], OUTSIDE) for row in sentence.rows[ENTITIES]]
 
 
-def parts_of_speech(sentence: Sentence) -> list[int]:
+def parts_of_speech(sentence: TreebankSentence) -> list[int]:
     """By word, in `POS_LABELS`."""
     return [_pos.get(row[POS_COLUMN], _pos["X"]) for row in sentence.rows[ROLES]]
 
 
-def frames(sentence: Sentence) -> list[Frame]:
+def frames(sentence: TreebankSentence) -> list[Frame]:
     """All predicates of a sentence, in their order; none where nothing is annotated.
 
     Raises:

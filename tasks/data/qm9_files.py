@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tasks.base import DataUnavailableError
-from tasks.data.sdf import Molecule, parse, records
+from tasks.data.qm9_sdf import Molecule, parse, records
 
 NAME = "qm9"
 STRUCTURES, TABLE, LEFT_OUT = "gdb9.sdf", "gdb9.sdf.csv", "uncharacterized.txt"
@@ -23,7 +23,7 @@ CALORIE = 43.3641153087705  # one kcal/mol, in meV
 LISTED_FROM = 9  # the line of `uncharacterized.txt` where the list begins, counted from 0
 
 
-class Property(NamedTuple):
+class PropertyColumn(NamedTuple):
     """A column of the table, and what its values are given in."""
 
     column: str
@@ -32,17 +32,17 @@ class Property(NamedTuple):
 
 
 PROPERTIES = {
-    "mu": Property("mu", "D"),
-    "alpha": Property("alpha", "a0^3"),
-    "homo": Property("homo", "meV", HARTREE),
-    "lumo": Property("lumo", "meV", HARTREE),
-    "r2": Property("r2", "a0^2"),
-    "zpve": Property("zpve", "meV", HARTREE),
-    "u0": Property("u0_atom", "meV", CALORIE),
-    "u": Property("u298_atom", "meV", CALORIE),
-    "h": Property("h298_atom", "meV", CALORIE),
-    "g": Property("g298_atom", "meV", CALORIE),
-    "cv": Property("cv", "cal/(mol K)"),
+    "mu": PropertyColumn("mu", "D"),
+    "alpha": PropertyColumn("alpha", "a0^3"),
+    "homo": PropertyColumn("homo", "meV", HARTREE),
+    "lumo": PropertyColumn("lumo", "meV", HARTREE),
+    "r2": PropertyColumn("r2", "a0^2"),
+    "zpve": PropertyColumn("zpve", "meV", HARTREE),
+    "u0": PropertyColumn("u0_atom", "meV", CALORIE),
+    "u": PropertyColumn("u298_atom", "meV", CALORIE),
+    "h": PropertyColumn("h298_atom", "meV", CALORIE),
+    "g": PropertyColumn("g298_atom", "meV", CALORIE),
+    "cv": PropertyColumn("cv", "cal/(mol K)"),
 }
 
 

@@ -46,7 +46,7 @@ class SegNet(nn.Module):
         return hidden.movedim(1, -1)
 
 
-class PixelHead(nn.Module):
+class SegNetHead(nn.Module):
     """A 3×3 and a 1×1 convolution, without a nonlinearity between them as in the authors' code."""
 
     def __init__(self, channels: int, outputs: int) -> None:

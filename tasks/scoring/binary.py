@@ -14,6 +14,13 @@ def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     return binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype))
 
 
+def logistic_loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy of logits (N,) over the targets (N,) that are 0 or 1; 0 if there are none."""
+    there = (targets >= 0).to(outputs)
+    losses = binary_cross_entropy_with_logits(outputs, targets.clamp(min=0), reduction="none")
+    return (losses * there).sum() / there.sum().clamp(min=1)
+
+
 def f1(name: str = "f1") -> Metric:
     """Harmonic mean of precision and recall of "yes"; 0 where there is nothing right."""
     return Metric(name, 1.0, True, counts, lambda n: 2 * n[3] / (2 * n[3] + n[1] + n[2]).clamp(min=1))

@@ -11,14 +11,7 @@ import torch
 from torch import Tensor
 
 from tasks.base import Metric
-from tasks.scoring.labelled import ABSENT
-
-OUTSIDE = 0  # the label of a word that is part of nothing
-
-
-def bio_labels(kinds: Sequence[str]) -> tuple[str, ...]:
-    """``O``, then ``B-`` and ``I-`` of every kind: the order that `span_scores` knows."""
-    return ("O", *(f"{place}-{kind}" for kind in kinds for place in "BI"))
+from tasks.data.labels import ABSENT, OUTSIDE
 
 
 def label_scores() -> tuple[Metric, ...]:

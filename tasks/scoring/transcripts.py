@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import ctc_loss
 
 from tasks.base import Metric
-from tasks.scoring.labelled import ABSENT
+from tasks.data.labels import ABSENT, to_the_front
 
 BLANK = 0  # CTC's class for "no label here"; labels begin at 1
 
@@ -38,11 +38,6 @@ def greedy(outputs: Tensor, frames: Tensor) -> Tensor:
     begins[:, 1:] = best[:, 1:] != best[:, :-1]
     kept = begins & (best != BLANK) & (positions < frames[:, None])
     return to_the_front(torch.where(kept, best, ABSENT))[:, : int(kept.sum(1).max())]
-
-
-def to_the_front(labels: Tensor) -> Tensor:
-    """Labels (N, L) in the same order, with every ABSENT moved behind them."""
-    return labels.gather(1, (labels == ABSENT).long().argsort(dim=1, stable=True))
 
 
 def edit_distances(found: Tensor, wanted: Tensor) -> Tensor:

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, check_tasks, seeded, seeded_heads
-from tasks.data import npy_folders
+from tasks.data import nyuv2_cityscapes_files
 from tasks.data.images import read_image
-from tasks.data.npy_folders import Size, Source
+from tasks.data.nyuv2_cityscapes_files import ImageSize, Source
 from tasks.data.sources import data_folder
 from tasks.networks.resnet import DeepLabHead, ResNet
-from tasks.networks.segnet import SHRINKAGE, PixelHead, SegNet, UnitVectors
-from tasks.scoring import pixels
+from tasks.networks.segnet import SHRINKAGE, SegNet, SegNetHead, UnitVectors
+from tasks.scoring import dense_prediction
 
-KINDS: Mapping[str, npy_folders.Kind] = {
+KINDS: Mapping[str, nyuv2_cityscapes_files.Kind] = {
     "image": "colours",
     "segmentation": "classes",
     "depth": "distances",
@@ -61,21 +61,25 @@ class DenseSuite(Suite):
         """What the classes mean, by their numbers."""
 
     @property
-    def size(self) -> Size:
+    def size(self) -> ImageSize:
         """Of the images."""
-        return Size(self.height, self.width)
+        return ImageSize(self.height, self.width)
 
     @property
     def tasks(self) -> tuple[Task, ...]:
         """Those that the data have a folder for."""
-        known = (pixels.segmentation(len(self.class_names)), pixels.depth(), pixels.normals())
+        known = (
+            dense_prediction.segmentation(len(self.class_names)),
+            dense_prediction.depth(),
+            dense_prediction.normals(),
+        )
         return tuple(task for task in known if task.name in self.source.folders)
 
     def load(self, data: Path | None = None) -> Splits:
         """Images (N, 3, H, W) from 0 to 1; classes (N, H, W), depth (N, H, W), normals (N, 3, H, W)."""
-        folder = npy_folders.find(self.source, data_folder(data))
-        train, validation = npy_folders.split(npy_folders.numbers(folder / "train", self.source))
-        test = npy_folders.numbers(folder / "val", self.source)
+        folder = nyuv2_cityscapes_files.find(self.source, data_folder(data))
+        train, validation = nyuv2_cityscapes_files.split(nyuv2_cityscapes_files.numbers(folder / "train", self.source))
+        test = nyuv2_cityscapes_files.numbers(folder / "val", self.source)
         parts = (("train", train), ("train", validation), ("val", test))
         return Splits(*(self._part(folder / part, examples) for part, examples in parts))
 
@@ -94,7 +98,7 @@ class DenseSuite(Suite):
         Raises:
             ValueError: it is not the path of an image.
         """
-        return {"image": npy_folders.resize_image(read_image(given).float() / 255, self.size)[None]}
+        return {"image": nyuv2_cityscapes_files.resize_image(read_image(given).float() / 255, self.size)[None]}
 
     def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """Which classes fill how much of the image, the range of depths, the mean direction."""
@@ -114,7 +118,7 @@ class DenseSuite(Suite):
     def _part(self, folder: Path, examples: Sequence[int]) -> Split:
         classes = len(self.class_names)
         maps = {
-            name: npy_folders.read(folder, folders, KINDS[name], examples, self.size, classes)
+            name: nyuv2_cityscapes_files.read(folder, folders, KINDS[name], examples, self.size, classes)
             for name, folders in self.source.folders.items()
         }
         return Split({"image": maps.pop("image")}, maps)
@@ -122,7 +126,7 @@ class DenseSuite(Suite):
     def _head(self, task: str, encoder: SegNet | ResNet) -> nn.Module:
         outputs = {"segmentation": len(self.class_names), "depth": 1, "normals": 3}[task]
         dilated = isinstance(encoder, ResNet)
-        head = DeepLabHead(encoder.width, outputs) if dilated else PixelHead(self.channels, outputs)
+        head = DeepLabHead(encoder.width, outputs) if dilated else SegNetHead(self.channels, outputs)
         # Depth is (N, H, W), without an axis of one channel.
         after = {"depth": [nn.Flatten(0, 1)], "normals": [UnitVectors()]}
         return nn.Sequential(head, *after.get(task, []))

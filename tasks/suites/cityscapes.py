@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks.data.npy_folders import Source
+from tasks.data.nyuv2_cityscapes_files import Source
 from tasks.registry import register
 from tasks.suites._dense import DenseSuite
 

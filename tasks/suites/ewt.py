@@ -21,13 +21,14 @@ from tasks.data.ewt_labels import (
     frames,
     parts_of_speech,
 )
-from tasks.data.treebank import ENTITIES, GENRES, ROLES, WEB, Sentence, Source, check_source, read_splits
+from tasks.data.ewt_treebank import ENTITIES, GENRES, ROLES, WEB, Source, TreebankSentence, check_source, read_splits
+from tasks.data.labels import ABSENT, OUTSIDE
 from tasks.data.words import split_words
 from tasks.networks.bert import encoder_inputs, load_bert, minilm
-from tasks.networks.bert_words import HERE, SentenceHead, WordEncoder, WordHead, places, tokenise_words
+from tasks.networks.ewt_bert import HERE, SentenceHead, WordEncoder, WordHead, places, tokenise_words
 from tasks.registry import register
-from tasks.scoring.labelled import ABSENT, accuracy_where_labelled, cross_entropy_where_labelled
-from tasks.scoring.tagging import OUTSIDE, label_scores, span_scores, spans
+from tasks.scoring.labelled import accuracy_where_labelled, cross_entropy_where_labelled
+from tasks.scoring.tagging import label_scores, span_scores, spans
 
 CLASSES = {"genre": GENRES, "entities": ENTITY_LABELS, "roles": ROLE_LABELS, "pos": POS_LABELS}
 MARK = re.compile(r"(?<!\S)\*(\w[^\s*]*)\*")  # a marked predicate
@@ -161,7 +162,7 @@ class Ewt(Suite):
         found = {name: values[index] for name, values in inputs.items()}
         return found | {"places": places(words.owner[index], predicates)}
 
-    def _split(self, part: Sequence[Sentence]) -> Split:
+    def _split(self, part: Sequence[TreebankSentence]) -> Split:
         """First all sentences, then all sentences with one predicate each."""
         framed = [(number, frame) for number, sentence in enumerate(part) for frame in frames(sentence)]
         index = torch.tensor([*range(len(part)), *(number for number, _ in framed)])

@@ -23,6 +23,7 @@ from tasks.base import (
     seeded,
     seeded_heads,
 )
+from tasks.networks.gradnorm_regression_mlp import Trunk
 from tasks.registry import register
 
 INPUTS, OUTPUTS, WIDTH, DEPTH = 250, 100, 100, 4  # the paper's sizes
@@ -93,26 +94,12 @@ class GradNormRegression(Suite):
         """The ReLU trunk and affine heads, with torch's default initialisation."""
         check_tasks(self, tasks)
         with seeded("init", seed):
-            trunk = Trunk()
+            trunk = Trunk([INPUTS, *[WIDTH] * DEPTH])
         heads = seeded_heads(seed, tasks, lambda _: nn.Linear(WIDTH, OUTPUTS))
         return MultiTaskModel(trunk, heads, last_shared=trunk.layers[-2])
 
     def _names(self) -> list[str]:
         return [f"task_{i}" for i in range(1, len(self.scales) + 1)]
-
-
-class Trunk(nn.Module):
-    """Four fully connected layers of 100 ReLU units."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        widths = [INPUTS] + [WIDTH] * DEPTH
-        layers = [layer for i in range(DEPTH) for layer in (nn.Linear(widths[i], widths[i + 1]), nn.ReLU())]
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Features (N, 100) of inputs (N, 250)."""
-        return self.layers(inputs)
 
 
 def _task(name: str, scale: float) -> Task:

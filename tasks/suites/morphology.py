@@ -21,13 +21,14 @@ from tasks.base import (
     seeded,
     seeded_heads,
 )
-from tasks.data.ngrams import pieces
-from tasks.data.treebank import TREEBANK, WEB, Sentence, Source, check_source, read_splits
+from tasks.data.ewt_treebank import TREEBANK, WEB, Source, TreebankSentence, check_source, read_splits
+from tasks.data.labels import ABSENT, OUTSIDE
+from tasks.data.morphology_pieces import pieces
 from tasks.data.words import split_words
-from tasks.networks.word_transformer import HEADS, Size, WordTransformer
+from tasks.networks.morphology_transformer import HEADS, TransformerSize, WordTransformer
 from tasks.registry import register
-from tasks.scoring.labelled import ABSENT, cross_entropy_where_labelled
-from tasks.scoring.tagging import OUTSIDE, label_scores
+from tasks.scoring.labelled import cross_entropy_where_labelled
+from tasks.scoring.tagging import label_scores
 
 FEATURES = {  # of the universal dependencies, with the values they have in English
     "Number": ("Sing", "Plur", "Ptan"),
@@ -115,7 +116,7 @@ class Morphology(Suite):
         """A transformer and its heads."""
         check_tasks(self, tasks)
         with seeded("init", seed):
-            encoder = WordTransformer(Size(self.buckets, self.max_words, self.width, self.layers))
+            encoder = WordTransformer(TransformerSize(self.buckets, self.max_words, self.width, self.layers))
         heads = seeded_heads(seed, tasks, lambda name: nn.Linear(self.width, len(LABELS[name])))
         return MultiTaskModel(encoder, heads, last_shared=encoder.layers[-1])
 
@@ -141,7 +142,7 @@ class Morphology(Suite):
                 said[task] = ", ".join(having) or "none"
         return said
 
-    def _split(self, part: Sequence[Sentence]) -> Split:
+    def _split(self, part: Sequence[TreebankSentence]) -> Split:
         inputs = pieces([sentence.words for sentence in part], self.max_words, self.buckets)
         values = torch.full((len(part), self.max_words, len(FEATURES)), ABSENT)
         for row, sentence in zip(values, part, strict=True):

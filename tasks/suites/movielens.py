@@ -6,21 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from tasks.base import MultiTaskModel, Splits, Suite, Task, check_tasks, seeded, seeded_heads
-from tasks.data.histories import History
-from tasks.data.impressions import AGES, impressions, periods_of, read_impression
-from tasks.data.ratings import GENDERS, GENRES, ITEMS, OCCUPATIONS, USERS, read_movielens
+from tasks.data.labels import ABSENT
+from tasks.data.movielens_impressions import impressions, periods_of, read_impression
+from tasks.data.movielens_ratings import read_movielens
+from tasks.networks.movielens_shared_bottom import SharedBottom
 from tasks.registry import register
-from tasks.scoring.labelled import ABSENT
+from tasks.scoring.binary import logistic_loss
 from tasks.scoring.ranking import auc
 
 TASKS = ("click", "conversion", "churn")
-ID_WIDTH, FACT_WIDTH = 16, 8
-FACT_SPREAD = 0.1  # of vectors of facts at the start: larger ones are learnt by heart where labels are few
 
 
 @register("movielens")
@@ -107,59 +104,6 @@ class MovieLens(Suite):
             "churn": f"and after this session nothing for {self.churn_days} days",
         }
         return {name: f"{chance:.1%} ({means[name]})" for name, chance in chances.items()}
-
-
-class SharedBottom(nn.Module):
-    """Embeddings of user, film, genres, age group, gender and occupation beside the history, and two layers.
-
-    Vectors of users and films begin at zero, where the one of whoever is not known stays: until training has seen an
-    id, it means the same as none.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.user, self.item = (nn.Embedding(count + 1, ID_WIDTH) for count in (USERS, ITEMS))
-        self.age, self.gender, self.occupation = (
-            nn.Embedding(count, FACT_WIDTH) for count in (len(AGES) + 1, len(GENDERS), len(OCCUPATIONS))
-        )
-        self.genres = nn.Linear(len(GENRES), FACT_WIDTH, bias=False)  # the sum of the vectors of a film's genres
-        for fact in (self.age, self.gender, self.occupation, self.genres):
-            nn.init.normal_(fact.weight, std=FACT_SPREAD)
-        given = 2 * ID_WIDTH + 4 * FACT_WIDTH + len(History._fields)
-        self.first, self.last = nn.Linear(given, width), nn.Linear(width, width // 2)
-        self.vectors_dropout, self.dropout = nn.Dropout(0.3), nn.Dropout(0.1)
-        for table in (self.user, self.item):
-            nn.init.zeros_(table.weight)
-
-    def forward(  # noqa: PLR0913, PLR0917 - one per column
-        self,
-        user: Tensor,
-        item: Tensor,
-        age: Tensor,
-        gender: Tensor,
-        occupation: Tensor,
-        genres: Tensor,
-        history: Tensor,
-    ) -> Tensor:
-        """Features (N, width / 2)."""
-        ids = [_known(self.user, user), _known(self.item, item)]
-        facts = [self.age(age), self.gender(gender), self.occupation(occupation), self.genres(genres)]
-        vectors = self.vectors_dropout(torch.cat([*ids, *facts], 1))
-        hidden = torch.relu(self.first(torch.cat([vectors, history], 1)))
-        return torch.relu(self.last(self.dropout(hidden)))
-
-
-def _known(table: nn.Embedding, ids: Tensor) -> Tensor:
-    """Vectors (N, W), zero where the id is 0."""
-    # The padding_idx of a table would say the same, but is overlooked where torch.vmap stacks tables.
-    return table(ids) * (ids > 0)[:, None]
-
-
-def logistic_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy of logits (N,) over the targets (N,) that are 0 or 1; 0 if there are none."""
-    there = (targets >= 0).to(outputs)
-    losses = binary_cross_entropy_with_logits(outputs, targets.clamp(min=0), reduction="none")
-    return (losses * there).sum() / there.sum().clamp(min=1)
 
 
 def _head(features: int) -> nn.Module:

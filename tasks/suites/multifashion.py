@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.data.digits import GARMENTS, find_fashion_mnist, read_fashion_mnist
+from tasks.data.mnist_files import GARMENTS, find_fashion_mnist, read_fashion_mnist
+from tasks.data.mnist_overlays import Grey
+from tasks.data.mnist_splits import Pools, pools_of_full
 from tasks.data.sources import data_folder
 from tasks.registry import register
-from tasks.suites._overlays import Grey, Overlays, Pools, pools_of_full
+from tasks.suites._overlays import Overlays
 
 
 @register("multifashion")

@@ -24,9 +24,9 @@ from tasks.base import (
 )
 from tasks.data import qm9_files
 from tasks.data.qm9_files import PROPERTIES
-from tasks.data.sdf import pack
+from tasks.data.qm9_sdf import pack
 from tasks.data.sources import data_folder
-from tasks.networks.message_passing import MessagePassing, Property
+from tasks.networks.qm9_message_passing import MessagePassing, PropertyHead
 from tasks.registry import register
 
 OTHERS = 10_000  # molecules for validation, and as many for the test
@@ -94,7 +94,7 @@ class Qm9(Suite):
         with seeded("init", seed):
             encoder = MessagePassing(self.width)
         # Weights that are read from a file bring their own means and deviations.
-        heads = seeded_heads(seed, tasks, lambda task: Property(self.width, *self._moments.get(task, (0.0, 1.0))))
+        heads = seeded_heads(seed, tasks, lambda task: PropertyHead(self.width, *self._moments.get(task, (0.0, 1.0))))
         return MultiTaskModel(encoder, heads, last_shared=encoder.last)
 
     def read(self, given: str) -> dict[str, Tensor]:

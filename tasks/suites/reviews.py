@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, accuracy, check_tasks, seeded, seeded_heads
-from tasks.data.sentences import (
+from tasks.data.reviews_sentences import (
     ARCHIVE,
     DOMAINS,
     OPINIONS,
     RATED_SENTENCES,
-    Sentence,
+    RatedSentence,
     distinct,
     read_sentences,
     targets_of,
@@ -110,7 +110,7 @@ class Reviews(Suite):
         return found | ({"rating": f"{float(outputs['rating'][0].detach()):+.1f} of ±4"} if "rating" in outputs else {})
 
 
-def encode(parts: Sequence[Sequence[Sentence]], folder: Path, trained_layers: int, max_length: int) -> Splits:
+def encode(parts: Sequence[Sequence[RatedSentence]], folder: Path, trained_layers: int, max_length: int) -> Splits:
     """Splits from sentences, for the BERT in ``folder``.
 
     Raises:

@@ -13,23 +13,21 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, accuracy, check_tasks, seed_for, seeded, seeded_heads
-from tasks.data.composing import compose, extents, lay_out
-from tasks.data.digits import GARMENTS, Digits, find_fashion_mnist, read_fashion_mnist
 from tasks.data.images import read_grey
+from tasks.data.mnist_files import GARMENTS, Digits, find_fashion_mnist, read_fashion_mnist
+from tasks.data.mnist_splits import Pools, pools_of_5k, pools_of_full, read_5k
+from tasks.data.scenes_composing import compose, extents, lay_out
 from tasks.data.sources import data_folder
-from tasks.networks.unet import MULTIPLE, CellHead, ImageHead, PixelHead, UNet
+from tasks.networks.scenes_unet import MULTIPLE, CellHead, ImageHead, PixelHead, UNet
 from tasks.registry import register
 from tasks.scoring.answers import likeliest
 from tasks.scoring.average_precision import average_precision
 from tasks.scoring.detection import detection_loss, detections_of
-from tasks.scoring.pixel_metrics import mean_iou, pixel_accuracy
-from tasks.suites._overlays import Pools, pools_of_full
-from tasks.suites.multimnist import pools_of_5k, read_5k
+from tasks.scoring.segmentation import mean_iou, pixel_accuracy, pixel_loss
 
 CLASSES = 10
 WIDTH = 16  # channels of the encoder's upper end; features have twice as many
 INK = {"digits": 77, "garments": 20}  # grey value, of 255, from which a pixel belongs to an object; garments are darker
-BACKGROUND = 0.1  # weight of a background pixel: there are about ten times as many as others
 RARE = 0.02  # probability of a class in a cell that a fresh detector says
 CERTAIN = 0.3  # score from which a box is an answer
 SHORTEST, LONGEST = 32, 1024  # sides of an image, in pixels
@@ -134,13 +132,6 @@ class Scenes(Suite):
         scenes = compose(pool, plan, self.side, ink)
         targets = {"detection": scenes.boxes, "segmentation": scenes.classes, "classification": scenes.largest}
         return Split({"image": scenes.images[:, None]}, targets)
-
-
-def pixel_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy of pixels, logits (N, C, H, W) and classes (N, H, W), weighted for the background's size."""
-    weights = outputs.new_ones(outputs.shape[1])
-    weights[0] = BACKGROUND
-    return cross_entropy(outputs, targets.long(), weights)
 
 
 def _garments(data: Path | None) -> Pools:

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, accuracy, check_tasks, seeded, seeded_heads
-from tasks.data import sentences as rated
-from tasks.data import treebank
+from tasks.data import ewt_treebank
+from tasks.data import reviews_sentences as rated
 from tasks.data.documents import without_repeats
+from tasks.data.ewt_treebank import GENRES, TREEBANK, Source, check_source, read_splits
 from tasks.data.sources import read_member
-from tasks.data.treebank import GENRES, TREEBANK, Source, check_source, read_splits
 from tasks.networks.bert import SentenceEncoder, encoder_inputs, load_bert, minilm, tokenise
 from tasks.registry import register
 from tasks.scoring.answers import likeliest
@@ -117,12 +117,14 @@ class SentimentGenre(Suite):
         tokens = tokenise(self._folder(), texts, self.max_length)
         return encoder_inputs(self._folder(), tokens, self.trained_layers)
 
-    def _split(self, part: Sequence[rated.Sentence | treebank.Sentence], counts: tuple[int, int]) -> Split:
+    def _split(
+        self, part: Sequence[rated.RatedSentence | ewt_treebank.TreebankSentence], counts: tuple[int, int]
+    ) -> Split:
         """One part of both corpora, of which there are so many sentences in all."""
-        opinions = [sentence for sentence in part if isinstance(sentence, rated.Sentence)]
+        opinions = [sentence for sentence in part if isinstance(sentence, rated.RatedSentence)]
         opinions = rated.OPINIONS.subset(opinions, self.sentiment_sentences, counts[0])
-        web = [sentence for sentence in part if isinstance(sentence, treebank.Sentence)]
-        web = treebank.WEB.subset(web, self.genre_sentences, counts[1])
+        web = [sentence for sentence in part if isinstance(sentence, ewt_treebank.TreebankSentence)]
+        web = ewt_treebank.WEB.subset(web, self.genre_sentences, counts[1])
         inputs = self._inputs([sentence.text for sentence in (*opinions, *web)])
         of_web = torch.arange(len(opinions) + len(web)) >= len(opinions)
         sentiment, genre = torch.zeros(2, len(of_web), dtype=torch.long)
@@ -131,6 +133,6 @@ class SentimentGenre(Suite):
         return Split(inputs, {"sentiment": sentiment, "genre": genre}, {"sentiment": ~of_web, "genre": of_web})
 
 
-def _letters(sentence: rated.Sentence | treebank.Sentence) -> str:
+def _letters(sentence: rated.RatedSentence | ewt_treebank.TreebankSentence) -> str:
     """The text without capitals and spaces, which are all that the two corpora write differently."""
     return "".join(sentence.text.lower().split())

@@ -11,14 +11,15 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, accuracy, check_tasks, seeded, seeded_heads
-from tasks.data import spoken_digits
-from tasks.data.audio import HOP, log_mel, read_wav
+from tasks.data import speech_recordings
+from tasks.data.labels import ABSENT
 from tasks.data.sources import data_folder
-from tasks.data.spoken_digits import RECORDINGS, SPEAKERS
-from tasks.data.utterances import GAPS, PHONEMES, WORDS, Utterances, draw, following_words, join, phonemes_of
-from tasks.networks.causal import STRIDE, MeanOverFrames, SpeechEncoder
+from tasks.data.speech_audio import HOP, log_mel, read_wav
+from tasks.data.speech_recordings import RECORDINGS, SPEAKERS
+from tasks.data.speech_utterances import GAPS, PHONEMES, WORDS, Utterances, draw, following_words, join, phonemes_of
+from tasks.networks.speech_causal import STRIDE, MeanOverFrames, SpeechEncoder
 from tasks.registry import register
-from tasks.scoring.labelled import ABSENT, accuracy_where_labelled, cross_entropy_where_labelled, perplexity
+from tasks.scoring.labelled import accuracy_where_labelled, cross_entropy_where_labelled, perplexity
 from tasks.scoring.transcripts import ctc, error_rate, greedy, with_frames
 
 HELD_OUT = 5  # recordings of each digit and speaker for test, and as many for validation
@@ -52,10 +53,10 @@ class Speech(Suite):
     - Metrics: phoneme and word error rate (``per``, ``wer``) of greedy decoding; perplexity (primary) and accuracy of
       the next word; accuracy of the speaker. Who knew the grammar and all words would have a perplexity of 4.13 in
       expectation (shares of the classes alone: 9.26) and an accuracy of 0.56 (0.30).
-    - Input: 40 log-mel bands every 10 ms (see `tasks.data.audio`), float16. Encoder: two convolutions over five frames,
-      the first of which takes every third, and five residual ones over three frames, 1 to 16 apart, with layer norms:
-      2 s are seen. All are causal, a feature depends on no later sound: what comes next must be guessed. Features are
-      (N, T, ``width``), one every 30 ms, 0 in padding.
+    - Input: 40 log-mel bands every 10 ms (see `tasks.data.speech_audio`), float16. Encoder: two convolutions over five
+      frames, the first of which takes every third, and five residual ones over three frames, 1 to 16 apart, with layer
+      norms: a feature depends on the last 2 s. All are causal: no feature depends on a later sound. Features are (N, T,
+      ``width``), one every 30 ms, 0 in padding.
     - Heads: one affine layer each; the speaker's after the mean over frames. Last shared layer: the last block.
 
     Targets of phonemes and words have the number of frames in their first column, then the labels from 1, padded with
@@ -94,7 +95,7 @@ class Speech(Suite):
 
     def load(self, data: Path | None = None) -> Splits:
         """Spectrograms (N, T, 40) and their lengths (N,); targets as described above, and speakers (N,)."""
-        recordings = spoken_digits.read(spoken_digits.find(data_folder(data)), self.recordings)
+        recordings = speech_recordings.read(speech_recordings.find(data_folder(data)), self.recordings)
         held_out = range(HELD_OUT), range(HELD_OUT, 2 * HELD_OUT)
         drawn = {
             "train": draw(self.train_utterances, range(2 * HELD_OUT, self.recordings), "train"),
@@ -122,7 +123,7 @@ class Speech(Suite):
         return {task: _answer(task, values) for task, values in outputs.items()}
 
 
-def split_of(said: Utterances, recordings: spoken_digits.Recordings) -> Split:
+def split_of(said: Utterances, recordings: speech_recordings.Recordings) -> Split:
     """Utterances with the targets of all tasks."""
     mel, frames, ends = join(said, recordings)
     steps = frames // STRIDE

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from tasks.base import Metric
-from tasks.scoring.labelled import ABSENT
-from tasks.scoring.tagging import bio_labels, label_scores, span_scores, spans
+from tasks.data.labels import ABSENT, bio_labels
+from tasks.scoring.tagging import label_scores, span_scores, spans
 
 LABELS = bio_labels(("PER", "ORG", "LOC"))
 ZERO: Any = 0  # of a quotient of nothing; both libraries say that it must be a text

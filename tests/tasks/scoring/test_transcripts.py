@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tasks.scoring.labelled import ABSENT
+from tasks.data.labels import ABSENT
 from tasks.scoring.transcripts import ctc, edit_distances, error_rate, greedy, with_frames
 
 

@@ -13,8 +13,9 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 from tasks import registry
 from tasks.base import DataUnavailableError, Metric
 from tasks.data.celeba_files import ATTRIBUTES
+from tasks.networks.celeba_cnn import Normed
 from tasks.scoring.binary import balanced_accuracy, binary_accuracy, cross_entropy, f1
-from tasks.suites.celeba import CelebA, Normed
+from tasks.suites.celeba import CelebA
 from tests.tasks.celeba_files import picture, write_celeba
 from tests.tasks.fitting import losses_before_and_after
 

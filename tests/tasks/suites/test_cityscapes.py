@@ -9,7 +9,7 @@ import pytest
 
 from tasks import registry
 from tasks.base import DataUnavailableError
-from tasks.data.npy_folders import split
+from tasks.data.nyuv2_cityscapes_files import split
 from tasks.suites.cityscapes import Cityscapes
 from tests.tasks.dense_files import scene, write_scenes
 from tests.tasks.fitting import losses_before_and_after

@@ -10,10 +10,10 @@ import torch
 from tasks import registry
 from tasks.base import DataUnavailableError, Splits
 from tasks.data.ewt_labels import ENTITY_LABELS, POS_LABELS, ROLE_LABELS, entities, frames, parts_of_speech
-from tasks.data.treebank import ENTITIES, ROLES, Sentence
+from tasks.data.ewt_treebank import ENTITIES, ROLES, TreebankSentence
+from tasks.data.labels import ABSENT
 from tasks.networks.bert import load_bert
-from tasks.networks.bert_words import HERE, REACH, WordEncoder, places, tokenise_words
-from tasks.scoring.labelled import ABSENT
+from tasks.networks.ewt_bert import HERE, REACH, WordEncoder, places, tokenise_words
 from tasks.suites.ewt import HOW_TO_MARK, MARKED, Ewt, marked_words, word_targets
 from tests.tasks.ewt_files import write_ewt
 from tests.tasks.files import write_tiny_bert
@@ -35,12 +35,12 @@ def loaded(data: Path) -> tuple[Ewt, Splits]:
     return suite, suite.load(data)
 
 
-def annotated(columns: str, tags: str = "") -> Sentence:
+def annotated(columns: str, tags: str = "") -> TreebankSentence:
     """A sentence whose words are the lines of ``columns``: form, part of speech, sense, roles."""
     lines = [line.split() for line in columns.strip().split("\n")]
     rows = tuple(("1", form, form, pos, *"______", *rest) for form, pos, *rest in lines)
     named = tuple(("1", line[0], tag) for line, tag in zip(lines, tags.split() or ["O"] * len(lines), strict=True))
-    return Sentence("email-1-0001", "", {ROLES: rows, ENTITIES: named})
+    return TreebankSentence("email-1-0001", "", {ROLES: rows, ENTITIES: named})
 
 
 def test_every_predicate_has_a_frame_without_itself() -> None:
@@ -63,7 +63,7 @@ def test_every_predicate_has_a_frame_without_itself() -> None:
 
 def test_a_sentence_without_annotation_has_no_frames_and_too_few_columns_are_damage() -> None:
     empty = annotated("Yes INTJ")
-    nothing = Sentence(empty.identity, "", {ROLES: ((*empty.rows[ROLES][0], "", ""),)})
+    nothing = TreebankSentence(empty.identity, "", {ROLES: ((*empty.rows[ROLES][0], "", ""),)})
     assert frames(nothing) == []
     with pytest.raises(DataUnavailableError, match="email-1-0001 has too few columns"):
         frames(annotated("Go VERB go.01 V\nsay VERB say.01 _"))

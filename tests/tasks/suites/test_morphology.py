@@ -12,9 +12,9 @@ from sklearn.metrics import f1_score
 
 from tasks import registry
 from tasks.base import DataUnavailableError, seeded
-from tasks.data.ngrams import PIECES, pieces
-from tasks.networks.word_transformer import Size, WordTransformer
-from tasks.scoring.labelled import ABSENT
+from tasks.data.labels import ABSENT
+from tasks.data.morphology_pieces import PIECES, pieces
+from tasks.networks.morphology_transformer import TransformerSize, WordTransformer
 from tasks.suites.morphology import FEATURES, LABELS, Morphology, values_of
 from tests.tasks.ewt_files import write_ewt
 
@@ -79,7 +79,7 @@ def test_pieces_are_hashes_that_never_change() -> None:
 def test_padding_has_no_influence_and_position_has() -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        encoder = WordTransformer(Size(buckets=100, words=6, width=8, layers=2)).eval()
+        encoder = WordTransformer(TransformerSize(buckets=100, words=6, width=8, layers=2)).eval()
     words = pieces([["go", "home", "now"], ["stay"], ["go", "go", "go"]], 6, 100)
     with torch.no_grad():
         features, alone = encoder(words), encoder(words[1:2, :1])

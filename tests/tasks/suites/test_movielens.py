@@ -10,10 +10,11 @@ import torch
 
 from tasks import registry
 from tasks.base import DataUnavailableError, Split
-from tasks.data.histories import CENTRES, GAP, SCALES, History, Moments, history_at, numbers, sessions_of
-from tasks.data.impressions import Period, impressions, periods_of
-from tasks.data.ratings import ITEMS, Films, Log, Users, parse_ratings, read_movielens
-from tasks.suites.movielens import MovieLens, logistic_loss
+from tasks.data.movielens_histories import CENTRES, GAP, SCALES, History, Moments, history_at, numbers, sessions_of
+from tasks.data.movielens_impressions import Period, impressions, periods_of
+from tasks.data.movielens_ratings import ITEMS, Films, Log, Users, parse_ratings, read_movielens
+from tasks.scoring.binary import logistic_loss
+from tasks.suites.movielens import MovieLens
 from tests.tasks.movielens_files import DAY, FACTS, START, write_example, write_movielens, write_ratings
 
 TASKS = ["click", "conversion", "churn"]

@@ -14,8 +14,8 @@ from sklearn.metrics import mean_absolute_error
 from tasks import registry
 from tasks.base import DataUnavailableError
 from tasks.data.qm9_files import PROPERTIES
-from tasks.data.sdf import Molecules, pack, parse, records
-from tasks.networks.message_passing import MessagePassing, Property, atom_features, pair_features
+from tasks.data.qm9_sdf import Molecules, pack, parse, records
+from tasks.networks.qm9_message_passing import MessagePassing, PropertyHead, atom_features, pair_features
 from tasks.suites.qm9 import Qm9, moments, split
 from tests.tasks.fitting import losses_before_and_after
 from tests.tasks.qm9_files import record, sample, write_qm9
@@ -139,7 +139,7 @@ def test_features_depend_neither_on_padding_nor_on_order_nor_on_where_a_molecule
 
 
 def test_a_head_answers_in_the_unit_of_its_property() -> None:
-    head = Property(3, mean=-70.0, deviation=10.0)
+    head = PropertyHead(3, mean=-70.0, deviation=10.0)
     with torch.no_grad():
         head.linear.weight.zero_()
         head.linear.bias.fill_(0.5)
@@ -187,7 +187,7 @@ def test_the_moments_are_those_of_the_training_molecules(data: Path) -> None:
     suite = Qm9(width=4)
     train = suite.load(data).train.targets["zpve"].double()
     head = suite.build(0, ["zpve"]).heads["zpve"]
-    assert isinstance(head, Property)
+    assert isinstance(head, PropertyHead)
     assert float(head.mean) == pytest.approx(float(train.mean()), rel=1e-6)
     assert float(head.deviation) == pytest.approx(float(train.std(correction=0)), rel=1e-6)
     assert moments(torch.full((3,), 2.0)) == (2.0, 1.0)

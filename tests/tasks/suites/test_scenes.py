@@ -11,9 +11,10 @@ from PIL import Image
 
 from tasks import registry
 from tasks.base import DataUnavailableError, Splits
-from tasks.data.composing import OVERLAP, Plan, compose, extents, lay_out
-from tasks.data.digits import GARMENTS, Digits, parse_csv
-from tasks.suites.scenes import Scenes, pixel_loss
+from tasks.data.mnist_files import GARMENTS, Digits, parse_csv
+from tasks.data.scenes_composing import OVERLAP, Layout, compose, extents, lay_out
+from tasks.scoring.segmentation import pixel_loss
+from tasks.suites.scenes import Scenes
 from tests.tasks.files import digits_table, write_idx, write_mnist
 
 TASKS = ["detection", "segmentation", "classification"]
@@ -74,10 +75,10 @@ def test_objects_lie_on_the_canvas_have_their_sizes_and_leave_each_other_room(mo
             assert (common.prod(-1)[both] <= OVERLAP * smaller[both]).all()
 
 
-def plan_of(*objects: tuple[int, int, int, int, int], there: list[bool] | None = None) -> Plan:
+def plan_of(*objects: tuple[int, int, int, int, int], there: list[bool] | None = None) -> Layout:
     chosen, left, top, width, height = torch.tensor(objects).T[:, None]
     shown = torch.tensor([there or [True] * len(objects)])
-    return Plan(chosen, torch.stack([left, top], -1), torch.stack([width, height], -1), shown)
+    return Layout(chosen, torch.stack([left, top], -1), torch.stack([width, height], -1), shown)
 
 
 def test_a_picture_in_its_own_size_is_copied_to_its_place() -> None:

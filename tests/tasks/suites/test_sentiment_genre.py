@@ -10,7 +10,7 @@ import torch
 from tasks import registry
 from tasks.base import DataUnavailableError, Splits
 from tasks.conformance import disjoint_splits
-from tasks.data.treebank import TREEBANK, read_splits
+from tasks.data.ewt_treebank import TREEBANK, read_splits
 from tasks.suites.sentiment_genre import SentimentGenre
 from tests.tasks.ewt_files import write_ewt
 from tests.tasks.files import rated_sentences, sentence_archive, write_tiny_bert

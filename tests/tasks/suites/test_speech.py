@@ -13,9 +13,10 @@ from torch.nn.functional import one_hot, pad
 
 from tasks import registry
 from tasks.base import DataUnavailableError, Splits
-from tasks.data.audio import HOP, log_mel, read_wav
-from tasks.data.spoken_digits import SPEAKERS, find, read
-from tasks.data.utterances import (
+from tasks.data.labels import ABSENT
+from tasks.data.speech_audio import HOP, log_mel, read_wav
+from tasks.data.speech_recordings import SPEAKERS, find, read
+from tasks.data.speech_utterances import (
     END,
     GAPS,
     LEXICON,
@@ -30,8 +31,7 @@ from tasks.data.utterances import (
     join,
     phonemes_of,
 )
-from tasks.networks.causal import STRIDE, SpeechEncoder
-from tasks.scoring.labelled import ABSENT
+from tasks.networks.speech_causal import STRIDE, SpeechEncoder
 from tasks.suites import speech
 from tasks.suites.speech import Speech
 from tests.tasks.files import write_spoken_digits, write_wav

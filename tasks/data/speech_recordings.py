@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from tasks.base import DataUnavailableError
-from tasks.data.audio import HOP, RATE, TAIL, log_mel, read_wav
+from tasks.data.speech_audio import HOP, RATE, TAIL, log_mel, read_wav
 
 FOLDER = "free-spoken-digit-dataset"
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")

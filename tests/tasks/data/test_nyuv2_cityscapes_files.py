@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from torch import Tensor
 
 from tasks.base import DataUnavailableError
-from tasks.data.npy_folders import Size, read
+from tasks.data.nyuv2_cityscapes_files import ImageSize, read
 from tests.tasks.dense_files import scene, write_scenes
 
 CLASSES = 13
@@ -24,12 +24,12 @@ def write_labels(folder: Path, *examples: object, dtype: DTypeLike = float) -> N
 
 
 def labels_of(folder: Path, *examples: int) -> Tensor:
-    return read(folder, ("label_13", "label"), "classes", examples, Size(2, 2), CLASSES)
+    return read(folder, ("label_13", "label"), "classes", examples, ImageSize(2, 2), CLASSES)
 
 
 def test_maps_of_chosen_examples_are_read(tmp_path: Path) -> None:
     write_scenes(tmp_path, "label", CLASSES, (6, 1), (32, 64), normals=False)
-    found = read(tmp_path / "train", ("depth",), "distances", [5, 3], Size(32, 64), CLASSES)
+    found = read(tmp_path / "train", ("depth",), "distances", [5, 3], ImageSize(32, 64), CLASSES)
     assert np.array_equal(found[1], scene(3, CLASSES, 32, 64).depth[..., 0].astype(np.float32))
 
 

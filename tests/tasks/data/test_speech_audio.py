@@ -9,7 +9,19 @@ import pytest
 import torch
 from transformers import audio_utils
 
-from tasks.data.audio import FFT, FLOOR, HOP, LOG_DEVIATION, LOG_MEAN, MELS, RATE, WINDOW, log_mel, mel_bands, read_wav
+from tasks.data.speech_audio import (
+    FFT,
+    FLOOR,
+    HOP,
+    LOG_DEVIATION,
+    LOG_MEAN,
+    MELS,
+    RATE,
+    WINDOW,
+    log_mel,
+    mel_bands,
+    read_wav,
+)
 from tests.tasks.files import write_wav
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tasks.base import Split, seed_for
-from tasks.data.histories import DAY, History, Moments, Past, history_at, numbers, sessions_of
-from tasks.data.ratings import GENDERS, ITEMS, OCCUPATIONS, USERS, Films, Ints, Log, Users, genre_flags
-from tasks.scoring.labelled import ABSENT
+from tasks.data.labels import ABSENT
+from tasks.data.movielens_histories import DAY, History, Moments, Past, history_at, numbers, sessions_of
+from tasks.data.movielens_ratings import GENDERS, ITEMS, OCCUPATIONS, USERS, Films, Ints, Log, Users, genre_flags
 
 CUTS = (0.70, 0.85)  # shares of all ratings before validation, and before test
 LIKED = 4  # ratings from here are conversions

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from tasks.base import Metric, Task
-from tasks.scoring.pixel_metrics import mean_iou, pixel_accuracy
+from tasks.data.labels import UNLABELLED
+from tasks.scoring.segmentation import mean_iou, pixel_accuracy
 
-UNLABELLED = -1
 ANGLES = (11.25, 22.5, 30.0)  # degrees within which Eigen and Fergus count a normal as right
 BINS_PER_DEGREE = 100
 

@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, jaccard_score
 from torch import Tensor
 
 from tasks.base import Metric
-from tasks.scoring.pixel_metrics import mean_iou, pixel_accuracy
+from tasks.scoring.segmentation import mean_iou, pixel_accuracy
 
 
 def drawn(classes: int = 5) -> tuple[Tensor, Tensor]:

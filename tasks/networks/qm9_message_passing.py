@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot, relu
 
-from tasks.data.sdf import NUMBERS, ORDERS
+from tasks.data.qm9_sdf import NUMBERS, ORDERS
 
 PASSES = 3  # of messages, and readings of the set of atoms
 ATOM_FEATURES = len(NUMBERS) + 1 + len(ORDERS)
@@ -86,7 +86,7 @@ def pair_features(positions: Tensor, bonds: Tensor) -> Tensor:
     return torch.cat([one_hot(bonds.long(), len(ORDERS) + 1)[..., 1:].float(), distances[..., None]], -1)
 
 
-class Property(nn.Module):
+class PropertyHead(nn.Module):
     """A head whose standardised answer is given in the unit of the property, (N,)."""
 
     mean: Tensor

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, relu
 
-from tasks.data.audio import MELS
+from tasks.data.speech_audio import MELS
 
 STRIDE = 3  # frames of the spectrogram for one of the features, which is 30 ms
 BLOCKS = 5

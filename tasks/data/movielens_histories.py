@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.ratings import GENRES, Films, Floats, Ints, Log
+from tasks.data.movielens_ratings import GENRES, Films, Floats, Ints, Log
 
 GAP = 3600  # seconds without a rating after which a user's session is over
 SECONDS = 1 << 33  # more than any time has, so that group × SECONDS + time orders by group, then time

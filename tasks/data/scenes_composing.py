@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tasks.data.digits import SIDE, Digits
-from tasks.scoring.labelled import ABSENT
+from tasks.data.labels import ABSENT
+from tasks.data.mnist_files import SIDE, Digits
 
 LARGEST = (0.3, 0.5)  # length of a scene's largest object, as shares of the canvas
 SMALLEST, NEXT = 0.2, 0.8  # lengths of the others: from a share of the canvas to one of the largest object
@@ -17,7 +17,7 @@ ROUNDS = 20  # of looking for a free place, after which an object is left out
 CHUNK = 256  # scenes at a time, so that their layers take little memory
 
 
-class Scenes(NamedTuple):
+class ComposedScenes(NamedTuple):
     """Composed scenes, with a canvas of side S and at most M objects."""
 
     images: Tensor  # (N, S, S), uint8
@@ -26,7 +26,7 @@ class Scenes(NamedTuple):
     largest: Tensor  # (N,), class of the largest object
 
 
-class Plan(NamedTuple):
+class Layout(NamedTuple):
     """What lies where, for N scenes with M places for objects each."""
 
     chosen: Tensor  # (N, M), which picture of the pool
@@ -35,14 +35,16 @@ class Plan(NamedTuple):
     there: Tensor  # (N, M), bool: whether there is an object
 
 
-def compose(pool: Digits, plan: Plan, side: int, ink: int) -> Scenes:
+def compose(pool: Digits, plan: Layout, side: int, ink: int) -> ComposedScenes:
     """Scenes with pictures of ``pool`` laid out as ``plan`` says, the brighter pixel in front.
 
     Pixels of a grey value of ``ink`` or more belong to the brightest object there, whose box holds them.
     """
     windows = extents(pool.images, ink)
-    parts = [_draw(pool, windows, Plan(*part), side, ink) for part in zip(*(x.split(CHUNK) for x in plan), strict=True)]
-    return Scenes(*(torch.cat(pieces) for pieces in zip(*parts, strict=True)))
+    parts = [
+        _draw(pool, windows, Layout(*part), side, ink) for part in zip(*(x.split(CHUNK) for x in plan), strict=True)
+    ]
+    return ComposedScenes(*(torch.cat(pieces) for pieces in zip(*parts, strict=True)))
 
 
 def extents(images: Tensor, ink: int) -> Tensor:
@@ -56,7 +58,7 @@ def extents(images: Tensor, ink: int) -> Tensor:
     return torch.stack([left, top, right, bottom], 1)
 
 
-def lay_out(windows: Tensor, count: int, side: int, most: int, generator: torch.Generator) -> Plan:
+def lay_out(windows: Tensor, count: int, side: int, most: int, generator: torch.Generator) -> Layout:
     """A random plan for ``count`` scenes with one to ``most`` objects, whose pictures fill ``windows`` (P, 4).
 
     The first object is the largest: the longer side of each other one is shorter by a fifth at least.
@@ -77,7 +79,7 @@ def lay_out(windows: Tensor, count: int, side: int, most: int, generator: torch.
             corner[:, place] = torch.where(open_still[:, None], drawn.long(), corner[:, place])
             open_still &= _crowded(corner, size, there, place)
         there[:, place] &= ~open_still
-    return Plan(chosen, corner, size, there)
+    return Layout(chosen, corner, size, there)
 
 
 def _between(low: Tensor | float, high: Tensor | float, share: Tensor) -> Tensor:
@@ -94,7 +96,7 @@ def _crowded(corner: Tensor, size: Tensor, there: Tensor, place: int) -> Tensor:
     return ((common > OVERLAP * smaller) & there[:, :place]).any(1)
 
 
-def _draw(pool: Digits, windows: Tensor, plan: Plan, side: int, ink: int) -> Scenes:
+def _draw(pool: Digits, windows: Tensor, plan: Layout, side: int, ink: int) -> ComposedScenes:
     window = windows[plan.chosen]
     across, down = (_resampling(window, plan, axis, side) for axis in (0, 1))
     layers = down @ pool.images[plan.chosen].float() @ across.mT  # (N, M, S, S)
@@ -106,10 +108,10 @@ def _draw(pool: Digits, windows: Tensor, plan: Plan, side: int, ink: int) -> Sce
     found = shown.any(-1).any(-1)[..., None]
     rows = torch.where(found, torch.cat([boxes, labels[..., None]], -1).float(), ABSENT)
     front = labels.gather(1, owner.flatten(1)).view_as(owner)
-    return Scenes(grey.byte(), torch.where(seen, front + 1, 0).byte(), rows, labels[:, 0])
+    return ComposedScenes(grey.byte(), torch.where(seen, front + 1, 0).byte(), rows, labels[:, 0])
 
 
-def _resampling(window: Tensor, plan: Plan, axis: int, side: int) -> Tensor:
+def _resampling(window: Tensor, plan: Layout, axis: int, side: int) -> Tensor:
     """Matrices (N, M, S, 28) that stretch the window of a picture to its object's size, at its place on the canvas.
 
     A pixel is a mean around its place in the picture, with weights that fall off linearly, over two pixels of the

@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, jaccard_score
 from torch.nn.functional import normalize
 
 from tasks.base import Task
-from tasks.scoring.pixels import depth, normals, segmentation
+from tasks.scoring.dense_prediction import depth, normals, segmentation
 
 N, C, H, W = 6, 5, 9, 11
 

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from tasks.base import seed_for
-from tasks.data.audio import MELS, TAIL
-from tasks.data.spoken_digits import DIGITS, SPEAKERS, Recordings
-from tasks.scoring.labelled import ABSENT
-from tasks.scoring.transcripts import to_the_front
+from tasks.data.labels import ABSENT, to_the_front
+from tasks.data.speech_audio import MELS, TAIL
+from tasks.data.speech_recordings import DIGITS, SPEAKERS, Recordings
 
 LEXICON = {  # as in CMUdict, without stress
     "zero": "Z IH R OW",

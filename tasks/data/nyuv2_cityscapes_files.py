@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from tasks.base import DataUnavailableError
-from tasks.scoring.pixels import UNLABELLED
+from tasks.data.labels import UNLABELLED
 
 Kind = Literal["colours", "classes", "distances", "directions"]
 LAST_AXIS = {"colours": (3,), "classes": (), "distances": (1,), "directions": (3,)}
@@ -21,7 +21,7 @@ BLOCKS = 40  # the training files are cut into so many runs of neighbours; one i
 HELD_OUT = 4  # of each ten
 
 
-class Size(NamedTuple):
+class ImageSize(NamedTuple):
     """Rows and columns of an image."""
 
     height: int
@@ -88,7 +88,9 @@ def split(examples: Sequence[int]) -> tuple[list[int], list[int]]:
     return parts[0], parts[1]
 
 
-def read(folder: Path, names: Sequence[str], kind: Kind, examples: Sequence[int], size: Size, classes: int) -> Tensor:
+def read(
+    folder: Path, names: Sequence[str], kind: Kind, examples: Sequence[int], size: ImageSize, classes: int
+) -> Tensor:
     """The maps of some examples, resized to ``size``.
 
     Colours and directions are (N, 3, H, W), distances (N, H, W), all in single precision; classes are (N, H, W), int8,
@@ -112,7 +114,7 @@ def read(folder: Path, names: Sequence[str], kind: Kind, examples: Sequence[int]
     return values
 
 
-def resize_image(image: Tensor, size: Size) -> Tensor:
+def resize_image(image: Tensor, size: ImageSize) -> Tensor:
     """An image (3, h, w) of another size, by interpolation that averages where it shrinks."""
     if tuple(image.shape[1:]) == size:
         return image
@@ -150,7 +152,7 @@ def _check_classes(labels: np.ndarray, classes: int, file: Path) -> None:
         )
 
 
-def _resized(values: Tensor, kind: Kind, size: Size) -> Tensor:
+def _resized(values: Tensor, kind: Kind, size: ImageSize) -> Tensor:
     if kind == "colours":
         return resize_image(values, size)
     if tuple(values.shape[1:]) != size:

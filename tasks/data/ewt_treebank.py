@@ -21,7 +21,7 @@ SHARES = (0.7, 0.1, 0.2)  # of the sentences of dev and test, where there is no 
 FOLDER = "ewt"
 
 
-class Layer(NamedTuple):
+class AnnotationLayer(NamedTuple):
     """One kind of annotation: a file for each part, one word a line, with a sentence id before every sentence."""
 
     file: str  # with the part's name in place of {}
@@ -30,18 +30,18 @@ class Layer(NamedTuple):
     inside: str = ""  # the folder of the repository that holds the files
 
 
-TREEBANK = Layer("en_ewt-ud-{}.conllu", "UniversalDependencies/UD_English-EWT", 10)
-ENTITIES = Layer("en_ewt-ud-{}.iob2", "UniversalNER/UNER_English-EWT", 3)
-ROLES = Layer("en_ewt-up-{}.conllu", "UniversalPropositions/UP-1.0", 12, "UP_English-EWT")
+TREEBANK = AnnotationLayer("en_ewt-ud-{}.conllu", "UniversalDependencies/UD_English-EWT", 10)
+ENTITIES = AnnotationLayer("en_ewt-ud-{}.iob2", "UniversalNER/UNER_English-EWT", 3)
+ROLES = AnnotationLayer("en_ewt-up-{}.conllu", "UniversalPropositions/UP-1.0", 12, "UP_English-EWT")
 
 
 @dataclass(frozen=True)
-class Sentence:
+class TreebankSentence:
     """A sentence: its id, as ``genre-document-number``, its text, and by layer the columns of every word."""
 
     identity: str
     text: str
-    rows: Mapping[Layer, tuple[Row, ...]]
+    rows: Mapping[AnnotationLayer, tuple[Row, ...]]
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ class Sentence:
         return GENRES.index(self.identity.partition("-")[0])
 
 
-WEB = Corpus[Sentence]("ewt", GENRES, lambda sentence: sentence.genre, SHARES)
+WEB = Corpus[TreebankSentence]("ewt", GENRES, lambda sentence: sentence.genre, SHARES)
 
 
 def check_source(source: str) -> None:
@@ -68,7 +68,7 @@ def check_source(source: str) -> None:
         raise ValueError(f"source must be one of {', '.join(map(repr, SOURCES))}, not {source!r}")
 
 
-def read_splits(layers: Sequence[Layer], data: Path | None, source: Source) -> list[list[Sentence]]:
+def read_splits(layers: Sequence[AnnotationLayer], data: Path | None, source: Source) -> list[list[TreebankSentence]]:
     """Sentences to train on, to validate on and to test on.
 
     ``"official"``: train, dev and test. ``"dev+test"``: the documents of dev and test, 70 / 10 / 20 per cent of each
@@ -87,7 +87,9 @@ def read_splits(layers: Sequence[Layer], data: Path | None, source: Source) -> l
     return without_repeats(splits, lambda sentence: tuple(word.lower() for word in sentence.words))
 
 
-def find(layers: Sequence[Layer], folder: Path | None, source: Source) -> dict[str, dict[Layer, Path]]:
+def find(
+    layers: Sequence[AnnotationLayer], folder: Path | None, source: Source
+) -> dict[str, dict[AnnotationLayer, Path]]:
     """The files of every part: of train as well where ``source`` asks for it, or leaves it open and all are there."""
     files = {part: {layer: _locate(layer, part, folder) for layer in layers} for part in PARTS}
     complete = None not in files["train"].values()
@@ -104,7 +106,7 @@ def find(layers: Sequence[Layer], folder: Path | None, source: Source) -> dict[s
     return {part: {layer: file for layer, file in found.items() if file} for part, found in files.items()}
 
 
-def parse(file: Path, layer: Layer) -> dict[str, tuple[str, tuple[Row, ...]]]:
+def parse(file: Path, layer: AnnotationLayer) -> dict[str, tuple[str, tuple[Row, ...]]]:
     """Text and words by sentence id. Lines of multiword tokens and of empty nodes are no words.
 
     Raises:
@@ -130,18 +132,18 @@ def parse(file: Path, layer: Layer) -> dict[str, tuple[str, tuple[Row, ...]]]:
     return sentences
 
 
-def _joined(layers: Mapping[Layer, Mapping[str, tuple[str, tuple[Row, ...]]]]) -> list[Sentence]:
+def _joined(layers: Mapping[AnnotationLayer, Mapping[str, tuple[str, tuple[Row, ...]]]]) -> list[TreebankSentence]:
     """The sentences that all layers have with the same words."""
     first = next(iter(layers.values()))
     sentences = []
     for identity, (text, _) in first.items():
         rows = {layer: found[identity][1] for layer, found in layers.items() if identity in found}
         if len(rows) == len(layers) and len({tuple(row[1] for row in words) for words in rows.values()}) == 1:
-            sentences.append(Sentence(identity, text, rows))
+            sentences.append(TreebankSentence(identity, text, rows))
     return sentences
 
 
-def _locate(layer: Layer, part: str, folder: Path | None) -> Path | None:
+def _locate(layer: AnnotationLayer, part: str, folder: Path | None) -> Path | None:
     if folder is None:
         return None
     name, clone = layer.file.format(part), layer.repository.partition("/")[2]

