@@ -147,8 +147,8 @@ class MultiTaskModel(nn.Module):
     def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The shared representation, and the output of every head by task name."""
         features = self.encoder(**inputs)
-        given = dict.fromkeys(self.heads, features) if self.adapter is None else self.adapter.adapt(features)
-        return features, {name: head(given[name]) for name, head in self.heads.items()}
+        head_inputs = dict.fromkeys(self.heads, features) if self.adapter is None else self.adapter.adapt(features)
+        return features, {name: head(head_inputs[name]) for name, head in self.heads.items()}
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """The encoder's trainable parameters."""
@@ -205,7 +205,7 @@ class Suite(ABC):
         """How large the tasks' losses are beside each other; a search over fixed weights is relative to it."""
         return (1.0,) * len(self.tasks)
 
-    def read(self, given: str) -> dict[str, Tensor]:  # noqa: ARG002
+    def read(self, user_input: str) -> dict[str, Tensor]:  # noqa: ARG002
         """The encoder's inputs, with a first axis of 1, for what somebody wants answers to: a text, or a file's name.
 
         Raises:
@@ -213,7 +213,7 @@ class Suite(ABC):
         """
         raise ValueError(f"suite {self.name!r} cannot answer for inputs of one's own")
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
         """What the outputs of the heads, with a first axis of 1, say in words, by task."""
         raise NotImplementedError  # every suite that can `read` has it
 
@@ -276,7 +276,7 @@ def split_indices(count: int, shares: Sequence[float], seed: int) -> list[Tensor
 
 def check_tasks(suite: Suite, names: Iterable[str]) -> None:
     """Raise ``ValueError`` if a name is not one of the suite's tasks."""
-    known = [task.name for task in suite.tasks]
+    task_names = [task.name for task in suite.tasks]
     for name in names:
-        if name not in known:
-            raise ValueError(f"suite {suite.name!r} has no task {name!r}; its tasks are {', '.join(known)}")
+        if name not in task_names:
+            raise ValueError(f"suite {suite.name!r} has no task {name!r}; its tasks are {', '.join(task_names)}")

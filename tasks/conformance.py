@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from balancers.conformance import Result
-from tasks.base import Split, Splits, Suite, check_tasks
+from tasks.base import Split, Splits, Suite, Task, check_tasks
 from tasks.offline import refused
 
 BATCH = 64  # examples that losses and gradients are looked at with
@@ -110,13 +110,13 @@ def finite_start(suite: Suite, data: Path | None = None) -> None:
         features, outputs = model(batch.inputs)
         _require(len(features) == len(batch), f"{len(features)} features for {len(batch)} examples")
         for task in suite.tasks:
-            seen = batch.having(task.name, outputs[task.name]), batch.having(task.name, batch.targets[task.name])
-            loss = task.loss(*seen)
+            outputs_and_targets = _having_target(batch, task, outputs[task.name])
+            loss = task.loss(*outputs_and_targets)
             _require(loss.shape == (), f"the loss of {task.name!r} has shape {tuple(loss.shape)}; expected a scalar")
             _require(bool(loss.isfinite()), f"{part}: the loss of {task.name!r} is {float(loss)} at the start")
             _require(float(loss) >= task.lower_bound, f"{part}: the loss of {task.name!r} is below its lower bound")
             for metric in task.metrics:
-                value = metric.of([metric.collect(*seen)])
+                value = metric.of([metric.collect(*outputs_and_targets)])
                 _require(math.isfinite(value), f"{part}: {task.name} {metric.name} is {value}")
 
 
@@ -129,11 +129,11 @@ def tasks_reach_the_encoder(suite: Suite, data: Path | None = None) -> None:
     batch = _few(splits.train)
     _, outputs = model(batch.inputs)
     for task in suite.tasks:
-        seen = batch.having(task.name, outputs[task.name]), batch.having(task.name, batch.targets[task.name])
-        gradients = torch.autograd.grad(task.loss(*seen), last, retain_graph=True, allow_unused=True)
-        found = [gradient for gradient in gradients if gradient is not None]
-        _require(any(bool(gradient.any()) for gradient in found), f"{task.name!r} has no gradient at the encoder")
-        _require(all(bool(g.isfinite().all()) for g in found), f"{task.name!r} has a gradient that is not finite")
+        loss = task.loss(*_having_target(batch, task, outputs[task.name]))
+        by_parameter = torch.autograd.grad(loss, last, retain_graph=True, allow_unused=True)
+        gradients = [gradient for gradient in by_parameter if gradient is not None]
+        _require(any(bool(gradient.any()) for gradient in gradients), f"{task.name!r} has no gradient at the encoder")
+        _require(all(bool(g.isfinite().all()) for g in gradients), f"{task.name!r} has a gradient that is not finite")
 
 
 @torch.no_grad()
@@ -143,7 +143,7 @@ def metrics_by_batches(suite: Suite, data: Path | None = None) -> None:
     model = suite.build(0, [task.name for task in suite.tasks]).eval()
     _, outputs = model(split.inputs)
     for task in suite.tasks:
-        output, target = (split.having(task.name, v) for v in (outputs[task.name], split.targets[task.name]))
+        output, target = _having_target(split, task, outputs[task.name])
         for metric in task.metrics:
             whole = metric.of([metric.collect(output, target)])
             cut = metric.of([metric.collect(*part) for part in zip(output.split(3), target.split(3), strict=True)])
@@ -176,6 +176,11 @@ def no_network(suite: Suite, data: Path | None = None) -> None:
 def _few(split: Split) -> Split:
     """Some examples of every set."""
     return split.take(torch.cat([index[:BATCH] for index in split.sets()]))
+
+
+def _having_target(split: Split, task: Task, outputs: Tensor) -> tuple[Tensor, Tensor]:
+    """The outputs and targets of the examples that have a target of ``task``."""
+    return split.having(task.name, outputs), split.having(task.name, split.targets[task.name])
 
 
 def _rows(split: Split) -> set[bytes]:

@@ -37,8 +37,8 @@ def register(name: str, **options: Any) -> Callable[[type[S]], type[S]]:
     """
 
     def add(suite: type[S]) -> type[S]:
-        known = _entries[name].suite if name in _entries else None
-        if known is not None and not (known.digest and known.__module__ == suite.__module__):  # a plug-in loaded anew
+        earlier = _entries[name].suite if name in _entries else None
+        if earlier is not None and not _is_reloaded(earlier, suite):
             raise ValueError(f"a suite named {name!r} is registered already; choose another name")
         named = suite
         if "name" in vars(suite):
@@ -50,6 +50,11 @@ def register(name: str, **options: Any) -> Callable[[type[S]], type[S]]:
         return suite
 
     return add
+
+
+def _is_reloaded(earlier: type[Suite], suite: type[Suite]) -> bool:
+    """Whether ``suite`` comes from the plug-in that ``earlier`` came from."""
+    return bool(earlier.digest) and earlier.__module__ == suite.__module__
 
 
 @contextmanager
@@ -86,14 +91,14 @@ def create(name: str, **options: Any) -> Suite:
     _scan()
     if name not in _entries:
         raise ValueError(_unknown("suite", name, _entries))
-    suite, preset = _entries[name]
-    known = [option.name for option in _options(name)]
+    suite_class, preset = _entries[name]
+    option_names = [option.name for option in _options(name)]
     fractions = options.pop(LABEL_FRACTION, None)
     for option in options:
-        if option not in known:
-            raise ValueError(_unknown(f"option of suite {name!r}", option, [*known, LABEL_FRACTION]))
-    made = suite(**preset, **options)
-    return made if fractions is None else Starved(made, fractions)
+        if option not in option_names:
+            raise ValueError(_unknown(f"option of suite {name!r}", option, [*option_names, LABEL_FRACTION]))
+    suite = suite_class(**preset, **options)
+    return suite if fractions is None else Starved(suite, fractions)
 
 
 def defaults(name: str) -> dict[str, Any]:
@@ -128,11 +133,11 @@ def resolve(pattern: str) -> list[str]:
     return family
 
 
-def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    known = sorted(known)
-    near = get_close_matches(name, known, n=1)
+def _unknown(kind: str, name: str, candidates: Iterable[str]) -> str:
+    candidates = sorted(candidates)
+    near = get_close_matches(name, candidates, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"unknown {kind}: {name!r}{hint} (there is {', '.join(known) or 'none'})"
+    return f"unknown {kind}: {name!r}{hint} (there is {', '.join(candidates) or 'none'})"
 
 
 @cache

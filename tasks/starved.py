@@ -66,13 +66,13 @@ class Starved(Suite):
         """The suite's model."""
         return self.suite.build(seed, tasks)
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """As the suite does."""
-        return self.suite.read(given)
+        return self.suite.read(user_input)
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
         """As the suite does."""
-        return self.suite.answers(given, outputs)
+        return self.suite.answers(user_input, outputs)
 
 
 def starve(split: Split, fractions: Mapping[str, float], of: Sequence[Task]) -> Split:

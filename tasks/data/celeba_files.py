@@ -101,8 +101,8 @@ def _lines(file: Path) -> list[str]:
 def _parse_attributes(lines: Sequence[str], file: Path) -> tuple[list[str], Tensor]:
     """Names (N) and attributes (N, 40): a line with N, one with the attributes' names, one a picture with 1 or -1."""
     if len(lines) < 3 or lines[0].strip() != str(len(lines) - 2):
-        said = lines[0].strip() if lines else "nothing"
-        raise DataUnavailableError(f"{file} says {said} and has {max(len(lines) - 2, 0)} pictures; get it again")
+        count_line = lines[0].strip() if lines else "nothing"
+        raise DataUnavailableError(f"{file} says {count_line} and has {max(len(lines) - 2, 0)} pictures; get it again")
     if tuple(lines[1].split()) != ATTRIBUTES:
         raise DataUnavailableError(f"the second line of {file} does not name CelebA's 40 attributes; get it again")
     rows = [line.split() for line in lines[2:]]

@@ -80,7 +80,8 @@ def read_splits(layers: Sequence[AnnotationLayer], data: Path | None, source: So
     """
     files = find(layers, data_folder(data), source)
     parts = {
-        part: _joined({layer: parse(file, layer) for layer, file in found.items()}) for part, found in files.items()
+        part: _joined({layer: parse(file, layer) for layer, file in layer_files.items()})
+        for part, layer_files in files.items()
     }
     official = "train" in parts
     splits = [*parts.values()] if official else WEB.split([*parts["dev"], *parts["test"]])
@@ -95,7 +96,9 @@ def find(
     complete = None not in files["train"].values()
     if source == "dev+test" or (source == "auto" and not complete):
         del files["train"]
-    missing = {part: [layer for layer, file in found.items() if file is None] for part, found in files.items()}
+    missing = {
+        part: [layer for layer, file in layer_files.items() if file is None] for part, layer_files in files.items()
+    }
     if any(missing.values()):
         names = [layer.file.format(part) for part in files for layer in missing[part]]
         places = sorted({layer.repository for lacking in missing.values() for layer in lacking})
@@ -103,7 +106,7 @@ def find(
             f"English EWT lacks {', '.join(names)}; clone {' and '.join(places)} from GitHub, and put the files, "
             f"or the clones, into {folder or 'a folder that --data or BALANCERS_DATA names'}, or into {FOLDER} in it"
         )
-    return {part: {layer: file for layer, file in found.items() if file} for part, found in files.items()}
+    return {part: {layer: file for layer, file in layer_files.items() if file} for part, layer_files in files.items()}
 
 
 def parse(file: Path, layer: AnnotationLayer) -> dict[str, tuple[str, tuple[Row, ...]]]:
@@ -137,7 +140,7 @@ def _joined(layers: Mapping[AnnotationLayer, Mapping[str, tuple[str, tuple[Row, 
     first = next(iter(layers.values()))
     sentences = []
     for identity, (text, _) in first.items():
-        rows = {layer: found[identity][1] for layer, found in layers.items() if identity in found}
+        rows = {layer: parsed[identity][1] for layer, parsed in layers.items() if identity in parsed}
         if len(rows) == len(layers) and len({tuple(row[1] for row in words) for words in rows.values()}) == 1:
             sentences.append(TreebankSentence(identity, text, rows))
     return sentences

@@ -68,10 +68,10 @@ def find_mnist(folder: Path | None, *, required: bool) -> Path | None:
     Raises:
         DataUnavailableError: ``required``, and no such folder is there.
     """
-    found = _find(folder, "mnist")
-    if found is None and required:
+    files_folder = _find(folder, "mnist")
+    if files_folder is None and required:
         raise DataUnavailableError(f"full MNIST is not there: put {_WANTED} into {_place(folder)}")
-    return found
+    return files_folder
 
 
 def find_fashion_mnist(folder: Path | None) -> Path:
@@ -80,13 +80,13 @@ def find_fashion_mnist(folder: Path | None) -> Path:
     Raises:
         DataUnavailableError: no such folder is there.
     """
-    found = _find(folder, "fashion-mnist")
-    if found is None:
+    files_folder = _find(folder, "fashion-mnist")
+    if files_folder is None:
         raise DataUnavailableError(
             f"Fashion-MNIST is not there: put {_WANTED}, as they are in data/fashion of "
             f"https://github.com/zalandoresearch/fashion-mnist, into the folder fashion-mnist in {_place(folder)}"
         )
-    return found
+    return files_folder
 
 
 def read_mnist(folder: Path) -> tuple[Digits, Digits]:

@@ -45,17 +45,17 @@ def standardised(canvas: Tensor, grey: Grey) -> Tensor:
     return ((canvas.float() / 255 - grey.mean) / grey.deviation)[:, None]
 
 
-def read_canvas(given: str) -> Tensor:
+def read_canvas(path: str) -> Tensor:
     """The canvas (1, 36, 36) of bytes in an image file.
 
     Raises:
         ValueError: there is no such image, or it has another size.
     """
-    pixels = read_grey(given)
+    pixels = read_grey(path)
     if pixels.shape != (CANVAS, CANVAS):
         height, width = pixels.shape
         raise ValueError(
-            f"{given} has {width}×{height} pixels; expected {CANVAS}×{CANVAS}: one image of {SIDE}×{SIDE} at the upper "
+            f"{path} has {width}×{height} pixels; expected {CANVAS}×{CANVAS}: one image of {SIDE}×{SIDE} at the upper "
             "left, another at the lower right"
         )
     return pixels[None]

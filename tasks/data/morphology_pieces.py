@@ -19,11 +19,11 @@ def pieces(sentences: Sequence[Sequence[str]], words: int, buckets: int) -> Tens
 
     Words beyond the first ``words`` are left out.
     """
-    found = torch.zeros(len(sentences), words, PIECES, dtype=torch.int32)
-    for row, sentence in zip(found, sentences, strict=True):
+    piece_numbers = torch.zeros(len(sentences), words, PIECES, dtype=torch.int32)
+    for row, sentence in zip(piece_numbers, sentences, strict=True):
         kept = sentence[:words]
         row[: len(kept)] = torch.tensor([_numbers(word, buckets) for word in kept], dtype=torch.int32).view(-1, PIECES)
-    return found
+    return piece_numbers
 
 
 @lru_cache(maxsize=100_000)

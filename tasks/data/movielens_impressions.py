@@ -61,20 +61,20 @@ def impressions(
     click = np.arange(len(event)) % (1 + negatives) == 0
     item, fresh = _unseen(log, event, sessions.end[event], period.name)
     event, click, item = (column[click | fresh] for column in (event, click, np.where(click, log.item[event], item)))
-    there = Past(log.item, log.time).count(item, log.time[event]) > 0
+    rated_before = Past(log.item, log.time).count(item, log.time[event]) > 0
     moments = Moments(log.user[event], item, log.time[event], sessions.start[event])
     patience = churn_days * DAY
     gone = sessions.next[event] - sessions.end[event] > patience
     told = click & sessions.last[event] & (sessions.end[event] + patience < period.end)
     targets = {
-        "click": np.where(there, click, ABSENT),
+        "click": np.where(rated_before, click, ABSENT),
         "conversion": np.where(click, log.rating[event] >= LIKED, ABSENT),
         "churn": np.where(told, gone, ABSENT),
     }
     who = Users(*(column[moments.user] for column in users))
-    known = _known(moments, log, trained)
+    known_ids = _known(moments, log, trained)
     return Split(
-        _inputs(known, who, films.genres[item], history_at(moments, log, films)),
+        _inputs(known_ids, who, films.genres[item], history_at(moments, log, films)),
         {task: torch.from_numpy(values.astype(np.float32)) for task, values in targets.items()},
     )
 
@@ -100,18 +100,18 @@ def read_impression(file: str) -> dict[str, Tensor]:
         raise ValueError(f"{file} must have the columns {', '.join((*FACTS, *History._fields))}")
     try:
         history = History(*(np.array([float(row[name] or "nan")]) for name in History._fields))
-        known = (_id(row["user"], USERS), _id(row["item"], ITEMS))
+        known_ids = (_id(row["user"], USERS), _id(row["item"], ITEMS))
         facts = (int(row["age"]), GENDERS.index(row["gender"]), OCCUPATIONS.index(row["occupation"]))
         genres = genre_flags(row["genres"].split())
     except (ValueError, TypeError) as error:
         raise ValueError(f"{file} holds something that makes no sense ({error})") from None
-    return _inputs(known, Users(*(np.array([fact]) for fact in facts)), genres[None], history)
+    return _inputs(known_ids, Users(*(np.array([fact]) for fact in facts)), genres[None], history)
 
 
-def _inputs(known: tuple[Ints, Ints], who: Users, genres: NDArray[np.bool_], history: History) -> dict[str, Tensor]:
+def _inputs(known_ids: tuple[Ints, Ints], who: Users, genres: NDArray[np.bool_], history: History) -> dict[str, Tensor]:
     inputs = {
-        "user": known[0],
-        "item": known[1],
+        "user": known_ids[0],
+        "item": known_ids[1],
         "age": np.searchsorted(AGES, who.age, side="right"),
         "gender": who.gender,
         "occupation": who.occupation,
@@ -151,8 +151,8 @@ def _unseen(log: Log, event: Ints, until: Ints, purpose: str) -> tuple[Ints, NDA
         drawn = torch.rand(len(where), generator=generator, dtype=torch.float64).numpy()
         item[where] = films[(drawn * offered[where]).astype(np.int64)]
         wanted = user[where] * (ITEMS + 1) + item[where]
-        found = np.searchsorted(pairs, wanted).clip(max=len(pairs) - 1)
-        again[where] = (pairs[found] == wanted) & (times[found] <= until[where])
+        place = np.searchsorted(pairs, wanted).clip(max=len(pairs) - 1)
+        again[where] = (pairs[place] == wanted) & (times[place] <= until[where])
         if not again.any():
             break
     return item, (offered > 0) & ~again

@@ -45,8 +45,8 @@ def find(source: Source, data: Path | None) -> Path:
         DataUnavailableError: there is none; the message says how to get it.
     """
     for folder in [] if data is None else [data / source.name, data]:
-        known = all(_folder(folder / "train", names) is not None for names in source.folders.values())
-        if known and not (source.absent and (folder / "train" / source.absent).is_dir()):
+        complete = all(_folder(folder / "train", names) is not None for names in source.folders.values())
+        if complete and not (source.absent and (folder / "train" / source.absent).is_dir()):
             return folder
     where = "a folder that --data or BALANCERS_DATA names" if data is None else str(data / source.name)
     maps = ", ".join(" or ".join(names) for names in source.folders.values())
@@ -62,14 +62,14 @@ def numbers(folder: Path, source: Source) -> list[int]:
     Raises:
         DataUnavailableError: a file is missing.
     """
-    found = {}
+    numbers_by_folder = {}
     for names in source.folders.values():
         maps = _folder(folder, names)
         if maps is None:
             raise DataUnavailableError(f"{folder} lacks the folder {' or '.join(names)}; get {source.origin} again")
-        found[maps] = {int(file.stem) for file in maps.glob("*.npy") if file.stem.isdecimal()}
-    count = max(map(len, found.values()))
-    for maps, present in found.items():
+        numbers_by_folder[maps] = {int(file.stem) for file in maps.glob("*.npy") if file.stem.isdecimal()}
+    count = max(map(len, numbers_by_folder.values()))
+    for maps, present in numbers_by_folder.items():
         if missing := sorted(set(range(max(count, 1))) - present):
             raise DataUnavailableError(f"{maps} lacks {missing[0]}.npy; get {source.origin} again")
     return list(range(count))
@@ -100,16 +100,16 @@ def read(
         DataUnavailableError: a file cannot be read, is of another form, or has a class that there cannot be; or no
             pixel of any example has a class (a single example may be without).
     """
-    found = _folder(folder, names)
-    assert found is not None
+    maps_folder = _folder(folder, names)
+    assert maps_folder is not None
     channels = (3,) if kind in ("colours", "directions") else ()
     values = torch.empty(len(examples), *channels, *size, dtype=torch.int8 if kind == "classes" else torch.float32)
     for row, number in enumerate(examples):
-        values[row] = _resized(_map(found / f"{number}.npy", kind, classes), kind, size)
+        values[row] = _resized(_map(maps_folder / f"{number}.npy", kind, classes), kind, size)
     if kind == "classes" and bool((values == UNLABELLED).all()):
         raise DataUnavailableError(
-            f"{found} has no labelled pixel in any of {len(examples)} examples, {examples[0]}.npy and on: all are "
-            f"{UNLABELLED} (none); get it again"
+            f"{maps_folder} has no labelled pixel in any of {len(examples)} examples, {examples[0]}.npy and on: all "
+            f"are {UNLABELLED} (none); get it again"
         )
     return values
 

@@ -82,20 +82,20 @@ def read(folder: Path) -> tuple[list[Molecule], dict[str, Tensor]]:
         raise DataUnavailableError(
             f"{folder / TABLE} has something else than numbers ({error}); get it again"
         ) from None
-    found = {name: values[:, COLUMNS.index(p.column) - 1] * p.factor for name, p in PROPERTIES.items()}
-    return molecules, {name: column.float() for name, column in found.items()}
+    columns = {name: values[:, COLUMNS.index(p.column) - 1] * p.factor for name, p in PROPERTIES.items()}
+    return molecules, {name: column.float() for name, column in columns.items()}
 
 
-def read_molecule(given: str) -> Molecule:
+def read_molecule(file: str) -> Molecule:
     """The first molecule of a structure-data file.
 
     Raises:
         ValueError: there is no such file, or no molecule in it.
     """
-    path = Path(given).expanduser()
+    path = Path(file).expanduser()
     try:
-        with path.open(encoding="utf-8") as file:
-            first = next(records(file), None)
+        with path.open(encoding="utf-8") as opened:
+            first = next(records(opened), None)
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read ({error}); give the path of an .sdf file") from None
     if first is None:

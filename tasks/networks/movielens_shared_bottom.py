@@ -29,8 +29,8 @@ class SharedBottom(nn.Module):
         self.genres = nn.Linear(len(GENRES), FACT_WIDTH, bias=False)  # the sum of the vectors of a film's genres
         for fact in (self.age, self.gender, self.occupation, self.genres):
             nn.init.normal_(fact.weight, std=FACT_SPREAD)
-        given = 2 * ID_WIDTH + 4 * FACT_WIDTH + len(History._fields)
-        self.first, self.last = nn.Linear(given, width), nn.Linear(width, width // 2)
+        input_width = 2 * ID_WIDTH + 4 * FACT_WIDTH + len(History._fields)
+        self.first, self.last = nn.Linear(input_width, width), nn.Linear(width, width // 2)
         self.vectors_dropout, self.dropout = nn.Dropout(0.3), nn.Dropout(0.1)
         for table in (self.user, self.item):
             nn.init.zeros_(table.weight)

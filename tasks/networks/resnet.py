@@ -46,8 +46,8 @@ class ResNet(nn.Module):
                 stride, rate = 1, 2 * rate
             blocks: list[nn.Module] = []
             for index in range(depth):
-                here = (stride, first_rate) if index == 0 else (1, rate)
-                blocks.append(ResidualBlock(kind, before, channels * 2**number, *here))
+                stride_and_rate = (stride, first_rate) if index == 0 else (1, rate)
+                blocks.append(ResidualBlock(kind, before, channels * 2**number, *stride_and_rate))
                 before = channels * 2**number * EXPANSION[kind]
             self.stages.append(nn.Sequential(*blocks))
         self.apply(lambda module: _he(module, "fan_out"))

@@ -16,9 +16,9 @@ def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
 
 def logistic_loss(outputs: Tensor, targets: Tensor) -> Tensor:
     """Mean cross-entropy of logits (N,) over the targets (N,) that are 0 or 1; 0 if there are none."""
-    there = (targets >= 0).to(outputs)
+    labelled = (targets >= 0).to(outputs)
     losses = binary_cross_entropy_with_logits(outputs, targets.clamp(min=0), reduction="none")
-    return (losses * there).sum() / there.sum().clamp(min=1)
+    return (losses * labelled).sum() / labelled.sum().clamp(min=1)
 
 
 def f1(name: str = "f1") -> Metric:

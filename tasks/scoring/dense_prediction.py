@@ -100,9 +100,9 @@ def _over_pixels(
 
 
 def _histogram(outputs: Tensor, targets: Tensor) -> Tensor:
-    found = angles(outputs, targets)[_directed(targets)]
+    degrees = angles(outputs, targets)[_directed(targets)]
     last = 180 * BINS_PER_DEGREE - 1
-    return torch.bincount((found * BINS_PER_DEGREE).long().clamp(max=last), minlength=last + 1).double()
+    return torch.bincount((degrees * BINS_PER_DEGREE).long().clamp(max=last), minlength=last + 1).double()
 
 
 def _median(total: Tensor) -> Tensor:

@@ -38,14 +38,14 @@ def pixel_accuracy(classes: int, name: str = "accuracy") -> Metric:
 
 def _table(outputs: Tensor, targets: Tensor, classes: int) -> Tensor:
     """How often each class (row) was taken for each class (column), (C, C) in double precision."""
-    said, wanted = outputs.argmax(1), targets.long()
-    there = (wanted >= 0) & (wanted < classes)
-    pairs = (wanted * classes + said)[there]
+    predicted, wanted = outputs.argmax(1), targets.long()
+    is_class = (wanted >= 0) & (wanted < classes)
+    pairs = (wanted * classes + predicted)[is_class]
     return torch.bincount(pairs, minlength=classes**2).view(classes, classes).double()
 
 
 def _iou(table: Tensor, first: int) -> Tensor:
     both = table.diagonal()[first:]
     either = (table.sum(0) + table.sum(1))[first:] - both
-    known = either > 0
-    return (both / either)[known].sum() / known.sum().clamp(min=1)
+    occurring = either > 0
+    return (both / either)[occurring].sum() / occurring.sum().clamp(min=1)

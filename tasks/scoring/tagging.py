@@ -18,9 +18,9 @@ def label_scores() -> tuple[Metric, ...]:
     """F1, precision and recall of all labels but `OUTSIDE`: a word counts if it has the right one."""
 
     def collect(outputs: Tensor, targets: Tensor) -> Tensor:
-        found = outputs.argmax(-1).where(targets != ABSENT, OUTSIDE)
-        correct = (found == targets) & (found != OUTSIDE)
-        return torch.stack([correct.sum(), (found != OUTSIDE).sum(), (targets > OUTSIDE).sum()]).double()
+        predicted = outputs.argmax(-1).where(targets != ABSENT, OUTSIDE)
+        correct = (predicted == targets) & (predicted != OUTSIDE)
+        return torch.stack([correct.sum(), (predicted != OUTSIDE).sum(), (targets > OUTSIDE).sum()]).double()
 
     return _scores(collect)
 
@@ -32,18 +32,18 @@ def span_scores() -> tuple[Metric, ...]:
     """
 
     def collect(outputs: Tensor, targets: Tensor) -> Tensor:
-        found = _spans(outputs.argmax(-1).where(targets != ABSENT, OUTSIDE))
+        predicted = _spans(outputs.argmax(-1).where(targets != ABSENT, OUTSIDE))
         true = _spans(targets.clamp(min=OUTSIDE))
-        correct = (found == true) & (true >= 0)
-        return torch.stack([correct.sum(), (found >= 0).sum(), (true >= 0).sum()]).double()
+        correct = (predicted == true) & (true >= 0)
+        return torch.stack([correct.sum(), (predicted >= 0).sum(), (true >= 0).sum()]).double()
 
     return _scores(collect)
 
 
 def spans(labels: Sequence[int]) -> list[tuple[int, int, int]]:
     """First word, last word and kind (its place in what `bio_labels` was given) of every span of one sentence."""
-    found = _spans(torch.tensor([labels], dtype=torch.long))[0].tolist()
-    return [(first, told % len(labels), told // len(labels)) for first, told in enumerate(found) if told >= 0]
+    codes = _spans(torch.tensor([labels], dtype=torch.long))[0].tolist()
+    return [(first, code % len(labels), code // len(labels)) for first, code in enumerate(codes) if code >= 0]
 
 
 def _spans(labels: Tensor) -> Tensor:

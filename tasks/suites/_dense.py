@@ -68,12 +68,12 @@ class DenseSuite(Suite):
     @property
     def tasks(self) -> tuple[Task, ...]:
         """Those that the data have a folder for."""
-        known = (
+        all_tasks = (
             dense_prediction.segmentation(len(self.class_names)),
             dense_prediction.depth(),
             dense_prediction.normals(),
         )
-        return tuple(task for task in known if task.name in self.source.folders)
+        return tuple(task for task in all_tasks if task.name in self.source.folders)
 
     def load(self, data: Path | None = None) -> Splits:
         """Images (N, 3, H, W) from 0 to 1; classes (N, H, W), depth (N, H, W), normals (N, 3, H, W)."""
@@ -92,28 +92,28 @@ class DenseSuite(Suite):
         heads = seeded_heads(seed, tasks, lambda task: self._head(task, encoder))
         return MultiTaskModel(encoder, heads, last_shared=encoder.last)
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """The image in a file, resized.
 
         Raises:
             ValueError: it is not the path of an image.
         """
-        return {"image": nyuv2_cityscapes_files.resize_image(read_image(given).float() / 255, self.size)[None]}
+        return {"image": nyuv2_cityscapes_files.resize_image(read_image(user_input).float() / 255, self.size)[None]}
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """Which classes fill how much of the image, the range of depths, the mean direction."""
-        found = {}
+        sentences = {}
         if "segmentation" in outputs:
             shares = torch.bincount(outputs["segmentation"][0].argmax(0).flatten()) / (self.height * self.width)
             named = [(float(shares[i]), self.class_names[i]) for i in range(len(shares)) if shares[i] >= NAMED]
-            found["segmentation"] = ", ".join(f"{name} {share:.0%}" for share, name in sorted(named, reverse=True))
+            sentences["segmentation"] = ", ".join(f"{name} {share:.0%}" for share, name in sorted(named, reverse=True))
         if "depth" in outputs:
             near, middle, far = torch.quantile(outputs["depth"].flatten(), torch.tensor([0.05, 0.5, 0.95])).tolist()
-            found["depth"] = f"median {middle:.3g} {self.depth_unit}, nine in ten between {near:.3g} and {far:.3g}"
+            sentences["depth"] = f"median {middle:.3g} {self.depth_unit}, nine in ten between {near:.3g} and {far:.3g}"
         if "normals" in outputs:
             x, y, z = outputs["normals"].mean((0, 2, 3)).tolist()
-            found["normals"] = f"mean direction ({x:.2f}, {y:.2f}, {z:.2f})"
-        return found
+            sentences["normals"] = f"mean direction ({x:.2f}, {y:.2f}, {z:.2f})"
+        return sentences
 
     def _part(self, folder: Path, examples: Sequence[int]) -> Split:
         classes = len(self.class_names)

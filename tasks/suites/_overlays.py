@@ -76,10 +76,10 @@ class Overlays(Suite):
         )
         return MultiTaskModel(encoder, heads, last_shared=encoder.last)
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """The canvas in an image file of 36×36 pixels, light on black; colours become grey."""
-        return {"image": standardised(read_canvas(given), self.grey)}
+        return {"image": standardised(read_canvas(user_input), self.grey)}
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """The likeliest class of each image, and how likely it is."""
         return {task: likeliest(values[0], self.classes) for task, values in outputs.items()}

@@ -92,18 +92,18 @@ class CelebA(Suite):
         heads = seeded_heads(seed, tasks, lambda _: nn.Sequential(nn.Linear(encoder.width, 1), nn.Flatten(0)))
         return MultiTaskModel(encoder, heads, last_shared=encoder.last)
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """The picture in a file; CelebA's show a face in the middle, from the chin to above the hair.
 
         Raises:
             ValueError: it is not the path of an image.
         """
-        return {"image": read_image(given, (self.side, self.side))[None]}
+        return {"image": read_image(user_input, (self.side, self.side))[None]}
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """Yes or no, with the probability of yes."""
-        found = {task: output.sigmoid().item() for task, output in outputs.items()}
-        return {task: f"{'yes' if share > 0.5 else 'no'} ({share:.0%})" for task, share in found.items()}
+        chances = {task: output.sigmoid().item() for task, output in outputs.items()}
+        return {task: f"{'yes' if chance > 0.5 else 'no'} ({chance:.0%})" for task, chance in chances.items()}
 
     def _subset(self, part: Faces, total: int) -> Faces:
         if self.images is None or self.images >= total:

@@ -122,33 +122,33 @@ class Ewt(Suite):
         )
         return MultiTaskModel(encoder, heads, last_shared=encoder.bert.layers[-1])
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """A sentence; ``*`` around one of its words makes that the predicate.
 
         Raises:
             ValueError: there is no word, or more than one is marked.
         """
-        words, predicate = marked_words(given)
+        words, predicate = marked_words(user_input)
         return self._inputs([words], torch.zeros(1, dtype=torch.long), [predicate])
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
         """Genre; arguments of the marked predicate; without a mark, entities with their kinds and parts of speech."""
-        words, predicate = marked_words(given)
+        words, predicate = marked_words(user_input)
         whole = tokenise_words(self._folder(), [words], self.max_length).first[0] > 0
-        said = {}
+        sentences = {}
         for task in CLASSES:
             if task not in outputs:
                 continue
-            found = outputs[task][0].argmax(-1)
+            predicted = outputs[task][0].argmax(-1)
             if task == "genre":
-                said[task] = GENRES[int(found)]
+                sentences[task] = GENRES[int(predicted)]
                 continue
-            labels = found.where(whole, OUTSIDE).tolist()[: len(words)]
+            labels = predicted.where(whole, OUTSIDE).tolist()[: len(words)]
             if task == "roles":
-                said[task] = HOW_TO_MARK if predicate is None else _roles_in_words(words, predicate, labels)
+                sentences[task] = HOW_TO_MARK if predicate is None else _roles_in_words(words, predicate, labels)
             else:
-                said[task] = MARKED if predicate is not None else _labels_in_words(task, words, labels)
-        return said
+                sentences[task] = MARKED if predicate is not None else _labels_in_words(task, words, labels)
+        return sentences
 
     def _folder(self) -> Path:
         return self._model[0] if self._model else minilm()
@@ -159,8 +159,8 @@ class Ewt(Suite):
         """The encoder's inputs for the sentences at ``index``, each with its predicate, if it has one."""
         words = tokenise_words(self._folder(), sentences, self.max_length)
         inputs = encoder_inputs(self._folder(), words.tokens, self.trained_layers) | {"first": words.first}
-        found = {name: values[index] for name, values in inputs.items()}
-        return found | {"places": places(words.owner[index], predicates)}
+        chosen = {name: values[index] for name, values in inputs.items()}
+        return chosen | {"places": places(words.owner[index], predicates)}
 
     def _split(self, part: Sequence[TreebankSentence]) -> Split:
         """First all sentences, then all sentences with one predicate each."""
@@ -190,13 +190,13 @@ def word_targets(labels: Sequence[Sequence[int]], first: Tensor) -> Tensor:
     return targets.where(first > 0, ABSENT)
 
 
-def marked_words(given: str) -> tuple[list[str], int | None]:
+def marked_words(sentence: str) -> tuple[list[str], int | None]:
     """The words of a text, and which of them is marked by asterisks around it, if one is.
 
     Raises:
         ValueError: there is no word, or more than one is marked.
     """
-    before, *more = MARK.split(given)
+    before, *more = MARK.split(sentence)
     if len(more) > 2:
         raise ValueError(f"only one predicate can be marked at a time, not {', '.join(more[::2])}")
     words = split_words(before)
@@ -204,7 +204,7 @@ def marked_words(given: str) -> tuple[list[str], int | None]:
     for text in more:
         words += split_words(text)
     if not words:
-        raise ValueError(f"there is no word in {given!r}; give a sentence")
+        raise ValueError(f"there is no word in {sentence!r}; give a sentence")
     return words, predicate
 
 

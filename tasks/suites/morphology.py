@@ -120,34 +120,34 @@ class Morphology(Suite):
         heads = seeded_heads(seed, tasks, lambda name: nn.Linear(self.width, len(LABELS[name])))
         return MultiTaskModel(encoder, heads, last_shared=encoder.layers[-1])
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """A sentence.
 
         Raises:
             ValueError: there is no word in it.
         """
-        words = split_words(given)
+        words = split_words(user_input)
         if not words:
-            raise ValueError(f"there is no word in {given!r}; give a sentence")
+            raise ValueError(f"there is no word in {user_input!r}; give a sentence")
         return {"pieces": pieces([words], self.max_words, self.buckets)}
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
         """For every feature the words that have it, each with its value."""
-        words = split_words(given)[: self.max_words]
-        said = {}
+        words = split_words(user_input)[: self.max_words]
+        sentences = {}
         for task, labels in LABELS.items():
             if task in outputs:
                 best = zip(words, outputs[task][0].argmax(-1).tolist(), strict=False)
                 having = [f"{word} ({labels[label]})" for word, label in best if label != OUTSIDE]
-                said[task] = ", ".join(having) or "none"
-        return said
+                sentences[task] = ", ".join(having) or "none"
+        return sentences
 
     def _split(self, part: Sequence[TreebankSentence]) -> Split:
         inputs = pieces([sentence.words for sentence in part], self.max_words, self.buckets)
         values = torch.full((len(part), self.max_words, len(FEATURES)), ABSENT)
         for row, sentence in zip(values, part, strict=True):
-            found = torch.tensor([values_of(word[COLUMN]) for word in sentence.rows[TREEBANK][: self.max_words]])
-            row[: len(found)] = found
+            word_values = torch.tensor([values_of(word[COLUMN]) for word in sentence.rows[TREEBANK][: self.max_words]])
+            row[: len(word_values)] = word_values
         return Split({"pieces": inputs}, dict(zip(LABELS, values.unbind(-1), strict=True)))
 
 
@@ -159,10 +159,10 @@ def values_of(column: str) -> list[int]:
         DataUnavailableError: the column is damaged.
     """
     try:
-        given = {} if column == "_" else dict(pair.split("=") for pair in column.split("|"))
+        features = {} if column == "_" else dict(pair.split("=") for pair in column.split("|"))
     except ValueError:
         raise DataUnavailableError(f"{column!r} is no list of features; fetch the treebank again") from None
-    return [_number(given.get(name), labels) for name, labels in zip(FEATURES, LABELS.values(), strict=True)]
+    return [_number(features.get(name), labels) for name, labels in zip(FEATURES, LABELS.values(), strict=True)]
 
 
 def _number(value: str | None, labels: Sequence[str]) -> int:

@@ -91,11 +91,11 @@ class MovieLens(Suite):
         heads = seeded_heads(seed, tasks, lambda _: _head(self.width // 2))
         return MultiTaskModel(encoder, heads, last_shared=encoder.last)
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """One example from a CSV file: see `read_impression` for its columns."""
-        return read_impression(given)
+        return read_impression(user_input)
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """The probability of each event."""
         chances = {name: float(output.sigmoid()) for name, output in outputs.items()}
         means = {

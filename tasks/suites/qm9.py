@@ -97,15 +97,15 @@ class Qm9(Suite):
         heads = seeded_heads(seed, tasks, lambda task: PropertyHead(self.width, *self._moments.get(task, (0.0, 1.0))))
         return MultiTaskModel(encoder, heads, last_shared=encoder.last)
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """The first molecule of a structure-data (.sdf) file, with places in space and all hydrogens.
 
         Raises:
             ValueError: it is not the path of one.
         """
-        return pack([qm9_files.read_molecule(given)])._asdict()
+        return pack([qm9_files.read_molecule(user_input)])._asdict()
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """Values with their units."""
         return {name: f"{output.item():.5g} {PROPERTIES[name].unit}" for name, output in outputs.items()}
 

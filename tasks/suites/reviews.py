@@ -93,21 +93,23 @@ class Reviews(Suite):
         heads = seeded_heads(seed, tasks, lambda name: _head(bert.config.hidden_size, CLASSES.get(name)))
         return MultiTaskModel(encoder, heads, last_shared=encoder.layers[-1])
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """A sentence.
 
         Raises:
             ValueError: there is nothing in it.
         """
-        if not given.strip():
+        if not user_input.strip():
             raise ValueError("there is no word; give a sentence")
         folder = self._model[0] if self._model else minilm()
-        return encoder_inputs(folder, tokenise(folder, [given], self.max_length), self.trained_layers)
+        return encoder_inputs(folder, tokenise(folder, [user_input], self.max_length), self.trained_layers)
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """The likeliest sentiment and domain, and the rating."""
-        found = {task: likeliest(outputs[task][0], names) for task, names in NAMES.items() if task in outputs}
-        return found | ({"rating": f"{float(outputs['rating'][0].detach()):+.1f} of ±4"} if "rating" in outputs else {})
+        sentences = {task: likeliest(outputs[task][0], names) for task, names in NAMES.items() if task in outputs}
+        return sentences | (
+            {"rating": f"{float(outputs['rating'][0].detach()):+.1f} of ±4"} if "rating" in outputs else {}
+        )
 
 
 def encode(parts: Sequence[Sequence[RatedSentence]], folder: Path, trained_layers: int, max_length: int) -> Splits:

@@ -108,18 +108,18 @@ class Scenes(Suite):
             encoder = UNet(WIDTH)
         return MultiTaskModel(encoder, seeded_heads(seed, tasks, _head), last_shared=encoder.last)
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """An image file with bright objects on black, of any size whose sides are multiples of 8."""
-        grey = read_grey(given)
+        grey = read_grey(user_input)
         if any(side % MULTIPLE or not SHORTEST <= side <= LONGEST for side in grey.shape):
             height, width = grey.shape
             raise ValueError(
-                f"{given} has {width}×{height} pixels; both sides must be multiples of {MULTIPLE} from {SHORTEST} to "
-                f"{LONGEST}: cut it, or add a black margin"
+                f"{user_input} has {width}×{height} pixels; both sides must be multiples of {MULTIPLE} from {SHORTEST} "
+                f"to {LONGEST}: crop the image, or add a black margin"
             )
         return {"image": grey[None, None]}
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """Boxes with classes and scores; the share of pixels of each class; the class of the largest object."""
         names = GARMENTS if self.objects == "garments" else [str(digit) for digit in range(CLASSES)]
         say = {"detection": _boxes, "segmentation": _shares, "classification": likeliest}
@@ -128,8 +128,8 @@ class Scenes(Suite):
     def _split(self, pool: Digits, count: int, part: str) -> Split:
         ink = INK[self.objects]
         generator = torch.Generator().manual_seed(seed_for(f"scenes/{part}", 0))
-        plan = lay_out(extents(pool.images, ink), count, self.side, self.most, generator)
-        scenes = compose(pool, plan, self.side, ink)
+        layout = lay_out(extents(pool.images, ink), count, self.side, self.most, generator)
+        scenes = compose(pool, layout, self.side, ink)
         targets = {"detection": scenes.boxes, "segmentation": scenes.classes, "classification": scenes.largest}
         return Split({"image": scenes.images[:, None]}, targets)
 
@@ -148,12 +148,12 @@ def _head(task: str) -> nn.Module:
 
 def _boxes(output: Tensor, names: Sequence[str]) -> str:
     boxes, scores, classes = (values[0].tolist() for values in detections_of(output[None], faintest=CERTAIN))
-    found = [
+    descriptions = [
         f"{names[label]} ({score:.0%}) at {', '.join(f'{edge:.0f}' for edge in box)}"
         for box, score, label in zip(boxes, scores, classes, strict=True)
         if score > 0
     ]
-    return "; ".join(found) or "nothing"
+    return "; ".join(descriptions) or "nothing"
 
 
 def _shares(output: Tensor, names: Sequence[str]) -> str:

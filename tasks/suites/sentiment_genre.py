@@ -84,7 +84,7 @@ class SentimentGenre(Suite):
         self._model[:] = [minilm(data)]
         counts = len(opinions), sum(map(len, web_parts))
         both = zip(rated.OPINIONS.split(opinions), web_parts, strict=True)
-        parts = without_repeats([[*said, *found] for said, found in both], _letters)
+        parts = without_repeats([[*rated_part, *web_part] for rated_part, web_part in both], _letters)
         return Splits(*(self._split(part, counts) for part in parts))
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
@@ -96,17 +96,17 @@ class SentimentGenre(Suite):
         heads = seeded_heads(seed, tasks, lambda name: nn.Linear(bert.config.hidden_size, len(CLASSES[name])))
         return MultiTaskModel(encoder, heads, last_shared=encoder.layers[-1])
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """A sentence.
 
         Raises:
             ValueError: there is nothing in it.
         """
-        if not given.strip():
+        if not user_input.strip():
             raise ValueError("there is no word; give a sentence")
-        return self._inputs([given])
+        return self._inputs([user_input])
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """The likeliest class of each task, and how likely it is."""
         return {task: likeliest(outputs[task][0], names) for task, names in CLASSES.items() if task in outputs}
 

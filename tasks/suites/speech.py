@@ -102,7 +102,7 @@ class Speech(Suite):
             "validation": draw(self.other_utterances, held_out[1], "validation"),
             "test": draw(self.other_utterances, held_out[0], "test"),
         }
-        return Splits(**{part: split_of(said, recordings) for part, said in drawn.items()})
+        return Splits(**{part: split_of(utterances, recordings) for part, utterances in drawn.items()})
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
         """The encoder and its heads, with torch's default initialisation."""
@@ -112,33 +112,34 @@ class Speech(Suite):
         heads = seeded_heads(seed, tasks, lambda name: _head(name, self.width))
         return MultiTaskModel(encoder, heads, last_shared=encoder.blocks[-1])
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """The spectrogram of a wav file of 16 bits; best at 8 kHz, which other rates are converted to."""
         silence = HOP * (sum(GAPS) // 2)
-        mel = log_mel(pad(read_wav(Path(given)), (silence, silence))).half()
+        mel = log_mel(pad(read_wav(Path(user_input)), (silence, silence))).half()
         return {"mel": mel[None], "frames": torch.tensor([len(mel)])}
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002 - the outputs say it all
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """Phonemes, words, the likeliest next words, the speaker."""
         return {task: _answer(task, values) for task, values in outputs.items()}
 
 
-def split_of(said: Utterances, recordings: speech_recordings.Recordings) -> Split:
+def split_of(utterances: Utterances, recordings: speech_recordings.Recordings) -> Split:
     """Utterances with the targets of all tasks."""
-    mel, frames, ends = join(said, recordings)
+    mel, frames, ends = join(utterances, recordings)
     steps = frames // STRIDE
-    following = following_words(said.words)
-    spoken = said.words != ABSENT
+    following = following_words(utterances.words)
+    spoken = utterances.words != ABSENT
     upcoming = torch.full((len(mel), mel.shape[1] // STRIDE), ABSENT)
     upcoming[torch.nonzero(spoken)[:, 0], ends[spoken] // STRIDE - 1] = following[spoken]
     phonemes, words = (
-        torch.where(labels == ABSENT, ABSENT, labels + 1) for labels in (phonemes_of(said.words), said.words)
+        torch.where(labels == ABSENT, ABSENT, labels + 1)
+        for labels in (phonemes_of(utterances.words), utterances.words)
     )
     targets = {
         "phonemes": with_frames(steps, phonemes),
         "words": with_frames(steps, words),
         "next": upcoming,
-        "speaker": said.speakers,
+        "speaker": utterances.speakers,
     }
     return Split({"mel": mel, "frames": frames}, targets)
 

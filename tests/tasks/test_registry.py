@@ -69,8 +69,8 @@ def test_defaults_are_those_of_options_that_a_protocol_may_set() -> None:
         "width": 10,
     }
     assert "_model" not in registry.defaults("reviews")
-    known = {size: registry.defaults(f"gradnorm-regression-{size}") for size in (2, 10)}
-    assert known[2] == known[10], "what their names fix is no option"
+    by_size = {size: registry.defaults(f"gradnorm-regression-{size}") for size in (2, 10)}
+    assert by_size[2] == by_size[10], "what their names fix is no option"
     with pytest.raises(ValueError, match="did you mean 'reviews'"):
         registry.defaults("review")
 

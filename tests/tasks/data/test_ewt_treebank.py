@@ -52,10 +52,10 @@ def test_words_are_the_lines_with_plain_numbers_and_the_id_tells_document_and_ge
     (tmp_path / "a").write_text(BLOCK)
     (tmp_path / "b").write_text(BLOCK.replace("\n", "\r\n") + "\r\n\r\n" + BLOCK.replace("-0001", "-0002"))
     ((identity, (text, rows)),) = parse(tmp_path / "a", TREEBANK).items()
-    found = TreebankSentence(identity, text, {TREEBANK: rows})
-    assert found.text == "Don't go."
-    assert found.words == ("Do", "n't", "go", ".")
-    assert (found.document, GENRES[found.genre]) == ("email-a_01", "email")
+    parsed = TreebankSentence(identity, text, {TREEBANK: rows})
+    assert parsed.text == "Don't go."
+    assert parsed.words == ("Do", "n't", "go", ".")
+    assert (parsed.document, GENRES[parsed.genre]) == ("email-a_01", "email")
     assert list(parse(tmp_path / "b", TREEBANK)) == ["email-a_01-0001", "email-a_01-0002"]
 
 

@@ -29,16 +29,16 @@ def labels_of(folder: Path, *examples: int) -> Tensor:
 
 def test_maps_of_chosen_examples_are_read(tmp_path: Path) -> None:
     write_scenes(tmp_path, "label", CLASSES, (6, 1), (32, 64), normals=False)
-    found = read(tmp_path / "train", ("depth",), "distances", [5, 3], ImageSize(32, 64), CLASSES)
-    assert np.array_equal(found[1], scene(3, CLASSES, 32, 64).depth[..., 0].astype(np.float32))
+    depths = read(tmp_path / "train", ("depth",), "distances", [5, 3], ImageSize(32, 64), CLASSES)
+    assert np.array_equal(depths[1], scene(3, CLASSES, 32, 64).depth[..., 0].astype(np.float32))
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int16", "int64", "float16", "float32", "float64"])
 def test_labels_of_every_type_are_the_same_classes(tmp_path: Path, dtype: str) -> None:
     write_labels(tmp_path, [[-1, 0], [7, 12]], dtype=dtype)
-    found = labels_of(tmp_path, 0)
-    assert found.dtype == torch.int8
-    assert found.tolist() == [[[-1, 0], [7, 12]]]
+    labels = labels_of(tmp_path, 0)
+    assert labels.dtype == torch.int8
+    assert labels.tolist() == [[[-1, 0], [7, 12]]]
 
 
 def test_labels_without_a_sign_are_classes_too(tmp_path: Path) -> None:

@@ -194,8 +194,8 @@ def test_both_backbones_train_even_on_a_single_image(data: Path, backbone: str) 
 @pytest.mark.parametrize(("backbone", "steps", "images"), [("segnet", 25, 8), ("resnet50", 8, 3)])
 def test_every_task_is_learnt(data: Path, backbone: str, steps: int, images: int) -> None:
     suite = registry.create("nyuv2", height=32, width=32, channels=8, backbone=backbone)
-    seen = losses_before_and_after(suite, suite.load(data).train.take(slice(0, images)), steps, 1e-2)
-    assert all(after < 0.7 * before for before, after in seen.values()), seen
+    losses = losses_before_and_after(suite, suite.load(data).train.take(slice(0, images)), steps, 1e-2)
+    assert all(after < 0.7 * before for before, after in losses.values()), losses
 
 
 def test_an_image_is_answered_in_words(tmp_path: Path) -> None:
@@ -204,8 +204,8 @@ def test_an_image_is_answered_in_words(tmp_path: Path) -> None:
     assert inputs["image"].shape == (1, 3, 32, 64)
     assert 0 <= inputs["image"].min() <= inputs["image"].max() <= 1
     with torch.no_grad():
-        said = SMALL.answers("", SMALL.build(0, TASKS).eval()(inputs)[1])
-    assert list(said) == TASKS
+        sentences = SMALL.answers("", SMALL.build(0, TASKS).eval()(inputs)[1])
+    assert list(sentences) == TASKS
     logits = torch.zeros(1, 13, 32, 64)
     logits[:, 4, :8], logits[:, 11, 8:] = 1, 1
     assert SMALL.answers("", {"segmentation": logits}) == {"segmentation": "wall 75%, floor 25%"}

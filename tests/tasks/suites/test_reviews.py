@@ -206,10 +206,10 @@ def test_a_sentence_of_ones_own_gets_all_answers(data: Path) -> None:
     suite.load(data)
     model = suite.build(0, TASKS).eval()
     _, outputs = model(suite.read("the movie is good"))
-    said = suite.answers("the movie is good", outputs)
-    assert said["sentiment"].partition(" ")[0] in ("negative", "neutral", "positive")
-    assert said["domain"].partition(" ")[0] in ("product", "movie", "editorial", "tweet")
-    assert said["rating"].endswith("of ±4")
+    wording = suite.answers("the movie is good", outputs)
+    assert wording["sentiment"].partition(" ")[0] in ("negative", "neutral", "positive")
+    assert wording["domain"].partition(" ")[0] in ("product", "movie", "editorial", "tweet")
+    assert wording["rating"].endswith("of ±4")
     assert suite.answers("", {"domain": outputs["domain"]}).keys() == {"domain"}
     with pytest.raises(ValueError, match="give a sentence"):
         suite.read(" ")

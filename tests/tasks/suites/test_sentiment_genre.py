@@ -74,8 +74,8 @@ def test_a_tiny_model_learns_both_tasks(loaded: tuple[SentimentGenre, Splits]) -
     losses = []
     for _ in range(60):
         _, outputs = model(train.inputs)
-        seen = [[train.having(t.name, v[t.name]) for v in (outputs, train.targets)] for t in suite.tasks]
-        each = torch.stack([task.loss(*pair) for task, pair in zip(suite.tasks, seen, strict=True)])
+        pairs = [[train.having(t.name, v[t.name]) for v in (outputs, train.targets)] for t in suite.tasks]
+        each = torch.stack([task.loss(*pair) for task, pair in zip(suite.tasks, pairs, strict=True)])
         losses.append(each.detach())
         optimizer.zero_grad()
         each.sum().backward()
