@@ -59,7 +59,10 @@ def frames(sentence: TreebankSentence) -> list[Frame]:
     rows = sentence.rows[ROLES]
     predicates = [position for position, row in enumerate(rows) if row[SENSE_COLUMN] not in NOTHING]
     if min(map(len, rows)) < FIRST_ROLE_COLUMN + len(predicates):
-        raise DataUnavailableError(f"{sentence.identity} has too few columns of roles; fetch its file again")
+        raise DataUnavailableError(
+            f"{sentence.identity} has too few columns of roles; replace {ROLES.file.format('*')} with the files in "
+            f"https://github.com/{ROLES.repository}"
+        )
     columns = ([row[FIRST_ROLE_COLUMN + number] for row in rows] for number in range(len(predicates)))
     return [
         Frame(predicate, [ABSENT if at == predicate else _role_of(name) for at, name in enumerate(column)])

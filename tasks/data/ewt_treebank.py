@@ -69,11 +69,11 @@ def check_source(source: str) -> None:
 
 
 def read_splits(layers: Sequence[AnnotationLayer], data: Path | None, source: Source) -> list[list[TreebankSentence]]:
-    """Sentences to train on, to validate on and to test on.
+    """The sentences of training, validation and test.
 
     ``"official"``: train, dev and test. ``"dev+test"``: the documents of dev and test, 70 / 10 / 20 per cent of each
-    genre's sentences. ``"auto"``: official, where all files of train are there. Sentences whose words differ between
-    layers are left out, and so is what stands word for word in a later split, so that nothing of the test is seen.
+    genre's sentences. ``"auto"``: official, if all files of train are there. A sentence is left out if its words differ
+    between layers, and if the same words are in a later split: training sees no test sentence.
 
     Raises:
         DataUnavailableError: files are missing or damaged; the message says what to do.
@@ -129,9 +129,13 @@ def parse(file: Path, layer: AnnotationLayer) -> dict[str, tuple[str, tuple[Row,
                     raise ValueError(f"{facts['sent_id']!r} begins with no genre")
                 sentences[facts["sent_id"]] = facts.get("text", " ".join(row[1] for row in rows)), rows
     except (OSError, ValueError, KeyError) as error:
-        raise DataUnavailableError(f"{file} cannot be read ({error}); fetch it again") from None
+        raise DataUnavailableError(
+            f"{file} cannot be read ({error}); replace it with the file in https://github.com/{layer.repository}"
+        ) from None
     if not sentences:
-        raise DataUnavailableError(f"{file} holds no sentences; fetch it again")
+        raise DataUnavailableError(
+            f"{file} holds no sentences; replace it with the file in https://github.com/{layer.repository}"
+        )
     return sentences
 
 

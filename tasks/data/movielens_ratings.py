@@ -170,7 +170,9 @@ def _parsed(ending: str, parse: Callable[[str], T], data: Path | None) -> T:
     try:
         return parse(read_member(RECBOLE, f"{MEMBERS}/{name}", folder).decode())
     except ValueError as error:
-        raise DataUnavailableError(f"{name} of MovieLens-100k cannot be read ({error}); fetch it again") from None
+        raise DataUnavailableError(
+            f"{name} of MovieLens-100k cannot be read ({error}); {RECBOLE.how_to_replace(name)}"
+        ) from None
 
 
 def _rows(text: str, columns: int) -> list[list[str]]:

@@ -109,7 +109,7 @@ def read(
     if kind == "classes" and bool((values == UNLABELLED).all()):
         raise DataUnavailableError(
             f"{maps_folder} has no labelled pixel in any of {len(examples)} examples, {examples[0]}.npy and on: all "
-            f"are {UNLABELLED} (none); get it again"
+            f"are {UNLABELLED} (none); download it again"
         )
     return values
 
@@ -130,7 +130,7 @@ def _map(file: Path, kind: Kind, classes: int) -> Tensor:
     try:
         array = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise DataUnavailableError(f"{file} cannot be read ({error}); get it again") from None
+        raise DataUnavailableError(f"{file} cannot be read ({error}); download it again") from None
     if array.ndim != 2 + len(LAST_AXIS[kind]) or array.shape[2:] != LAST_AXIS[kind] or array.dtype.kind not in "fiu":
         expected = ", ".join(["height", "width", *map(str, LAST_AXIS[kind])])
         raise DataUnavailableError(f"{file} has numbers of shape {array.shape}; expected ({expected})")
@@ -138,7 +138,7 @@ def _map(file: Path, kind: Kind, classes: int) -> Tensor:
         _check_classes(array, classes, file)
     values = torch.from_numpy(array.astype(np.float32))
     if not bool(values.isfinite().all()):
-        raise DataUnavailableError(f"{file} has values that are not finite; get it again")
+        raise DataUnavailableError(f"{file} has values that are not finite; download it again")
     return values.movedim(-1, 0) if LAST_AXIS[kind] else values[None]
 
 

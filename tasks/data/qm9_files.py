@@ -74,13 +74,13 @@ def read(folder: Path) -> tuple[list[Molecule], dict[str, Tensor]]:
     names = [row[0] for row in rows]
     if [molecule.name for molecule in molecules] != names:
         raise DataUnavailableError(
-            f"{STRUCTURES} and {TABLE} in {folder} are not of the same molecules; get them again"
+            f"{STRUCTURES} and {TABLE} in {folder} are not of the same molecules; download them again"
         )
     try:
         values = torch.tensor([[float(value) for value in row[1:]] for row in rows], dtype=torch.float64)
     except ValueError as error:
         raise DataUnavailableError(
-            f"{folder / TABLE} has something else than numbers ({error}); get it again"
+            f"{folder / TABLE} has something else than numbers ({error}); download it again"
         ) from None
     columns = {name: values[:, COLUMNS.index(p.column) - 1] * p.factor for name, p in PROPERTIES.items()}
     return molecules, {name: column.float() for name, column in columns.items()}
@@ -108,7 +108,7 @@ def _structures(file: Path) -> list[Molecule]:
         with file.open(encoding="utf-8") as opened:
             return [parse(lines) for lines in records(opened)]
     except (OSError, ValueError) as error:
-        raise DataUnavailableError(f"{file} cannot be read ({error}); get it again") from None
+        raise DataUnavailableError(f"{file} cannot be read ({error}); download it again") from None
 
 
 def _table(file: Path) -> list[list[str]]:
@@ -116,11 +116,11 @@ def _table(file: Path) -> list[list[str]]:
         with file.open(encoding="utf-8", newline="") as opened:
             header, *rows = [row for row in csv.reader(opened) if row] or [[]]
     except (OSError, ValueError, csv.Error) as error:
-        raise DataUnavailableError(f"{file} cannot be read ({error}); get it again") from None
+        raise DataUnavailableError(f"{file} cannot be read ({error}); download it again") from None
     if tuple(header) != COLUMNS:
         raise DataUnavailableError(f"{file} has the columns {', '.join(header)}; expected {', '.join(COLUMNS)}")
     if short := next((row for row in rows if len(row) != len(COLUMNS)), None):
-        raise DataUnavailableError(f"{file}: the line of {short[0]} is cut off; get it again")
+        raise DataUnavailableError(f"{file}: the line of {short[0]} is cut off; download it again")
     return rows
 
 
@@ -131,9 +131,9 @@ def _left_out(file: Path) -> set[str]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()[LISTED_FROM:]
     except (OSError, UnicodeDecodeError) as error:
-        raise DataUnavailableError(f"{file} cannot be read ({error}); get it again") from None
+        raise DataUnavailableError(f"{file} cannot be read ({error}); download it again") from None
     firsts = [line.split()[0] for line in lines if line.strip()]
     numbers = [first for first in firsts if first.isdecimal()]
     if not numbers:
-        raise DataUnavailableError(f"{file} lists no molecule from its tenth line on; get it again, or remove it")
+        raise DataUnavailableError(f"{file} lists no molecule from its tenth line on; download it again, or remove it")
     return {f"gdb_{number}" for number in numbers}

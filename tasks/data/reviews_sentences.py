@@ -58,7 +58,9 @@ def read_sentences(packed: bytes) -> list[RatedSentence]:
                 lines = file.read().decode().splitlines() if file else []
                 sentences += [_sentence(line, domain) for line in lines if line.strip()]
     except (KeyError, ValueError, tarfile.TarError, zlib.error, EOFError, OSError) as error:
-        raise DataUnavailableError(f"the archive of rated sentences cannot be read ({error}); fetch it again") from None
+        raise DataUnavailableError(
+            f"the archive of rated sentences cannot be read ({error}); {RATED_SENTENCES.how_to_replace(ARCHIVE)}"
+        ) from None
     return sentences
 
 

@@ -79,7 +79,7 @@ class Ewt(Suite):
     _model: list[Path] = field(default_factory=list, init=False, repr=False, compare=False)  # where load() found it
 
     version = 1
-    summary = "genre, named entities and semantic roles of English web text with pretrained MiniLM (BERT)"
+    summary = "genre, named entities and semantic roles of English web text (pretrained MiniLM, a BERT)"
     separate = True
 
     def __post_init__(self) -> None:

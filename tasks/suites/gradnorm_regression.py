@@ -58,7 +58,9 @@ class GradNormRegression(Suite):
     examples: int = 8_000
 
     version = 1
-    summary = "regressions that differ only in scale (GradNorm's toy), 100 targets each from 250 inputs"
+    summary = (
+        "regressions whose targets differ in scale only: 100 targets each from 250 inputs (GradNorm's toy problem)"
+    )
     replicable = True
 
     def __post_init__(self) -> None:

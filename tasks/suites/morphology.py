@@ -87,7 +87,7 @@ class Morphology(Suite):
     source: Source = "auto"
 
     version = 1
-    summary = "16 morphological features of English words with a small transformer"
+    summary = "16 morphological features of English words (small transformer)"
 
     def __post_init__(self) -> None:
         if self.sentences is not None and self.sentences < 100:
@@ -161,7 +161,10 @@ def values_of(column: str) -> list[int]:
     try:
         features = {} if column == "_" else dict(pair.split("=") for pair in column.split("|"))
     except ValueError:
-        raise DataUnavailableError(f"{column!r} is no list of features; fetch the treebank again") from None
+        raise DataUnavailableError(
+            f"{column!r} is no list of features; replace {TREEBANK.file.format('*')} with the files in "
+            f"https://github.com/{TREEBANK.repository}"
+        ) from None
     return [_number(features.get(name), labels) for name, labels in zip(FEATURES, LABELS.values(), strict=True)]
 
 

@@ -60,7 +60,9 @@ class MovieLens(Suite):
     width: int = 128
 
     version = 2
-    summary = "click, conversion and churn in MovieLens-100k, split by time (embeddings and an MLP)"
+    summary = (
+        "click, conversion and churn of users of a film site (MovieLens-100k, split by time; embeddings and an MLP)"
+    )
     replicable = True
 
     def __post_init__(self) -> None:

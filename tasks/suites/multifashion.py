@@ -38,7 +38,7 @@ class MultiFashion(Overlays):
     width: int = 10
 
     version = 1
-    summary = "two overlapping garments, classified both (LeNet; all of Fashion-MNIST)"
+    summary = "the classes of two overlapping garments (Fashion-MNIST; LeNet)"
     grey = Grey(0.2860, 0.3530)  # of Fashion-MNIST's training images
     classes = GARMENTS
 

@@ -41,7 +41,7 @@ class MultiMnist(Overlays):
     width: int = 10
 
     version = 1
-    summary = "two overlapping handwritten digits, classified both (LeNet; 5,000 MNIST digits or all)"
+    summary = "the classes of two overlapping handwritten digits (5,000 MNIST digits or all of MNIST; LeNet)"
     grey = Grey(0.1307, 0.3081)  # of MNIST, as Sener and Koltun have it
     classes = tuple("0123456789")
 

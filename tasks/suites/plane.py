@@ -98,7 +98,7 @@ class TwoTaskPlane(Suite):
     """
 
     version = 1
-    summary = "two losses of a point in the plane, ten times apart in scale, five starts, known Pareto front"
+    summary = "two losses of a point in the plane, with a known Pareto front; the losses differ tenfold in scale"
     replicable = True
     generalises = False
 

@@ -58,7 +58,7 @@ class Reviews(Suite):
     _model: list[Path] = field(default_factory=list, init=False, repr=False, compare=False)  # where load() found it
 
     version = 1
-    summary = "sentiment, domain and rating of 23,555 sentences with pretrained MiniLM (BERT)"
+    summary = "sentiment, domain and rating of 23,555 sentences (pretrained MiniLM, a BERT)"
 
     def __post_init__(self) -> None:
         if self.trained_layers < 1:

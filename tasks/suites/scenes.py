@@ -67,7 +67,7 @@ class Scenes(Suite):
     other_scenes: int = 1_000
 
     version = 1
-    summary = "boxes, pixels and the largest of several handwritten digits or garments on a canvas (small U-Net)"
+    summary = "detection, segmentation and classification of digits or garments on a canvas (small U-Net)"
 
     def __post_init__(self) -> None:
         if self.objects not in INK:

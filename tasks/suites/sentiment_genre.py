@@ -58,7 +58,7 @@ class SentimentGenre(Suite):
     _model: list[Path] = field(default_factory=list, init=False, repr=False, compare=False)  # where load() found it
 
     version = 1
-    summary = "sentiment and genre, each with a corpus of its own, with pretrained MiniLM (BERT)"
+    summary = "sentiment and genre, each task with its own corpus (pretrained MiniLM, a BERT)"
     separate = True
 
     def __post_init__(self) -> None:

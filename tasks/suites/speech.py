@@ -73,7 +73,7 @@ class Speech(Suite):
     width: int = 128
 
     version = 1
-    summary = "phonemes, words, next word and speaker of spoken digits (CTC; causal convolutions)"
+    summary = "phonemes, words, next word and speaker of spoken digits (causal convolutions)"
 
     def __post_init__(self) -> None:
         if min(self.train_utterances, self.other_utterances) < 1:

@@ -11,7 +11,8 @@ from PIL import Image
 
 from tasks import registry
 from tasks.base import DataUnavailableError, Splits
-from tasks.data.mnist_files import GARMENTS, Digits, parse_csv
+from tasks.data.mnist_files import GARMENTS, Digits
+from tasks.data.mnist_splits import parse_csv
 from tasks.data.scenes_composing import OVERLAP, Layout, compose, extents, lay_out
 from tasks.scoring.segmentation import pixel_loss
 from tasks.suites.scenes import Scenes
