@@ -25,9 +25,9 @@ TASKS = ("click", "conversion", "churn")
 class MovieLens(Suite):
     """What 943 people did on a film site, from what was known before: MovieLens-100k, September 1997 to April 1998.
 
-    - Source: 100,000 ratings of 1,682 films, as they come in recbole 1.2.1 (licence: MIT for the package; of the data:
-      MovieLens', for research, not to be passed on), fetched with pip; or ``ml-100k.inter``, ``.user`` and ``.item``
-      from there in the data folder, or in ``ml-100k`` in it.
+    - Source: 100,000 ratings of 1,682 films, in recbole 1.2.1 (licence: MIT for the package; of the data: its own, for
+      research, not to be passed on), downloaded with pip; or the files ``ml-100k.inter``, ``ml-100k.user`` and
+      ``ml-100k.item`` from there in ``ml-100k`` in the data folder, or in the data folder itself.
     - Examples: every rating at its second, and after it ``negatives`` (1) films drawn from all that somebody had rated
       before, but not the user by the end of the session, it included; such a film may well be rated in a later one. A
       session ends with the last rating before an hour without any.
