@@ -1,6 +1,6 @@
-"""The public test kit for suites: what every suite owes the harness, checked on anybody's new one.
+"""The public checks of suites: whether a suite keeps the rules that the benchmark relies on.
 
-From Python, ``check(MySuite())`` lists what holds and what does not; from a test suite::
+In Python, ``check(MySuite())`` returns the result of every check; in a test suite::
 
     @pytest.mark.parametrize("name", CHECKS)
     def test_conformance(name):
@@ -21,18 +21,18 @@ from balancers.conformance import Result
 from tasks.base import Split, Splits, Suite, Task, check_tasks
 from tasks.offline import refused
 
-BATCH = 64  # examples that losses and gradients are looked at with
+BATCH = 64  # examples of each set with which losses and gradients are computed
 
 
 class SuiteViolation(AssertionError):  # noqa: N818 - it is no error of the program
-    """A suite does not keep what suites promise; the message says what, and where."""
+    """A suite breaks a rule; the message says which one, and where."""
 
 
 def check(suite: Suite, data: Path | None = None) -> list[Result]:
-    """Run all checks on a suite, with its data from the folder ``data`` where they are there.
+    """Run all checks on a suite; ``data`` is a folder that is searched for its data first.
 
     Raises:
-        DataUnavailableError: the data cannot be had here.
+        DataUnavailableError: the data are missing; the message says which file goes where.
     """
     suite.load(data)
     return [_run(name, function, suite, data) for name, function in CHECKS.items()]
@@ -77,7 +77,7 @@ def shapes(suite: Suite, data: Path | None = None) -> None:
 
 
 def disjoint_splits(suite: Suite, data: Path | None = None) -> None:
-    """No example is in two splits, where there is anything to generalise to."""
+    """No example is in two splits, unless the suite says that it does not generalise."""
     if not suite.generalises:
         return
     rows = {name: _rows(split) for name, split in zip(Splits._fields, suite.load(data), strict=True)}
@@ -87,7 +87,7 @@ def disjoint_splits(suite: Suite, data: Path | None = None) -> None:
 
 
 def same_model(suite: Suite, data: Path | None = None) -> None:
-    """The same seed gives the same encoder and heads, bit for bit and whatever the tasks; torch's generator stays."""
+    """The same seed gives the same encoder and heads, whatever the tasks; torch's generator stays as it was."""
     suite.load(data)
     names = [task.name for task in suite.tasks]
     before = torch.random.get_rng_state()
@@ -96,7 +96,10 @@ def same_model(suite: Suite, data: Path | None = None) -> None:
     _require(_same(whole, again), "the same seed gives another model")
     for name in names:
         alone = suite.build(3, [name])
-        _require(_same(whole.encoder, alone.encoder), f"the encoder for {name!r} alone is another than that for all")
+        _require(
+            _same(whole.encoder, alone.encoder),
+            f"the encoder for {name!r} alone differs from the encoder for all tasks",
+        )
         _require(_same(whole.heads[name], alone.heads[name]), f"the head of {name!r} depends on the other tasks")
 
 
@@ -152,7 +155,7 @@ def metrics_by_batches(suite: Suite, data: Path | None = None) -> None:
 
 
 def unknown_tasks(suite: Suite, data: Path | None = None) -> None:
-    """A task that there is not is refused, with the tasks that there are."""
+    """An unknown task is refused with the names of the tasks."""
     suite.load(data)
     try:
         suite.build(0, ["no-such-task"])
@@ -163,14 +166,14 @@ def unknown_tasks(suite: Suite, data: Path | None = None) -> None:
 
 
 def no_network(suite: Suite, data: Path | None = None) -> None:
-    """Only loading asks for a network or another program: not making the suite, its tasks, nor a model once loaded."""
+    """Only `load` uses a network or another program; creating the suite and its tasks and building a model do not."""
     if not is_dataclass(suite):
-        raise SuiteViolation(f"{type(suite).__name__} is no dataclass; a suite is a frozen one")
+        raise SuiteViolation(f"{type(suite).__name__} is no dataclass; a suite must be a frozen dataclass")
     suite.load(data)
     with refused() as asked:
         names = [task.name for task in replace(suite).tasks]
         suite.build(0, names)
-    _require(not asked, f"it goes on without {', '.join(asked)}, but only load() may ask")
+    _require(not asked, f"it asked for {', '.join(asked)}, but only load() may use a network or another program")
 
 
 def _few(split: Split) -> Split:

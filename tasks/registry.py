@@ -23,17 +23,20 @@ S = TypeVar("S", bound=Suite)
 
 class _Entry(NamedTuple):
     suite: type[Suite]
-    preset: dict[str, Any]  # options that belong to the name and that nobody else may set
+    preset: dict[str, Any]  # options that the name fixes
 
 
 _entries: dict[str, _Entry] = {}
 
 
 def register(name: str, **options: Any) -> Callable[[type[S]], type[S]]:
-    """Class decorator: make a suite known as ``name``, with ``options`` fixed.
+    """Class decorator: register a suite as ``name``; ``options`` are values of its fields that nobody else can set.
 
     It may be stacked, so that one class serves several names; each name has its own subclass that differs only in
     ``name``.
+
+    Raises:
+        ValueError: the name is taken.
     """
 
     def add(suite: type[S]) -> type[S]:
@@ -59,7 +62,7 @@ def _is_reloaded(earlier: type[Suite], suite: type[Suite]) -> bool:
 
 @contextmanager
 def noting(path: Path) -> Iterator[list[str]]:
-    """The names that the plug-in at ``path`` registers in a block, known after it; if that fails, all is as before."""
+    """Collect the names that the plug-in at ``path`` registers; if the block raises, nothing is registered."""
     _scan()
     before = dict(_entries)
     added: list[str] = []
@@ -86,7 +89,7 @@ def create(name: str, **options: Any) -> Suite:
     ``label_fraction`` is an option of all suites: see `Starved`.
 
     Raises:
-        ValueError: unknown suite or option (the nearest name is given), or an option's value that makes no sense.
+        ValueError: unknown suite or option (the message names the nearest), or a value that an option cannot have.
     """
     _scan()
     if name not in _entries:
@@ -102,10 +105,10 @@ def create(name: str, **options: Any) -> Suite:
 
 
 def defaults(name: str) -> dict[str, Any]:
-    """What the options of a suite are where nobody sets them; those without a simple default are left out.
+    """The default of every option of a suite; options without a simple default are left out.
 
     Raises:
-        ValueError: unknown suite (the nearest name is given).
+        ValueError: unknown suite (the message names the nearest).
     """
     _scan()
     if name not in _entries:
@@ -119,10 +122,10 @@ def _options(name: str) -> list[Field[Any]]:
 
 
 def resolve(pattern: str) -> list[str]:
-    """The suites meant by ``pattern``: one exact name, or a family ("gradnorm-regression" means all its sizes).
+    """The suites that ``pattern`` names: one suite, or a family ("gradnorm-regression" names all its sizes).
 
     Raises:
-        ValueError: nothing is called so; the nearest names are given.
+        ValueError: no suite has this name; the message names the nearest.
     """
     _scan()
     if pattern in _entries:

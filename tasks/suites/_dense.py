@@ -1,4 +1,4 @@
-"""What problems of dense prediction share: reading them, and the networks of the papers."""
+"""What `nyuv2` and `cityscapes` share: reading their maps, networks and answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KINDS: Mapping[str, nyuv2_cityscapes_files.Kind] = {
     "depth": "distances",
     "normals": "directions",
 }
-NAMED = 0.01  # share of the image from which on an answer names a class
+NAMED = 0.01  # an answer names a class that fills at least this share of the image
 
 
 @dataclass(frozen=True)
@@ -53,21 +53,21 @@ class DenseSuite(Suite):
     @property
     @abstractmethod
     def source(self) -> Source:
-        """Where the data come from, with a folder for the image and every task."""
+        """The data set, with a folder for the image and every task."""
 
     @property
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:
-        """What the classes mean, by their numbers."""
+        """The names of the classes, in the order of their numbers."""
 
     @property
     def size(self) -> ImageSize:
-        """Of the images."""
+        """The size of the images."""
         return ImageSize(self.height, self.width)
 
     @property
     def tasks(self) -> tuple[Task, ...]:
-        """Those that the data have a folder for."""
+        """The tasks for which the data have a folder."""
         all_tasks = (
             dense_prediction.segmentation(len(self.class_names)),
             dense_prediction.depth(),
@@ -84,7 +84,7 @@ class DenseSuite(Suite):
         return Splits(*(self._part(folder / part, examples) for part, examples in parts))
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
-        """SegNet or a dilated ResNet-50, and a head a task."""
+        """SegNet or a dilated ResNet-50, and a head for each task."""
         check_tasks(self, tasks)
         with seeded("init", seed):
             dilated = self.backbone == "resnet50"
@@ -101,7 +101,7 @@ class DenseSuite(Suite):
         return {"image": nyuv2_cityscapes_files.resize_image(read_image(user_input).float() / 255, self.size)[None]}
 
     def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
-        """Which classes fill how much of the image, the range of depths, the mean direction."""
+        """The share of the image that each class fills, the range of depths, the mean direction."""
         sentences = {}
         if "segmentation" in outputs:
             shares = torch.bincount(outputs["segmentation"][0].argmax(0).flatten()) / (self.height * self.width)

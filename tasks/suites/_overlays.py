@@ -1,4 +1,4 @@
-"""Two overlapping images on one canvas, to be classified both: what such suites have in common."""
+"""What `multimnist` and `multifashion` share: two overlapping images on one canvas, both of which are classified."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tasks.networks.lenet import LeNet
 from tasks.scoring.answers import likeliest
 
 CLASSES = 10
-HIDDEN = 50  # units of every head, whatever the width of the encoder: what is shared varies alone
+HIDDEN = 50  # units of every head; they do not depend on the width of the encoder
 
 
 class Overlays(Suite):
@@ -44,7 +44,9 @@ class Overlays(Suite):
         if min(self.train_pairs, self.other_pairs) < 1:
             raise ValueError(f"pairs must be at least 1, not {self.train_pairs} and {self.other_pairs}")
         if self.width < 1:
-            raise ValueError(f"width must be at least 1, not {self.width}: the first convolution has so many channels")
+            raise ValueError(
+                f"width must be at least 1, not {self.width}: it is the number of channels of the first convolution"
+            )
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -56,7 +58,7 @@ class Overlays(Suite):
         """The images of the splits.
 
         Raises:
-            DataUnavailableError: they cannot be had here.
+            DataUnavailableError: they are missing; the message says which file goes where.
         """
 
     def load(self, data: Path | None = None) -> Splits:
@@ -81,5 +83,5 @@ class Overlays(Suite):
         return {"image": standardised(read_canvas(user_input), self.grey)}
 
     def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
-        """The likeliest class of each image, and how likely it is."""
+        """The likeliest class of each image, with its probability."""
         return {task: likeliest(values[0], self.classes) for task, values in outputs.items()}

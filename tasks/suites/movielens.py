@@ -23,33 +23,33 @@ TASKS = ("click", "conversion", "churn")
 @register("movielens")
 @dataclass(frozen=True)
 class MovieLens(Suite):
-    """What 943 people did on a film site, from what was known before: MovieLens-100k, September 1997 to April 1998.
+    """What 943 users do next on a film site: MovieLens-100k, September 1997 to April 1998.
 
     - Source: 100,000 ratings of 1,682 films, in recbole 1.2.1 (licence: MIT for the package; of the data: its own, for
       research, not to be passed on), downloaded with pip; or the files ``ml-100k.inter``, ``ml-100k.user`` and
       ``ml-100k.item`` from there in ``ml-100k`` in the data folder, or in the data folder itself.
-    - Examples: every rating at its second, and after it ``negatives`` (1) films drawn from all that somebody had rated
-      before, but not the user by the end of the session, it included; such a film may well be rated in a later one. A
-      session ends with the last rating before an hour without any.
+    - Examples: every rating, and for each ``negatives`` (1) films at the same second that the user has not rated by the
+      end of the session. These are drawn from all films that somebody has rated before; the user may rate them in a
+      later session. A session ends with the last rating before an hour without any.
     - Splits: by time, where 70 and 85 per cent of all ratings have been given (9 February and 27 March 1998): 139,874 /
       29,102 / 29,682 examples. A session that goes across a cut is in none.
-    - Tasks: all with the cross-entropy of a logit. Metric: the exact area under the ROC curve.
-      ``click``: whether the user rates the film in this session; nothing is asked at a film's first rating by anybody,
-      because only films that have one are drawn. Films are drawn without regard to popularity, and how often a film was
-      rated before has an area of 0.83 alone. ``conversion``: whether with 4 stars or more, given that they do; only
-      examples with a click have it. ``churn``: whether the session was the user's last one; asked once in a session, at
-      its last rating (1,648 / 359 / 245 examples).
-    - Gone means: no rating within ``churn_days`` (14) after the session's end. Whoever was here in the last two weeks
-      of a split cannot be told, so these sessions have no churn target: a target never needs what comes after the
-      split, and not everybody is gone at the end of the data.
+    - Tasks: all with the cross-entropy of a logit. Metric: the exact area under the ROC curve. ``click``: whether the
+      user rates the film in this session. The first rating of a film has no click target, because only films with a
+      rating are drawn. Popular films are not drawn more often; the number of earlier ratings of a film alone has an
+      area of 0.83. ``conversion``: whether a rating has 4 stars or more; only examples with a click have this target.
+      ``churn``: whether the session was the user's last one; only the last rating of a session has this target (1,648 /
+      359 / 245 examples).
+    - A session is the last one if the user rates nothing within ``churn_days`` (14) after its end. Sessions in the last
+      two weeks of a split have no churn target, because their end is unknown: a target never depends on what comes
+      after its split.
     - Inputs: ids of user and film, age group, gender, occupation and genres, and eleven numbers about the past of user
-      and film, in which nothing counts that happened in the same second or later. The id of a user is known from the
-      second session on, that of a film from its second rating on, if the first was in training: so training sees
-      unknown ones as well; in nine of ten test examples the user is.
+      and film, which count only what happened before that second. The id of a user is known from the second session on,
+      and the id of a film from its second rating on, if the first was in training. So there are unknown ids in training
+      as well; in nine of ten test examples the user is unknown.
     - Encoder: embeddings (16 for ids, 8 for facts, dropout 0.3) and two layers of ``width`` (128) and half of it, a
       shared bottom; heads: 32 ReLU units and a logit. Last shared layer: the second one.
 
-    Few examples have a target of churn, 12 in a batch of 1,024: take large batches.
+    Few examples have a churn target, 12 in a batch of 1,024: take large batches.
 
     Reference: Harper and Konstan, The MovieLens Datasets: History and Context, ACM TiiS 2015; Ma et al., Entire Space
     Multi-Task Model, SIGIR 2018 (conversion given a click).

