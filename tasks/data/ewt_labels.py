@@ -1,4 +1,4 @@
-"""The labels of English EWT's words: named entities, parts of speech, and the roles that words have for a predicate."""
+"""The labels of words in `ewt`: named entities, parts of speech, and semantic roles for a predicate."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _role = {label: number for number, label in enumerate(ROLE_LABELS)}
 
 
 class Frame(NamedTuple):
-    """A predicate and what every word of its sentence is to it."""
+    """A predicate, and the role of every word of its sentence."""
 
     predicate: int  # its place among the words
     roles: list[int]  # by word, in `ROLE_LABELS`; `ABSENT` at the predicate, whose parts are not asked about

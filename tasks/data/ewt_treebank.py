@@ -1,4 +1,4 @@
-"""English EWT: files with layers of annotation, sentences whose layers agree, splits that keep documents whole."""
+"""English EWT, for `ewt`, `morphology` and `sentiment+genre`: its files, layers of annotation and splits."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class TreebankSentence:
 
     @property
     def document(self) -> str:
-        """What it was taken from."""
+        """The name of the document that the sentence is from."""
         return self.identity.rpartition("-")[0]
 
     @property
     def genre(self) -> int:
-        """Where in `GENRES` its genre is."""
+        """The position of its genre in `GENRES`."""
         return GENRES.index(self.identity.partition("-")[0])
 
 
@@ -63,7 +63,7 @@ WEB = Corpus[TreebankSentence]("ewt", GENRES, lambda sentence: sentence.genre, S
 
 
 def check_source(source: str) -> None:
-    """Raise ``ValueError`` if there is no such source."""
+    """Raise ``ValueError`` if ``source`` is not one of `SOURCES`."""
     if source not in SOURCES:
         raise ValueError(f"source must be one of {', '.join(map(repr, SOURCES))}, not {source!r}")
 
@@ -76,7 +76,7 @@ def read_splits(layers: Sequence[AnnotationLayer], data: Path | None, source: So
     between layers, and if the same words are in a later split: training sees no test sentence.
 
     Raises:
-        DataUnavailableError: files are missing or damaged; the message says what to do.
+        DataUnavailableError: files are missing or damaged; the message says which file goes where.
     """
     files = find(layers, data_folder(data), source)
     parts = {
@@ -91,7 +91,7 @@ def read_splits(layers: Sequence[AnnotationLayer], data: Path | None, source: So
 def find(
     layers: Sequence[AnnotationLayer], folder: Path | None, source: Source
 ) -> dict[str, dict[AnnotationLayer, Path]]:
-    """The files of every part: of train as well where ``source`` asks for it, or leaves it open and all are there."""
+    """The files of dev and test, and of train if ``source`` is "official", or "auto" and all of them are there."""
     files = {part: {layer: _locate(layer, part, folder) for layer in layers} for part in PARTS}
     complete = None not in files["train"].values()
     if source == "dev+test" or (source == "auto" and not complete):

@@ -1,4 +1,4 @@
-"""Image files as tensors."""
+"""Reading image files into tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels in targets: the numbers that stand for "no label", the order of labels of spans, and how labels are padded."""
+"""Labels in targets: the numbers that mean "no label", the order of labels of spans, and the padding of sequences."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def read_5k(data: Path | None = None) -> Digits:
     """The 5,000 digits.
 
     Raises:
-        DataUnavailableError: they cannot be had; the message says what to do.
+        DataUnavailableError: they are missing or damaged; the message says which file goes where.
     """
     return parse_csv(read_member(MNIST_5K, MNIST_5K_MEMBER, data))
 
@@ -69,7 +69,7 @@ def parse_csv(packed: bytes) -> Digits:
 
 
 def pools_of_5k(digits: Digits) -> Pools:
-    """All digits split by the shares above, class by class."""
+    """All digits in three pools with the shares SHARES of each class."""
     return Pools(*(digits.take(index) for index in stratified(digits.labels, SHARES, POOL)))
 
 

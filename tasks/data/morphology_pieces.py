@@ -1,4 +1,4 @@
-"""Words as hashed pieces, which need no vocabulary: the whole word, its beginnings and endings, and its shape."""
+"""Words as hashed pieces, without a vocabulary: the whole word, its beginnings and endings, and its shape."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pieces(sentences: Sequence[Sequence[str]], words: int, buckets: int) -> Tens
 
 @lru_cache(maxsize=100_000)
 def _numbers(word: str, buckets: int) -> list[int]:
-    """A piece of another kind is another piece, even if it is written the same; numbers are the same everywhere."""
+    """The numbers of a word's pieces; pieces of different kinds differ even if they are spelled the same."""
     lower = word.lower()
     texts = [f"word {lower}", f"shape {_shape(word)}"]
     texts += [f"begins {length} {lower[:length]}" for length in range(1, BEGINNINGS + 1)]

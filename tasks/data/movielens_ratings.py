@@ -97,10 +97,10 @@ class Films(NamedTuple):
 
 
 def read_movielens(data: Path | None = None) -> tuple[Log, Users, Films]:
-    """Everything: from ``ml-100k.inter``, ``.user`` and ``.item``, as they lie in the data folder or in the wheel.
+    """Ratings, users and films from ``ml-100k.inter``, ``.user`` and ``.item`` in the data folder, else from the wheel.
 
     Raises:
-        DataUnavailableError: a file cannot be had, or is damaged; the message says what to do.
+        DataUnavailableError: a file is missing or damaged; the message says which file goes where.
     """
     return _parsed("inter", parse_ratings, data), _parsed("user", parse_users, data), _parsed("item", parse_films, data)
 

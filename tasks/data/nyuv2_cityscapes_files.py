@@ -1,4 +1,4 @@
-"""Images and maps as folders of .npy files, as the authors of MTAN published them: part/kind/0.npy, 1.npy, ..."""
+"""The images and maps of `nyuv2` and `cityscapes`: folders of .npy files as the authors of MTAN published them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scenes: several grey pictures of single objects laid on one canvas, with boxes and masks exact to the pixel."""
+"""The canvases of `scenes`: several grey pictures of single objects, with boxes and masks exact to the pixel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tasks.data.mnist_files import SIDE, Digits
 LARGEST = (0.3, 0.5)  # length of a scene's largest object, as shares of the canvas
 SMALLEST, NEXT = 0.2, 0.8  # lengths of the others: from a share of the canvas to one of the largest object
 OVERLAP = 0.1  # of two boxes at most, as a share of the smaller one
-ROUNDS = 20  # of looking for a free place, after which an object is left out
+ROUNDS = 20  # attempts to find a free place, after which an object is left out
 CHUNK = 256  # scenes at a time, so that their layers take little memory
 
 
@@ -27,7 +27,7 @@ class ComposedScenes(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """What lies where, for N scenes with M places for objects each."""
+    """The places of objects, for N scenes with at most M objects each."""
 
     chosen: Tensor  # (N, M), which picture of the pool
     corner: Tensor  # (N, M, 2), of the object: left, top

@@ -33,7 +33,7 @@ GAPS = (2 * TAIL, 15)  # frames of silence before the first and after every word
 
 
 class Utterances(NamedTuple):
-    """What is said, by whom, in which recordings, and with which pauses."""
+    """Words, speakers, recordings and pauses of N utterances."""
 
     words: Tensor  # (N, MOST_WORDS), ABSENT after the last
     speakers: Tensor  # (N,)
@@ -87,8 +87,8 @@ def draw(count: int, takes: range, part: str) -> Utterances:
 def join(utterances: Utterances, recordings: Recordings) -> Joined:
     """Spectrograms of utterances.
 
-    They are those of the joined sounds, although every recording was transformed only once: a recording begins with a
-    frame, and the silence after it is longer than a frame looks back.
+    They equal the spectrograms of the joined sounds, although every recording is transformed only once: a recording
+    begins at the start of a frame, and the silence after it is longer than the window of a frame.
     """
     spoken = utterances.words != ABSENT
     source = recordings.at(utterances.speakers[:, None], utterances.words.clamp(min=0), utterances.takes)
@@ -115,6 +115,6 @@ def phonemes_of(words: Tensor) -> Tensor:
 
 
 def following_words(words: Tensor) -> Tensor:
-    """What follows each of words (N, W): a word, or END; ABSENT where there is no word."""
+    """The word after each of words (N, W), or END; ABSENT where there is no word."""
     after = torch.cat([words[:, 1:], torch.full_like(words[:, :1], ABSENT)], 1)
     return torch.where(words == ABSENT, ABSENT, torch.where(after == ABSENT, END, after))

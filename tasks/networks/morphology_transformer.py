@@ -1,4 +1,4 @@
-"""A small transformer over the words of sentences, trained from scratch."""
+"""The shared encoder of `morphology`: a small transformer over the words of sentences, trained from scratch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A message-passing network for molecules, on padded tensors."""
+"""The shared encoder and heads of `qm9`: a message-passing network for molecules, on padded tensors."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class MessagePassing(nn.Module):
         return collected.reshape(*states.shape[:2], -1) @ matrices.reshape(-1, self.width)
 
     def _read(self, states: Tensor, is_atom: Tensor) -> Tensor:
-        """Set2Set: what three looks at the set of atoms give, (N, 2 * width)."""
+        """Set2Set: a summary of the set of atoms after three readings, (N, 2 * width)."""
         query = memory = states.new_zeros(len(states), self.width)
         summary = states.new_zeros(len(states), 2 * self.width)
         for _ in range(PASSES):
@@ -87,7 +87,7 @@ def pair_features(positions: Tensor, bonds: Tensor) -> Tensor:
 
 
 class PropertyHead(nn.Module):
-    """A head whose standardised answer is given in the unit of the property, (N,)."""
+    """A head that converts its standardised output to the unit of the property, (N,)."""
 
     mean: Tensor
     deviation: Tensor

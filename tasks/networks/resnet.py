@@ -1,4 +1,4 @@
-"""Residual networks as shared encoders: of basic blocks for whole images, dilated for dense prediction."""
+"""Residual networks as shared encoders: for whole images, or dilated for `nyuv2` and `cityscapes`."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ Decode = Callable[[Tensor], Detections]
 
 
 def average_precision(name: str, decode: Decode, overlaps: tuple[float, ...] = OVERLAPS) -> Metric:
-    """The mean, over ``overlaps`` and over all classes that there are, of the precision at 101 recalls.
+    """The precision at 101 recalls, averaged over ``overlaps`` and over all classes that occur.
 
     Args:
         name: of the metric.
@@ -68,7 +68,7 @@ def matches(detections: Detections, targets: Tensor, overlaps: tuple[float, ...]
 
 
 def precision_of(rows: Tensor) -> Tensor:
-    """The average precision that rows (R, 2 + T) of `matches` amount to; 0 where there is no object at all."""
+    """The average precision from rows (R, 2 + T) of `matches`; 0 if there is no object at all."""
     truth = rows[:, 0] == TRUE_BOX
     boxes = rows[~truth]
     boxes = boxes[boxes[:, 0].argsort(descending=True, stable=True)]

@@ -1,4 +1,4 @@
-"""Objects as points: what a detector says cell by cell, its loss, and the boxes that it means."""
+"""Detection of objects as points: the loss of a detector's outputs for each cell, and the boxes that they stand for."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, max_pool2d
 
 CELL = 4  # pixels; side of the cells that a detector answers for
-SPREAD = 1.0  # cells; of the bell around an object's middle in which a class is hardly held to be wrong
+SPREAD = 1.0  # cells; width of the bell around an object's middle in which a wrong class costs less
 FOCUS, TOLERANCE = 2, 4  # the exponents of Zhou et al.: of what is still wrong, and of the distance from the bell
-USUAL = 5.0  # cells; width and height of a box of which nothing is said
-LIMIT = 4.0  # of what is said of a size, in powers of e
+USUAL = 5.0  # cells; width and height of a box whose size outputs are 0
+LIMIT = 4.0  # largest absolute value of a size output, in powers of e
 MOST = 20  # boxes in an image
-FAINTEST = 0.01  # score of a box
+FAINTEST = 0.01  # smallest score of a box
 BOXES = 2.0  # weight of their loss beside that of the classes
 
 
@@ -27,13 +27,13 @@ class Detections(NamedTuple):
 
 
 def detection_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """How far a detector is from the objects: a focal loss of the classes, and what boxes lack in overlap.
+    """The loss of a detector: a focal loss of the classes, and twice the mean of 1 - GIoU of the boxes.
 
     Every object has one cell, in which its middle is. There its class counts as right, everywhere else as wrong, less
     so near to the middle: with p the probability of a class in a cell and Y a bell of one cell around the middle, the
     loss is -(1-p)² log p in the object's cell and -(1-Y)⁴ p² log(1-p) elsewhere, summed over cells and classes and
-    divided by the number of objects. Boxes are learnt in all cells whose middle is at most one cell away from that of
-    an object, across and down: twice the mean over them of 1 - GIoU.
+    divided by the number of objects. Boxes are trained in all cells whose middle is at most one cell away from the
+    middle of an object, across and down: twice the mean of 1 - GIoU over these cells.
 
     Args:
         outputs: (N, H, W, C + 4), for each cell the logits of C classes, and the box: the place of its middle from that
@@ -60,7 +60,7 @@ def detection_loss(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def boxes_of(box_outputs: Tensor) -> Tensor:
-    """Boxes (N, H, W, 4) in pixels: left, top, right, bottom; from what is said of them cell by cell (N, H, W, 4)."""
+    """Boxes (N, H, W, 4) in pixels: left, top, right, bottom; from the box outputs of every cell (N, H, W, 4)."""
     middle = _middles(box_outputs.shape[1:3], box_outputs) + box_outputs[..., :2] * CELL
     half = box_outputs[..., 2:].clamp(-LIMIT, LIMIT).exp() * (USUAL * CELL / 2)
     return torch.cat([middle - half, middle + half], -1)

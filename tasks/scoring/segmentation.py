@@ -1,4 +1,4 @@
-"""Metrics of semantic segmentation, from a table of what was said of which pixels."""
+"""Semantic segmentation: a loss that weights the background, and metrics from counts of predicted and true classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BACKGROUND = 0.1  # weight of a background pixel: there are about ten times as m
 
 
 def pixel_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy of pixels, logits (N, C, H, W) and classes (N, H, W), weighted for the background's size."""
+    """Mean cross-entropy of pixels, logits (N, C, H, W) and classes (N, H, W), with less weight for the background."""
     weights = outputs.new_ones(outputs.shape[1])
     weights[0] = BACKGROUND
     return cross_entropy(outputs, targets.long(), weights)
@@ -21,8 +21,8 @@ def pixel_loss(outputs: Tensor, targets: Tensor) -> Tensor:
 def mean_iou(classes: int, first: int = 0, name: str = "miou") -> Metric:
     """Mean intersection over union of the classes from ``first`` on; with ``first`` 1, without the background.
 
-    Logits are (N, C, H, W), targets (N, H, W); a target that is no class is left out. The counts are those of the whole
-    split, and a class that neither is there nor was ever said is left out of the mean.
+    Logits are (N, C, H, W), targets (N, H, W); a target that is no class is left out. Counts are taken over the
+    whole split; a class that occurs neither in the targets nor in the predictions is left out of the mean.
     """
     return Metric(name, 1.0, True, lambda o, t: _table(o, t, classes), lambda table: _iou(table, first))
 
@@ -37,7 +37,7 @@ def pixel_accuracy(classes: int, name: str = "accuracy") -> Metric:
 
 
 def _table(outputs: Tensor, targets: Tensor, classes: int) -> Tensor:
-    """How often each class (row) was taken for each class (column), (C, C) in double precision."""
+    """How often each true class (row) was predicted as each class (column), (C, C) in double precision."""
     predicted, wanted = outputs.argmax(1), targets.long()
     is_class = (wanted >= 0) & (wanted < classes)
     pairs = (wanted * classes + predicted)[is_class]

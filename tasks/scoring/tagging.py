@@ -1,4 +1,4 @@
-"""Tasks that give every word of a sentence a label: which labels, and what is counted for their metrics.
+"""Metrics of tasks with a label for every word of a sentence: F1, precision and recall of labels and of spans.
 
 Outputs are logits (N, W, C), targets (N, W) with `ABSENT` where there is no word, or where a word is not asked about.
 """
@@ -59,7 +59,7 @@ def _spans(labels: Tensor) -> Tensor:
 
 
 def _scores(collect: Callable[[Tensor, Tensor], Tensor]) -> tuple[Metric, ...]:
-    """From counts of what is right, what was found and what there is."""
+    """The three metrics from the counts of correct, predicted and true labels or spans."""
     values: dict[str, Callable[[Tensor], Tensor]] = {
         "f1": lambda counts: 2 * counts[0] / (counts[1] + counts[2]).clamp(min=1),
         "precision": lambda counts: counts[0] / counts[1].clamp(min=1),

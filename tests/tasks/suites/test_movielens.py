@@ -311,9 +311,9 @@ def test_an_example_of_ones_own_is_read_as_the_data_are(tmp_path: Path, tables: 
     ("cells", "message"),
     [
         ({"user": "944"}, "between 0 and 943"),
-        ({"gender": "?"}, "makes no sense"),
-        ({"genres": "Opera"}, "makes no sense"),
-        ({"ratings_before": "many"}, "makes no sense"),
+        ({"gender": "?"}, "has a cell that cannot be read"),
+        ({"genres": "Opera"}, "has a cell that cannot be read"),
+        ({"ratings_before": "many"}, "has a cell that cannot be read"),
         ({"shoe_size": "44"}, "must have the columns user, item, age"),
     ],
 )
