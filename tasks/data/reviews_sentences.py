@@ -32,7 +32,7 @@ NEUTRAL = 0.5  # mean ratings within ± this are neither negative nor positive
 SHARES = (0.8, 0.1, 0.1)
 
 
-class Sentence(NamedTuple):
+class RatedSentence(NamedTuple):
     """A sentence with its human rating."""
 
     document: str  # the review, article or tweet it was cut from; unique within a domain
@@ -41,10 +41,10 @@ class Sentence(NamedTuple):
     domain: int
 
 
-OPINIONS = Corpus[Sentence]("reviews", tuple(DOMAINS), lambda sentence: sentence.domain, SHARES)
+OPINIONS = Corpus[RatedSentence]("reviews", tuple(DOMAINS), lambda sentence: sentence.domain, SHARES)
 
 
-def read_sentences(packed: bytes) -> list[Sentence]:
+def read_sentences(packed: bytes) -> list[RatedSentence]:
     """All sentences of the gzipped tar archive ``packed``, domain by domain.
 
     Raises:
@@ -58,19 +58,21 @@ def read_sentences(packed: bytes) -> list[Sentence]:
                 lines = file.read().decode().splitlines() if file else []
                 sentences += [_sentence(line, domain) for line in lines if line.strip()]
     except (KeyError, ValueError, tarfile.TarError, zlib.error, EOFError, OSError) as error:
-        raise DataUnavailableError(f"the archive of rated sentences cannot be read ({error}); fetch it again") from None
+        raise DataUnavailableError(
+            f"the archive of rated sentences cannot be read ({error}); {RATED_SENTENCES.how_to_replace(ARCHIVE)}"
+        ) from None
     return sentences
 
 
-def distinct(sentences: Sequence[Sentence]) -> list[Sentence]:
+def distinct(sentences: Sequence[RatedSentence]) -> list[RatedSentence]:
     """The first of all sentences that differ in capitals and spaces at most."""
-    first: dict[str, Sentence] = {}
+    first: dict[str, RatedSentence] = {}
     for sentence in sentences:
         first.setdefault(" ".join(sentence.text.lower().split()), sentence)
     return list(first.values())
 
 
-def targets_of(sentences: Sequence[Sentence]) -> dict[str, Tensor]:
+def targets_of(sentences: Sequence[RatedSentence]) -> dict[str, Tensor]:
     """Sentiment (0 negative, 1 neutral, 2 positive), domain and rating, each (N,)."""
     rating = torch.tensor([sentence.rating for sentence in sentences], dtype=torch.float64)
     sentiment = (rating >= -NEUTRAL).long() + (rating > NEUTRAL).long()
@@ -78,6 +80,6 @@ def targets_of(sentences: Sequence[Sentence]) -> dict[str, Tensor]:
     return {"sentiment": sentiment, "domain": domain, "rating": rating.float()}
 
 
-def _sentence(line: str, domain: int) -> Sentence:
+def _sentence(line: str, domain: int) -> RatedSentence:
     identity, rating, text = line.split("\t")
-    return Sentence(identity.split("_")[0], float(rating), text.strip(), domain)
+    return RatedSentence(identity.split("_")[0], float(rating), text.strip(), domain)

@@ -1,4 +1,4 @@
-"""Films that a user did or did not rate at a moment, and what is known then: from a log of ratings, or from a file."""
+"""The examples of `movielens`: films that a user did or did not rate at a moment, from ratings or a CSV file."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tasks.base import Split, seed_for
-from tasks.data.histories import DAY, History, Moments, Past, history_at, numbers, sessions_of
-from tasks.data.ratings import GENDERS, ITEMS, OCCUPATIONS, USERS, Films, Ints, Log, Users, genre_flags
-from tasks.scoring.labelled import ABSENT
+from tasks.data.labels import ABSENT
+from tasks.data.movielens_histories import DAY, History, Moments, Past, history_at, numbers, sessions_of
+from tasks.data.movielens_ratings import GENDERS, ITEMS, OCCUPATIONS, USERS, Films, Ints, Log, Users, genre_flags
 
 CUTS = (0.70, 0.85)  # shares of all ratings before validation, and before test
 LIKED = 4  # ratings from here are conversions
@@ -32,7 +32,7 @@ class Period(NamedTuple):
 
 
 def periods_of(log: Log) -> list[Period]:
-    """The times of training, validation and test, cut where the shares above of all ratings have been given."""
+    """The periods of training, validation and test, cut after the shares CUTS of all ratings."""
     times = np.sort(log.time)
     cuts = [int(times[int(len(times) * share)]) for share in CUTS]
     edges = [int(times[0]), *cuts, int(times[-1]) + 1]
@@ -42,17 +42,17 @@ def periods_of(log: Log) -> list[Period]:
 def impressions(
     tables: tuple[Log, Users, Films], period: Period, trained: int, negatives: int, churn_days: int
 ) -> Split:
-    """The examples of a period: every rating of the sessions that lie within it, each followed by films not rated.
+    """The examples of a period: every rating of the sessions within it, each followed by films that were not rated.
 
-    A film is there from its first rating on: one that nobody has rated before is never drawn, and so its first rating
-    tells of no click; else films that are new would be told by that alone.
+    A film without earlier ratings is never drawn. Therefore the first rating of a film has no click target; otherwise
+    new films would always be clicks.
 
     Args:
-        tables: all that there is; what comes after a moment is in no input, and after the period in no target.
-        period: whose sessions.
-        trained: the end of training, after which no user or film becomes known.
-        negatives: how many films that were not rated follow each that was.
-        churn_days: days without a rating after which a user is said to be gone.
+        tables: all ratings, users and films. Inputs use nothing after their moment, targets nothing after the period.
+        period: the period whose sessions are taken.
+        trained: the end of training, in seconds since 1970; ids that occur first after it stay unknown.
+        negatives: the number of films that were not rated for each that was.
+        churn_days: the days without a rating after which a user counts as gone.
     """
     log, users, films = tables
     sessions = sessions_of(log)
@@ -61,20 +61,20 @@ def impressions(
     click = np.arange(len(event)) % (1 + negatives) == 0
     item, fresh = _unseen(log, event, sessions.end[event], period.name)
     event, click, item = (column[click | fresh] for column in (event, click, np.where(click, log.item[event], item)))
-    there = Past(log.item, log.time).count(item, log.time[event]) > 0
+    rated_before = Past(log.item, log.time).count(item, log.time[event]) > 0
     moments = Moments(log.user[event], item, log.time[event], sessions.start[event])
     patience = churn_days * DAY
     gone = sessions.next[event] - sessions.end[event] > patience
     told = click & sessions.last[event] & (sessions.end[event] + patience < period.end)
     targets = {
-        "click": np.where(there, click, ABSENT),
+        "click": np.where(rated_before, click, ABSENT),
         "conversion": np.where(click, log.rating[event] >= LIKED, ABSENT),
         "churn": np.where(told, gone, ABSENT),
     }
     who = Users(*(column[moments.user] for column in users))
-    known = _known(moments, log, trained)
+    known_ids = _known(moments, log, trained)
     return Split(
-        _inputs(known, who, films.genres[item], history_at(moments, log, films)),
+        _inputs(known_ids, who, films.genres[item], history_at(moments, log, films)),
         {task: torch.from_numpy(values.astype(np.float32)) for task, values in targets.items()},
     )
 
@@ -82,10 +82,10 @@ def impressions(
 def read_impression(file: str) -> dict[str, Tensor]:
     """Inputs (1, ...) from a CSV file: a line that names the columns, FACTS and those of `History`, and one example.
 
-    Genres are separated by spaces. An empty cell says that a user, a film, a mean or an age of a film is not known.
+    Genres are separated by spaces. An empty cell means that a user, a film, a mean or the age of a film is unknown.
 
     Raises:
-        ValueError: there is no such file, or it has other columns, another number of lines, or a cell without sense.
+        ValueError: the file is missing, or has other columns, another number of lines, or a cell that cannot be read.
     """
     try:
         with Path(file).open(newline="", encoding="utf-8") as opened:
@@ -100,18 +100,18 @@ def read_impression(file: str) -> dict[str, Tensor]:
         raise ValueError(f"{file} must have the columns {', '.join((*FACTS, *History._fields))}")
     try:
         history = History(*(np.array([float(row[name] or "nan")]) for name in History._fields))
-        known = (_id(row["user"], USERS), _id(row["item"], ITEMS))
+        known_ids = (_id(row["user"], USERS), _id(row["item"], ITEMS))
         facts = (int(row["age"]), GENDERS.index(row["gender"]), OCCUPATIONS.index(row["occupation"]))
         genres = genre_flags(row["genres"].split())
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{file} holds something that makes no sense ({error})") from None
-    return _inputs(known, Users(*(np.array([fact]) for fact in facts)), genres[None], history)
+        raise ValueError(f"{file} has a cell that cannot be read ({error})") from None
+    return _inputs(known_ids, Users(*(np.array([fact]) for fact in facts)), genres[None], history)
 
 
-def _inputs(known: tuple[Ints, Ints], who: Users, genres: NDArray[np.bool_], history: History) -> dict[str, Tensor]:
+def _inputs(known_ids: tuple[Ints, Ints], who: Users, genres: NDArray[np.bool_], history: History) -> dict[str, Tensor]:
     inputs = {
-        "user": known[0],
-        "item": known[1],
+        "user": known_ids[0],
+        "item": known_ids[1],
         "age": np.searchsorted(AGES, who.age, side="right"),
         "gender": who.gender,
         "occupation": who.occupation,
@@ -151,8 +151,8 @@ def _unseen(log: Log, event: Ints, until: Ints, purpose: str) -> tuple[Ints, NDA
         drawn = torch.rand(len(where), generator=generator, dtype=torch.float64).numpy()
         item[where] = films[(drawn * offered[where]).astype(np.int64)]
         wanted = user[where] * (ITEMS + 1) + item[where]
-        found = np.searchsorted(pairs, wanted).clip(max=len(pairs) - 1)
-        again[where] = (pairs[found] == wanted) & (times[found] <= until[where])
+        place = np.searchsorted(pairs, wanted).clip(max=len(pairs) - 1)
+        again[where] = (pairs[place] == wanted) & (times[place] <= until[where])
         if not again.any():
             break
     return item, (offered > 0) & ~again

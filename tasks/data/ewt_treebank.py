@@ -1,4 +1,4 @@
-"""English EWT: files with layers of annotation, sentences whose layers agree, splits that keep documents whole."""
+"""English EWT, for `ewt`, `morphology` and `sentiment+genre`: its files, layers of annotation and splits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHARES = (0.7, 0.1, 0.2)  # of the sentences of dev and test, where there is no 
 FOLDER = "ewt"
 
 
-class Layer(NamedTuple):
+class AnnotationLayer(NamedTuple):
     """One kind of annotation: a file for each part, one word a line, with a sentence id before every sentence."""
 
     file: str  # with the part's name in place of {}
@@ -30,18 +30,18 @@ class Layer(NamedTuple):
     inside: str = ""  # the folder of the repository that holds the files
 
 
-TREEBANK = Layer("en_ewt-ud-{}.conllu", "UniversalDependencies/UD_English-EWT", 10)
-ENTITIES = Layer("en_ewt-ud-{}.iob2", "UniversalNER/UNER_English-EWT", 3)
-ROLES = Layer("en_ewt-up-{}.conllu", "UniversalPropositions/UP-1.0", 12, "UP_English-EWT")
+TREEBANK = AnnotationLayer("en_ewt-ud-{}.conllu", "UniversalDependencies/UD_English-EWT", 10)
+ENTITIES = AnnotationLayer("en_ewt-ud-{}.iob2", "UniversalNER/UNER_English-EWT", 3)
+ROLES = AnnotationLayer("en_ewt-up-{}.conllu", "UniversalPropositions/UP-1.0", 12, "UP_English-EWT")
 
 
 @dataclass(frozen=True)
-class Sentence:
+class TreebankSentence:
     """A sentence: its id, as ``genre-document-number``, its text, and by layer the columns of every word."""
 
     identity: str
     text: str
-    rows: Mapping[Layer, tuple[Row, ...]]
+    rows: Mapping[AnnotationLayer, tuple[Row, ...]]
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -50,50 +50,55 @@ class Sentence:
 
     @property
     def document(self) -> str:
-        """What it was taken from."""
+        """The name of the document that the sentence is from."""
         return self.identity.rpartition("-")[0]
 
     @property
     def genre(self) -> int:
-        """Where in `GENRES` its genre is."""
+        """The position of its genre in `GENRES`."""
         return GENRES.index(self.identity.partition("-")[0])
 
 
-WEB = Corpus[Sentence]("ewt", GENRES, lambda sentence: sentence.genre, SHARES)
+WEB = Corpus[TreebankSentence]("ewt", GENRES, lambda sentence: sentence.genre, SHARES)
 
 
 def check_source(source: str) -> None:
-    """Raise ``ValueError`` if there is no such source."""
+    """Raise ``ValueError`` if ``source`` is not one of `SOURCES`."""
     if source not in SOURCES:
         raise ValueError(f"source must be one of {', '.join(map(repr, SOURCES))}, not {source!r}")
 
 
-def read_splits(layers: Sequence[Layer], data: Path | None, source: Source) -> list[list[Sentence]]:
-    """Sentences to train on, to validate on and to test on.
+def read_splits(layers: Sequence[AnnotationLayer], data: Path | None, source: Source) -> list[list[TreebankSentence]]:
+    """The sentences of training, validation and test.
 
     ``"official"``: train, dev and test. ``"dev+test"``: the documents of dev and test, 70 / 10 / 20 per cent of each
-    genre's sentences. ``"auto"``: official, where all files of train are there. Sentences whose words differ between
-    layers are left out, and so is what stands word for word in a later split, so that nothing of the test is seen.
+    genre's sentences. ``"auto"``: official, if all files of train are there. A sentence is left out if its words differ
+    between layers, and if the same words are in a later split: training sees no test sentence.
 
     Raises:
-        DataUnavailableError: files are missing or damaged; the message says what to do.
+        DataUnavailableError: files are missing or damaged; the message says which file goes where.
     """
     files = find(layers, data_folder(data), source)
     parts = {
-        part: _joined({layer: parse(file, layer) for layer, file in found.items()}) for part, found in files.items()
+        part: _joined({layer: parse(file, layer) for layer, file in layer_files.items()})
+        for part, layer_files in files.items()
     }
     official = "train" in parts
     splits = [*parts.values()] if official else WEB.split([*parts["dev"], *parts["test"]])
     return without_repeats(splits, lambda sentence: tuple(word.lower() for word in sentence.words))
 
 
-def find(layers: Sequence[Layer], folder: Path | None, source: Source) -> dict[str, dict[Layer, Path]]:
-    """The files of every part: of train as well where ``source`` asks for it, or leaves it open and all are there."""
+def find(
+    layers: Sequence[AnnotationLayer], folder: Path | None, source: Source
+) -> dict[str, dict[AnnotationLayer, Path]]:
+    """The files of dev and test, and of train if ``source`` is "official", or "auto" and all of them are there."""
     files = {part: {layer: _locate(layer, part, folder) for layer in layers} for part in PARTS}
     complete = None not in files["train"].values()
     if source == "dev+test" or (source == "auto" and not complete):
         del files["train"]
-    missing = {part: [layer for layer, file in found.items() if file is None] for part, found in files.items()}
+    missing = {
+        part: [layer for layer, file in layer_files.items() if file is None] for part, layer_files in files.items()
+    }
     if any(missing.values()):
         names = [layer.file.format(part) for part in files for layer in missing[part]]
         places = sorted({layer.repository for lacking in missing.values() for layer in lacking})
@@ -101,10 +106,10 @@ def find(layers: Sequence[Layer], folder: Path | None, source: Source) -> dict[s
             f"English EWT lacks {', '.join(names)}; clone {' and '.join(places)} from GitHub, and put the files, "
             f"or the clones, into {folder or 'a folder that --data or BALANCERS_DATA names'}, or into {FOLDER} in it"
         )
-    return {part: {layer: file for layer, file in found.items() if file} for part, found in files.items()}
+    return {part: {layer: file for layer, file in layer_files.items() if file} for part, layer_files in files.items()}
 
 
-def parse(file: Path, layer: Layer) -> dict[str, tuple[str, tuple[Row, ...]]]:
+def parse(file: Path, layer: AnnotationLayer) -> dict[str, tuple[str, tuple[Row, ...]]]:
     """Text and words by sentence id. Lines of multiword tokens and of empty nodes are no words.
 
     Raises:
@@ -124,24 +129,28 @@ def parse(file: Path, layer: Layer) -> dict[str, tuple[str, tuple[Row, ...]]]:
                     raise ValueError(f"{facts['sent_id']!r} begins with no genre")
                 sentences[facts["sent_id"]] = facts.get("text", " ".join(row[1] for row in rows)), rows
     except (OSError, ValueError, KeyError) as error:
-        raise DataUnavailableError(f"{file} cannot be read ({error}); fetch it again") from None
+        raise DataUnavailableError(
+            f"{file} cannot be read ({error}); replace it with the file in https://github.com/{layer.repository}"
+        ) from None
     if not sentences:
-        raise DataUnavailableError(f"{file} holds no sentences; fetch it again")
+        raise DataUnavailableError(
+            f"{file} holds no sentences; replace it with the file in https://github.com/{layer.repository}"
+        )
     return sentences
 
 
-def _joined(layers: Mapping[Layer, Mapping[str, tuple[str, tuple[Row, ...]]]]) -> list[Sentence]:
+def _joined(layers: Mapping[AnnotationLayer, Mapping[str, tuple[str, tuple[Row, ...]]]]) -> list[TreebankSentence]:
     """The sentences that all layers have with the same words."""
     first = next(iter(layers.values()))
     sentences = []
     for identity, (text, _) in first.items():
-        rows = {layer: found[identity][1] for layer, found in layers.items() if identity in found}
+        rows = {layer: parsed[identity][1] for layer, parsed in layers.items() if identity in parsed}
         if len(rows) == len(layers) and len({tuple(row[1] for row in words) for words in rows.values()}) == 1:
-            sentences.append(Sentence(identity, text, rows))
+            sentences.append(TreebankSentence(identity, text, rows))
     return sentences
 
 
-def _locate(layer: Layer, part: str, folder: Path | None) -> Path | None:
+def _locate(layer: AnnotationLayer, part: str, folder: Path | None) -> Path | None:
     if folder is None:
         return None
     name, clone = layer.file.format(part), layer.repository.partition("/")[2]

@@ -8,7 +8,18 @@ import pytest
 
 from tasks.base import DataUnavailableError
 from tasks.data.documents import without_repeats
-from tasks.data.treebank import ENTITIES, GENRES, ROLES, TREEBANK, WEB, Sentence, Source, find, parse, read_splits
+from tasks.data.ewt_treebank import (
+    ENTITIES,
+    GENRES,
+    ROLES,
+    TREEBANK,
+    WEB,
+    Source,
+    TreebankSentence,
+    find,
+    parse,
+    read_splits,
+)
 from tests.tasks.ewt_files import write_ewt
 
 BOTH = (ROLES, ENTITIES)
@@ -31,20 +42,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def sentence(genre: str, document: int, number: int, words: str = "") -> Sentence:
+def sentence(genre: str, document: int, number: int, words: str = "") -> TreebankSentence:
     text = words or f"{genre} {document} {number}"
     rows = tuple(("1", word) for word in text.split())
-    return Sentence(f"{genre}-{document}-{number:04}", text, {TREEBANK: rows})
+    return TreebankSentence(f"{genre}-{document}-{number:04}", text, {TREEBANK: rows})
 
 
 def test_words_are_the_lines_with_plain_numbers_and_the_id_tells_document_and_genre(tmp_path: Path) -> None:
     (tmp_path / "a").write_text(BLOCK)
     (tmp_path / "b").write_text(BLOCK.replace("\n", "\r\n") + "\r\n\r\n" + BLOCK.replace("-0001", "-0002"))
     ((identity, (text, rows)),) = parse(tmp_path / "a", TREEBANK).items()
-    found = Sentence(identity, text, {TREEBANK: rows})
-    assert found.text == "Don't go."
-    assert found.words == ("Do", "n't", "go", ".")
-    assert (found.document, GENRES[found.genre]) == ("email-a_01", "email")
+    parsed = TreebankSentence(identity, text, {TREEBANK: rows})
+    assert parsed.text == "Don't go."
+    assert parsed.words == ("Do", "n't", "go", ".")
+    assert (parsed.document, GENRES[parsed.genre]) == ("email-a_01", "email")
     assert list(parse(tmp_path / "b", TREEBANK)) == ["email-a_01-0001", "email-a_01-0002"]
 
 

@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, jaccard_score
 from torch.nn.functional import normalize
 
 from tasks.base import Task
-from tasks.scoring.pixels import depth, normals, segmentation
+from tasks.scoring.dense_prediction import depth, normals, segmentation
 
 N, C, H, W = 6, 5, 9, 11
 
@@ -38,9 +38,9 @@ def test_segmentation_metrics_are_those_of_scikit_learn(size: int) -> None:
     outputs, labels = random_maps()["segmentation"]
     valid = labels >= 0
     truth, answers = labels[valid].numpy(), outputs.argmax(1)[valid].numpy()
-    found = values(segmentation(C), outputs, labels, size)
-    assert found["mean_iou"] == pytest.approx(jaccard_score(truth, answers, average="macro"))
-    assert found["pixel_accuracy"] == pytest.approx(accuracy_score(truth, answers))
+    metrics = values(segmentation(C), outputs, labels, size)
+    assert metrics["mean_iou"] == pytest.approx(jaccard_score(truth, answers, average="macro"))
+    assert metrics["pixel_accuracy"] == pytest.approx(accuracy_score(truth, answers))
 
 
 @pytest.mark.parametrize("size", [1, 4, N])
@@ -48,9 +48,9 @@ def test_depth_metrics_are_means_over_measured_pixels(size: int) -> None:
     outputs, targets = random_maps()["depth"]
     valid = (targets != 0).numpy()
     errors = np.abs(outputs.numpy() - targets.numpy())[valid]
-    found = values(depth(), outputs, targets, size)
-    assert found["absolute_error"] == pytest.approx(errors.mean(), rel=1e-5)
-    assert found["relative_error"] == pytest.approx((errors / targets.numpy()[valid]).mean(), rel=1e-5)
+    metrics = values(depth(), outputs, targets, size)
+    assert metrics["absolute_error"] == pytest.approx(errors.mean(), rel=1e-5)
+    assert metrics["relative_error"] == pytest.approx((errors / targets.numpy()[valid]).mean(), rel=1e-5)
     assert float(depth().loss(outputs, targets)) == pytest.approx(errors.mean(), rel=1e-5)
 
 
@@ -60,11 +60,11 @@ def test_normal_metrics_are_statistics_of_the_angles(size: int) -> None:
     valid = (targets != 0).any(1).numpy()
     cosines = np.einsum("nchw,nchw->nhw", outputs.double().numpy(), targets.double().numpy())[valid]
     degrees = np.degrees(np.arccos(np.clip(cosines, -1, 1)))
-    found = values(normals(), outputs, targets, size)
-    assert found["mean_angle"] == pytest.approx(degrees.mean(), abs=1e-3)
-    assert found["median_angle"] == pytest.approx(np.median(degrees), abs=0.02)
+    metrics = values(normals(), outputs, targets, size)
+    assert metrics["mean_angle"] == pytest.approx(degrees.mean(), abs=1e-3)
+    assert metrics["median_angle"] == pytest.approx(np.median(degrees), abs=0.02)
     for angle in (11.25, 22.5, 30):
-        assert found[f"within_{angle:g}"] == pytest.approx((degrees < angle).mean(), abs=1e-6)
+        assert metrics[f"within_{angle:g}"] == pytest.approx((degrees < angle).mean(), abs=1e-6)
     assert float(normals().loss(outputs, targets)) == pytest.approx(1 - cosines.mean(), rel=1e-4)
 
 
@@ -72,8 +72,8 @@ def test_perfect_outputs_reach_the_best_values() -> None:
     maps = random_maps()
     labels, targets = maps["segmentation"][1], maps["normals"][1]
     logits = torch.nn.functional.one_hot(labels.long().clamp(min=0), C).movedim(-1, 1).float()
-    given = ((segmentation(C), logits, labels), (depth(), *(maps["depth"][1],) * 2), (normals(), targets, targets))
-    for task, outputs, truth in given:
+    perfect = ((segmentation(C), logits, labels), (depth(), *(maps["depth"][1],) * 2), (normals(), targets, targets))
+    for task, outputs, truth in perfect:
         for metric in task.metrics:
             tolerance = 0.05 if "angle" in metric.name else 1e-6  # the arc cosine of nearly 1, in single precision
             assert metric.of([metric.collect(outputs, truth)]) == pytest.approx(metric.best, abs=tolerance)

@@ -1,4 +1,4 @@
-"""An encoder of speech that never looks ahead: causal convolutions over a spectrogram."""
+"""The shared encoder of `speech`: causal convolutions over a spectrogram."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, relu
 
-from tasks.data.audio import MELS
+from tasks.data.speech_audio import MELS
 
 STRIDE = 3  # frames of the spectrogram for one of the features, which is 30 ms
 BLOCKS = 5
@@ -15,9 +15,9 @@ BLOCKS = 5
 class SpeechEncoder(nn.Module):
     """Causal convolutions: frame k of the features sees frames up to 3k + 2 of the spectrogram, and none after them.
 
-    A sound begins with silence, and every convolution goes on with its first frame to the left, so that all is as if
-    the silence had lasted forever. Were there zeros, the first frame would stand out from all others, and CTC would
-    soon put a guess of the first word there and stay with it.
+    A sound begins with silence. Every convolution pads its input on the left with the first frame, as if the silence
+    had lasted forever. With zeros instead, the first frame would differ from all others, and CTC would soon learn to
+    guess the first word there.
     """
 
     def __init__(self, width: int) -> None:
@@ -48,7 +48,7 @@ class SpeechEncoder(nn.Module):
 class ResidualConvolution(nn.Module):
     """x + relu(conv(norm(x))) of x (N, width, T), over three frames that are ``dilation`` apart.
 
-    Every frame is normalised alone: what mixes frames would let the past know the future.
+    Every frame is normalised alone: a mean over frames would carry later sounds to earlier features.
     """
 
     def __init__(self, width: int, dilation: int) -> None:

@@ -1,9 +1,8 @@
-"""Reading handwritten digits, from a CSV table of 5,000 or MNIST's own idx files, and Fashion-MNIST's garments."""
+"""The idx files of MNIST and Fashion-MNIST: finding, checking and reading them."""
 
 from __future__ import annotations
 
 import gzip
-import io
 import math
 import zlib
 from pathlib import Path
@@ -45,33 +44,16 @@ class Digits(NamedTuple):
         return Digits(self.images[index], self.labels[index])
 
 
-def parse_csv(packed: bytes) -> Digits:
-    """A gzipped CSV table: a row per digit, 784 grey values by row of the image, and the class.
-
-    Raises:
-        DataUnavailableError: the table has another form.
-    """
-    try:
-        with gzip.open(io.BytesIO(packed), "rt") as text:
-            table = np.loadtxt(text, delimiter=",", dtype=np.int64, ndmin=2)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise DataUnavailableError(f"the table of digits cannot be read ({error}); fetch it again") from None
-    if table.shape[1] != SIDE * SIDE + 1:
-        raise DataUnavailableError(f"the table of digits has {table.shape[1]} columns where 785 were expected")
-    pixels = table[:, :-1].astype(np.uint8).reshape(-1, SIDE, SIDE)
-    return Digits(torch.from_numpy(pixels), torch.from_numpy(table[:, -1].copy()))
-
-
 def find_mnist(folder: Path | None, *, required: bool) -> Path | None:
     """The folder that holds MNIST's four files: ``mnist`` inside ``folder``, or ``folder`` itself; none if none does.
 
     Raises:
         DataUnavailableError: ``required``, and no such folder is there.
     """
-    found = _find(folder, "mnist")
-    if found is None and required:
-        raise DataUnavailableError(f"full MNIST is not there: put {_WANTED} into {_place(folder)}")
-    return found
+    files_folder = _find(folder, "mnist")
+    if files_folder is None and required:
+        raise DataUnavailableError(f"full MNIST is not there: put {_WANTED} into the folder mnist in {_place(folder)}")
+    return files_folder
 
 
 def find_fashion_mnist(folder: Path | None) -> Path:
@@ -80,13 +62,13 @@ def find_fashion_mnist(folder: Path | None) -> Path:
     Raises:
         DataUnavailableError: no such folder is there.
     """
-    found = _find(folder, "fashion-mnist")
-    if found is None:
+    files_folder = _find(folder, "fashion-mnist")
+    if files_folder is None:
         raise DataUnavailableError(
             f"Fashion-MNIST is not there: put {_WANTED}, as they are in data/fashion of "
             f"https://github.com/zalandoresearch/fashion-mnist, into the folder fashion-mnist in {_place(folder)}"
         )
-    return found
+    return files_folder
 
 
 def read_mnist(folder: Path) -> tuple[Digits, Digits]:
@@ -155,7 +137,9 @@ def _read_pair(folder: Path, files: tuple[str, str]) -> Digits:
         try:
             arrays.append(parse_idx((folder / name).read_bytes()))
         except (OSError, EOFError, zlib.error, ValueError) as error:
-            raise DataUnavailableError(f"{folder / name} cannot be read ({error}); replace it") from None
+            raise DataUnavailableError(
+                f"{folder / name} cannot be read ({error}); put the original file in its place"
+            ) from None
     images, labels = arrays
     if images.shape != (len(labels), SIDE, SIDE) or labels.ndim != 1:
         raise DataUnavailableError(

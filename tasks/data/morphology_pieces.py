@@ -1,4 +1,4 @@
-"""Words as hashed pieces, which need no vocabulary: the whole word, its beginnings and endings, and its shape."""
+"""Words as hashed pieces, without a vocabulary: the whole word, its beginnings and endings, and its shape."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def pieces(sentences: Sequence[Sequence[str]], words: int, buckets: int) -> Tens
 
     Words beyond the first ``words`` are left out.
     """
-    found = torch.zeros(len(sentences), words, PIECES, dtype=torch.int32)
-    for row, sentence in zip(found, sentences, strict=True):
+    piece_numbers = torch.zeros(len(sentences), words, PIECES, dtype=torch.int32)
+    for row, sentence in zip(piece_numbers, sentences, strict=True):
         kept = sentence[:words]
         row[: len(kept)] = torch.tensor([_numbers(word, buckets) for word in kept], dtype=torch.int32).view(-1, PIECES)
-    return found
+    return piece_numbers
 
 
 @lru_cache(maxsize=100_000)
 def _numbers(word: str, buckets: int) -> list[int]:
-    """A piece of another kind is another piece, even if it is written the same; numbers are the same everywhere."""
+    """The numbers of a word's pieces; pieces of different kinds differ even if they are spelled the same."""
     lower = word.lower()
     texts = [f"word {lower}", f"shape {_shape(word)}"]
     texts += [f"begins {length} {lower[:length]}" for length in range(1, BEGINNINGS + 1)]

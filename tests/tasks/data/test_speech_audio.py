@@ -9,7 +9,19 @@ import pytest
 import torch
 from transformers import audio_utils
 
-from tasks.data.audio import FFT, FLOOR, HOP, LOG_DEVIATION, LOG_MEAN, MELS, RATE, WINDOW, log_mel, mel_bands, read_wav
+from tasks.data.speech_audio import (
+    FFT,
+    FLOOR,
+    HOP,
+    LOG_DEVIATION,
+    LOG_MEAN,
+    MELS,
+    RATE,
+    WINDOW,
+    log_mel,
+    mel_bands,
+    read_wav,
+)
 from tests.tasks.files import write_wav
 
 
@@ -78,9 +90,9 @@ def test_spectrograms_are_those_of_another_implementation() -> None:
         mel_floor=0.0,
     )
     wanted = (np.log(power.T / float(window.square().sum()) + FLOOR) - LOG_MEAN) / LOG_DEVIATION
-    found = log_mel(sound)
-    assert found.shape == (50, MELS)
-    np.testing.assert_allclose(found, wanted, atol=1e-3)
+    ours = log_mel(sound)
+    assert ours.shape == (50, MELS)
+    np.testing.assert_allclose(ours, wanted, atol=1e-3)
 
 
 def test_a_frame_depends_on_nothing_after_its_end() -> None:

@@ -1,4 +1,4 @@
-"""A small transformer over the words of sentences, trained from scratch."""
+"""The shared encoder of `morphology`: a small transformer over the words of sentences, trained from scratch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WIDER = 4  # times the width inside a layer
 DROPOUT = 0.1
 
 
-class Size(NamedTuple):
+class TransformerSize(NamedTuple):
     """How large a `WordTransformer` is."""
 
     buckets: int  # that pieces of words are hashed into
@@ -24,12 +24,12 @@ class Size(NamedTuple):
 class WordTransformer(nn.Module):
     """Words as the mean of their pieces' vectors and a vector of their position, then layers of attention."""
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: TransformerSize) -> None:
         super().__init__()
         self.pieces = nn.Embedding(size.buckets + 1, size.width, padding_idx=0)
         self.positions = nn.Embedding(size.words, size.width)
         self.dropout = nn.Dropout(DROPOUT)
-        self.layers = nn.ModuleList(Layer(size.width) for _ in range(size.layers))
+        self.layers = nn.ModuleList(TransformerLayer(size.width) for _ in range(size.layers))
 
     def forward(self, pieces: Tensor) -> Tensor:
         """Features (N, W, H), zeros where there is no word, of hashed pieces (N, W, P), which are 0 there."""
@@ -45,7 +45,7 @@ class WordTransformer(nn.Module):
         return pad(hidden * present[..., None], (0, 0, 0, words - pieces.shape[1]))
 
 
-class Layer(nn.Module):
+class TransformerLayer(nn.Module):
     """Attention to the words of the sentence, then two affine layers at every word, each added to what came in.
 
     Reference: Xiong et al., On Layer Normalization in the Transformer Architecture, ICML 2020: normalised before.
@@ -61,6 +61,6 @@ class Layer(nn.Module):
     def forward(self, hidden: Tensor, present: Tensor) -> Tensor:
         """As ``hidden`` (N, W, H); ``present`` (N, W) says where there are words."""
         split = self.asked(self.before(hidden)).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
-        seen = scaled_dot_product_attention(*split, attn_mask=present[:, None, None, :])
-        hidden = hidden + self.dropout(self.joined(seen.transpose(1, 2).flatten(2)))
+        attended = scaled_dot_product_attention(*split, attn_mask=present[:, None, None, :])
+        hidden = hidden + self.dropout(self.joined(attended.transpose(1, 2).flatten(2)))
         return hidden + self.dropout(self.outer(gelu(self.inner(self.between(hidden)))))

@@ -97,10 +97,10 @@ class Films(NamedTuple):
 
 
 def read_movielens(data: Path | None = None) -> tuple[Log, Users, Films]:
-    """Everything: from ``ml-100k.inter``, ``.user`` and ``.item``, as they lie in the data folder or in the wheel.
+    """Ratings, users and films from ``ml-100k.inter``, ``.user`` and ``.item`` in the data folder, else from the wheel.
 
     Raises:
-        DataUnavailableError: a file cannot be had, or is damaged; the message says what to do.
+        DataUnavailableError: a file is missing or damaged; the message says which file goes where.
     """
     return _parsed("inter", parse_ratings, data), _parsed("user", parse_users, data), _parsed("item", parse_films, data)
 
@@ -170,7 +170,9 @@ def _parsed(ending: str, parse: Callable[[str], T], data: Path | None) -> T:
     try:
         return parse(read_member(RECBOLE, f"{MEMBERS}/{name}", folder).decode())
     except ValueError as error:
-        raise DataUnavailableError(f"{name} of MovieLens-100k cannot be read ({error}); fetch it again") from None
+        raise DataUnavailableError(
+            f"{name} of MovieLens-100k cannot be read ({error}); {RECBOLE.how_to_replace(name)}"
+        ) from None
 
 
 def _rows(text: str, columns: int) -> list[list[str]]:

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from tasks.base import Metric, Task
-from tasks.scoring.pixel_metrics import mean_iou, pixel_accuracy
+from tasks.data.labels import UNLABELLED
+from tasks.scoring.segmentation import mean_iou, pixel_accuracy
 
-UNLABELLED = -1
 ANGLES = (11.25, 22.5, 30.0)  # degrees within which Eigen and Fergus count a normal as right
 BINS_PER_DEGREE = 100
 
@@ -100,9 +100,9 @@ def _over_pixels(
 
 
 def _histogram(outputs: Tensor, targets: Tensor) -> Tensor:
-    found = angles(outputs, targets)[_directed(targets)]
+    degrees = angles(outputs, targets)[_directed(targets)]
     last = 180 * BINS_PER_DEGREE - 1
-    return torch.bincount((found * BINS_PER_DEGREE).long().clamp(max=last), minlength=last + 1).double()
+    return torch.bincount((degrees * BINS_PER_DEGREE).long().clamp(max=last), minlength=last + 1).double()
 
 
 def _median(total: Tensor) -> Tensor:

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from tasks.base import seed_for
-from tasks.data.audio import MELS, TAIL
-from tasks.data.spoken_digits import DIGITS, SPEAKERS, Recordings
-from tasks.scoring.labelled import ABSENT
-from tasks.scoring.transcripts import to_the_front
+from tasks.data.labels import ABSENT, to_the_front
+from tasks.data.speech_audio import MELS, TAIL
+from tasks.data.speech_recordings import DIGITS, SPEAKERS, Recordings
 
 LEXICON = {  # as in CMUdict, without stress
     "zero": "Z IH R OW",
@@ -34,7 +33,7 @@ GAPS = (2 * TAIL, 15)  # frames of silence before the first and after every word
 
 
 class Utterances(NamedTuple):
-    """What is said, by whom, in which recordings, and with which pauses."""
+    """Words, speakers, recordings and pauses of N utterances."""
 
     words: Tensor  # (N, MOST_WORDS), ABSENT after the last
     speakers: Tensor  # (N,)
@@ -85,20 +84,20 @@ def draw(count: int, takes: range, part: str) -> Utterances:
     )
 
 
-def join(said: Utterances, recordings: Recordings) -> Joined:
+def join(utterances: Utterances, recordings: Recordings) -> Joined:
     """Spectrograms of utterances.
 
-    They are those of the joined sounds, although every recording was transformed only once: a recording begins with a
-    frame, and the silence after it is longer than a frame looks back.
+    They equal the spectrograms of the joined sounds, although every recording is transformed only once: a recording
+    begins at the start of a frame, and the silence after it is longer than the window of a frame.
     """
-    spoken = said.words != ABSENT
-    source = recordings.at(said.speakers[:, None], said.words.clamp(min=0), said.takes)
+    spoken = utterances.words != ABSENT
+    source = recordings.at(utterances.speakers[:, None], utterances.words.clamp(min=0), utterances.takes)
     lengths = recordings.frames[source]
-    ends = said.gaps[:, :1] + ((lengths + said.gaps[:, 1:]) * spoken).cumsum(1)
+    ends = utterances.gaps[:, :1] + ((lengths + utterances.gaps[:, 1:]) * spoken).cumsum(1)
     frames = ends[:, -1]
     padded = int(frames.max())
     mel = recordings.mel[-1].repeat(len(frames) * padded, 1)  # silence
-    starts = ends - lengths - said.gaps[:, 1:] + padded * torch.arange(len(frames))[:, None]
+    starts = ends - lengths - utterances.gaps[:, 1:] + padded * torch.arange(len(frames))[:, None]
     counts = (lengths + TAIL)[spoken]
     within = torch.arange(int(counts.sum())) - (counts.cumsum(0) - counts).repeat_interleave(counts)
     mel[starts[spoken].repeat_interleave(counts) + within] = recordings.mel[
@@ -116,6 +115,6 @@ def phonemes_of(words: Tensor) -> Tensor:
 
 
 def following_words(words: Tensor) -> Tensor:
-    """What follows each of words (N, W): a word, or END; ABSENT where there is no word."""
+    """The word after each of words (N, W), or END; ABSENT where there is no word."""
     after = torch.cat([words[:, 1:], torch.full_like(words[:, :1], ABSENT)], 1)
     return torch.where(words == ABSENT, ABSENT, torch.where(after == ABSENT, END, after))

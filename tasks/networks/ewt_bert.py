@@ -1,4 +1,4 @@
-"""The words of sentences through a pretrained BERT: each stands for itself by its first token."""
+"""The shared encoder and heads of `ewt`: a pretrained BERT whose output at a word's first token stands for the word."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tasks.networks.bert import SentenceEncoder, Tokens
 if TYPE_CHECKING:
     from transformers import BertModel
 
-REACH = 8  # words before and after a marked one that are told apart
+REACH = 8  # words before and after a marked word that have places of their own
 HERE = REACH + 1  # the place of the marked word itself
-PLACE_SCALE = 0.3  # deviation of the vectors of places at the start: seen beside hidden states, without drowning them
+PLACE_SCALE = 0.3  # deviation of the initial vectors of places: comparable to hidden states, and not larger
 
 
 class Words(NamedTuple):
@@ -49,22 +49,22 @@ def tokenise_words(folder: Path, sentences: Sequence[Sequence[str]], length: int
 
 
 def places(owner: Tensor, marked: Sequence[int | None]) -> Tensor:
-    """Where every token's word stands in relation to the word that ``marked`` names in its sentence, (N, T), int64.
+    """The place of every token's word relative to the word that ``marked`` names in its sentence, (N, T), int64.
 
     ``owner`` (N, T) is that of `Words`. Places are 1 to 17: from `REACH` words or more before it to as many after it,
     `HERE` at the word itself; 0 where no word is marked, and where a token is part of none.
     """
     at = torch.tensor([-1 if word is None else word for word in marked])[:, None]
-    known = (at >= 0) & (owner >= 0)
-    return ((owner - at).clamp(-REACH, REACH) + HERE).where(known, 0)
+    in_relation = (at >= 0) & (owner >= 0)
+    return ((owner - at).clamp(-REACH, REACH) + HERE).where(in_relation, 0)
 
 
 class WordEncoder(nn.Module):
     """A sentence's mean vector, and after it the vectors of its words: the last layer's output at their first tokens.
 
-    Where there is no word, there are zeros. What is asked about one word, as which roles others have for it, is told by
-    `places`: each has a vector, which is learned and added to the states that enter the first trained layer. So the
-    layers below are the same whatever is asked.
+    Where there is no word, there are zeros. `places` mark the word that a question is about, such as a predicate: each
+    place has a learned vector, which is added to the states that enter the first trained layer. So the layers below do
+    not depend on the marked word.
     """
 
     def __init__(self, bert: BertModel, trained_layers: int) -> None:

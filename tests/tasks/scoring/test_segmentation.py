@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, jaccard_score
 from torch import Tensor
 
 from tasks.base import Metric
-from tasks.scoring.pixel_metrics import mean_iou, pixel_accuracy
+from tasks.scoring.segmentation import mean_iou, pixel_accuracy
 
 
 def drawn(classes: int = 5) -> tuple[Tensor, Tensor]:
@@ -26,21 +26,23 @@ def measured(metric: Metric, logits: Tensor, targets: Tensor, size: int = 7) -> 
 @pytest.mark.parametrize("size", [1, 3, 7])
 def test_they_are_those_of_scikit_learn(size: int) -> None:
     logits, targets = drawn()
-    truth, said = targets.flatten().numpy(), logits.argmax(1).flatten().numpy()
-    assert measured(mean_iou(5), logits, targets, size) == pytest.approx(jaccard_score(truth, said, average="macro"))
-    assert measured(mean_iou(5, first=1), logits, targets.byte(), size) == pytest.approx(
-        jaccard_score(truth, said, labels=[1, 2, 3, 4], average="macro")
+    truth, predicted = targets.flatten().numpy(), logits.argmax(1).flatten().numpy()
+    assert measured(mean_iou(5), logits, targets, size) == pytest.approx(
+        jaccard_score(truth, predicted, average="macro")
     )
-    assert measured(pixel_accuracy(5), logits, targets, size) == pytest.approx(accuracy_score(truth, said))
+    assert measured(mean_iou(5, first=1), logits, targets.byte(), size) == pytest.approx(
+        jaccard_score(truth, predicted, labels=[1, 2, 3, 4], average="macro")
+    )
+    assert measured(pixel_accuracy(5), logits, targets, size) == pytest.approx(accuracy_score(truth, predicted))
 
 
 def test_targets_that_are_no_class_are_left_out() -> None:
     logits, targets = drawn()
     less = torch.where(torch.rand(targets.shape, generator=torch.Generator().manual_seed(1)) < 0.4, -100, targets)
     kept = (less >= 0).flatten().numpy()
-    truth, said = targets.flatten().numpy()[kept], logits.argmax(1).flatten().numpy()[kept]
-    assert measured(mean_iou(5), logits, less) == pytest.approx(jaccard_score(truth, said, average="macro"))
-    assert measured(pixel_accuracy(5), logits, less) == pytest.approx(accuracy_score(truth, said))
+    truth, predicted = targets.flatten().numpy()[kept], logits.argmax(1).flatten().numpy()[kept]
+    assert measured(mean_iou(5), logits, less) == pytest.approx(jaccard_score(truth, predicted, average="macro"))
+    assert measured(pixel_accuracy(5), logits, less) == pytest.approx(accuracy_score(truth, predicted))
 
 
 def test_a_class_that_is_nowhere_is_left_out_of_the_mean_and_background_alone_is_worth_nothing() -> None:

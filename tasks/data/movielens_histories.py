@@ -1,4 +1,4 @@
-"""What came before: sessions of users, and numbers about the past of a user and a film at a moment."""
+"""The past of a user and a film at a moment: sessions, and numbers about earlier ratings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.ratings import GENRES, Films, Floats, Ints, Log
+from tasks.data.movielens_ratings import GENRES, Films, Floats, Ints, Log
 
 GAP = 3600  # seconds without a rating after which a user's session is over
 SECONDS = 1 << 33  # more than any time has, so that group × SECONDS + time orders by group, then time
@@ -28,7 +28,7 @@ class Sessions(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Moments at which something is asked about a user and a film."""
+    """Moments of examples: a user, a film and a time."""
 
     user: Ints  # (N,)
     item: Ints  # (N,)
@@ -37,7 +37,7 @@ class Moments(NamedTuple):
 
 
 class History(NamedTuple):
-    """What is known of the past at N moments, in plain units; a mean of nothing is NaN."""
+    """The past at N moments, in plain units; a mean of no values is NaN."""
 
     ratings_before: Floats  # by the user
     ratings_in_session: Floats  # by the user, since the session at hand began
@@ -53,9 +53,9 @@ class History(NamedTuple):
 
 
 class Past:
-    """Events in groups, of which can be asked how many came before a moment, and what their values sum to.
+    """Events in groups, with the count and the sum of the values of all events before a moment.
 
-    "Before" is strict: what happens in the same second is no past.
+    "Before" is strict: events in the same second do not count.
     """
 
     def __init__(self, group: Ints, time: Ints, value: Ints | None = None) -> None:
@@ -86,7 +86,7 @@ class Past:
 
 
 def sessions_of(log: Log) -> Sessions:
-    """A user's ratings with no more than GAP between one and the next are a session."""
+    """The session of every rating; two ratings of a user belong to one session if at most GAP seconds lie between."""
     order = np.lexsort((log.item, log.time, log.user))
     user, time = log.user[order], log.time[order]
     begins = np.concatenate([[True], (user[1:] != user[:-1]) | (time[1:] - time[:-1] > GAP)])
@@ -100,7 +100,7 @@ def sessions_of(log: Log) -> Sessions:
 
 
 def history_at(moments: Moments, log: Log, films: Films) -> History:
-    """The past at every moment. Whatever ``log`` holds at the moment or after it has no influence."""
+    """The past at every moment. Ratings in ``log`` at the moment or after it have no influence."""
     user, item, time, start = moments
     sessions = sessions_of(log)
     over = Past(log.user[sessions.last], sessions.end[sessions.last])

@@ -1,4 +1,4 @@
-"""Images and maps as folders of .npy files, as the authors of MTAN published them: part/kind/0.npy, 1.npy, ..."""
+"""The images and maps of `nyuv2` and `cityscapes`: folders of .npy files as the authors of MTAN published them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from tasks.base import DataUnavailableError
-from tasks.scoring.pixels import UNLABELLED
+from tasks.data.labels import UNLABELLED
 
 Kind = Literal["colours", "classes", "distances", "directions"]
 LAST_AXIS = {"colours": (3,), "classes": (), "distances": (1,), "directions": (3,)}
@@ -21,7 +21,7 @@ BLOCKS = 40  # the training files are cut into so many runs of neighbours; one i
 HELD_OUT = 4  # of each ten
 
 
-class Size(NamedTuple):
+class ImageSize(NamedTuple):
     """Rows and columns of an image."""
 
     height: int
@@ -45,8 +45,8 @@ def find(source: Source, data: Path | None) -> Path:
         DataUnavailableError: there is none; the message says how to get it.
     """
     for folder in [] if data is None else [data / source.name, data]:
-        known = all(_folder(folder / "train", names) is not None for names in source.folders.values())
-        if known and not (source.absent and (folder / "train" / source.absent).is_dir()):
+        complete = all(_folder(folder / "train", names) is not None for names in source.folders.values())
+        if complete and not (source.absent and (folder / "train" / source.absent).is_dir()):
             return folder
     where = "a folder that --data or BALANCERS_DATA names" if data is None else str(data / source.name)
     maps = ", ".join(" or ".join(names) for names in source.folders.values())
@@ -62,14 +62,14 @@ def numbers(folder: Path, source: Source) -> list[int]:
     Raises:
         DataUnavailableError: a file is missing.
     """
-    found = {}
+    numbers_by_folder = {}
     for names in source.folders.values():
         maps = _folder(folder, names)
         if maps is None:
             raise DataUnavailableError(f"{folder} lacks the folder {' or '.join(names)}; get {source.origin} again")
-        found[maps] = {int(file.stem) for file in maps.glob("*.npy") if file.stem.isdecimal()}
-    count = max(map(len, found.values()))
-    for maps, present in found.items():
+        numbers_by_folder[maps] = {int(file.stem) for file in maps.glob("*.npy") if file.stem.isdecimal()}
+    count = max(map(len, numbers_by_folder.values()))
+    for maps, present in numbers_by_folder.items():
         if missing := sorted(set(range(max(count, 1))) - present):
             raise DataUnavailableError(f"{maps} lacks {missing[0]}.npy; get {source.origin} again")
     return list(range(count))
@@ -88,7 +88,9 @@ def split(examples: Sequence[int]) -> tuple[list[int], list[int]]:
     return parts[0], parts[1]
 
 
-def read(folder: Path, names: Sequence[str], kind: Kind, examples: Sequence[int], size: Size, classes: int) -> Tensor:
+def read(
+    folder: Path, names: Sequence[str], kind: Kind, examples: Sequence[int], size: ImageSize, classes: int
+) -> Tensor:
     """The maps of some examples, resized to ``size``.
 
     Colours and directions are (N, 3, H, W), distances (N, H, W), all in single precision; classes are (N, H, W), int8,
@@ -98,21 +100,21 @@ def read(folder: Path, names: Sequence[str], kind: Kind, examples: Sequence[int]
         DataUnavailableError: a file cannot be read, is of another form, or has a class that there cannot be; or no
             pixel of any example has a class (a single example may be without).
     """
-    found = _folder(folder, names)
-    assert found is not None
+    maps_folder = _folder(folder, names)
+    assert maps_folder is not None
     channels = (3,) if kind in ("colours", "directions") else ()
     values = torch.empty(len(examples), *channels, *size, dtype=torch.int8 if kind == "classes" else torch.float32)
     for row, number in enumerate(examples):
-        values[row] = _resized(_map(found / f"{number}.npy", kind, classes), kind, size)
+        values[row] = _resized(_map(maps_folder / f"{number}.npy", kind, classes), kind, size)
     if kind == "classes" and bool((values == UNLABELLED).all()):
         raise DataUnavailableError(
-            f"{found} has no labelled pixel in any of {len(examples)} examples, {examples[0]}.npy and on: all are "
-            f"{UNLABELLED} (none); get it again"
+            f"{maps_folder} has no labelled pixel in any of {len(examples)} examples, {examples[0]}.npy and on: all "
+            f"are {UNLABELLED} (none); download it again"
         )
     return values
 
 
-def resize_image(image: Tensor, size: Size) -> Tensor:
+def resize_image(image: Tensor, size: ImageSize) -> Tensor:
     """An image (3, h, w) of another size, by interpolation that averages where it shrinks."""
     if tuple(image.shape[1:]) == size:
         return image
@@ -128,7 +130,7 @@ def _map(file: Path, kind: Kind, classes: int) -> Tensor:
     try:
         array = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise DataUnavailableError(f"{file} cannot be read ({error}); get it again") from None
+        raise DataUnavailableError(f"{file} cannot be read ({error}); download it again") from None
     if array.ndim != 2 + len(LAST_AXIS[kind]) or array.shape[2:] != LAST_AXIS[kind] or array.dtype.kind not in "fiu":
         expected = ", ".join(["height", "width", *map(str, LAST_AXIS[kind])])
         raise DataUnavailableError(f"{file} has numbers of shape {array.shape}; expected ({expected})")
@@ -136,7 +138,7 @@ def _map(file: Path, kind: Kind, classes: int) -> Tensor:
         _check_classes(array, classes, file)
     values = torch.from_numpy(array.astype(np.float32))
     if not bool(values.isfinite().all()):
-        raise DataUnavailableError(f"{file} has values that are not finite; get it again")
+        raise DataUnavailableError(f"{file} has values that are not finite; download it again")
     return values.movedim(-1, 0) if LAST_AXIS[kind] else values[None]
 
 
@@ -150,7 +152,7 @@ def _check_classes(labels: np.ndarray, classes: int, file: Path) -> None:
         )
 
 
-def _resized(values: Tensor, kind: Kind, size: Size) -> Tensor:
+def _resized(values: Tensor, kind: Kind, size: ImageSize) -> Tensor:
     if kind == "colours":
         return resize_image(values, size)
     if tuple(values.shape[1:]) != size:

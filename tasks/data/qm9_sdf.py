@@ -34,15 +34,15 @@ class Molecules(NamedTuple):
 
 def records(lines: Iterable[str]) -> Iterator[list[str]]:
     """The lines of each record, without the line that ends it."""
-    found: list[str] = []
+    record: list[str] = []
     for line in lines:
         if line.startswith(END):
-            yield found
-            found = []
+            yield record
+            record = []
         else:
-            found.append(line.rstrip("\r\n"))
-    if any(line.strip() for line in found):
-        yield found
+            record.append(line.rstrip("\r\n"))
+    if any(line.strip() for line in record):
+        yield record
 
 
 def parse(lines: Sequence[str]) -> Molecule:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from tasks.base import DataUnavailableError
-from tasks.data.audio import HOP, RATE, TAIL, log_mel, read_wav
+from tasks.data.speech_audio import HOP, RATE, TAIL, log_mel, read_wav
 
 FOLDER = "free-spoken-digit-dataset"
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
@@ -28,7 +28,7 @@ class Recordings(NamedTuple):
     takes: int  # recordings of each digit by each speaker
 
     def at(self, speaker: Tensor, digit: Tensor, take: Tensor) -> Tensor:
-        """Which recordings are those."""
+        """The positions of recordings, given speaker, digit and take."""
         return (speaker * DIGITS + digit) * self.takes + take
 
 
@@ -72,6 +72,7 @@ def _sound(file: Path) -> Tensor:
         raise DataUnavailableError(f"{error}; put the file of the Free Spoken Digit Dataset in its place") from None
     if len(sound) < SHORTEST * RATE:
         raise DataUnavailableError(
-            f"{file} lasts {len(sound) / RATE:.3f} s, where a digit takes {SHORTEST} s at least; replace it"
+            f"{file} lasts {len(sound) / RATE:.3f} s, where a digit takes {SHORTEST} s at least; put the file of the "
+            "Free Spoken Digit Dataset in its place"
         )
     return sound

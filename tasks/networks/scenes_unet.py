@@ -1,4 +1,4 @@
-"""A small U-Net as a shared encoder, and heads that answer for cells, pixels and the whole image."""
+"""The shared encoder and heads of `scenes`: a small U-Net, and heads for cells, pixels and the whole image."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class CellHead(nn.Module):
         self.outer.bias = nn.Parameter(start)
 
     def forward(self, features: Tensor) -> Tensor:
-        """What is said of every cell."""
+        """One vector for every cell, (N, H/4, W/4, O), of features (N, H/2, W/2, F)."""
         return self.outer(self.inner(features.permute(0, 3, 1, 2))).permute(0, 2, 3, 1)
 
 
@@ -60,7 +60,7 @@ class PixelHead(nn.Module):
         self.outer = nn.Conv2d(features, 4 * classes, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """What is said of every pixel."""
+        """Logits (N, C, H, W) of features (N, H/2, W/2, F)."""
         return pixel_shuffle(self.outer(self.inner(features.permute(0, 3, 1, 2))), 2)
 
 
@@ -75,7 +75,7 @@ class ImageHead(nn.Module):
         self.outer = nn.Linear(4 * features, classes)
 
     def forward(self, features: Tensor) -> Tensor:
-        """What is said of every image."""
+        """Logits (N, C) of features (N, H/2, W/2, F)."""
         places = relu(self.inner(features.permute(0, 3, 1, 2))).flatten(2)
         return self.outer(torch.cat([places.mean(-1), places.amax(-1)], 1))
 

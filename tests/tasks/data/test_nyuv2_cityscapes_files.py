@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from torch import Tensor
 
 from tasks.base import DataUnavailableError
-from tasks.data.npy_folders import Size, read
+from tasks.data.nyuv2_cityscapes_files import ImageSize, read
 from tests.tasks.dense_files import scene, write_scenes
 
 CLASSES = 13
@@ -24,21 +24,21 @@ def write_labels(folder: Path, *examples: object, dtype: DTypeLike = float) -> N
 
 
 def labels_of(folder: Path, *examples: int) -> Tensor:
-    return read(folder, ("label_13", "label"), "classes", examples, Size(2, 2), CLASSES)
+    return read(folder, ("label_13", "label"), "classes", examples, ImageSize(2, 2), CLASSES)
 
 
 def test_maps_of_chosen_examples_are_read(tmp_path: Path) -> None:
     write_scenes(tmp_path, "label", CLASSES, (6, 1), (32, 64), normals=False)
-    found = read(tmp_path / "train", ("depth",), "distances", [5, 3], Size(32, 64), CLASSES)
-    assert np.array_equal(found[1], scene(3, CLASSES, 32, 64).depth[..., 0].astype(np.float32))
+    depths = read(tmp_path / "train", ("depth",), "distances", [5, 3], ImageSize(32, 64), CLASSES)
+    assert np.array_equal(depths[1], scene(3, CLASSES, 32, 64).depth[..., 0].astype(np.float32))
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int16", "int64", "float16", "float32", "float64"])
 def test_labels_of_every_type_are_the_same_classes(tmp_path: Path, dtype: str) -> None:
     write_labels(tmp_path, [[-1, 0], [7, 12]], dtype=dtype)
-    found = labels_of(tmp_path, 0)
-    assert found.dtype == torch.int8
-    assert found.tolist() == [[[-1, 0], [7, 12]]]
+    labels = labels_of(tmp_path, 0)
+    assert labels.dtype == torch.int8
+    assert labels.tolist() == [[[-1, 0], [7, 12]]]
 
 
 def test_labels_without_a_sign_are_classes_too(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Sound: reading wav files, and log-mel spectrograms whose frames never look ahead."""
+"""The sounds of `speech`: reading wav files, and log-mel spectrograms whose frames use no later sample."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_wav(path: Path) -> Tensor:
     Channels are averaged; another rate is converted.
 
     Raises:
-        ValueError: there is no such file, it is no wav file of 16 bits, or nothing is to be heard in it.
+        ValueError: there is no such file, it is no wav file of 16 bits, or it is silent.
     """
     try:
         with wave.open(str(path), "rb") as file:
@@ -43,7 +43,7 @@ def read_wav(path: Path) -> Tensor:
     sound = resampled(samples.float().view(-1, channels).mean(1), rate)
     power = sound.square().mean()
     if not power > 0:
-        raise ValueError(f"{path} is silent; expected somebody who speaks")
+        raise ValueError(f"{path} is silent; expected a recording of speech")
     return sound / power.sqrt()
 
 
@@ -66,11 +66,11 @@ def log_mel(sound: Tensor) -> Tensor:
     """
     window, bands = torch.hann_window(WINDOW), mel_bands()
     frames = pad(sound, (WINDOW - HOP, 0)).unfold(0, WINDOW, HOP)
-    found = []
+    spectra = []
     for chunk in frames.split(CHUNK):
         power = torch.fft.rfft(chunk * window, FFT).abs().square() / window.square().sum()
-        found.append((power @ bands + FLOOR).log())
-    return (torch.cat(found) - LOG_MEAN) / LOG_DEVIATION
+        spectra.append((power @ bands + FLOOR).log())
+    return (torch.cat(spectra) - LOG_MEAN) / LOG_DEVIATION
 
 
 def mel_bands() -> Tensor:

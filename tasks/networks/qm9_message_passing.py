@@ -1,4 +1,4 @@
-"""A message-passing network for molecules, on padded tensors."""
+"""The shared encoder and heads of `qm9`: a message-passing network for molecules, on padded tensors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot, relu
 
-from tasks.data.sdf import NUMBERS, ORDERS
+from tasks.data.qm9_sdf import NUMBERS, ORDERS
 
 PASSES = 3  # of messages, and readings of the set of atoms
 ATOM_FEATURES = len(NUMBERS) + 1 + len(ORDERS)
@@ -37,19 +37,19 @@ class MessagePassing(nn.Module):
 
     def forward(self, elements: Tensor, positions: Tensor, bonds: Tensor) -> Tensor:
         """Features (N, width) of molecules: elements (N, A), positions (N, A, 3), bonds (N, A, A)."""
-        there = elements > 0
+        is_atom = elements > 0
         states = relu(self.embedding(atom_features(elements, bonds)))
-        gates = self._gates(pair_features(positions, bonds), there)
+        gates = self._gates(pair_features(positions, bonds), is_atom)
         for _ in range(PASSES):
             messages = relu(self.own(states) + self._messages(gates, states))
             states = self.update(messages.flatten(0, 1), states.flatten(0, 1)).unflatten(0, elements.shape)
-        return relu(self.last(self._read(states, there)))
+        return relu(self.last(self._read(states, is_atom)))
 
-    def _gates(self, pairs: Tensor, there: Tensor) -> Tensor:
+    def _gates(self, pairs: Tensor, is_atom: Tensor) -> Tensor:
         """The hidden layer (N, A, K, A) for every pair, over the number of neighbours; with a 1 for the bias of A."""
-        count = there.shape[1]
-        apart = ~torch.eye(count, dtype=torch.bool, device=there.device)
-        neighbours = there[:, :, None] & there[:, None] & apart
+        count = is_atom.shape[1]
+        apart = ~torch.eye(count, dtype=torch.bool, device=is_atom.device)
+        neighbours = is_atom[:, :, None] & is_atom[:, None] & apart
         hidden = relu(self.pairs(pairs))
         hidden = torch.cat([hidden, torch.ones_like(hidden[..., :1])], -1)
         shares = neighbours / neighbours.sum(2, keepdim=True).clamp(min=1)
@@ -61,15 +61,15 @@ class MessagePassing(nn.Module):
         matrices = torch.cat([self.matrices.weight.T, self.matrices.bias[None]])  # (K, width * width)
         return collected.reshape(*states.shape[:2], -1) @ matrices.reshape(-1, self.width)
 
-    def _read(self, states: Tensor, there: Tensor) -> Tensor:
-        """Set2Set: what three looks at the set of atoms give, (N, 2 * width)."""
+    def _read(self, states: Tensor, is_atom: Tensor) -> Tensor:
+        """Set2Set: a summary of the set of atoms after three readings, (N, 2 * width)."""
         query = memory = states.new_zeros(len(states), self.width)
-        found = states.new_zeros(len(states), 2 * self.width)
+        summary = states.new_zeros(len(states), 2 * self.width)
         for _ in range(PASSES):
-            query, memory = self.reading(found, (query, memory))
-            match = (states @ query[..., None])[..., 0].masked_fill(~there, -torch.inf)
-            found = torch.cat([query, (match.softmax(1)[:, None] @ states)[:, 0]], -1)
-        return found
+            query, memory = self.reading(summary, (query, memory))
+            match = (states @ query[..., None])[..., 0].masked_fill(~is_atom, -torch.inf)
+            summary = torch.cat([query, (match.softmax(1)[:, None] @ states)[:, 0]], -1)
+        return summary
 
 
 def atom_features(elements: Tensor, bonds: Tensor) -> Tensor:
@@ -86,8 +86,8 @@ def pair_features(positions: Tensor, bonds: Tensor) -> Tensor:
     return torch.cat([one_hot(bonds.long(), len(ORDERS) + 1)[..., 1:].float(), distances[..., None]], -1)
 
 
-class Property(nn.Module):
-    """A head whose standardised answer is given in the unit of the property, (N,)."""
+class PropertyHead(nn.Module):
+    """A head that converts its standardised output to the unit of the property, (N,)."""
 
     mean: Tensor
     deviation: Tensor
