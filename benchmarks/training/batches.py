@@ -1,4 +1,4 @@
-"""The pieces of a training loop: batches, optimizer, when to evaluate."""
+"""The pieces of a training loop: batches, optimizer, losses."""
 
 from __future__ import annotations
 
@@ -27,11 +27,6 @@ def make_optimizer(name: str, model: nn.Module, learning_rate: float) -> torch.o
     if name == "adam":
         return torch.optim.Adam(parameters, learning_rate, fused=True)
     return torch.optim.SGD(parameters, learning_rate, momentum=SGD_MOMENTUM, fused=True)
-
-
-def evaluation_points(total: int, count: int) -> set[int]:
-    """The steps after which the model is evaluated: ``count`` evenly spaced ones, the last included."""
-    return {round(total * i / count) for i in range(1, count + 1)} - {0}
 
 
 def probe_of(split: Split, size: int) -> Split:

@@ -31,6 +31,22 @@ class Spent(NamedTuple):
     peak_memory: int
 
 
+class Stopwatch:
+    """Adds up the seconds between every `start` and the `stop` after it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._started = 0.0
+
+    def start(self) -> None:
+        """From now on time counts."""
+        self._started = perf_counter()
+
+    def stop(self) -> None:
+        """Time no longer counts."""
+        self.seconds += perf_counter() - self._started
+
+
 class Clock:
     """Times the parts of training steps: ``start``, then ``lap`` at the end of each part, then ``stop``.
 

@@ -40,8 +40,6 @@ class Engine(ABC):
         self.replicas = replicas
         self.device = device
         self.done = 0  # steps
-        self.trained = 0.0  # seconds that they took
-        self.evaluated = 0.0  # seconds that metrics took
         self._sums = torch.zeros(2, replicas, tasks, dtype=torch.float64, device=device)
         self._summed = 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,8 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from benchmarks.records.record import MetricFact, Scalars
-from benchmarks.records.selection import selection_score
 from benchmarks.training.batches import batches_of, losses_of, make_optimizer, metric_facts, steps_per_epoch
+from benchmarks.training.checkpoint import Checkpoints, selected_step
 from benchmarks.training.evaluate import evaluate
 from benchmarks.training.saved_models import load_with_data, read_card, save
 from tasks.base import MultiTaskModel, Split, Splits, Task, seeded
@@ -91,28 +90,22 @@ def follow(model: MultiTaskModel, task: Task, splits: Splits, how: Finetuning) -
 
 def best_within(epochs: Sequence[Epoch], metrics: Sequence[MetricFact], budget: int) -> int:
     """Which of the first ``budget`` epochs is best on validation, the earliest of equals; 0 is the model as it was."""
-    facts, before = {"": metrics}, {"": epochs[0].validation}
-    found = [selection_score({"": epoch.validation}, before, facts) for epoch in epochs[: budget + 1]]
-    return min(range(len(found)), key=lambda k: found[k] if math.isfinite(found[k]) else math.inf)
+    return selected_step(({"": epoch.validation} for epoch in epochs[: budget + 1]), {"": metrics})
 
 
 def _fit(model: MultiTaskModel, task: Task, splits: Splits, how: Finetuning) -> None:
-    """Train, and leave the model in the state of the best epoch."""
-    facts = {task.name: metric_facts(task)}
-    before = evaluate(model, [task], splits.validation)
-    best_score, best_state = selection_score(before, before, facts), _copy(model)
+    """Train, and leave the model in the state of the selected epoch."""
+    checkpoints = Checkpoints({task.name: metric_facts(task)})
+    selected: dict[str, Tensor] = {}  # the first evaluation fills it
 
-    def keep_best(epoch: int) -> None:
-        nonlocal best_score, best_state
-        if not epoch:
-            return
-        score = selection_score(evaluate(model, [task], splits.validation), before, facts)
-        if score < best_score:
-            best_score, best_state = score, _copy(model)
+    def evaluate_and_keep(epoch: int) -> None:
+        nonlocal selected
+        if checkpoints.add(epoch, evaluate(model, [task], splits.validation)):
+            selected = _copy(model)
 
     own = splits.train.only([task.name])
-    _train(model, task, own, how, steps_per_epoch(own, how.batch_size), keep_best)
-    model.load_state_dict(best_state)
+    _train(model, task, own, how, steps_per_epoch(own, how.batch_size), evaluate_and_keep)
+    model.load_state_dict(selected)
 
 
 def _train(

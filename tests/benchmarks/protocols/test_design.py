@@ -26,7 +26,7 @@ from benchmarks.running.runner import Options
 from benchmarks.training import evaluate
 from benchmarks.training.compute import relative_compute, steps_of_equal_compute
 from benchmarks.training.groups import train_group
-from benchmarks.training.train import Loaded
+from benchmarks.training.loaded import Loaded
 from tests.benchmarks.records.test_selection import record
 from tests.benchmarks.tiny_suite import PROTOCOL, Tiny, protocol, registered
 

@@ -13,10 +13,11 @@ import torch
 from benchmarks.protocols.expand import expand
 from benchmarks.records.record import SINGLE_TASK, Cell, Record
 from benchmarks.records.selection import selection_score
-from benchmarks.training.batches import batches_of, evaluation_points, probe_of
+from benchmarks.training.batches import batches_of, probe_of
 from benchmarks.training.clock import Clock, Spent
+from benchmarks.training.loaded import Loaded
+from benchmarks.training.schedule import evaluation_points
 from benchmarks.training.single import Alone
-from benchmarks.training.train import Loaded
 from benchmarks.training.train import train as train_together
 from tasks.base import MultiTaskModel, Split
 from tests.benchmarks.single import train
