@@ -83,8 +83,8 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         from benchmarks.protocols.expand import Filters  # noqa: PLC0415
         from benchmarks.protocols.files import find, read  # noqa: PLC0415
         from benchmarks.running import runner  # noqa: PLC0415
-        from benchmarks.training import devices  # noqa: PLC0415
-        from benchmarks.training.processes import join  # noqa: PLC0415
+        from benchmarks.training.machine import devices  # noqa: PLC0415
+        from benchmarks.training.machine.processes import join  # noqa: PLC0415
 
         require_folder(data)
         load_plugins(plugin)

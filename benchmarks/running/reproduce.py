@@ -9,10 +9,10 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from balancers import Balancer
-from benchmarks.protocols.expand import version_of
 from benchmarks.records import store
 from benchmarks.records.agreement import Difference, circumstances, largest
 from benchmarks.records.record import Cell, Record
+from benchmarks.records.versions import version_of
 from benchmarks.running.executors.base import Event, Finished, Job, Setting, Skipped
 from benchmarks.running.executors.here import Here
 from tasks import registry

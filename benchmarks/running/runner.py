@@ -33,9 +33,9 @@ from benchmarks.running.executors.cluster import Ray, Share
 from benchmarks.running.executors.here import Here
 from benchmarks.running.executors.processes import Processes
 from benchmarks.running.progress import Display
-from benchmarks.training import environment
 from benchmarks.training.groups import grouped
-from benchmarks.training.processes import World, join
+from benchmarks.training.machine import environment
+from benchmarks.training.machine.processes import World, join
 from benchmarks.words import listed
 from tasks import registry
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.records.record import MetricFact, Precision
-from benchmarks.training.processes import World
+from benchmarks.training.machine.processes import World
 from tasks.base import Split, Task, seed_for
 
 SGD_MOMENTUM = 0.9

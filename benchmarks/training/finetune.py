@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from benchmarks.records.record import MetricFact, Scalars
 from benchmarks.training.batches import batches_of, losses_of, make_optimizer, metric_facts, steps_per_epoch
 from benchmarks.training.checkpoint import Checkpoints, selected_step
-from benchmarks.training.evaluate import evaluate
+from benchmarks.training.measuring.evaluate import evaluate
 from benchmarks.training.saved_models import load_with_data, read_card, save
 from tasks.base import MultiTaskModel, Split, Splits, Task, seeded
 

@@ -12,12 +12,12 @@ import torch
 from balancers import Need, Sizes, Weighting, create
 from balancers.wrappers.wrapper import Wrapper
 from benchmarks.records.record import ROLES, Cell, Record, Role
-from benchmarks.training.devices import require_alive
-from benchmarks.training.engine import Engine
+from benchmarks.training.engines.engine import Engine
+from benchmarks.training.engines.replicas.engine import Replicas
+from benchmarks.training.engines.single import Alone
 from benchmarks.training.loaded import Keep, Loaded, Progress, Watch
+from benchmarks.training.machine.devices import require_alive
 from benchmarks.training.pace import Trials
-from benchmarks.training.replicas.engine import Replicas
-from benchmarks.training.single import Alone
 from benchmarks.training.train import train
 
 # Cells that agree in these take steps of one kind, whatever their methods, numbers and seeds.

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 
 from benchmarks.records.record import Cell
-from benchmarks.training.engine import Engine
-from benchmarks.training.processes import World
+from benchmarks.training.engines.engine import Engine
+from benchmarks.training.machine.processes import World
 from tasks.base import MultiTaskModel, Splits, Suite
 
 Progress = Callable[[int, int], None]  # (steps done, all steps)

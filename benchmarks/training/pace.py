@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 import torch
 
 from benchmarks.records.record import ROLES, Cell, Role
-from benchmarks.training.clock import Clock
-from benchmarks.training.engine import Engine
+from benchmarks.training.engines.engine import Engine
+from benchmarks.training.engines.replicas.engine import Replicas
+from benchmarks.training.engines.single import Alone
 from benchmarks.training.loaded import Loaded
-from benchmarks.training.replicas.engine import Replicas
-from benchmarks.training.single import Alone
+from benchmarks.training.measuring.clock import Clock
 
 WARM_UP = 2  # steps that are not timed
 COST = 20  # steps for a record's cost

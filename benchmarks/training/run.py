@@ -10,11 +10,11 @@ import torch
 from benchmarks.records.record import Cell, Outcome, Record, Scalars, Solver, Status
 from benchmarks.training.batches import metric_facts
 from benchmarks.training.checkpoint import Checkpoint, Checkpoints
-from benchmarks.training.clock import Spent
-from benchmarks.training.curves import CurveLog
-from benchmarks.training.engine import Engine, Fault
-from benchmarks.training.environment import describe
-from benchmarks.training.evaluate import Geometry
+from benchmarks.training.engines.engine import Engine, Fault
+from benchmarks.training.machine.environment import describe
+from benchmarks.training.measuring.clock import Spent
+from benchmarks.training.measuring.curves import CurveLog
+from benchmarks.training.measuring.evaluate import Geometry
 from tasks.base import Suite
 
 

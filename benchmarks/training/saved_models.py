@@ -14,10 +14,10 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor
 
 from balancers import Balancer
-from benchmarks.protocols.expand import version_of
 from benchmarks.records.record import Cell
 from benchmarks.records.store import write_atomically
-from benchmarks.training.evaluate import evaluation_batches
+from benchmarks.records.versions import version_of
+from benchmarks.training.measuring.evaluate import evaluation_batches
 from tasks import registry
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task
 from tasks.data.sources import looking_in

@@ -10,12 +10,12 @@ import torch
 
 from benchmarks.records.record import Cell, Outcome, Record, Scalars
 from benchmarks.training.batches import probe_of
-from benchmarks.training.clock import PeakMemory, Spent, Stopwatch
-from benchmarks.training.devices import require_alive
-from benchmarks.training.engine import Engine, Fault, Means
-from benchmarks.training.environment import describe
-from benchmarks.training.evaluate import Geometry
+from benchmarks.training.engines.engine import Engine, Fault, Means
 from benchmarks.training.loaded import Loaded, MakeEngine, Watch
+from benchmarks.training.machine.devices import require_alive
+from benchmarks.training.machine.environment import describe
+from benchmarks.training.measuring.clock import PeakMemory, Spent, Stopwatch
+from benchmarks.training.measuring.evaluate import Geometry
 from benchmarks.training.run import Run
 from benchmarks.training.schedule import Schedule
 from tasks.base import Split

@@ -11,12 +11,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from benchmarks.protocols.expand import version_of
 from benchmarks.records.record import Cell, Scalars
 from benchmarks.records.store import write_atomically
 from benchmarks.records.trivial import TRIVIAL, read_entries, subject_of
+from benchmarks.records.versions import version_of
 from benchmarks.training.batches import batches_of, losses_of
-from benchmarks.training.evaluate import evaluate
+from benchmarks.training.measuring.evaluate import evaluate
 from tasks import registry
 from tasks.base import MultiTaskModel, Splits, Suite, Task, seeded
 

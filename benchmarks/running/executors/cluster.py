@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.running.executors.base import Began, Event, Executor, Finished, Job, Setting, Split, Stepped, Tell
 from benchmarks.running.executors.worker import Worker
-from benchmarks.training import environment
+from benchmarks.training.machine import environment
 from benchmarks.training.run import unfinished
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from benchmarks.running.executors.base import Event, Executor, Job, Setting, Split, Tell
 from benchmarks.running.executors.worker import Worker
-from benchmarks.training.processes import World
+from benchmarks.training.machine.processes import World
 
 
 class Here(Executor):

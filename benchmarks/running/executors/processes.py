@@ -26,7 +26,7 @@ from benchmarks.running.executors.base import (
     Tell,
 )
 from benchmarks.running.executors.worker import Worker
-from benchmarks.training.devices import of_worker
+from benchmarks.training.machine.devices import of_worker
 from benchmarks.training.run import unfinished
 
 GRACE = 60.0  # seconds beyond the limit of a cell after which a job that gives no sign of life is ended

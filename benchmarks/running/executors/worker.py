@@ -11,11 +11,12 @@ from benchmarks.records.record import Cell
 from benchmarks.records.store import stem
 from benchmarks.running import plugins
 from benchmarks.running.executors.base import Began, Finished, Job, Setting, Skip, Skipped, Split, Stepped, Tell
-from benchmarks.training import devices, saved_models
+from benchmarks.training import saved_models
 from benchmarks.training.groups import train_group
 from benchmarks.training.loaded import Loaded
+from benchmarks.training.machine import devices
+from benchmarks.training.machine.processes import World
 from benchmarks.training.pace import Trials
-from benchmarks.training.processes import World
 from tasks import registry
 from tasks.base import DataUnavailableError, MultiTaskModel, Splits
 

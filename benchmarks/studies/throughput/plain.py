@@ -19,7 +19,7 @@ from torchjd.autojac import jac_to_grad, mtl_backward
 
 from benchmarks.studies.throughput.rates import cells_of, load, now, steps_of
 from benchmarks.training.batches import batches_of
-from benchmarks.training.evaluate import evaluate
+from benchmarks.training.measuring.evaluate import evaluate
 from benchmarks.training.schedule import evaluation_points
 from tasks.base import MultiTaskModel, Task
 

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.protocols.expand import expand
 from benchmarks.records.record import Cell
-from benchmarks.training.schedule import Schedule
+from benchmarks.training.schedule import Schedule, evaluation_points
 from tests.benchmarks.tiny_suite import Tiny, protocol, registered
 
 EPOCH = 4  # 32 examples in batches of 10
@@ -39,3 +39,8 @@ def test_progress_is_reported_at_most_two_hundred_times(steps: int, first: int, 
     reports = Schedule.of(cell("fixed", steps=steps, evaluations=1), Tiny().load().train).reports
     assert (reports[0], len(reports)) == (first, count)
     assert steps in reports
+
+
+@pytest.mark.parametrize(("total", "count", "points"), [(10, 2, {5, 10}), (3, 10, {1, 2, 3}), (7, 1, {7})])
+def test_evaluations_are_evenly_spaced_and_include_the_last_step(total: int, count: int, points: set[int]) -> None:
+    assert evaluation_points(total, count) == points

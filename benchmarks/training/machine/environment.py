@@ -12,10 +12,10 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.training.devices import cores
+from benchmarks.training.machine.devices import cores
 
 COMMIT = "BALANCERS_COMMIT"  # environment variable
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 CODE = ("balancers", "benchmarks", "tasks")  # what decides the numbers: a changed chart or text makes nothing "-dirty"
 PACKAGES = ("numpy", "scipy", "pydantic", "safetensors", "tokenizers", "transformers")
 

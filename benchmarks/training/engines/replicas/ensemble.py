@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from benchmarks.training.batches import widened
-from benchmarks.training.replicas.noise import MASK, Asked, Noise, mask_dropout
+from benchmarks.training.engines.replicas.noise import MASK, Asked, Noise, mask_dropout
 from tasks.base import MultiTaskModel, Split, Task
 
 ENCODER = "encoder"

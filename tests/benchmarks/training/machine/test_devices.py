@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmarks.training import devices
+from benchmarks.training.machine import devices
 
 
 def test_an_unknown_device_is_refused() -> None:

@@ -18,7 +18,7 @@ from balancers.contract.solving import Solving
 from benchmarks.protocols.expand import expand
 from benchmarks.records.record import Cell, Record
 from benchmarks.training.batches import losses_of
-from benchmarks.training.passes import Passes, noise_now
+from benchmarks.training.engines.passes import Passes, noise_now
 from tasks.base import MultiTaskModel
 from tests.benchmarks.single import train
 from tests.benchmarks.tiny_suite import Tiny, protocol, registered

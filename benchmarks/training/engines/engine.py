@@ -11,8 +11,8 @@ from torch import Tensor
 
 from balancers import Certificate
 from benchmarks.records.record import Cost, Scalars, Status
-from benchmarks.training.clock import Spent
-from benchmarks.training.evaluate import Geometry
+from benchmarks.training.measuring.clock import Spent
+from benchmarks.training.measuring.evaluate import Geometry
 from tasks.base import MultiTaskModel, Split
 
 

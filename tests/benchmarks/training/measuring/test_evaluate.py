@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmarks.training.evaluate import EVALUATION_BATCH, EVALUATION_BYTES, evaluation_batches
+from benchmarks.training.measuring.evaluate import EVALUATION_BATCH, EVALUATION_BYTES, evaluation_batches
 from tasks.base import Split
 
 

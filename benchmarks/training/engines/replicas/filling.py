@@ -14,8 +14,8 @@ from torch import Tensor
 
 from balancers import Evidence, Need
 from balancers.step.gradients import cross_gramian_of, gramian_of
-from benchmarks.training.replicas.ensemble import Ensemble
-from benchmarks.training.replicas.team import Mixed
+from benchmarks.training.engines.replicas.ensemble import Ensemble
+from benchmarks.training.engines.replicas.team import Mixed
 
 WITHOUT_GRADIENTS = Need.LOSSES | Need.LOSSES_AFTER
 

@@ -13,23 +13,23 @@ from balancers import Certificate, Evidence, Need
 from balancers.step.gradients import gramian_of
 from benchmarks.records.record import Cell, Cost, Scalars
 from benchmarks.training.batches import casting, orders
-from benchmarks.training.clock import Clock, Spent
-from benchmarks.training.engine import Engine, Fault
-from benchmarks.training.evaluate import Geometry, evaluation_batches
-from benchmarks.training.passes import OTHERS
-from benchmarks.training.replicas.ensemble import Ensemble
-from benchmarks.training.replicas.faults import Faults, harmless
-from benchmarks.training.replicas.filling import Filler, Pass
-from benchmarks.training.replicas.noise import Noise
-from benchmarks.training.replicas.optimizers import OPTIMIZERS
-from benchmarks.training.replicas.team import Mixed, Team
+from benchmarks.training.engines.engine import Engine, Fault
+from benchmarks.training.engines.passes import OTHERS
+from benchmarks.training.engines.replicas.ensemble import Ensemble
+from benchmarks.training.engines.replicas.faults import Faults, harmless
+from benchmarks.training.engines.replicas.filling import Filler, Pass
+from benchmarks.training.engines.replicas.noise import Noise
+from benchmarks.training.engines.replicas.optimizers import OPTIMIZERS
+from benchmarks.training.engines.replicas.team import Mixed, Team
+from benchmarks.training.measuring.clock import Clock, Spent
+from benchmarks.training.measuring.evaluate import Geometry, evaluation_batches
 from tasks.base import MultiTaskModel, Split, Suite, seed_for
 
 
 class Replicas(Engine):
     """Cells that differ in seed, learning rate, method and hyperparameters alone, in one vectorised loop.
 
-    Each sees the batches, the dropout noise (see `benchmarks.training.replicas.noise`) and the random numbers of its
+    Each sees the batches, the dropout noise (see the module `noise` of this package) and the random numbers of its
     method that it would see alone.
 
     Args:

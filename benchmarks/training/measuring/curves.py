@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from benchmarks.records.record import Curves, Scalars
-from benchmarks.training.evaluate import Geometry
+from benchmarks.training.measuring.evaluate import Geometry
 
 DIGITS = 6  # significant digits in curves: plenty to draw, and they keep records small
 

@@ -12,9 +12,9 @@ import torch
 
 from benchmarks.records.record import Record
 from benchmarks.records.store import load
-from benchmarks.training.processes import World
+from benchmarks.training.machine.processes import World
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 PROTOCOL = """
 name = "small"
 description = "for tests"

@@ -21,11 +21,11 @@ from benchmarks.records.record import Cell, Record
 from benchmarks.running.executors.base import Event, Finished, Job, Setting
 from benchmarks.running.executors.here import Here
 from benchmarks.training import groups
+from benchmarks.training.engines.replicas.engine import Replicas
+from benchmarks.training.engines.replicas.noise import mask_dropout
 from benchmarks.training.groups import grouped, stackable, train_group
 from benchmarks.training.loaded import Loaded, Watch
 from benchmarks.training.pace import Trials
-from benchmarks.training.replicas.engine import Replicas
-from benchmarks.training.replicas.noise import mask_dropout
 from benchmarks.training.train import train
 from tasks import registry
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task

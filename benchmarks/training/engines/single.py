@@ -11,11 +11,11 @@ from balancers import Balancer, Certificate, Need, NonFiniteError
 from balancers.step.parallel import Group
 from benchmarks.records.record import Cell, Cost, Scalars
 from benchmarks.training.batches import batches_of, casting, losses_of, make_optimizer
-from benchmarks.training.clock import Clock, Spent
-from benchmarks.training.engine import Engine, Fault
-from benchmarks.training.evaluate import Geometry, evaluate, geometry
-from benchmarks.training.passes import Passes, noise_now
-from benchmarks.training.processes import World
+from benchmarks.training.engines.engine import Engine, Fault
+from benchmarks.training.engines.passes import Passes, noise_now
+from benchmarks.training.machine.processes import World
+from benchmarks.training.measuring.clock import Clock, Spent
+from benchmarks.training.measuring.evaluate import Geometry, evaluate, geometry
 from tasks.base import MultiTaskModel, Split, Suite, seed_for
 
 

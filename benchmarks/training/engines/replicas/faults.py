@@ -10,8 +10,8 @@ from torch import Tensor
 
 from balancers import Evidence
 from balancers.step import guards
-from benchmarks.training.engine import Fault
-from benchmarks.training.replicas.team import Mixed
+from benchmarks.training.engines.engine import Fault
+from benchmarks.training.engines.replicas.team import Mixed
 
 SOUND, LOSS, BELOW, GRADIENT, WEIGHT = range(5)
 
