@@ -16,7 +16,11 @@ from benchmarks.training.machine.devices import cores
 
 COMMIT = "BALANCERS_COMMIT"  # environment variable
 REPOSITORY = Path(__file__).parents[3]
-CODE = ("balancers", "benchmarks", "tasks")  # what decides the numbers: a changed chart or text makes nothing "-dirty"
+# The code that makes numbers; a change elsewhere makes no commit "-dirty". `benchmarks/records` has the rule that
+# selects checkpoints and settings. `benchmarks/running` is left out: it says where and when a cell trains, which every
+# record holds (device, threads, replicas, processes), and nothing in it touches a model.
+CODE = ("balancers", "tasks", "benchmarks/protocols", "benchmarks/training", "benchmarks/records")
+NO_CODE = (":(exclude)*.md",)  # descriptions that lie beside code
 PACKAGES = ("numpy", "scipy", "pydantic", "safetensors", "tokenizers", "transformers")
 
 
@@ -33,49 +37,52 @@ def describe(device: torch.device) -> dict[str, str]:
     }
     if device.type == "cuda" and torch.cuda.is_available():  # the driver of a cluster may have none
         facts["gpu"] = torch.cuda.get_device_name(device)
-    if found := commit():
-        facts["commit"] = found
+    if revision := commit():
+        facts["commit"] = revision
     return facts
 
 
 def packages() -> dict[str, str]:
     """The versions of the installed packages that can change numbers."""
-    found = {}
+    versions = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 @cache
 def _processor() -> str:
     try:
-        found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+        match = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     except OSError:
-        found = None
-    return found[1].strip() if found else platform.processor()
+        match = None
+    return match[1].strip() if match else platform.processor()
 
 
 @cache
 def commit() -> str:
-    """The commit of the clone, with "-dirty" where its code was changed; empty outside of a clone.
+    """The commit of the clone that this code is in; see `commit_of`.
 
-    Where the code is a copy of a clone, whoever made the copy says it.
+    A copy of a clone, as on the nodes of a cluster, is told its commit in the environment variable `COMMIT`.
     """
-    if told := os.environ.get(COMMIT):
-        return told
-    if not (REPOSITORY / ".git").exists():
+    return os.environ.get(COMMIT) or commit_of(REPOSITORY)
+
+
+def commit_of(repository: Path) -> str:
+    """The commit of a clone, with "-dirty" where code that makes numbers was changed; empty if there is none."""
+    if not (repository / ".git").exists():
         return ""
     try:
-        head = _git("rev-parse", "HEAD").strip()
-        changed = _git("status", "--porcelain", "--", *CODE).strip()
-    except (OSError, subprocess.CalledProcessError):  # no git here, or nothing committed yet
+        head = _git(repository, "rev-parse", "HEAD").strip()
+        changes = _git(repository, "status", "--porcelain", "--", *CODE, *NO_CODE).strip()
+    except (OSError, subprocess.CalledProcessError):  # git is not installed, or nothing is committed yet
         return ""
-    return f"{head}-dirty" if changed else head
+    return f"{head}-dirty" if changes else head
 
 
-def _git(*arguments: str) -> str:
-    command = ["git", "-C", str(REPOSITORY), *arguments]
+def _git(repository: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(repository), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
