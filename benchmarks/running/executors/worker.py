@@ -16,7 +16,7 @@ from benchmarks.training.groups import train_group
 from benchmarks.training.loaded import Loaded
 from benchmarks.training.machine import devices
 from benchmarks.training.machine.processes import World
-from benchmarks.training.pace import Trials
+from benchmarks.training.pace import Pace
 from tasks import registry
 from tasks.base import DataUnavailableError, MultiTaskModel, Splits
 
@@ -25,7 +25,7 @@ class Known(NamedTuple):
     """A suite that is ready to train, and what was found out about it."""
 
     loaded: Loaded
-    trials: Trials
+    pace: Pace
 
 
 class Worker:
@@ -53,18 +53,18 @@ class Worker:
         if isinstance(known, Skip):
             tell(Skipped(job, known))
             return
-        loaded, trials = known
+        loaded, pace = known
         reason = self.world.indivisible(job.cells[0].batch_size, map(len, loaded.splits.train.sets()))
         if reason:
             tell(Skipped(job, Skip(f"{reason}; choose another batch size, or train in one process", broken=False)))
             return
         tell(Began(job))  # from here on it may not hang
-        if len(job.cells) > 1 and self.device.type == "cpu" and not trials.faster_together(job.cells):
+        if len(job.cells) > 1 and self.device.type == "cpu" and not pace.faster_together(job.cells):
             tell(Split(job))
             return
         keep = None if self.setting.models is None else self._keep
         steps = lambda done, total: tell(Stepped(job, done, total))  # noqa: E731
-        for record in train_group(job.cells, loaded, steps, keep, self.setting.time_limit, trials):
+        for record in train_group(job.cells, loaded, steps, keep, self.setting.time_limit, pace):
             tell(Finished(job, record))
 
     def _know(self, cell: Cell) -> Known | Skip:
@@ -81,7 +81,7 @@ class Worker:
             suite = registry.create(cell.suite, **cell.suite_options)
             splits = suite.load(self.setting.data)
             loaded = Loaded(suite, Splits(*(split.to(self.device) for split in splits)), self.device, self.world)
-            return Known(loaded, Trials(loaded))
+            return Known(loaded, Pace(loaded))
         except DataUnavailableError as error:
             return Skip(str(error), broken=False)
         except Exception as error:  # a broken loader must not take the other suites down

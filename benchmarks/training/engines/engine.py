@@ -1,4 +1,4 @@
-"""What the training loop needs of models in training, be it one large model or many small ones at once."""
+"""The interface of models in training, one large model or many small ones at once, to the training loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tasks.base import MultiTaskModel, Split
 
 
 class Fault(NamedTuple):
-    """Why and in which step a run broke."""
+    """Why a run broke off, and in which step."""
 
     step: int
     status: Status
@@ -25,14 +25,14 @@ class Fault(NamedTuple):
 
 
 class Means(NamedTuple):
-    """Means over some steps."""
+    """Means over the steps since the last evaluation."""
 
     losses: Tensor  # (R, K)
     weights: Tensor  # (R, K)
 
 
 class Engine(ABC):
-    """R runs of one suite that take their steps together; what breaks goes on unseen and is reported once."""
+    """R runs of one suite that take their steps together; a run that breaks stays in its place."""
 
     replicas: int
 
@@ -51,13 +51,13 @@ class Engine(ABC):
     def halve_rates(self) -> None:
         """Halve the learning rate of every run's encoder and heads.
 
-        What a method trains of its own, such as weights, goes on at its own rate, a hyperparameter of the method.
-        Official code that puts both into one optimizer, as that of Nash-MTL does, lowers both.
+        Weights that a method trains keep their own rate, which is a hyperparameter of the method. (The official code of
+        Nash-MTL puts both into one optimizer, and lowers both.)
         """
 
     @abstractmethod
     def faults(self) -> dict[int, Fault]:
-        """The runs that have broken so far."""
+        """The faults of the runs that have broken so far, by run."""
 
     @abstractmethod
     def evaluate(self, split: Split) -> list[Scalars]:
@@ -73,32 +73,32 @@ class Engine(ABC):
 
     @abstractmethod
     def keep(self, runs: Iterable[int]) -> None:
-        """Remember the present state of some runs, in the place of earlier ones."""
+        """Remember the present state of some runs and forget the earlier one: it is the selected checkpoint now."""
 
     @abstractmethod
     def recall(self) -> None:
-        """Put the kept states back."""
+        """Put the state of every run back that `keep` remembered last."""
 
     @abstractmethod
     def model(self, run: int) -> MultiTaskModel:
-        """A run's model; good until the next one is asked for."""
+        """The model of a run; it can be used until the next call."""
 
     @abstractmethod
     def certificate(self, run: int) -> Certificate | None:
-        """How well a run's method solved its equations; none if it solves none."""
+        """How well the method of a run solved its equations; none if it solves none."""
 
     @abstractmethod
     def cost(self, run: int, spent: Spent) -> Cost | None:
-        """What a training step of one run costs when it is alone; none if that is unknown."""
+        """The cost of a training step of one run that trains alone; none if it is unknown."""
 
     def note(self, losses: Tensor, weights: Tensor) -> None:
-        """Losses and weights (R, K) of a step, for the means."""
+        """Add the losses and weights (R, K) of a step to the means."""
         self._sums[0] += losses
         self._sums[1] += weights
         self._summed += 1
 
     def take_means(self) -> Means | None:
-        """The means since they were last taken; none without a step."""
+        """The means since the last call; none if there was no step since."""
         if self._summed == 0:
             return None
         means = (self._sums / self._summed).cpu()

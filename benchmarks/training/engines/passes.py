@@ -1,4 +1,4 @@
-"""Forward passes beside that of a step, for methods that need them; they leave no trace in what is trained.
+"""Extra forward passes beside the pass of a step, for methods that need them; training goes on as if without them.
 
 A method that looks at several batches, or at one batch twice, trains on the same batches, with the same dropout noise
 and the same batch-norm statistics as every other method.
@@ -18,19 +18,19 @@ from benchmarks.training.batches import batches_of, casting, losses_of
 from benchmarks.training.machine.processes import World
 from tasks.base import MultiTaskModel, Split, Task, seeded
 
-OTHERS = ("data/second", "data/third")  # what the orders of the two batches beside the first are seeded for
+OTHERS = ("data/second", "data/third")  # names of the orders of the two other batches; see `orders`
 
-Noise = list[Tensor]  # a state of torch's global random numbers: of the CPU, and of the GPU if there is one in use
+RandomState = list[Tensor]  # of torch's global generators: of the CPU, and of the GPU if one is in use
 
 
-def noise_now(device: torch.device) -> Noise:
-    """The state of the random numbers that are drawn next."""
+def noise_now(device: torch.device) -> RandomState:
+    """The state of the global random generators."""
     return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
 
 
 @contextmanager
-def noise_from(noise: Noise, device: torch.device) -> Iterator[None]:
-    """Run a block with the random numbers that follow ``noise``, and go on as if it had drawn none."""
+def noise_from(noise: RandomState, device: torch.device) -> Iterator[None]:
+    """Run a block with the random numbers that follow ``noise``, then restore the state of the generators."""
     before = noise_now(device)
     _set_noise(noise, device)
     try:
@@ -39,14 +39,14 @@ def noise_from(noise: Noise, device: torch.device) -> Iterator[None]:
         _set_noise(before, device)
 
 
-def _set_noise(noise: Noise, device: torch.device) -> None:
+def _set_noise(noise: RandomState, device: torch.device) -> None:
     torch.set_rng_state(noise[0])
     if device.type == "cuda":
         torch.cuda.set_rng_state(noise[1], device)
 
 
 class Passes:
-    """Losses of a model as it is, with buffers that are copies."""
+    """Losses of a model in passes on copies of its buffers."""
 
     def __init__(
         self,
@@ -60,10 +60,10 @@ class Passes:
         self._device = device
         self._precision: Precision = precision
         self._streams: list[Iterator[Split]] = []
-        self._noise: Noise = []
+        self._noise: RandomState = []
 
     def draw_from(self, split: Split, size: int, seed: int, world: World = World()) -> None:  # noqa: B008
-        """Take the other batches from ``split``, each in an order of its own, with dropout noise of their own."""
+        """Draw the other batches from ``split``, in orders and with dropout noise of their own."""
         self._streams = [batches_of(split, size, seed, order, world) for order in OTHERS]
         with seeded(world.own("noise/others"), seed):
             self._noise = noise_now(self._device)
@@ -71,12 +71,12 @@ class Passes:
     def others(self) -> list[dict[str, Tensor]]:
         """The losses of two more, independent batches."""
         with noise_from(self._noise, self._device):
-            found = [self._losses(next(stream)) for stream in self._streams]
+            losses = [self._losses(next(stream)) for stream in self._streams]
             self._noise = noise_now(self._device)
-        return found
+        return losses
 
     @torch.no_grad()
-    def again(self, batch: Split, noise: Noise) -> dict[str, Tensor]:
+    def again(self, batch: Split, noise: RandomState) -> dict[str, Tensor]:
         """The losses of ``batch`` once more, with the dropout noise of the pass that began at ``noise``."""
         with noise_from(noise, self._device):
             return self._losses(batch)

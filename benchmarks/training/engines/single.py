@@ -1,4 +1,4 @@
-"""One run of any suite, in an ordinary training loop with a `Balancer`."""
+"""One run of any suite: an ordinary training step with a `Balancer`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tasks.base import MultiTaskModel, Split, Suite, seed_for
 class Alone(Engine):
     """A single model, in one process or data-parallel in several, each with its part of every batch.
 
-    Initialisation, data order and dropout noise depend on the seed alone, so that methods are compared in pairs. The
-    global random generator is in use.
+    Initialisation, data order and dropout noise depend on the seed alone, so that methods are compared in pairs.
+    Dropout draws from the global random generator.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class Alone(Engine):
         self._kept: dict[str, Tensor] = {}
         self._fault: Fault | None = None
         self.clock = Clock(device)
-        torch.manual_seed(seed_for(world.own("noise"), cell.seed))  # last, whatever it took to build the model
+        torch.manual_seed(seed_for(world.own("noise"), cell.seed))  # last: building the model may have drawn numbers
 
     def step(self) -> None:
-        """One step, or nothing if an earlier one broke."""
+        """Take a step, or none if an earlier one broke."""
         self.done += 1
         if self._fault is None:
             try:
@@ -105,7 +105,7 @@ class Alone(Engine):
         self.note(means, weights if weights.dim() == 1 else weights.mean(-1))
 
     def halve_rates(self) -> None:
-        """Halve the learning rate of encoder and heads; the balancer has nothing in this optimizer."""
+        """Halve the learning rate of encoder and heads; the balancer keeps its own rates."""
         for group in self._optimizer.param_groups:
             group["lr"] /= 2
 
@@ -139,9 +139,9 @@ class Alone(Engine):
         return self._model
 
     def certificate(self, run: int) -> Certificate | None:  # noqa: ARG002
-        """The balancer's."""
+        """How well the balancer solved its equations."""
         return self.balancer.certificate
 
     def cost(self, run: int, spent: Spent) -> Cost | None:  # noqa: ARG002
-        """What its steps took."""
+        """The cost of its steps."""
         return self.clock.cost(spent)

@@ -1,4 +1,4 @@
-"""Which device, and how many processes and threads share it."""
+"""The device that a run uses, and how many processes and threads share it."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def prepare(device: torch.device) -> None:
     """Make this process use a device, deterministically."""
     if device.type != "cuda":
         return
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic with it alone
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not deterministic
     torch.use_deterministic_algorithms(True, warn_only=True)
     if device.index is not None:
         torch.cuda.set_device(device)
 
 
 def require_alive(device: torch.device) -> None:
-    """Raise what a GPU says if an error has left it of no use to this process."""
+    """Raise the error of a GPU that this process can no longer use."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def of_worker(device: str, worker: int) -> str:
-    """The device of one of several local workers: GPUs are dealt out in turn, and shared if there are fewer."""
+    """The device of one of several local workers: GPUs in turn, each shared by several workers if there are fewer."""
     return f"cuda:{worker % torch.cuda.device_count()}" if device == "cuda" else device
 
 
@@ -49,12 +49,12 @@ def cores() -> int:
 
 
 def default_workers(device: torch.device) -> int:
-    """A process per core, or per GPU, which an error can leave unusable; this one where there is a single core."""
+    """How many worker processes: one per GPU, or one per core; 0, this process, on a single core."""
     if device.type == "cuda":
         return torch.cuda.device_count()
     return cores() if cores() > 1 else 0
 
 
 def default_threads(device: torch.device, workers: int) -> int | None:
-    """The cores shared out among workers; what torch chooses where there is one."""
+    """Threads of each worker: an equal share of the cores; none, which leaves it to torch, for a single worker."""
     return max(1, cores() // workers) if workers > 1 and device.type == "cpu" else None

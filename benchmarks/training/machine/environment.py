@@ -1,4 +1,4 @@
-"""Where numbers come from: software, hardware and commit; no host name and no paths."""
+"""Software, hardware and commit that numbers come from; no host name and no paths."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PACKAGES = ("numpy", "scipy", "pydantic", "safetensors", "tokenizers", "transfor
 
 
 def describe(device: torch.device) -> dict[str, str]:
-    """The facts that every record holds."""
+    """The facts about the environment that every record holds."""
     facts = {
         "python": platform.python_version(),
         "torch": str(torch.__version__),

@@ -1,4 +1,4 @@
-"""The processes of one data-parallel run, as ``torchrun`` starts them: the first one writes and speaks for all."""
+"""The processes of one data-parallel run, as ``torchrun`` starts them; the first one writes records and prints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class World(NamedTuple):
-    """This process among all; one alone has no group."""
+    """The place of this process among all processes; a process that is alone has no group."""
 
     rank: int = 0
     size: int = 1
@@ -37,27 +37,27 @@ class World(NamedTuple):
         """The values of all processes, in every one of them."""
         if self.group is None:
             return [value]
-        found: list[T | None] = [None] * self.size
-        dist.all_gather_object(found, value, group=self.group)
-        return found  # pyright: ignore[reportReturnType]
+        values: list[T | None] = [None] * self.size
+        dist.all_gather_object(values, value, group=self.group)
+        return values  # pyright: ignore[reportReturnType]
 
     def out_of_step(self, error: Exception) -> bool:
-        """Whether the other processes may not have met this error.
+        """Whether this error may have come up in this process alone.
 
-        What is wrong with numbers or settings, which are the same in all, they have; of a lack of memory one cannot
-        know. Then this process had better end, and with it all: going on, they would mix up their messages.
+        A ``ValueError`` is about numbers or settings, which all processes share. Any other error, such as a lack of
+        memory, may be this one's alone; then this process must end, and all with it, as they would mix up messages.
         """
         return self.size > 1 and not isinstance(error, ValueError)
 
     def indivisible(self, batch: int, sets: Iterable[int]) -> str:
-        """Why batches of so many out of sets of so many examples cannot be divided; empty if they can."""
+        """Why batches of ``batch`` examples, drawn from ``sets`` of so many, cannot be divided; empty if they can."""
         for size in (size for examples in sets for size in (min(batch, examples), examples % batch)):
             if size % self.size:
                 return f"a batch of {size} examples cannot be divided among {self.size} processes"
         return ""
 
     def leave(self) -> None:
-        """Wait for all, so that the end of one ends no other."""
+        """Wait for all processes, so that the end of one does not end another, and leave the group."""
         if self.group is not None:
             dist.barrier(group=self.group)
             dist.destroy_process_group()
@@ -67,7 +67,7 @@ class World(NamedTuple):
         return index.tensor_split(self.size)[self.rank]
 
     def own(self, purpose: str) -> str:
-        """What a stream of random numbers is seeded for that must differ between processes."""
+        """The purpose that a stream of random numbers is seeded for, where it must differ between processes."""
         return purpose if self.first else f"{purpose}/{self.rank}"
 
 

@@ -1,4 +1,4 @@
-"""What training costs: seconds per step by part, and peak memory."""
+"""Stopwatches: seconds of a training, seconds of each part of a step, and peak memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REPORTED = ("forward", "backward", WEIGHTING, "optimizer")
 
 
 class Spent(NamedTuple):
-    """What a cell took as a whole; see `Cost`."""
+    """Seconds and bytes that a cell took as a whole; see `Cost`."""
 
     total: float
     trained: float
@@ -50,7 +50,7 @@ class Stopwatch:
 class Clock:
     """Times the parts of training steps: ``start``, then ``lap`` at the end of each part, then ``stop``.
 
-    Steps may be of several kinds, as those of a method that finds new weights in every n-th step alone. On a GPU one in
+    Steps can be of several kinds: a method may find new weights in every n-th step alone. On a GPU one step in
     ``sample`` of each kind is timed.
     """
 
@@ -64,7 +64,7 @@ class Clock:
         self._mark = 0.0
 
     def start(self, kind: Hashable = None) -> None:
-        """A step of a kind begins."""
+        """Begin a step of a kind."""
         count = self._counts.get(kind, 0)
         self._counts[kind] = count + 1
         self._kind = kind
@@ -73,21 +73,21 @@ class Clock:
             self._mark = self._now()
 
     def lap(self, part: str) -> None:
-        """``part`` took the time since the last mark."""
+        """End a part: it took the time since the part before."""
         if self._running:
             now = self._now()
             self._note(part, now - self._mark)
             self._mark = now
 
     def stop(self, weighting: float) -> None:
-        """The step is over; ``weighting`` seconds of it were the weighting's own mathematics."""
+        """End the step; its weights took ``weighting`` seconds to compute, apart from the gradients."""
         if self._running:
             self._note(WEIGHTING, weighting)
 
     def cost(self, spent: Spent) -> Cost | None:
         """Medians over the timed steps of each kind, and their mean over all steps; none if there was no step.
 
-        A step is the sum of its parts' medians, so that what disturbs one part now and then does not count.
+        A step is the sum of its parts' medians, so that a disturbance of one part now and then does not count.
         """
         finished = {
             kind: {part: median(seconds) for part, seconds in parts.items()}
@@ -133,10 +133,10 @@ class PeakMemory:
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device)
         try:
-            found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+            match = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
         except OSError:
-            found = None
-        if found:
-            return int(found[1]) * 1024
+            match = None
+        if match:
+            return int(match[1]) * 1024
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,4 +1,4 @@
-"""Compute of a training step by its passes through the encoder, the same on every machine."""
+"""Compute of a training step, counted in passes through the encoder: the same on every machine."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from balancers import Need, Weighting, create
 from benchmarks.records.record import Cell
 
 FORWARD, BACKWARD = 1, 2  # a backward pass computes gradients of parameters and of what they act on
-BATCHES = 3  # of a step that looks at two more
+BATCHES = 3  # of a step that looks at two batches beside its own
 
 
 def relative_compute(method: Weighting, place: str, tasks: int) -> float:
-    """Compute of a step in steps of equal weights, which take a forward and a backward pass.
+    """Compute of a step relative to a step of equal weights, which takes a forward and a backward pass.
 
-    One that measures gradients at all shared parameters takes a backward pass per task. Passes that end at the last
-    shared layer or at the representation are short and count as nothing, as do heads and the mathematics of weights.
+    A method that measures gradients at all shared parameters takes a backward pass per task. Passes that end at the
+    last shared layer or at the representation are short and count as nothing, as do heads and the computation
+    of weights.
     """
     plain = FORWARD + BACKWARD
     whole = FORWARD + (tasks * BACKWARD if place == "shared" else BACKWARD)

@@ -1,4 +1,4 @@
-"""The curves of one run while they grow."""
+"""The curves of one run, point by point."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ DIGITS = 6  # significant digits in curves: plenty to draw, and they keep record
 
 
 class CurveLog:
-    """Collects points; `curves` gives what there is at any time, also after a failure."""
+    """Collects the points of curves; `curves` has all points so far, also after a failure."""
 
     def __init__(self, tasks: Sequence[str]) -> None:
         self._tasks = list(tasks)
         self._curves = Curves(step=[], train_loss={}, validation={}, weights={}, norms={}, cosines={}, snapshots={})
 
     def add(self, step: int, validation: Scalars, geometry: Geometry, snapshot: Mapping[str, Sequence[float]]) -> None:
-        """A point; `add_means` completes it."""
+        """Add a point; `add_means` completes it."""
         curves = self._curves
         curves.step.append(step)
         for task, metrics in validation.items():
@@ -34,7 +34,7 @@ class CurveLog:
             curves.snapshots.setdefault(name, []).append([rounded(value) for value in values])
 
     def add_means(self, losses: Tensor | None, weights: Tensor | None) -> None:
-        """Mean training loss and weight (K,) since the point before; none at the first point."""
+        """Add the mean training losses and weights (K,) since the point before; there are none at the first point."""
         for lines, means in ((self._curves.train_loss, losses), (self._curves.weights, weights)):
             values = [None] * len(self._tasks) if means is None else [rounded(mean) for mean in means.tolist()]
             for task, value in zip(self._tasks, values, strict=True):

@@ -1,4 +1,4 @@
-"""What is seen of a model between training steps: metrics on a split, and the geometry of its task gradients."""
+"""Evaluation between training steps: metrics on a split, and norms and cosines of the task gradients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVALUATION_BYTES = 2**24  # of inputs at a time: the features of an image are do
 
 
 class Geometry(NamedTuple):
-    """Of the task gradients at all shared parameters: norm by task, and cosine by pair "a|b"."""
+    """The task gradients at all shared parameters: their norm by task, and their cosine by pair "a|b"."""
 
     norms: dict[str, float]
     cosines: dict[str, float]
@@ -28,7 +28,7 @@ class Geometry(NamedTuple):
 
 @contextmanager
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Run a block with ``model`` in evaluation mode, then put it back into the mode that it was in."""
+    """Run a block with ``model`` in evaluation mode, then restore its mode."""
     training = model.training
     model.eval()
     try:
@@ -51,8 +51,8 @@ def evaluate(model: MultiTaskModel, tasks: Sequence[Task], split: Split) -> Scal
             _, outputs = model(batch.inputs)
             for task in tasks:
                 for metric in task.metrics:
-                    found = metric.collect(*answered(batch, task, outputs))
-                    collected.setdefault((task.name, metric.name), []).append(found)
+                    part = metric.collect(*answered(batch, task, outputs))
+                    collected.setdefault((task.name, metric.name), []).append(part)
     return {task.name: {m.name: m.of(collected[task.name, m.name]) for m in task.metrics} for task in tasks}
 
 
@@ -65,11 +65,11 @@ def geometry(model: MultiTaskModel, tasks: Sequence[Task], batch: Split) -> Geom
     with evaluation_mode(model):
         _, outputs = model(batch.inputs)
         losses = losses_of(tasks, outputs, batch)
-        seen = measure(losses, model.shared_parameters())
+        evidence = measure(losses, model.shared_parameters())
     names = [task.name for task in tasks]
-    cosines = seen.cosines.tolist()
+    cosines = evidence.cosines.tolist()
     pairs = combinations(range(len(names)), 2)
     return Geometry(
-        norms=dict(zip(names, seen.norms.tolist(), strict=True)),
+        norms=dict(zip(names, evidence.norms.tolist(), strict=True)),
         cosines={f"{names[i]}|{names[j]}": cosines[i][j] for i, j in pairs},
     )

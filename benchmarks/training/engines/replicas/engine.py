@@ -33,11 +33,12 @@ class Replicas(Engine):
     method that it would see alone.
 
     Args:
-        cells: what to train.
-        suite: theirs.
+        cells: the cells to train.
+        suite: the suite of the cells.
         train: the split to train on.
-        device: where.
-        clocks: of some steps of each cell alone, for its cost: shares of a common step could not be compared.
+        device: the device to train on.
+        clocks: for every cell, the clock of a few steps that it took alone; costs come from them, as a share of a
+            common step could not be compared.
     """
 
     def __init__(
@@ -99,12 +100,12 @@ class Replicas(Engine):
 
     @torch.no_grad()
     def _after(self, batch: Split) -> None:
-        """The losses after the step, with the masks of the step; those of broken replicas are of no matter."""
-        seen = Evidence(self._bounded(self._forward(batch).losses))
-        self._team.after(harmless(seen, self._faults.sound(seen, self.done)).losses)
+        """Show the methods the losses after the step, with the dropout masks of the step."""
+        evidence = Evidence(self._bounded(self._forward(batch).losses))
+        self._team.after(harmless(evidence, self._faults.sound(evidence, self.done)).losses)
 
-    def _answer(self, seen: Evidence) -> Mixed:
-        mixed = self._team.answer(harmless(seen, self._faults.sound(seen, self.done)))
+    def _answer(self, evidence: Evidence) -> Mixed:
+        mixed = self._team.answer(harmless(evidence, self._faults.sound(evidence, self.done)))
         self._faults.check(mixed, self.done)
         return mixed
 
@@ -112,17 +113,17 @@ class Replicas(Engine):
         return losses.detach().double() - self._bounds
 
     def halve_rates(self) -> None:
-        """Halve the learning rate of every replica's encoder and heads; the team has nothing in this optimizer."""
+        """Halve the learning rate of every replica's encoder and heads; methods keep their own rates."""
         self._optimizer.rates = self._optimizer.rates / 2
 
     def faults(self) -> dict[int, Fault]:
-        """The replicas that broke so far."""
-        return self._faults.told()
+        """The faults of the replicas that broke so far."""
+        return self._faults.by_replica()
 
     @torch.no_grad()
     def evaluate(self, split: Split) -> list[Scalars]:
         """All metrics of every replica on a split, accumulated batch by batch."""
-        found: dict[tuple[int, str, str], list[Tensor]] = {}
+        parts: dict[tuple[int, str, str], list[Tensor]] = {}
         with self._ensemble.evaluating():
             for batch in evaluation_batches(split):
                 features = self._ensemble.features(batch.inputs, common=True)
@@ -131,9 +132,9 @@ class Replicas(Engine):
                     for task in self.tasks:
                         for metric in task.metrics:
                             part = metric.collect(outputs[task.name][run], batch.targets[task.name])
-                            found.setdefault((run, task.name, metric.name), []).append(part)
+                            parts.setdefault((run, task.name, metric.name), []).append(part)
         return [
-            {task.name: {m.name: m.of(found[run, task.name, m.name]) for m in task.metrics} for task in self.tasks}
+            {task.name: {m.name: m.of(parts[run, task.name, m.name]) for m in task.metrics} for task in self.tasks}
             for run in range(self.replicas)
         ]
 
@@ -144,8 +145,8 @@ class Replicas(Engine):
             features = ensemble.features(batch.inputs, common=True)
             losses = ensemble.losses(ensemble.outputs(features), batch.targets, common=True)
             rows = self._filler.rows(losses, ensemble.shared, heads=False)[0]
-        seen = Evidence(losses.detach().double(), gramian_of(rows))
-        norms, cosines = seen.norms.tolist(), seen.cosines.tolist()
+        evidence = Evidence(losses.detach().double(), gramian_of(rows))
+        norms, cosines = evidence.norms.tolist(), evidence.cosines.tolist()
         names = [task.name for task in self.tasks]
         pairs = list(combinations(range(len(names)), 2))
         return [
@@ -178,7 +179,7 @@ class Replicas(Engine):
         return self._team.certificate(run)
 
     def cost(self, run: int, spent: Spent) -> Cost | None:
-        """What its method's steps took alone; none if nobody timed them."""
+        """The cost of a few steps that the cell took alone; none if they were not timed."""
         return None if self._clocks is None else self._clocks[run].cost(spent)
 
 

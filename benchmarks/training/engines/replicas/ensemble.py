@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from benchmarks.training.batches import widened
-from benchmarks.training.engines.replicas.noise import MASK, Asked, Noise, mask_dropout
+from benchmarks.training.engines.replicas.noise import MASK, MaskRequest, Noise, mask_dropout
 from tasks.base import MultiTaskModel, Split, Task
 
 ENCODER = "encoder"
@@ -21,8 +21,8 @@ Named = dict[str, Tensor]  # tensors of a module by name, each with a leading ax
 class Ensemble:
     """R multi-task models at once.
 
-    All parameters lie in one tensor ``flat`` (R, P), those of the encoder first, so that the step of an optimizer takes
-    a few operations. What the passes use are views of it.
+    All parameters lie in one tensor ``flat`` (R, P), the encoder's first, so that the step of an optimizer takes a few
+    operations. The passes use views of it.
 
     Raises:
         ValueError: the models have buffers or frozen parameters, which replicas do not support.
@@ -40,22 +40,22 @@ class Ensemble:
         self.flat = torch.stack([_flattened(model, tasks) for model in models]).to(device)
         pieces = iter(self.flat.split([p.numel() for p in every], dim=1))
         self.parameters: dict[str, Named] = {
-            part: {key: next(pieces).unflatten(1, p.shape or (1,)).view(-1, *p.shape) for key, p in found.items()}
-            for part, found in named.items()
+            part: {key: next(pieces).unflatten(1, p.shape or (1,)).view(-1, *p.shape) for key, p in parameters.items()}
+            for part, parameters in named.items()
         }
-        for found in self.parameters.values():
-            for key in found:
-                found[key] = found[key].detach().requires_grad_()
+        for stacked in self.parameters.values():
+            for key in stacked:
+                stacked[key] = stacked[key].detach().requires_grad_()
         self.shared_size = sum(p.numel() for p in named[ENCODER].values())
         last = {id(p) for p in self.template.last_shared_parameters()}
         self._last = [key for key, p in named[ENCODER].items() if id(p) in last]
-        self._log: list[Asked] = []
+        self._log: list[MaskRequest] = []
         self._dropouts = {
             dropout: (part, f"{name}.{MASK}")
             for part, module in self.modules.items()
             for dropout, name in mask_dropout(module, self._log).items()
         }
-        self._asked: dict[int, list[Asked]] = {}  # by batch size
+        self._requests: dict[int, list[MaskRequest]] = {}  # by batch size
         self._masks: dict[str, Named] = {part: {} for part in self.modules}
 
     @property
@@ -70,7 +70,7 @@ class Ensemble:
 
     @property
     def last_shared(self) -> list[Tensor]:
-        """Those of the encoders' last layer."""
+        """The parameters of the encoders' last layer, each (R, ...)."""
         return [self.parameters[ENCODER][key] for key in self._last]
 
     def specific(self, task: Task) -> list[Tensor]:
@@ -82,11 +82,11 @@ class Ensemble:
         if not self._dropouts:
             return
         size = next(iter(batch.inputs.values())).shape[1]
-        if size not in self._asked:
-            self._asked[size] = self._ask(batch)
-        asked = self._asked[size]
-        for each, masks in zip(asked, noise.masks(asked), strict=True):
-            part, key = self._dropouts[each.dropout]
+        if size not in self._requests:
+            self._requests[size] = self._requests_of(batch)
+        requests = self._requests[size]
+        for request, masks in zip(requests, noise.masks(requests), strict=True):
+            part, key = self._dropouts[request.dropout]
             self._masks[part][key] = masks
 
     @contextmanager
@@ -99,15 +99,15 @@ class Ensemble:
             self._masks = kept
 
     @torch.no_grad()
-    def _ask(self, batch: Split) -> list[Asked]:
-        """Which dropouts a pass on a batch asks for masks, in order.
+    def _requests_of(self, batch: Split) -> list[MaskRequest]:
+        """The masks that a pass on a batch asks for, in order.
 
         Raises:
-            ValueError: one is asked twice.
+            ValueError: a dropout asks twice.
         """
         self._log.clear()
         self.template({name: value[0] for name, value in batch.inputs.items()})
-        if len({each.dropout for each in self._log}) < len(self._log):
+        if len({request.dropout for request in self._log}) < len(self._log):
             raise ValueError("models that use a dropout module twice in a pass cannot train as replicas")
         return list(self._log)
 
@@ -124,18 +124,18 @@ class Ensemble:
     ) -> Float[Tensor, "R K"]:
         """The losses for targets (R, B, ...), or for targets (B, ...) that are common to all."""
         axes = (0, None if common else 0)
-        found = [torch.vmap(task.loss, axes)(widened(outputs[task.name]), targets[task.name]) for task in self.tasks]
-        return torch.stack(found, -1)
+        losses = [torch.vmap(task.loss, axes)(widened(outputs[task.name]), targets[task.name]) for task in self.tasks]
+        return torch.stack(losses, -1)
 
-    def _call(self, part: str, given: Tensor | dict[str, Tensor], axis: int | None) -> Tensor:
+    def _call(self, part: str, inputs: Tensor | dict[str, Tensor], axis: int | None) -> Tensor:
         module = self.modules[part]
 
-        def one(values: Named, given: Tensor | dict[str, Tensor]) -> Tensor:
-            arguments = ((), given) if isinstance(given, dict) else ((given,), {})
+        def one(values: Named, inputs: Tensor | dict[str, Tensor]) -> Tensor:
+            arguments = ((), inputs) if isinstance(inputs, dict) else ((inputs,), {})
             return functional_call(module, values, *arguments)
 
         masks = self._masks[part] if module.training else {}
-        return torch.vmap(one, in_dims=(0, axis), randomness="error")({**self.parameters[part], **masks}, given)
+        return torch.vmap(one, in_dims=(0, axis), randomness="error")({**self.parameters[part], **masks}, inputs)
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
@@ -168,5 +168,5 @@ def _require_plain(model: MultiTaskModel) -> None:
 
 def _flattened(model: MultiTaskModel, tasks: Sequence[Task]) -> Float[Tensor, "P"]:
     modules = [model.encoder, *(model.heads[task.name] for task in tasks)]
-    found = [p.detach().reshape(-1) for module in modules for p in module.parameters()]
-    return torch.cat(found).cpu()
+    parameters = [p.detach().reshape(-1) for module in modules for p in module.parameters()]
+    return torch.cat(parameters).cpu()

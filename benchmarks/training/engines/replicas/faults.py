@@ -1,4 +1,4 @@
-"""Which replicas broke, found without waiting for the device and told as a balancer would tell it."""
+"""The first fault of every replica, noted without waiting for the device, with the messages of a balancer."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Faults:
 
     Args:
         tasks: names of the tasks.
-        methods: the name of every replica's method.
-        positive: whether it takes no loss below 0.
+        methods: for every replica, the name of its method.
+        positive: for every replica, whether its method takes no loss below 0.
         bounds: lower bounds of the losses (K,).
     """
 
@@ -35,17 +35,18 @@ class Faults:
         self._step = torch.zeros_like(self._kind)
         self._values = torch.zeros(len(methods), len(tasks), dtype=torch.float64, device=bounds.device)
 
-    def sound(self, seen: Evidence, step: int) -> Bool[Tensor, "R"]:
-        """Whether what a replica shows is fit to go on with; notes the faults of the others."""
-        self._note(LOSS, ~seen.losses.isfinite().all(-1), step, seen.losses + self._bounds)
-        self._note(BELOW, self._positive & (seen.losses < 0).any(-1), step, seen.losses + self._bounds)
-        sizes = _sizes(seen)
+    def sound(self, evidence: Evidence, step: int) -> Bool[Tensor, "R"]:
+        """Which replicas have no fault so far, this step's evidence included; notes new faults."""
+        losses = evidence.losses
+        self._note(LOSS, ~losses.isfinite().all(-1), step, losses + self._bounds)
+        self._note(BELOW, self._positive & (losses < 0).any(-1), step, losses + self._bounds)
+        sizes = _sizes(evidence)
         if sizes is not None:
             self._note(GRADIENT, ~sizes.isfinite().all(-1), step, sizes)
         return self._kind == SOUND
 
     def check(self, mixed: Mixed, step: int) -> None:
-        """Note answers that are not finite."""
+        """Note the faults of replicas whose weights are not finite."""
         fine = mixed.weights.isfinite().all(-1) & mixed.heads.isfinite().all(-1)
         self._note(WEIGHT, ~fine, step, mixed.weights)
 
@@ -55,12 +56,12 @@ class Faults:
         self._step = torch.where(fresh, step, self._step)
         self._values = torch.where(fresh[:, None], values.double(), self._values)
 
-    def told(self) -> dict[int, Fault]:
+    def by_replica(self) -> dict[int, Fault]:
         """The faults so far, by replica."""
         kinds = self._kind.tolist()
-        return {replica: self._tell(replica, kind) for replica, kind in enumerate(kinds) if kind != SOUND}
+        return {replica: self._fault(replica, kind) for replica, kind in enumerate(kinds) if kind != SOUND}
 
-    def _tell(self, replica: int, kind: int) -> Fault:
+    def _fault(self, replica: int, kind: int) -> Fault:
         values, method = self._values[replica].cpu(), self._methods[replica]
         try:
             if kind == LOSS:
@@ -78,32 +79,32 @@ class Faults:
         raise AssertionError(f"replica {replica} was stopped without a reason")
 
 
-def _sizes(seen: Evidence) -> Tensor | None:
-    """Something per task that is finite if, and only if, what was measured of its gradient is."""
-    found = None
-    if seen.measured_gramian is not None:
-        found = seen.gramian.diagonal(dim1=-2, dim2=-1)
-    elif seen.measured_gradients is not None:
-        found = torch.where(seen.gradients.isfinite().all(-1), 0.0, torch.nan)
-    if seen.measured_cross_gramian is not None:
-        crossed = seen.cross_gramian
+def _sizes(evidence: Evidence) -> Tensor | None:
+    """Numbers (R, K) that are finite if, and only if, the measured gradients are; none if none were measured."""
+    sizes = None
+    if evidence.measured_gramian is not None:
+        sizes = evidence.gramian.diagonal(dim1=-2, dim2=-1)
+    elif evidence.measured_gradients is not None:
+        sizes = torch.where(evidence.gradients.isfinite().all(-1), 0.0, torch.nan)
+    if evidence.measured_cross_gramian is not None:
+        crossed = evidence.cross_gramian
         fine = crossed.isfinite().any(-1) & crossed.diagonal(dim1=-2, dim2=-1).isfinite()
-        found = torch.where(fine, 0.0 if found is None else found, torch.nan)
-    return found
+        sizes = torch.where(fine, 0.0 if sizes is None else sizes, torch.nan)
+    return sizes
 
 
-def harmless(seen: Evidence, sound: Bool[Tensor, "R"]) -> Evidence:
-    """The evidence with that of broken replicas replaced by something that every method can look at."""
-    eye = torch.eye(seen.losses.shape[-1], dtype=seen.losses.dtype, device=seen.losses.device)
+def harmless(evidence: Evidence, sound: Bool[Tensor, "R"]) -> Evidence:
+    """The evidence, in which broken replicas show values that every method can compute with."""
+    eye = torch.eye(evidence.losses.shape[-1], dtype=evidence.losses.dtype, device=evidence.losses.device)
 
     def where(value: Tensor | None, instead: Tensor | float) -> Tensor | None:
         return None if value is None else torch.where(sound.view(-1, *[1] * (value.dim() - 1)), value, instead)
 
-    losses = where(seen.losses, 1.0)
+    losses = where(evidence.losses, 1.0)
     assert losses is not None, "losses are always there"
     return Evidence(
         losses,
-        where(seen.measured_gramian, eye),
-        where(seen.measured_gradients, 0.0),
-        where(seen.measured_cross_gramian, eye),
+        where(evidence.measured_gramian, eye),
+        where(evidence.measured_gradients, 0.0),
+        where(evidence.measured_cross_gramian, eye),
     )

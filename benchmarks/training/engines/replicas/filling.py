@@ -1,6 +1,6 @@
-"""The gradients of one step of all replicas: measured where the methods want, weighed, and combined.
+"""The gradients of one step of all replicas: measured at the place of the methods, weighted and combined.
 
-What is done is what `balancers.step.filling` does for one model, with an axis of replicas in front.
+It is `balancers.step.filling` with an axis of replicas in front.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Filler:
     Attributes:
         ensemble: the models.
         place: where gradients are measured: "shared", "last" or "features".
-        answer: the methods' answers to what is measured.
-        bounded: losses as the methods see them.
+        answer: from the evidence to the methods' answers.
+        bounded: from losses to their distances from the lower bounds, which the methods see.
     """
 
     ensemble: Ensemble
@@ -45,7 +45,7 @@ class Filler:
     bounded: Callable[[Tensor], Tensor]
 
     def fill(self, step: Pass, others: Sequence[Pass], needs: Need) -> tuple[Float[Tensor, "R P"], Mixed]:
-        """The gradients of all parameters, and the answers that they follow from."""
+        """The gradients of all parameters, and the methods' answers that they follow."""
         if not needs & ~WITHOUT_GRADIENTS:
             mixed = self.answer(Evidence(self.bounded(step.losses)))
             return self._weighted(step, mixed), mixed
@@ -65,8 +65,7 @@ class Filler:
         ensemble, losses = self.ensemble, step.losses
         heads = [leaf for task in ensemble.tasks for leaf in ensemble.specific(task)]
         if mixed.heads is mixed.weights:
-            found = torch.autograd.grad(losses, [*ensemble.shared, *heads], mixed.weights.to(losses.dtype))
-            return _flat(found)
+            return _flat(torch.autograd.grad(losses, [*ensemble.shared, *heads], mixed.weights.to(losses.dtype)))
         own = torch.autograd.grad(losses, heads, mixed.heads.to(losses.dtype), retain_graph=True) if heads else ()
         shared = torch.autograd.grad(losses, ensemble.shared, mixed.weights.to(losses.dtype))
         return _flat([*shared, *own])
@@ -87,13 +86,13 @@ class Filler:
         for number, task in enumerate(self.ensemble.tasks):
             own = self.ensemble.specific(task) if heads else []
             last = number + 1 == len(self.ensemble.tasks)
-            found = torch.autograd.grad(losses[:, number].sum(), [*at, *own], retain_graph=keep or not last)
-            rows.append(_flat(found[: len(at)]))
-            specific.append(_flat(found[len(at) :]) if own else losses.new_zeros(len(losses), 0))
+            gradients = torch.autograd.grad(losses[:, number].sum(), [*at, *own], retain_graph=keep or not last)
+            rows.append(_flat(gradients[: len(at)]))
+            specific.append(_flat(gradients[len(at) :]) if own else losses.new_zeros(len(losses), 0))
         return torch.stack(rows, 1), specific
 
     def _followed(self, specific: Sequence[Tensor], mixed: Mixed) -> list[Tensor]:
-        """What each task's heads follow."""
+        """The gradient of each task's heads, weighted."""
         return [
             own * factor[:, None].to(own.dtype) for own, factor in zip(specific, mixed.heads.unbind(-1), strict=True)
         ]

@@ -1,4 +1,4 @@
-"""Optimizers on the stacked parameters of replicas, each with a learning rate of its own."""
+"""Optimizers of the stacked parameters of replicas, which each have their own learning rate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DECAYS, EPSILON = (0.9, 0.999), 1e-8  # Adam's, as in torch.optim
 
 
 class Stepper(ABC):
-    """An optimizer of parameters (R, P), with learning rates (R, 1); as torch's would step every replica alone."""
+    """An optimizer of parameters (R, P) with learning rates (R, 1): it steps every replica as one of torch would."""
 
     def __init__(self, rates: Float[Tensor, "R 1"]) -> None:
         self.rates = rates

@@ -1,4 +1,4 @@
-"""Several methods at work at once, each on replicas of its own."""
+"""The methods of all replicas, each of which finds the weights of its own replicas in one call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tasks.base import seed_for
 
 
 class Player(Memory):
-    """One method on replicas that are a slice of all; replica i draws what it would draw alone."""
+    """One method on a slice of the replicas; every replica draws the random numbers that it would draw alone."""
 
     def __init__(self, cells: Sequence[Cell], start: int) -> None:
         seeds = [seed_for("balancer", cell.seed) for cell in cells]
@@ -27,12 +27,11 @@ class Player(Memory):
         super().__init__(create(cells[0].balancer, **cells[0].hyperparameters), cells[0].tasks, draws)
         self.slice = slice(start, start + len(cells))
 
-    def answer(self, seen: Evidence) -> Answer:
-        """The answer of this step."""
-        parts = (seen.losses, seen.measured_gramian, seen.measured_gradients, seen.measured_cross_gramian)
-        losses, *measured = (None if part is None else part[self.slice] for part in parts)
-        assert losses is not None, "losses are always there"
-        mine = Evidence(losses, *measured)
+    def answer(self, evidence: Evidence) -> Answer:
+        """The method's answer to the evidence of all replicas, for its own."""
+        parts = (evidence.measured_gramian, evidence.measured_gradients, evidence.measured_cross_gramian)
+        measured = (None if part is None else part[self.slice] for part in parts)
+        mine = Evidence(evidence.losses[self.slice], *measured)
         if mine.measured_gradients is not None:
             self.fit(mine.gradients)
         answer, following = self.weighting.update(mine, self.state, self.draws)
@@ -41,19 +40,19 @@ class Player(Memory):
 
 
 class Mixed(NamedTuple):
-    """The answers of all methods."""
+    """The answers of all methods, together."""
 
     weights: Float[Tensor, "R K"]  # of an elementwise method, their mean over the elements
-    heads: Float[Tensor, "R K"]  # what task-specific parameters follow, in losses
-    update: Float[Tensor, "R D"] | None  # of what gradients were measured at, if a method was shown them
+    heads: Float[Tensor, "R K"]  # weights of the losses that task-specific parameters follow
+    update: Float[Tensor, "R D"] | None  # the combined gradient at the place of measuring, if one was measured
 
 
 class Team:
-    """The methods of R cells, of which neighbours with the same method and hyperparameters play together.
+    """The methods of R cells; neighbours with the same method and hyperparameters share a `Player`.
 
     Args:
-        cells: all of them; their methods have the same needs.
-        device: of the losses.
+        cells: the cells, whose methods have the same needs.
+        device: the device of the losses.
     """
 
     def __init__(self, cells: Sequence[Cell], device: torch.device) -> None:
@@ -67,33 +66,33 @@ class Team:
 
     @property
     def needs(self) -> Need:
-        """What the coming step must show."""
-        found = Need.LOSSES
+        """What the methods need of the coming step."""
+        needs = Need.LOSSES
         for player in self.players:
-            found |= player.weighting.needs_now(player.state)
-        return found
+            needs |= player.weighting.needs_now(player.state)
+        return needs
 
     @property
     def positive_losses(self) -> list[bool]:
-        """Of every replica, whether its method takes no negative loss."""
+        """For every replica, whether its method takes no loss below 0."""
         return [p.weighting.positive_losses for p in self.players for _ in range(p.slice.stop - p.slice.start)]
 
     def certificate(self, run: int) -> Certificate | None:
         """How well the method of one replica solved its equations; none if it solves none."""
         player = next(player for player in self.players if run < player.slice.stop)
-        found = player.weighting.certificate(player.state)
-        return None if found is None else Certificate(*(part[run - player.slice.start] for part in found))
+        certificate = player.weighting.certificate(player.state)
+        return None if certificate is None else Certificate(*(part[run - player.slice.start] for part in certificate))
 
     @torch.no_grad()
-    def answer(self, seen: Evidence) -> Mixed:
-        """The answers of this step."""
-        answers = [player.answer(seen) for player in self.players]
+    def answer(self, evidence: Evidence) -> Mixed:
+        """The methods' answers to the evidence of a step."""
+        answers = [player.answer(evidence) for player in self.players]
         weights = torch.cat([a.weights if a.weights.dim() == 2 else a.weights.mean(-1) for a in answers])
         ones = torch.ones_like(weights)
         heads = [ones[p.slice] if a.heads is None else a.heads for p, a in zip(self.players, answers, strict=True)]
         update = None
-        if seen.measured_gradients is not None:
-            rows = [seen.gradients[player.slice] for player in self.players]
+        if evidence.measured_gradients is not None:
+            rows = [evidence.gradients[player.slice] for player in self.players]
             update = torch.cat(
                 [
                     combine(a.weights, row if a.gradients is None else a.gradients)
@@ -104,6 +103,6 @@ class Team:
 
     @torch.no_grad()
     def after(self, losses: Float[Tensor, "R K"]) -> None:
-        """Show the losses after the optimizer's step."""
+        """Show the methods the losses after the optimizer's step."""
         for player in self.players:
             player.remember(player.weighting.after(losses[player.slice], player.state))

@@ -25,7 +25,7 @@ from benchmarks.training.engines.replicas.engine import Replicas
 from benchmarks.training.engines.replicas.noise import mask_dropout
 from benchmarks.training.groups import grouped, stackable, train_group
 from benchmarks.training.loaded import Loaded, Watch
-from benchmarks.training.pace import Trials
+from benchmarks.training.pace import Pace
 from benchmarks.training.train import train
 from tasks import registry
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task
@@ -326,9 +326,9 @@ def test_a_group_that_failed_leaves_nothing_behind(monkeypatch: pytest.MonkeyPat
 
 def test_the_cost_of_a_method_is_timed_once_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     found, data = [*cells("pcgrad", 2), *cells("mgda", 2)], loaded()
-    trials = Trials(data)
-    records = list(train_group(found, data, trials=trials))
-    clocks = {id(trials.clock(cell)) for cell in found}
+    pace = Pace(data)
+    records = list(train_group(found, data, pace=pace))
+    clocks = {id(pace.clock(cell)) for cell in found}
     assert len(clocks) == 2
     for record in records:
         assert record.cost is not None
@@ -340,7 +340,7 @@ def test_the_cost_of_a_method_is_timed_once_and_counted(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("together", [True, False])
 def test_cells_train_one_by_one_where_that_is_faster(together: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Trials, "_compare", lambda self, cells: together)
+    monkeypatch.setattr(Pace, "_compare", lambda self, cells: together)
     found, heard = cells("pcgrad", 2), list[Event]()
     with registered("tiny"):
         Here(Setting()).run([Job(tuple(found))], heard.append)
