@@ -76,7 +76,7 @@ def reproduce(
     with plain_errors():
         from benchmarks.running.progress import title  # noqa: PLC0415
         from benchmarks.running.reproduce import find, reproduce  # noqa: PLC0415
-        from benchmarks.training import devices  # noqa: PLC0415
+        from benchmarks.training.machine import devices  # noqa: PLC0415
 
         load_plugins(plugin)
         found = find(record, results)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from benchmarks.running.runner import Options, Summary
 
 
-class Executor(StrEnum):
+class ExecutorName(StrEnum):
     """Where cells train."""
 
     LOCAL = "local"
@@ -59,7 +59,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         ),
     ] = None,
     workers: Workers = None,
-    executor: Annotated[Executor, typer.Option(help="Where cells train.")] = Executor.LOCAL,
+    executor: Annotated[ExecutorName, typer.Option(help="Where cells train.")] = ExecutorName.LOCAL,
     address: Annotated[str | None, typer.Option(help="Of a Ray cluster.", show_default="starts one")] = None,
     gpus: Annotated[
         float | None, typer.Option(min=0, help="GPUs, or a part of one, for each worker on a Ray cluster.")
@@ -83,15 +83,15 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         from benchmarks.protocols.expand import Filters  # noqa: PLC0415
         from benchmarks.protocols.files import find, read  # noqa: PLC0415
         from benchmarks.running import runner  # noqa: PLC0415
-        from benchmarks.training import devices  # noqa: PLC0415
-        from benchmarks.training.processes import join  # noqa: PLC0415
+        from benchmarks.training.machine import devices  # noqa: PLC0415
+        from benchmarks.training.machine.processes import join  # noqa: PLC0415
 
         require_folder(data)
         load_plugins(plugin)
         source = find(protocol)
         folder = results or Path("results") / "-".join([read(source).name, *(path.stem for path in plugin or [])])
         _require_consistent(executor, address, gpus, workers, time_limit)
-        elsewhere = executor is Executor.RAY and device == "cuda"  # the nodes have GPUs, not necessarily the driver
+        elsewhere = executor is ExecutorName.RAY and device == "cuda"  # the nodes have GPUs, not necessarily the driver
         where = torch.device(device) if elsewhere else devices.choose(device)
         if gpus and where.type == "cpu":
             raise ValueError("--gpus reserves GPUs, which a run on the CPU would leave idle: add --device cuda")
@@ -123,14 +123,14 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
 
 
 def _require_consistent(
-    executor: Executor, address: str | None, gpus: float | None, workers: int | None, time_limit: float | None
+    executor: ExecutorName, address: str | None, gpus: float | None, workers: int | None, time_limit: float | None
 ) -> None:
     """Raise ``ValueError`` for options that would be ignored, or mean nothing."""
-    if executor is Executor.LOCAL and (address is not None or gpus is not None):
+    if executor is ExecutorName.LOCAL and (address is not None or gpus is not None):
         raise ValueError("--address and --gpus are for a Ray cluster: add --executor ray")
-    if executor is Executor.RAY and workers is not None:
+    if executor is ExecutorName.RAY and workers is not None:
         raise ValueError("a Ray cluster decides how many workers there are: leave out --workers")
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and (executor is Executor.RAY or workers):
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and (executor is ExecutorName.RAY or workers):
         raise ValueError("torchrun's processes train each run together: leave out --executor and --workers")
     if time_limit is not None and time_limit <= 0:
         raise ValueError(f"--time-limit {time_limit:g} leaves no time for a step")

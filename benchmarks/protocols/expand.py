@@ -15,6 +15,7 @@ from benchmarks.protocols.design import Trial, relative_to, trials
 from benchmarks.protocols.schema import MethodEntry, Protocol, Settings, SuiteEntry
 from benchmarks.records.asked import VALUE
 from benchmarks.records.record import SINGLE_TASK, Cell
+from benchmarks.records.versions import version_of
 from tasks import registry as suites
 from tasks.base import Suite
 
@@ -200,11 +201,6 @@ def _row(
         method.seeds_from,
         _space(label, method, facts, settings),
     )
-
-
-def version_of(thing: Weighting | Suite) -> int | str:
-    """A method's or a suite's version as cells have it: of a plug-in with the digest of its file."""
-    return f"{thing.version}+{thing.digest}" if thing.digest else thing.version
 
 
 def _space(label: str, method: MethodEntry, facts: Weighting, settings: Mapping[str, Any]) -> dict[str, Space]:

@@ -13,7 +13,7 @@ from benchmarks.analysis.statistics import geometric_mean
 from benchmarks.records.record import Record, Solver
 from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Block
-from benchmarks.training.compute import relative_compute
+from benchmarks.training.measuring.compute import relative_compute
 from benchmarks.words import listed, mean_of, median_of_known, methods
 
 TEXT = (
