@@ -10,10 +10,10 @@ import numpy as np
 from balancers import create
 from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import geometric_mean
+from benchmarks.records.compute import relative_compute
 from benchmarks.records.record import Record, Solver
 from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Block
-from benchmarks.training.measuring.compute import relative_compute
 from benchmarks.words import listed, mean_of, median_of_known, methods
 
 TEXT = (

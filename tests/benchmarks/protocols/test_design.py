@@ -19,6 +19,7 @@ from benchmarks.protocols.design import front, trials
 from benchmarks.protocols.expand import Filters, expand
 from benchmarks.protocols.schema import Protocol
 from benchmarks.records import selection
+from benchmarks.records.compute import relative_compute, steps_of_equal_compute
 from benchmarks.records.record import FRONT, SINGLE_TASK, Cell, Record
 from benchmarks.records.store import load
 from benchmarks.running import runner
@@ -26,7 +27,6 @@ from benchmarks.running.runner import Options
 from benchmarks.training.groups import train_group
 from benchmarks.training.loaded import Loaded
 from benchmarks.training.measuring import evaluate
-from benchmarks.training.measuring.compute import relative_compute, steps_of_equal_compute
 from tests.benchmarks.records.test_selection import record
 from tests.benchmarks.tiny_suite import PROTOCOL, Tiny, protocol, registered
 
