@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.analysis.aggregates import aggregate
 from benchmarks.analysis.comparison import Deltas, Gain, chosen, gains
-from benchmarks.analysis.fronts import Front, fronts
+from benchmarks.analysis.fronts import WeightFront, fronts
 from benchmarks.analysis.summaries import Aggregates
 from benchmarks.protocols.expand import expand
 from benchmarks.protocols.files import COPY, of_results
@@ -85,7 +85,7 @@ class Results:
         exempt = [self.noise_floor] if self.noise_floor else []
         return gains(self.aggregates, reference or self.reference, exempt, deltas)
 
-    def fronts(self) -> list[Front]:
+    def fronts(self) -> list[WeightFront]:
         """The fronts of fixed weights."""
         sums = {self.aggregates.equal_weights, self.tuned_weights, self.noise_floor} - {None}
         return fronts(self.aggregates.suites, self.records, self.front, sums)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from benchmarks.analysis.summaries import SuiteSummary
 from benchmarks.records.record import SINGLE_TASK, Record
 from benchmarks.reporting.charts import style
-from benchmarks.reporting.charts.style import FAINT, INK, Styles
+from benchmarks.reporting.charts.colors import FAINT, INK, Styles
 from tasks.base import Landscape
 
 LEVELS = 18
@@ -20,13 +20,13 @@ PANEL = 2.35  # inches
 
 @style.styled
 def draw_landscape(suite: SuiteSummary, records: Sequence[Record], picture: Landscape, looks: Styles) -> Figure:
-    """One panel per row, and per single-task baseline: where every run went, from its start to where it ended."""
+    """One panel per method, and per single-task baseline: the path of every run from its start to its end."""
     groups = _groups(suite, records)
     title = f"{suite.name}: every run on the total loss; black is the Pareto front"
     figure, axes = style.panels(max(len(groups), 1), PANEL, title, share_y=True)
-    for panel, (name, found) in zip(axes, groups.items(), strict=False):
+    for panel, (name, runs) in zip(axes, groups.items(), strict=False):
         _contours(panel, picture)
-        for record in found:
+        for record in runs:
             _path(panel, record, picture.snapshot, looks[record.cell.row].color)
         panel.set_title(name)
     return figure
@@ -38,7 +38,7 @@ def _groups(suite: SuiteSummary, records: Sequence[Record]) -> dict[str, list[Re
     groups = {row: [r for r in records if r.cell.row == row] for row in methods}
     for task in suite.tasks:
         groups[f"only {task}"] = [r for r in records if r.cell.row == SINGLE_TASK and r.cell.tasks == (task,)]
-    return {name: found for name, found in groups.items() if found}
+    return {name: runs for name, runs in groups.items() if runs}
 
 
 def _contours(axes: Axes, picture: Landscape) -> None:

@@ -1,4 +1,4 @@
-"""The map of negative transfer: how much better or worse than alone every task does in every row, over all suites."""
+"""The map of negative transfer: every task with every method against single-task, over all suites."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, SymLogNorm
+from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from benchmarks.reporting import formats
 from benchmarks.reporting.charts import style
+from benchmarks.reporting.charts.colors import INK, WORSE_TO_BETTER
 
 MOST_COLUMNS = 10  # in one band of the map: more would be too narrow for numbers on a phone
 ROW_HEIGHT = 0.19  # inches
@@ -22,11 +23,6 @@ BAR = 0.1  # inches
 HEADER = 1.15  # inches of a band for the names of its suites and tasks
 LINEAR = 1.0  # percent: below it colours follow the value, above it its order of magnitude
 STRONGEST = (10.0, 100.0)  # percent: the least and the most that the strongest colours may stand for
-COLOURS = LinearSegmentedColormap.from_list(
-    "worse to better",
-    ["#D55E00", "#ffffff", "#0072B2"],
-    N=257,  # an odd number, so that 0 is white
-).with_extremes(bad="#ececec")
 STRONG_BLUE = 0.88  # from here on, of 0 to 1, colours are so dark that numbers are white
 
 
@@ -37,9 +33,9 @@ def draw_transfer(rows: Sequence[str], names: Sequence[str], values: NDArray[np.
     Args:
         rows: of the map, from top to bottom.
         names: of the columns, each "suite: task".
-        values: (rows, tasks), percent relative to single-task, above 0 is better; NaN where nothing is known.
+        values: (rows, tasks), percent relative to single-task, above 0 is better; NaN where there is no result.
     """
-    title = "Tasks against single-task, %: orange worse, blue better"
+    title = "Every task against single-task, %: orange is worse, blue is better"
     bands = _bands(names)
     height = HEADER + ROW_HEIGHT * max(len(rows), 2)
     figure = style.sheet(height * len(bands) + 0.4, title)
@@ -51,7 +47,7 @@ def draw_transfer(rows: Sequence[str], names: Sequence[str], values: NDArray[np.
     grids = figure.add_gridspec(len(bands) + 1, 1, height_ratios=[*[1] * len(bands), BAR / height])
     for line, band in enumerate(bands):
         inner = grids[line, 0].subgridspec(
-            1, len(band), width_ratios=[len(found) for found in band.values()], wspace=0.02
+            1, len(band), width_ratios=[len(columns) for columns in band.values()], wspace=0.02
         )
         for k, (suite, columns) in enumerate(band.items()):
             panel = figure.add_subplot(inner[0, k])
@@ -61,7 +57,7 @@ def draw_transfer(rows: Sequence[str], names: Sequence[str], values: NDArray[np.
             panel.set_yticks(range(len(rows)), rows if k == 0 else [""] * len(rows))
             panel.set_title(textwrap.fill(suite, 1 + LETTERS * len(columns), break_long_words=False), fontsize=8.5)
     place = figure.add_subplot(grids[-1, 0])
-    bar = figure.colorbar(ScalarMappable(norm, COLOURS), cax=place, orientation="horizontal")
+    bar = figure.colorbar(ScalarMappable(norm, WORSE_TO_BETTER), cax=place, orientation="horizontal")
     half = [mark for mark in (1, 3, 10, 30, 100) if mark <= strongest]
     marks = [*(-mark for mark in reversed(half)), 0, *half]
     bar.set_ticks(marks, labels=[f"{mark:+d}".replace("-", "−") if mark else "0" for mark in marks])
@@ -86,7 +82,7 @@ def _bands(names: Sequence[str]) -> list[dict[str, list[int]]]:
 
 
 def _map(axes: Axes, values: NDArray[np.float64], norm: SymLogNorm) -> None:
-    axes.imshow(values, norm=norm, cmap=COLOURS, aspect="auto", interpolation="nearest")
+    axes.imshow(values, norm=norm, cmap=WORSE_TO_BETTER, aspect="auto", interpolation="nearest")
     axes.grid(visible=False)
     axes.tick_params(length=0, labelsize=7.5, top=True, labeltop=True, bottom=False, labelbottom=False)
     axes.spines[:].set_visible(False)
@@ -94,7 +90,7 @@ def _map(axes: Axes, values: NDArray[np.float64], norm: SymLogNorm) -> None:
         return
     for (row, column), value in np.ndenumerate(values):
         dark = np.isfinite(value) and norm(value) > STRONG_BLUE
-        text, color = _text(float(value)), "white" if dark else style.INK
+        text, color = _text(float(value)), "white" if dark else INK
         axes.text(column, row, text, ha="center", va="center", fontsize=6.5, color=color)
 
 

@@ -1,4 +1,4 @@
-"""How far a method is from an invariance: the largest violation on random problems, by what is done to them."""
+"""Probes of invariances: the largest violation by a method on random problems that are changed in a given way."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ Change = Callable[[Run], Run]
 
 
 @dataclass(frozen=True)
-class Violation:
-    """The largest violation that was found, relative, and whether it is chance alone."""
+class LargestViolation:
+    """The largest relative violation on all problems, and whether chance alone explains it."""
 
     size: float
     by_chance: bool = False  # averages over random draws agree
@@ -38,7 +38,7 @@ class Unchanged:
     """The update after a change of the problem is the one before.
 
     Attributes:
-        change: what is done to the problem.
+        change: the change of the problem.
         direction: whether the direction alone is compared.
         tolerance: the largest difference that counts as none, relative to the update.
     """
@@ -47,11 +47,11 @@ class Unchanged:
     direction: bool = False
     tolerance: float = EXACT
 
-    def __call__(self, weighting: Weighting) -> Violation:
+    def __call__(self, weighting: Weighting) -> LargestViolation:
         """The largest difference over all problems and steps."""
         runs = [problems(tasks, batch=PROBLEMS) for tasks in TASKS]
         size = largest(self.apart(*pair) for run in runs for pair in self._updates(weighting, run))
-        return self._on_average(weighting) if size > self.tolerance and weighting.stochastic else Violation(size)
+        return self._on_average(weighting) if size > self.tolerance and weighting.stochastic else LargestViolation(size)
 
     def apart(self, before: Tensor, after: Tensor) -> Tensor:
         """How far two updates (*B, D) are apart, relative to the longer one or in direction, (*B)."""
@@ -64,7 +64,7 @@ class Unchanged:
         for before, after in zip(*(all_updates(weighting, each) for each in (run, self.change(run))), strict=True):
             yield before.double(), after.double()
 
-    def _on_average(self, weighting: Weighting) -> Violation:
+    def _on_average(self, weighting: Weighting) -> LargestViolation:
         """How far the mean updates over many draws are apart, as far as that cannot be the luck of the draws."""
         beyond = []
         for tasks in TASKS:
@@ -77,10 +77,10 @@ class Unchanged:
                 apart = self.apart(*means).item()
                 if not apart <= ERRORS * noise:
                     beyond.append(apart)
-        return Violation(max(beyond)) if beyond else Violation(0.0, by_chance=True)
+        return LargestViolation(max(beyond)) if beyond else LargestViolation(0.0, by_chance=True)
 
 
-def never_against(weighting: Weighting) -> Violation:
+def never_against(weighting: Weighting) -> LargestViolation:
     """How much a loss increases to first order: ``-g·u`` over the norm of g and the size of the terms of u."""
     found = []
     for tasks in TASKS:
@@ -89,17 +89,17 @@ def never_against(weighting: Weighting) -> Violation:
             for answer, seen in zip(all_answers(weighting, run), run, strict=True):
                 products = (seen.gradients @ update_of(answer, seen)[..., None])[..., 0]
                 found.append(_over((-products / seen.norms).clamp(min=0), _terms(answer, seen)))
-    return Violation(largest(found))
+    return LargestViolation(largest(found))
 
 
-def still(*, all_tasks: bool) -> Callable[[Weighting], Violation]:
+def still(*, all_tasks: bool) -> Callable[[Weighting], LargestViolation]:
     """A probe: the length of the update over the size of its terms, where gradients cancel in a convex combination.
 
     With ``all_tasks`` every task takes part in the combination, with positive weight; else all but the last. The same
     problem is shown in every step, and the last step counts.
     """
 
-    def probe(weighting: Weighting) -> Violation:
+    def probe(weighting: Weighting) -> LargestViolation:
         found = []
         for tasks in TASKS if all_tasks else TASKS[1:]:
             part = tasks if all_tasks else tasks - 1
@@ -107,7 +107,7 @@ def still(*, all_tasks: bool) -> Callable[[Weighting], Violation]:
             run = with_gradients(run[:1] * len(run), lambda rows, part=part: _cancelling(rows, part))
             answer = all_answers(weighting, run)[-1]
             found.append(_over(update_of(answer, run[-1]), _terms(answer, run[-1])).norm(dim=-1))
-        return Violation(largest(found))
+        return LargestViolation(largest(found))
 
     return probe
 

@@ -68,7 +68,7 @@ def source(tmp_path: Path) -> Path:
 @pytest.fixture
 def _no_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes seconds, and one test that sees the report is enough."""
-    monkeypatch.setattr("benchmarks.reporting.page.write", lambda folder: folder / "report.html")
+    monkeypatch.setattr("benchmarks.reporting.page.write_report", lambda folder: folder / "report.html")
 
 
 def call(*arguments: object) -> Result:
