@@ -21,10 +21,11 @@ from benchmarks.reporting.charts.fronts import draw_front
 from benchmarks.reporting.charts.landscape import draw_landscape
 from benchmarks.reporting.charts.options import draw_option_series
 from benchmarks.reporting.charts.style import save
+from benchmarks.reporting.charts.tasks import draw_test_metrics
 from benchmarks.reporting.charts.transfer import draw_transfer
 from benchmarks.reporting.findings import transfer
 
-OVERVIEW, TRANSFER, COST = "overview", "transfer", "cost"
+TASKS, OVERVIEW, TRANSFER, COST = "tasks", "overview", "transfer", "cost"
 
 
 def draw(folder: Path) -> list[Path]:
@@ -46,6 +47,7 @@ def draw_results(results: Results, folder: Path) -> list[Path]:
 def figures(results: Results) -> Iterator[tuple[str, Callable[[], Figure]]]:
     """The name of every chart of the results, and the function that draws it."""
     looks = styles(results.aggregates.rows)
+    yield TASKS, lambda: draw_test_metrics(results)
     yield OVERVIEW, lambda: draw_overview(results.aggregates, looks)
     yield TRANSFER, lambda: draw_transfer(*transfer.matrix(results.aggregates))
     yield COST, lambda: draw_costs(results.aggregates, looks)

@@ -70,10 +70,10 @@ def panels(
     return figure, axes[:count]
 
 
-def sheet(height: float, title: str) -> Figure:
-    """An empty figure with ``height`` inches of room below its title."""
-    lines = textwrap.wrap(title, TITLE_LETTERS)
-    figure = Figure(figsize=(WIDTH, height + 0.3 + 0.2 * len(lines)), layout="constrained")
+def sheet(height: float, title: str, width: float = WIDTH) -> Figure:
+    """An empty figure of ``width`` inches with ``height`` inches of room below its title."""
+    lines = textwrap.wrap(title, int(TITLE_LETTERS * width / WIDTH))
+    figure = Figure(figsize=(width, height + 0.3 + 0.2 * len(lines)), layout="constrained")
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=10.5, fontweight="bold")
     return figure
 

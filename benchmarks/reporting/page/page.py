@@ -54,6 +54,7 @@ def render(results: Results, name: str, drawn: Sequence[Path], findings: Sequenc
         beats=beating(gains, results.reference),
         reference=results.reference,
         comparisons=gain_table.blocks(results),
+        tasks=pictures.picture(files[charts.TASKS], "Test metrics of tasks", pictures.TASKS),
         overview=pictures.picture(files[charts.OVERVIEW], "Δ of every method on every suite", pictures.OVERVIEW),
         transfer=pictures.picture(files[charts.TRANSFER], "Map of every task against single-task", pictures.TRANSFER),
         cost=pictures.picture(files[charts.COST], "Mean Δ against cost", pictures.COST),

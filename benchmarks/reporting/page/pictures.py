@@ -28,6 +28,7 @@ FRONT = {
     "on one. With two tasks, black dots are results of fixed weights, and the grey region is dominated by them. "
     "Methods far from all others are at the edge.",
 }
+TASKS = "Test metrics of the tasks at the selected checkpoint."
 OVERVIEW = "One dot per method and suite. Small dots are seeds; bars are 95 % intervals, given from 5 seeds on."
 TRANSFER = (
     "Mean difference to single-task of every primary metric, in percent. The scale of colours is logarithmic; its ends "

@@ -249,7 +249,11 @@ def test_a_latex_table_is_balanced_and_its_text_escaped(folder: Path, tmp_path: 
 
 @pytest.mark.parametrize(
     ("name", "options", "expected"),
-    [("a.xls", (), ".csv, .parquet, .tex"), ("a.csv", ("--suite", "tny"), "'tiny'"), ("no/a.csv", (), "no folder")],
+    [
+        ("a.xls", (), ".csv, .parquet, .tex"),
+        ("a.csv", ("--suite", "tny"), "'tiny'"),
+        ("no/a.csv", (), "does not exist"),
+    ],
 )
 def test_an_export_that_cannot_be_is_refused(
     name: str, options: tuple[str, ...], expected: str, folder: Path, tmp_path: Path

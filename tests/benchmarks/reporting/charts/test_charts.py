@@ -40,6 +40,7 @@ def test_a_folder_gets_every_chart_as_svg_and_png(tmp_path: Path) -> None:
         store.write(record)
     paths = charts.draw(tmp_path)
     kinds = [
+        "tasks",
         "overview",
         "transfer",
         "cost",

@@ -105,7 +105,7 @@ def test_tables_and_charts_are_written_beside_the_page(folder: Path) -> None:
 
 def test_every_picture_has_a_text_for_those_who_cannot_see_it(page: str) -> None:
     text = without_pictures(page)
-    assert text.count("<img") == text.count('alt="') == 3 + 5 * len(SUITES)
+    assert text.count("<img") == text.count('alt="') == 4 + 5 * len(SUITES)
 
 
 def test_pictures_keep_their_place_before_they_appear(folder: Path, page: str) -> None:
