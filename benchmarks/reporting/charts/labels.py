@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
 
+from benchmarks.reporting.charts import style
 from benchmarks.reporting.charts.colors import LEADER
 
 SHARE = 0.27  # of a figure's width that its labels take
@@ -37,7 +38,7 @@ def column(figure: Figure, axes: Axes, ends: Sequence[tuple[float, float]], text
     Call it when the limits of the axes are final.
     """
     figure.set_layout_engine("constrained", rect=(0, 0, 1 - SHARE, 1))
-    figure.draw_without_rendering()  # the layout places the axes; labels need their final limits
+    style.place(figure)
     beside(axes, ends, [text for text, _ in texts], [color for _, color in texts])
 
 

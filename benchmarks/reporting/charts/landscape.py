@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from benchmarks.analysis.summaries import SuiteSummary
 from benchmarks.records.record import SINGLE_TASK, Record
@@ -26,8 +29,7 @@ def draw_landscape(suite: SuiteSummary, records: Sequence[Record], picture: Land
     figure, axes = style.panels(max(len(groups), 1), PANEL, title, share_y=True)
     for panel, (name, runs) in zip(axes, groups.items(), strict=False):
         _contours(panel, picture)
-        for record in runs:
-            _path(panel, record, picture.snapshot, looks[record.cell.row].color)
+        _paths(panel, runs, picture.snapshot, looks[runs[0].cell.row].color)
         panel.set_title(name)
     return figure
 
@@ -42,10 +44,13 @@ def _groups(suite: SuiteSummary, records: Sequence[Record]) -> dict[str, list[Re
 
 
 def _contours(axes: Axes, picture: Landscape) -> None:
+    """The total loss in steps of grey, and the Pareto front."""
     total = np.sum([loss.numpy() for loss in picture.losses.values()], axis=0)
     x, y = picture.x.numpy(), picture.y.numpy()
-    filled = axes.contourf(x, y, total, levels=LEVELS, cmap="Greys", alpha=0.55)
-    filled.set_rasterized(True)  # thousands of polygons would make the SVG large
+    bounds = MaxNLocator(LEVELS + 1).tick_values(total.min(), total.max())
+    extent = (x.min(), x.max(), y.min(), y.max())
+    image = {"norm": BoundaryNorm(bounds, 256), "cmap": "Greys", "alpha": 0.55, "interpolation": "nearest"}
+    axes.imshow(total, origin="lower", extent=extent, aspect="auto", **image)  # contours take much longer to draw
     front = picture.front.numpy()
     axes.plot(front[:, 0], front[:, 1], color=INK, lw=3.0, solid_capstyle="round")
     axes.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()))
@@ -53,12 +58,20 @@ def _contours(axes: Axes, picture: Landscape) -> None:
     style.few_ticks(axes)
 
 
-def _path(axes: Axes, record: Record, snapshot: str, color: str) -> None:
-    """One run: a hollow dot at its start, a full one at its end, a cross where it broke."""
-    points = np.array(record.curves.snapshots.get(snapshot, []), dtype=float)
-    if not points.size:
-        return
-    axes.plot(points[:, 0], points[:, 1], color=color, lw=1.3)
-    axes.scatter(*points[0], s=20, facecolor="white", edgecolor=color, lw=1.2, zorder=3)
-    end = {"marker": "o", "edgecolor": FAINT, "lw": 0.4} if record.status == "done" else {"marker": "x", "lw": 1.8}
-    axes.scatter(*points[-1], s=24, color=color, zorder=4, **end)
+def _paths(axes: Axes, records: Sequence[Record], snapshot: str, color: str) -> None:
+    """Each run: a hollow dot at its start, a full one at its end, or a cross where it failed."""
+    snapshots = [(record.status, record.curves.snapshots.get(snapshot, [])) for record in records]
+    paths = [(status, np.array(points, dtype=float)) for status, points in snapshots if points]
+    for _, points in paths:
+        axes.plot(points[:, 0], points[:, 1], color=color, lw=1.3)
+    done = [points[-1] for status, points in paths if status == "done"]
+    failed = [points[-1] for status, points in paths if status != "done"]
+    dots = {"facecolor": "white", "edgecolor": color, "lw": 1.2, "zorder": 3}
+    _marks(axes, [points[0] for _, points in paths], s=20, **dots)
+    _marks(axes, done, s=24, color=color, marker="o", edgecolor=FAINT, lw=0.4, zorder=4)
+    _marks(axes, failed, s=24, color=color, marker="x", lw=1.8, zorder=4)
+
+
+def _marks(axes: Axes, points: Sequence[np.ndarray], **look: Any) -> None:
+    if points:
+        axes.scatter(*np.array(points).T, **look)

@@ -32,6 +32,7 @@ RC: dict[Any, Any] = {
     "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,  # above the axes: to look for labels there takes long
     "axes.labelsize": 8.5,
     "axes.labelcolor": INK,
     "axes.edgecolor": SPINE,
@@ -140,12 +141,19 @@ def say(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=FAINT, fontsize=8.5, wrap=True)
 
 
+def place(figure: Figure) -> None:
+    """Place the axes of a figure for good. They take longer to place than to draw, and are drawn twice."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+
+
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Write a figure as SVG and PNG, without dates or versions in them."""
     svg, png, drawn = folder / f"{name}.svg", folder / f"{name}.png", BytesIO()
     with rc_context(RC):
-        figure.draw_without_rendering()  # places the axes
-        figure.set_layout_engine("none")  # they stay there: to place them takes longer than to draw them
+        place(figure)
         figure.savefig(svg, metadata={"Date": None, "Creator": None})
         figure.savefig(drawn, format="png", dpi=PNG_DPI, metadata={"Software": None})
     with Image.open(drawn) as picture:  # a palette takes a third of the room of full colours

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import SymLogNorm
@@ -26,7 +27,7 @@ STRONGEST = (10.0, 100.0)  # percent: the least and the most that the strongest 
 STRONG_BLUE = 0.88  # from here on, of 0 to 1, colours are so dark that numbers are white
 
 
-@style.styled
+@rc_context(style.RC | {"axes.titley": None})  # names of suites stand above those of tasks
 def draw_transfer(rows: Sequence[str], names: Sequence[str], values: NDArray[np.float64]) -> Figure:
     """A heat map of rows and tasks.
 
@@ -35,7 +36,7 @@ def draw_transfer(rows: Sequence[str], names: Sequence[str], values: NDArray[np.
         names: of the columns, each "suite: task".
         values: (rows, tasks), percent relative to single-task, above 0 is better; NaN where there is no result.
     """
-    title = "Every task against single-task, %: orange is worse, blue is better"
+    title = "Tasks against single-task, %: orange worse, blue better"
     bands = _bands(names)
     height = HEADER + ROW_HEIGHT * max(len(rows), 2)
     figure = style.sheet(height * len(bands) + 0.4, title)
@@ -91,7 +92,7 @@ def _map(axes: Axes, values: NDArray[np.float64], norm: SymLogNorm) -> None:
     for (row, column), value in np.ndenumerate(values):
         dark = np.isfinite(value) and norm(value) > STRONG_BLUE
         text, color = _text(float(value)), "white" if dark else INK
-        axes.text(column, row, text, ha="center", va="center", fontsize=6.5, color=color)
+        axes.text(column, row, text, ha="center", va="center", fontsize=6.5, color=color, in_layout=False)
 
 
 def _text(value: float) -> str:
