@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def aggregate(records: Sequence[Record], equal_weights: str = "fixed", order: Se
     place = _places(order, equal_weights)
     names = sorted({r.cell.problem for r in records}, key=place)
     by_suite = {name: [r for r in records if r.cell.problem == name] for name in names}
-    suites = tuple(_suite(name, found, equal_weights, place) for name, found in by_suite.items())
+    suites = tuple(_suite(name, runs, equal_weights, place) for name, runs in by_suite.items())
     rows = tuple(sorted({r.cell.row for r in records}, key=place))
     overall = [_overall(row, suites) for row in rows if row != SINGLE_TASK]
     overall.sort(key=lambda o: (len(o.missing), math.isnan(o.delta_taskwise.mean), -o.delta_taskwise.mean))
@@ -57,51 +58,56 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 @dataclass(frozen=True)
 class _Runs:
-    """The records of one suite."""
+    """The records of one suite; what is asked for again and again is worked out once."""
 
     records: Sequence[Record]
 
-    @property
+    @cached_property
     def seeds(self) -> list[int]:
         return sorted({r.cell.repetition for r in self.records})
 
-    @property
+    @cached_property
     def tasks(self) -> tuple[str, ...]:
         longest = max((r.cell.tasks for r in self.records), key=len)
         return tuple(dict.fromkeys([*longest, *(task for r in self.records for task in r.cell.tasks)]))
 
-    @property
+    @cached_property
     def facts(self) -> dict[str, list[MetricFact]]:
         """The metrics of every task that some record knows them of, in the order of the tasks."""
-        known = {task: metrics for r in self.records for task, metrics in r.metrics.items()}
-        return {task: known[task] for task in self.tasks if task in known}
+        metrics_of = {task: metrics for r in self.records for task, metrics in r.metrics.items()}
+        return {task: metrics_of[task] for task in self.tasks if task in metrics_of}
 
-    def of(self, row: str) -> list[Record]:
-        return [r for r in self.records if r.cell.row == row]
+    @cached_property
+    def by_row(self) -> dict[str, list[Record]]:
+        rows: dict[str, list[Record]] = {}
+        for record in self.records:
+            rows.setdefault(record.cell.row, []).append(record)
+        return rows
 
-    def baseline(self, state: State) -> Baseline:
-        return Baseline(scores.outcomes(self.of(SINGLE_TASK), state))
+    @cached_property
+    def baselines(self) -> dict[State, Baseline]:
+        return {state: Baseline(scores.outcomes(self.by_row.get(SINGLE_TASK, []), state)) for state in STATES}
 
 
 def _suite(name: str, records: Sequence[Record], equal_weights: str, place: _Place) -> SuiteSummary:
     runs = _Runs(records)
-    order = sorted({r.cell.row for r in records}, key=place)
+    order = sorted(runs.by_row, key=place)
     rows = _ranked([_row(row, runs) for row in order], list(runs.facts))
     reference = next((row for row in rows if row.row == equal_weights), None)
     if reference is not None:
         rows = [_compared(row, reference) for row in rows]
-    failures = tuple(failure for row in order for failure in failures_of(row, runs.of(row), runs.tasks, runs.seeds))
+    failures = tuple(failure for row in order for failure in failures_of(row, runs.by_row[row], runs.tasks, runs.seeds))
     return SuiteSummary(name, runs.tasks, tuple(rows), failures)
 
 
 def _row(name: str, runs: _Runs) -> RowSummary:
-    records, facts = runs.of(name), runs.facts
+    records, facts = runs.by_row[name], runs.facts
     best = scores.outcomes(records, "best")
     by_seed, last, equal = (_relative(name, runs, state) for state in STATES)
     deltas, deltas_equal = (
-        {seed: scores.delta_taskwise(value) for seed, value in found.items()} for found in (by_seed, equal)
+        {seed: scores.delta_taskwise(value) for seed, value in relative.items()} for relative in (by_seed, equal)
     )
-    metrics = tuple(_metric(task, fact, records, runs) for task, found in facts.items() for fact in found)
+    metrics = tuple(_metric(task, fact, records, runs) for task, of_task in facts.items() for fact in of_task)
     return RowSummary(
         row=name,
         metrics=metrics,
@@ -112,7 +118,7 @@ def _row(name: str, runs: _Runs) -> RowSummary:
         delta_last=estimate(scores.delta_taskwise(value) for value in last.values()),
         delta_equal_compute=estimate(deltas_equal.values()),
         over_equal=estimate(()),
-        error_ratio=math.nan if name == SINGLE_TASK else scores.error_ratio(best, runs.baseline("best"), facts),
+        error_ratio=math.nan if name == SINGLE_TASK else scores.error_ratio(best, runs.baselines["best"], facts),
         hurt=_hurt([m for m in metrics if m.primary]),
         rank=math.nan,
         seconds=scores.seconds_per_step(records),
@@ -127,10 +133,10 @@ def _relative(name: str, runs: _Runs, state: State) -> dict[int, dict[str, list[
     """By seed, the relative differences to the baselines; nothing for the baselines themselves."""
     if name == SINGLE_TASK:
         return {}
-    baseline = runs.baseline(state)
+    baseline = runs.baselines[state]
     facts = scores.scored(runs.facts, baseline)
-    found: dict[int, Scalars] = scores.outcomes(runs.of(name), state)
-    return {seed: scores.relative_by_task(values, seed, baseline, facts) for seed, values in found.items()}
+    outcomes: dict[int, Scalars] = scores.outcomes(runs.by_row[name], state)
+    return {seed: scores.relative_by_task(values, seed, baseline, facts) for seed, values in outcomes.items()}
 
 
 def _metric(task: str, fact: MetricFact, records: Sequence[Record], runs: _Runs) -> MetricSummary:
@@ -138,7 +144,7 @@ def _metric(task: str, fact: MetricFact, records: Sequence[Record], runs: _Runs)
         estimate(values[task][fact.name] for values in scores.outcomes(records, state).values() if task in values)
         for state in ("best", "last")
     )
-    single = runs.baseline("best").mean(task, fact.name)
+    single = runs.baselines["best"].mean(task, fact.name)
     difference = scores.difference(best.mean, single, fact)
     return MetricSummary(
         task=task,
@@ -155,8 +161,8 @@ def _metric(task: str, fact: MetricFact, records: Sequence[Record], runs: _Runs)
 
 def _hurt(primary: Sequence[MetricSummary]) -> int | None:
     """How many tasks are worse than single-task; none without a complete comparison."""
-    known = all(math.isfinite(metric.difference) for metric in primary)
-    return sum(metric.difference < 0 for metric in primary) if known and primary else None
+    complete = all(math.isfinite(metric.difference) for metric in primary)
+    return sum(metric.difference < 0 for metric in primary) if complete and primary else None
 
 
 def _ranked(rows: Sequence[RowSummary], tasks: Sequence[str]) -> list[RowSummary]:
@@ -183,17 +189,17 @@ def _compared(row: RowSummary, reference: RowSummary) -> RowSummary:
 
 
 def _overall(row: str, suites: Sequence[SuiteSummary]) -> Overall:
-    by_suite = {suite.name: found for suite in suites if (found := suite.row(row)) is not None}
+    by_suite = {suite.name: summary for suite in suites if (summary := suite.row(row)) is not None}
     missing = tuple(s.name for s in suites if s.name not in by_suite or by_suite[s.name].done == 0)
     complete = len(by_suite) == len(suites)
-    found = list(by_suite.values()) if complete else []
+    summaries = list(by_suite.values()) if complete else []
     return Overall(
         row=row,
         by_suite=by_suite,
         missing=missing,
         delta_taskwise=hierarchical({name: by_suite[name].deltas.values() for name in by_suite} if complete else {}),
-        rank=float(np.mean([r.rank for r in found])) if found else math.nan,
-        cost=geometric_mean(r.cost for r in found),
+        rank=float(np.mean([r.rank for r in summaries])) if summaries else math.nan,
+        cost=geometric_mean(r.cost for r in summaries),
         done=sum(r.done for r in by_suite.values()),
         total=sum(s.rows[0].total for s in suites),
     )

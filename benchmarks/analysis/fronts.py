@@ -43,9 +43,9 @@ def fronts(
         return []
     single = [record for record in records if record.cell.row == SINGLE_TASK]
     named = [_named(record) for record in front]
-    found = {suite.name: suite for suite in aggregate([*single, *named]).suites}
-    made = (_front(suite, found[suite.name], sums) for suite in suites if suite.name in found)
-    return [each for each in made if each is not None]
+    weights_of = {suite.name: suite for suite in aggregate([*single, *named]).suites}
+    candidates = (_front(suite, weights_of[suite.name], sums) for suite in suites if suite.name in weights_of)
+    return [each for each in candidates if each is not None]
 
 
 def _named(record: Record) -> Record:
@@ -83,5 +83,5 @@ def _added(place: np.ndarray, front: np.ndarray) -> float:
 
 def _points(rows: Sequence[RowSummary]) -> dict[str, np.ndarray]:
     """The relative primary metrics of every row that has all of them."""
-    found = {row.row: np.array([metric.relative for metric in row.primary]) for row in rows}
-    return {row: point for row, point in found.items() if point.size and np.isfinite(point).all()}
+    points = {row.row: np.array([metric.relative for metric in row.primary]) for row in rows}
+    return {row: point for row, point in points.items() if point.size and np.isfinite(point).all()}

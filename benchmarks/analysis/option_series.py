@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 
 from benchmarks.analysis.results import Results
 from benchmarks.records.record import Cell
-from tasks import registry
 
-SHARES = f"{registry.LABEL_FRACTION}."  # what the names of options that are shares of labels begin with
+SHARES = "label_fraction."  # what the names of options that are shares of labels begin with
 WIDE = 8.0  # from this ratio of the largest value to the smallest on, values are drawn on a logarithmic axis
 
 
@@ -77,34 +76,35 @@ class OptionSeries:
 def of(study: Results) -> list[OptionSeries]:
     """The series of a study, in the order of its tables."""
     cells = {suite.name: [record.cell for record in study.of(suite.name)] for suite in study.aggregates.suites}
-    return find({table: max(found, key=lambda cell: len(cell.tasks)) for table, found in cells.items()})
+    tables = {table: max(of_table, key=lambda cell: len(cell.tasks)) for table, of_table in cells.items()}
+    return find(tables, {table: suite.options for table, suite in study.asked.suites.items()})
 
 
-def find(tables: Mapping[str, Cell]) -> list[OptionSeries]:
+def find(tables: Mapping[str, Cell], options: Mapping[str, Mapping[str, Any]]) -> list[OptionSeries]:
     """The series among tables, of each of which a cell with all its tasks tells the options.
 
-    What a table does not set is the suite's default. A table may be in several series, as in a grid. Where two tables
-    share a value there is no series: something else than the option must tell them apart, and neither may stand for it.
+    What a table does not set is the suite's default, which ``options`` holds by table where it is known. A table may be
+    in several series, as in a grid. Where two tables share a value there is no series: something else than the option
+    must tell them apart, and neither may stand for it.
     """
     groups: dict[tuple[str, str, str], list[OptionPoint]] = {}
     for table, cell in tables.items():
-        for option, value, others in _numeric(cell):
+        for option, value, others in _numeric(cell, options.get(table, {})):
             groups.setdefault((cell.suite, option, others), []).append(OptionPoint(value, table))
     kept = {key: points for key, points in groups.items() if len({point.value for point in points}) == len(points) > 1}
     alike = [(suite, option) for suite, option, _ in kept]
-    found = []
+    several_series = []
     for (suite, option, _), points in kept.items():
         ordered = tuple(sorted(points))
         several = alike.count((suite, option)) > 1
         subject = f"{suite} ({ordered[0].table} to {ordered[-1].table})" if several else suite
-        found.append(OptionSeries(suite, subject, option, _task(option, tables[ordered[0].table]), ordered))
-    return found
+        several_series.append(OptionSeries(suite, subject, option, _task(option, tables[ordered[0].table]), ordered))
+    return several_series
 
 
-def _numeric(cell: Cell) -> Iterator[tuple[str, float, str]]:
+def _numeric(cell: Cell, defaults: Mapping[str, Any]) -> Iterator[tuple[str, float, str]]:
     """Every numeric option of a table, its value, and all else that tables of one series must share."""
-    known = registry.defaults(cell.suite) if cell.suite in registry.names() else {}  # a plug-in may not be loaded
-    options = dict(_flat({**known, **cell.suite_options}))
+    options = dict(_flat({**defaults, **cell.suite_options}))
     for option, value in options.items():
         if isinstance(value, Real) and not isinstance(value, bool):
             others = {name: other for name, other in options.items() if name != option}

@@ -5,26 +5,22 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from benchmarks.analysis.aggregates import aggregate
+from benchmarks.analysis.comparable import comparable
 from benchmarks.analysis.comparison import Deltas, Gain, chosen, gains
 from benchmarks.analysis.fronts import WeightFront, fronts
 from benchmarks.analysis.summaries import Aggregates
-from benchmarks.protocols.expand import expand
-from benchmarks.protocols.files import COPY, of_results
-from benchmarks.protocols.schema import Protocol
 from benchmarks.records import selection, store
-from benchmarks.records.record import FRONT, Cell, Record, Scalars
+from benchmarks.records.asked import PROTOCOL_COPY, Asked, read_asked
+from benchmarks.records.record import FRONT, Record, Scalars
 from benchmarks.records.selection import Search
-from benchmarks.training import trivial_baseline
-from tasks import registry
-from tasks.base import Suite
+from benchmarks.records.trivial import trivial_scores
 
-DEFAULT_EQUAL_WEIGHTS = "fixed"
 logger = logging.getLogger(__name__)
 
 
@@ -37,8 +33,8 @@ class Results:
     aggregates: Aggregates
     skipped: dict[str, str]  # suite -> why it could not be run
     set_aside: int  # records of other settings that are left out, because they cannot be compared
-    protocol: Protocol | None
-    protocol_text: str  # as it stands in its file; empty if there is none
+    asked: Asked
+    protocol_text: str  # the protocol as it stands in its file; empty if there is none
     environment: dict[str, str]
     constants: dict[str, Scalars] = field(default_factory=dict)  # suite -> what one answer to every example scores
 
@@ -55,7 +51,7 @@ class Results:
     @property
     def wanted(self) -> int:
         """How many settings every search should have tried."""
-        return 1 if self.protocol is None else self.protocol.trials
+        return self.asked.settings or 1
 
     @property
     def unfinished(self) -> int:
@@ -65,12 +61,12 @@ class Results:
     @property
     def tuned_weights(self) -> str | None:
         """The row of tuned fixed weights, if it was run."""
-        return self._run(self.protocol and self.protocol.tuned_reference)
+        return self._run(self.asked.tuned_weights)
 
     @property
     def noise_floor(self) -> str | None:
         """The row of equal weights with other seeds, likewise."""
-        return self._run(self.protocol and self.protocol.noise_floor)
+        return self._run(self.asked.noise_floor)
 
     def _run(self, row: str | None) -> str | None:
         return row if any(record.cell.row == row for record in self.records) else None
@@ -95,11 +91,15 @@ class Results:
         return [record for record in self.records if record.cell.problem == suite]
 
 
-def read_results(folder: Path) -> Results:
+def read_results(folder: Path, *, titled: bool = False) -> Results:
     """Read a results folder.
 
+    Args:
+        folder: it holds records, or an archive of them.
+        titled: call rows as tables do (`Asked.title`), not as the protocol does; such cells have no id of their own.
+
     Raises:
-        ValueError: it holds no record.
+        ValueError: it holds no record, or does not say what it was asked for although it has a protocol.
     """
     records = store.load(folder) if folder.is_dir() else []
     if not records:
@@ -107,111 +107,38 @@ def read_results(folder: Path) -> Results:
             f"{folder} holds no records, so there is nothing to show; run `make bench`, or "
             f"`python -m benchmarks run`, first"
         )
-    protocol = of_results(folder)
-    wanted = protocol.trials if protocol is not None else math.inf
-    counting = [record for record in records if record.cell.trial < wanted or record.cell.row == FRONT]
-    kept = comparable(counting, asked_for(protocol))
-    if len(kept) < len(records):
-        logger.warning("%d records in %s are of other settings and are left out", len(records) - len(kept), folder)
-    trials = [record for record in kept if record.cell.row != FRONT]
-    searches = selection.searches(trials, selection.each_alone if protocol is None else protocol.searches_once)
-    counted = [record for search in searches for record in search.chosen]
+    asked = read_asked(folder)
+    counted = counting(records, asked)
+    if len(counted) < len(records):
+        logger.warning("%d records in %s are of other settings and are left out", len(records) - len(counted), folder)
+    if titled:
+        counted, asked = [_titled(record, asked) for record in counted], asked.titled()
+    searches = selection.searches([record for record in counted if record.cell.row != FRONT], asked.searched_once)
+    chosen_runs = [record for search in searches for record in search.chosen]
+    protocol = folder / PROTOCOL_COPY
     return Results(
         searches=tuple(searches),
-        front=tuple(record for record in kept if record.cell.row == FRONT),
-        aggregates=aggregate(counted, *_reading(protocol)),
+        front=tuple(record for record in counted if record.cell.row == FRONT),
+        aggregates=aggregate(chosen_runs, asked.equal_weights, asked.order),
         skipped=_texts(folder / "skipped.json"),
-        set_aside=len(records) - len(kept),
-        protocol=protocol,
-        protocol_text=(folder / COPY).read_text(encoding="utf-8") if protocol is not None else "",
-        environment=_texts(folder / "environment.json") or max(kept, key=lambda r: r.finished).environment,
-        constants=trivial_baseline.load(folder, [record.cell for record in counted]),
+        set_aside=len(records) - len(counted),
+        asked=asked,
+        protocol_text=protocol.read_text(encoding="utf-8") if protocol.is_file() else "",
+        environment=_texts(folder / "environment.json") or max(counted, key=lambda r: r.finished).environment,
+        constants=trivial_scores(folder, [record.cell for record in chosen_runs]),
     )
 
 
-def _reading(protocol: Protocol | None) -> tuple[str, list[str]]:
-    """The row of equal weights, and the order of suites and rows."""
-    if protocol is None:
-        return DEFAULT_EQUAL_WEIGHTS, []
-    return protocol.cost_reference, [*protocol.suites, *protocol.methods]
+def _titled(record: Record, asked: Asked) -> Record:
+    cell = record.cell.model_copy(update={"row": asked.title(record.cell.row)})
+    return record.model_copy(update={"cell": cell})
 
 
-def problem(record: Record) -> Suite | None:
-    """The suite that a record is about, with its options; none if it is not known here (it came from a plug-in)."""
-    if record.cell.suite not in registry.names():
-        return None
-    return registry.create(record.cell.suite, **record.cell.suite_options)
-
-
-def asked_for(protocol: Protocol | None) -> set[str]:
-    """The ids of the cells that a protocol asks for first; none if it names what is not known here, as of a plug-in."""
-    try:
-        return set() if protocol is None else {cell.id for cell in expand(protocol)}
-    except ValueError:
-        return set()
-
-
-def comparable(records: Sequence[Record], asked: Collection[str] = ()) -> list[Record]:
-    """The records that share the setting of those in ``asked``, by id, or where none is, the newest setting.
-
-    That is, of each suite its version, options, training and device, of each row its method and its version, and of
-    each trial its point of the search.
-
-    A folder gathers records of several settings when a protocol is edited between two runs. Their numbers must not
-    meet in one mean.
-    """
-    for group, setting in ((_suite_of, training), (_row_of, _method), (_trial_of, _point)):
-        chosen = _chosen(records, group, setting, asked)
-        records = [record for record in records if setting(record) == chosen[group(record.cell)]]
-    return list(records)
-
-
-def _chosen(
-    records: Sequence[Record],
-    group: Callable[[Cell], Hashable],
-    setting: Callable[[Record], str],
-    asked: Collection[str],
-) -> dict[Hashable, str]:
-    ordered = sorted(records, key=lambda record: (record.id in asked, record.finished))
-    return {group(record.cell): setting(record) for record in ordered}
-
-
-def _suite_of(cell: Cell) -> Hashable:
-    return cell.problem
-
-
-def _row_of(cell: Cell) -> Hashable:
-    return cell.problem, cell.row, cell.tasks
-
-
-def _trial_of(cell: Cell) -> Hashable:
-    return cell.problem, cell.row, cell.tasks, cell.trial
-
-
-def training(record: Record) -> str:
-    """What all runs of a suite have in common that can be compared."""
-    facts = {
-        "suite_version",
-        "suite_options",
-        "optimizer",
-        "batch_size",
-        "steps",
-        "epochs",
-        "halve_at",
-        "evaluations",
-        "precision",
-    }
-    return record.cell.model_dump_json(include=facts) + record.environment.get("device", "")
-
-
-def _method(record: Record) -> str:
-    return record.cell.model_dump_json(include={"balancer", "balancer_version", "heads", "place"})
-
-
-def _point(record: Record) -> str:
-    """Where a trial is: learning rates are searched from the second on; before, several may stand beside each other."""
-    rate = {"learning_rate"} if record.cell.trial and record.cell.row != FRONT else set()
-    return record.cell.model_dump_json(include={"hyperparameters"} | rate)
+def counting(records: Sequence[Record], asked: Asked) -> list[Record]:
+    """The records that count: those that were asked for, and all that can be compared with them."""
+    settings = math.inf if asked.settings is None else asked.settings
+    wanted = [record for record in records if record.cell.trial < settings or record.cell.row == FRONT]
+    return comparable(wanted, frozenset(asked.cells))
 
 
 def _texts(path: Path) -> dict[str, str]:

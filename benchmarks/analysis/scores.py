@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -21,12 +22,12 @@ State = Literal["best", "last", "at_equal_compute"]
 
 def outcomes(records: Iterable[Record], state: State) -> dict[int, Scalars]:
     """Test metrics by seed of the finished runs; the single-task runs of one seed are laid together."""
-    found: dict[int, Scalars] = {}
+    by_seed: dict[int, Scalars] = {}
     for record in records:
         outcome = getattr(record, state)
         if record.status == "done" and outcome is not None:
-            found.setdefault(record.cell.repetition, {}).update(outcome.test)
-    return found
+            by_seed.setdefault(record.cell.repetition, {}).update(outcome.test)
+    return by_seed
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,16 @@ class Baseline:
 
     def mean(self, task: str, metric: str) -> float:
         """Mean over the finished seeds; NaN without any."""
-        values = [s[task][metric] for s in self.by_seed.values() if metric in s.get(task, {})]
-        return float(np.mean(values)) if values else math.nan
+        return self._means.get((task, metric), math.nan)
+
+    @cached_property
+    def _means(self) -> dict[tuple[str, str], float]:
+        values: dict[tuple[str, str], list[float]] = {}
+        for scalars in self.by_seed.values():
+            for task, metrics in scalars.items():
+                for metric, value in metrics.items():
+                    values.setdefault((task, metric), []).append(value)
+        return {key: float(np.mean(of_key)) for key, of_key in values.items()}
 
     def paired(self, seed: int, task: str, metric: str) -> float:
         """The value of the same seed, or else the mean."""
@@ -75,8 +84,8 @@ def scored(facts: Facts, baseline: Baseline) -> dict[str, list[MetricFact]]:
     def is_zero(task: str, fact: MetricFact) -> bool:
         return unit(baseline.mean(task, fact.name), fact) < SMALLEST_ERROR
 
-    found = {task: [fact for fact in metrics if not is_zero(task, fact)] for task, metrics in facts.items()}
-    return {task: metrics for task, metrics in found.items() if metrics}
+    kept = {task: [fact for fact in metrics if not is_zero(task, fact)] for task, metrics in facts.items()}
+    return {task: metrics for task, metrics in kept.items() if metrics}
 
 
 def relative_by_task(values: Scalars, seed: int, baseline: Baseline, facts: Facts) -> dict[str, list[float]]:
@@ -109,7 +118,9 @@ def error_ratio(by_seed: Mapping[int, Scalars], baseline: Baseline, facts: Facts
         errors = [abs(fact.best - run[task][fact.name]) for run in runs.values() if task in run]
         return max(float(np.mean(errors)), SMALLEST_ERROR) if errors else math.nan
 
-    ratios = [error(by_seed, task, found[0]) / error(baseline.by_seed, task, found[0]) for task, found in facts.items()]
+    ratios = [
+        error(by_seed, task, metrics[0]) / error(baseline.by_seed, task, metrics[0]) for task, metrics in facts.items()
+    ]
     return math.nan if any(ratio > SENSELESS for ratio in ratios) else geometric_mean(ratios)
 
 

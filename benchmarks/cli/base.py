@@ -54,6 +54,16 @@ def require_folder(data: Path | None) -> None:
         raise ValueError(f"the data folder {data} does not exist; create it and put the data there, or omit --data")
 
 
+def explained(folder: Path) -> Path:
+    """A results folder that says what it was asked for; one from before there was `asked.json` gets it now."""
+    from benchmarks.protocols.asking import explain  # noqa: PLC0415
+    from benchmarks.records.asked import lacks_asked  # noqa: PLC0415
+
+    if lacks_asked(folder):
+        explain(folder)
+    return folder
+
+
 def load_plugins(paths: list[Path] | None) -> None:
     """Register the balancers and suites of some files."""
     from benchmarks.running import plugins  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Lists of balancers, suites and protocols, and the table of methods in README.md."""
+"""Lists of balancers, suites and protocols, and the tables of methods in README.md and docs/methods.md."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ from benchmarks.cli import method_facts as facts
 from benchmarks.protocols import files as protocols
 from tasks import registry as suites
 
-BEGIN, END = "<!-- methods -->", "<!-- end of methods -->"  # around the table in README.md
-HEAD = ("method", "idea", "needs", "passes", "properties", "paper")
+BEGIN, END = "<!-- methods -->", "<!-- end of methods -->"  # around the short table, in README.md
+FULL_BEGIN, FULL_END = "<!-- methods in full -->", "<!-- end of methods in full -->"  # around the long one, in docs/
+HEAD = ("method", "idea", "needs", "paper")
+FULL_HEAD = ("method", "idea", "needs", "passes", "properties", "paper")
+LEGEND_HEAD = ("sign", "meaning")
 
 
 def tables(what: str | None = None) -> Iterator[Table]:
@@ -90,38 +93,57 @@ def _protocols() -> Table:
 
 
 def markdown() -> str:
-    """The methods of this package as a Markdown table, with a table of its signs."""
-    own = [method for method in map(registry.get, names()) if method.__module__.startswith(f"{methods.__name__}.")]
-    lines = [HEAD, ["---"] * len(HEAD), *map(_cells, own)]
-    signs = [("sign", "meaning"), ("---", "---"), *facts.LEGEND]
-    return "\n\n".join("\n".join("| " + " | ".join(line) + " |" for line in table) for table in (lines, signs))
+    """The methods of this package as a short Markdown table: what each does, what it needs, where it is from."""
+    return _table(HEAD, map(_short_cells, _own_methods()))
 
 
-def _cells(method: type[Weighting]) -> list[str]:
-    default = facts.with_defaults(method)
-    assert default is not None, "every method of this package has defaults"
-    described = [
-        facts.purpose(method),
-        facts.needs(default),
-        facts.passes(default),
-        ", ".join(facts.properties(default)),
-    ]
-    return [f"`{method.name}`", *described, facts.paper(method)]
+def markdown_in_full() -> str:
+    """The methods of this package as a Markdown table with all facts about them, and a legend."""
+    legend = _table(LEGEND_HEAD, facts.LEGEND)
+    return f"{_table(FULL_HEAD, map(_full_cells, _own_methods()))}\n\n{legend}"
+
+
+def _own_methods() -> list[Weighting]:
+    """The methods of this package with their defaults, by name."""
+    classes = [method for method in map(registry.get, names()) if method.__module__.startswith(f"{methods.__name__}.")]
+    return [method for method in map(facts.with_defaults, classes) if method is not None]
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    columns = list(head)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [columns, ["---"] * len(columns), *rows])
+
+
+def _short_cells(method: Weighting) -> list[str]:
+    described = type(method)
+    return [f"`{method.name}`", facts.purpose(described), facts.kinds(method), facts.paper(described)]
+
+
+def _full_cells(method: Weighting) -> list[str]:
+    described = type(method)
+    measured = [facts.needs(method), facts.passes(method), ", ".join(facts.properties(method))]
+    return [f"`{method.name}`", facts.purpose(described), *measured, facts.paper(described)]
 
 
 def renew(document: Path) -> None:
-    """Replace the table of methods between the two comments in ``document``.
+    """Bring the tables of methods in a document up to date: what stands between their two comments is replaced.
 
     Raises:
-        ValueError: the file cannot be read, or the two comments are not in it.
+        ValueError: the file cannot be read, or it has the comments of neither table.
     """
     try:
-        before, begin, rest = document.read_text(encoding="utf-8").partition(BEGIN)
+        text = document.read_text(encoding="utf-8")
     except OSError as error:
         raise ValueError(f"{document} cannot be read ({error.strerror})") from error
-    _, end, after = rest.partition(END)
-    if not begin or not end:
+    renewed = None
+    for begin, end, table in ((BEGIN, END, markdown), (FULL_BEGIN, FULL_END, markdown_in_full)):
+        before, opening, rest = (renewed or text).partition(begin)
+        _, closing, after = rest.partition(end)
+        if opening and closing:
+            renewed = f"{before}{begin}\n\n{table()}\n\n{end}{after}"
+    if renewed is None:
         raise ValueError(
-            f"{document} lacks the comments {BEGIN} and {END}; write them around the place of the table of methods"
+            f"{document} lacks the comments {BEGIN} and {END}, or {FULL_BEGIN} and {FULL_END}, between which a table "
+            f"of methods stands"
         )
-    document.write_text(f"{before}{begin}\n\n{markdown()}\n\n{end}{after}", encoding="utf-8")
+    document.write_text(renewed, encoding="utf-8")

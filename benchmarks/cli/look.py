@@ -15,6 +15,7 @@ from benchmarks.cli.base import (
     Plugins,
     ResultsFolder,
     app,
+    explained,
     load_plugins,
     out,
     plain_errors,
@@ -55,7 +56,7 @@ def report(folder: ResultsFolder) -> None:
         from benchmarks.reporting.page import write_report  # noqa: PLC0415
 
         out.print(f"Records: {store.source(folder)}", soft_wrap=True, highlight=False)
-        out.print(f"Report: {write_report(folder)}", soft_wrap=True, highlight=False)
+        out.print(f"Report: {write_report(explained(folder))}", soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -64,7 +65,7 @@ def plot(folder: ResultsFolder) -> None:
     with plain_errors():
         from benchmarks.reporting import charts  # noqa: PLC0415
 
-        for path in charts.draw(folder):
+        for path in charts.draw(explained(folder)):
             out.print(str(path), soft_wrap=True, highlight=False)
 
 

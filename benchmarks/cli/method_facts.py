@@ -1,11 +1,10 @@
-"""Facts that methods declare, in words: for the list of methods and for the table in README.md."""
+"""Facts that methods declare, in words: for the list of methods and the tables in README.md and docs/methods.md."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
 import re
-import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, cast
@@ -22,6 +21,11 @@ SIGNS = {
 }
 LEGEND = (
     ("K", "number of tasks"),
+    (
+        "needs",
+        "the losses, the Gramian (inner products of the task gradients), the gradients themselves, the Gramian across "
+        "batches (cross gramian), or the losses after the optimizer's step (losses after)",
+    ),
     ("passes", "passes of a step through the encoder"),
     ("short", "the pass ends at the last shared layer"),
     ("through heads", "the pass does not enter the encoder"),
@@ -30,12 +34,12 @@ LEGEND = (
         "where the paper measures gradients, and the benchmark too; in your own loop, `at=` or `features=` chooses the "
         "place, and the default is all shared parameters, in K passes",
     ),
-    ("w", "weights of the tasks"),
+    ("w ≥ 0, Σw = 1, Σw = K", "no weight is negative; the weights sum to 1 and none is negative; they sum to K"),
     ("any order", "the order of the tasks does not matter"),
     ("no conflict", "to first order, no loss increases"),
     ("degree d", "multiplying all losses by c multiplies the update by c to the power of d"),
     ("random", "draws random numbers"),
-    ("ℓ ≥ 0", "needs losses with a lower bound"),
+    ("ℓ ≥ 0", "needs losses with a lower bound, see `lower_bounds`"),
     ("own heads", "heads follow their own loss; the heads of all other methods follow the weighted loss"),
 )
 
@@ -52,10 +56,8 @@ def with_defaults(method: type[Weighting]) -> Weighting | None:
 
 
 def purpose(method: type[Weighting]) -> str:
-    """The idea of a method in a few words: the text behind the colon in the first line of its file."""
-    module = sys.modules[method.__module__].__doc__ or ""
-    _, colon, words = module.strip().partition("\n")[0].partition(": ")
-    return words.rstrip(".") if colon else summary(method)
+    """What a method does in a few words; the first line of its docstring where its class does not say it."""
+    return method.purpose or summary(method)
 
 
 def summary(described: type) -> str:
@@ -68,6 +70,12 @@ def needs(method: Weighting) -> str:
     words = ", ".join((need.name or "").lower().replace("_", " ") for need in method.needs)
     where = {"shared": "", "last": " at the last shared layer", "features": " at the features"}[method.place]
     return words + (where if method.needs & ~(Need.LOSSES | Need.LOSSES_AFTER) else "")
+
+
+def kinds(method: Weighting) -> str:
+    """The kinds of evidence that a method needs, without the losses where it needs anything else."""
+    wanted = method.needs & ~Need.LOSSES or method.needs
+    return ", ".join((need.name or "").lower().replace("_", " ") for need in wanted)
 
 
 def passes(method: Weighting) -> str:
@@ -114,7 +122,9 @@ def hyperparameters(method: type[Weighting]) -> str:
 
 
 def paper(method: type[Weighting]) -> str:
-    """Authors, venue and year, as far as the reference names them."""
+    """Authors, venue and year: as the class says, or as far as the reference names them."""
+    if method.paper:
+        return method.paper
     text = reference(method)
     several = _AUTHORS.search(text)
     alone = re.match(rf"{_NAME}(?=, )", text)

@@ -30,7 +30,7 @@ def predict(
     """Evaluate a saved model on a split of its suite and write its predictions, or print its answers to one input."""
     with plain_errors():
         from benchmarks.training import saved_models  # noqa: PLC0415
-        from benchmarks.training.evaluate import evaluate  # noqa: PLC0415
+        from benchmarks.training.measuring.evaluate import evaluate  # noqa: PLC0415
 
         load_plugins(plugin)
         require_folder(data)

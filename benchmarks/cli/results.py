@@ -10,7 +10,17 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.cli.base import EXIT_FAILED, Data, Plugins, ResultsFolder, app, load_plugins, out, plain_errors
+from benchmarks.cli.base import (
+    EXIT_FAILED,
+    Data,
+    Plugins,
+    ResultsFolder,
+    app,
+    explained,
+    load_plugins,
+    out,
+    plain_errors,
+)
 
 if TYPE_CHECKING:
     from benchmarks.reporting.blocks import Legend, ReportBlock
@@ -27,7 +37,7 @@ def merge(
     with plain_errors():
         from benchmarks.records import store  # noqa: PLC0415
 
-        count = store.merge(folders, into)
+        count = store.merge([explained(folder) for folder in folders], explained(into))
         out.print(f"Records: {count} new in {into}", soft_wrap=True, highlight=False)
 
 
@@ -40,14 +50,16 @@ def compare(
     """Compare two methods of one results folder, or two folders of one protocol, seed by seed."""
     with plain_errors():
         from benchmarks.analysis.results import read_results  # noqa: PLC0415
+        from benchmarks.records.asked import read_asked  # noqa: PLC0415
         from benchmarks.reporting import versus  # noqa: PLC0415
 
         if Path(first).is_dir() and Path(second).is_dir():
-            blocks = versus.folders(read_results(Path(first)), read_results(Path(second)))
+            blocks = versus.folders(*(read_results(explained(Path(folder)), titled=True) for folder in (first, second)))
         elif any("/" in name or Path(name).is_dir() for name in (first, second)):
             raise ValueError(f"{first} and {second} are not two results folders; name two of them, or two methods")
         else:
-            blocks = [versus.methods(read_results(results), first, second)]
+            methods = (read_asked(explained(results)).title(name) for name in (first, second))
+            blocks = [versus.methods(read_results(results, titled=True), *methods)]
         for block in blocks:
             _show(block)
         out.print(blocks[-1].text, style="dim", highlight=False)
@@ -69,7 +81,7 @@ def reproduce(
     with plain_errors():
         from benchmarks.running.progress import title  # noqa: PLC0415
         from benchmarks.running.reproduce import find, reproduce  # noqa: PLC0415
-        from benchmarks.training import devices  # noqa: PLC0415
+        from benchmarks.training.machine import devices  # noqa: PLC0415
 
         load_plugins(plugin)
         original = find(record, results)
@@ -92,7 +104,7 @@ def export(
         from benchmarks.analysis.results import read_results  # noqa: PLC0415
         from benchmarks.reporting import export as exporting  # noqa: PLC0415
 
-        exporting.write(read_results(folder), into, suite)
+        exporting.write(read_results(explained(folder), titled=True), into, suite)
         out.print(f"Written: {into}", soft_wrap=True, highlight=False)
 
 

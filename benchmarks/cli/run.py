@@ -89,8 +89,8 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         from benchmarks.protocols.expand import Filters  # noqa: PLC0415
         from benchmarks.protocols.files import find, read  # noqa: PLC0415
         from benchmarks.running import runner  # noqa: PLC0415
-        from benchmarks.training import devices  # noqa: PLC0415
-        from benchmarks.training.processes import join  # noqa: PLC0415
+        from benchmarks.training.machine import devices  # noqa: PLC0415
+        from benchmarks.training.machine.processes import join  # noqa: PLC0415
 
         require_folder(data)
         load_plugins(plugin)
@@ -164,20 +164,19 @@ def _adopt(source: Path, filters: Filters, options: Options, folder: Path, *, re
 
 def _conclude(folder: Path, summary: Summary, data: Path | None) -> None:
     """Write archive and report, and print the results and their places."""
-    from benchmarks.analysis import results  # noqa: PLC0415
-    from benchmarks.protocols import files as protocol  # noqa: PLC0415
+    from benchmarks.analysis.results import counting, read_results  # noqa: PLC0415
     from benchmarks.records import store  # noqa: PLC0415
+    from benchmarks.records.asked import read_asked  # noqa: PLC0415
     from benchmarks.reporting import leaderboard  # noqa: PLC0415
     from benchmarks.reporting.page import write_report  # noqa: PLC0415
     from benchmarks.training import trivial_baseline  # noqa: PLC0415
 
     store.pack(folder)
     with out.status("Trivial baselines"):
-        asked = results.asked_for(protocol.of_results(folder))
-        counting = results.comparable(store.load(folder), asked)  # an edited protocol leaves records of earlier suites
-        trivial_baseline.renew(folder, [record.cell for record in counting if record.status == "done"], data)
+        records = counting(store.load(folder), read_asked(folder))  # an edited protocol leaves records of old suites
+        trivial_baseline.renew(folder, [record.cell for record in records if record.status == "done"], data)
     path = write_report(folder)
-    out.print(leaderboard.summary(results.read_results(folder).aggregates))
+    out.print(leaderboard.summary(read_results(folder, titled=True).aggregates))
     counts = ", ".join(f"{number} {status}" for status, number in summary.counts.items() if number)
     out.print(f"Cells: {counts}", highlight=False)
     for suite, skip in summary.skipped.items():

@@ -18,6 +18,7 @@ from benchmarks.cli.base import (
     Suites,
     Workers,
     app,
+    explained,
     load_plugins,
     out,
     plain_errors,
@@ -58,13 +59,13 @@ def transfer(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
         source = find(protocol)  # the models of two protocols must not meet in one table
         folder = results or Path("results") / "-".join(dict.fromkeys(("transfer", read(source).name)))
         if redraw:
-            out.print(f"Tables: {study.report(folder)}", soft_wrap=True, highlight=False)
+            out.print(f"Tables: {study.report(explained(folder))}", soft_wrap=True, highlight=False)
             return
 
         from benchmarks.protocols.expand import Filters  # noqa: PLC0415
         from benchmarks.running import runner  # noqa: PLC0415
         from benchmarks.studies.finetuning.tuning import Setting  # noqa: PLC0415
-        from benchmarks.training import devices  # noqa: PLC0415
+        from benchmarks.training.machine import devices  # noqa: PLC0415
 
         require_folder(data)
         if rate <= 0:
@@ -97,4 +98,4 @@ def efficiency(
 
         require_folder(data)
         load_plugins(plugin)
-        out.print(f"Table: {study.run(folder, results, seconds, data)}", soft_wrap=True, highlight=False)
+        out.print(f"Table: {study.run(explained(folder), results, seconds, data)}", soft_wrap=True, highlight=False)

@@ -9,11 +9,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from balancers.naming.suggest import nearest
-from benchmarks.protocols.schema import Axes, Front, MethodEntry, Overrides, Protocol, Search, SuiteEntry
+from benchmarks.protocols.schema import AxesEntry, FrontEntry, MethodEntry, Overrides, Protocol, SearchEntry, SuiteEntry
 
 PROTOCOLS = Path(__file__).parent
 SUFFIX = ".toml"
-COPY = "protocol.toml"  # of what was run, in a results folder
 
 
 def available() -> list[str]:
@@ -36,22 +35,6 @@ def find(name_or_path: str) -> Path:
     if not path.is_file():
         raise ValueError(f"protocol {name_or_path} is not a file; give the path of a {SUFFIX} file or a name")
     return path
-
-
-def of_results(folder: Path) -> Protocol | None:
-    """The protocol that a results folder has a copy of, if any.
-
-    Raises:
-        ValueError: as for `read`.
-    """
-    path = folder / COPY
-    return read(path) if path.is_file() else None
-
-
-def identity(protocol: str) -> tuple[str, int]:
-    """Name and version of a protocol by its text: numbers of different ones are not to be compared."""
-    found = tomllib.loads(protocol)
-    return str(found.get("name", "")), int(found.get("version", 1))
 
 
 def read(path: Path) -> Protocol:
@@ -95,8 +78,8 @@ def _keys(table: list[Any]) -> list[str]:
         "defaults": Overrides,
         "suites": SuiteEntry,
         "methods": MethodEntry,
-        "search": Search,
-        "front": Front,
-        "axes": Axes,
+        "search": SearchEntry,
+        "front": FrontEntry,
+        "axes": AxesEntry,
     }
     return list((tables[table[0]] if table else Protocol).model_fields)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from collections.abc import Collection
+from enum import Enum, auto
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,34 +20,58 @@ Status = Literal["done", "diverged", "failed", "timed out"]
 Scalars = dict[str, dict[str, float]]  # task -> metric -> value
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
+    """Data that check themselves and do not change; unknown fields are errors."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Cell(_Frozen):
-    """One training run, described completely: equal cells give equal records on the same machine."""
+class Role(Enum):
+    """What a field of a cell is about: whoever compares cells names the roles that must agree (`Cell.facts`)."""
 
-    suite: str  # versions are those of a plug-in with the digest of its file, so that a changed file runs anew
-    suite_version: int | str
-    suite_options: dict[str, Any]
-    tasks: tuple[str, ...]  # the tasks that are trained: all of the suite's, or one for a single-task baseline
-    row: str  # the row of the table it belongs to: a method's label, or SINGLE_TASK
-    balancer: str
-    balancer_version: int | str
-    hyperparameters: dict[str, Any]
-    heads: Literal["own", "weighted"]
-    place: Literal["shared", "last", "features"]
-    optimizer: Literal["adam", "sgd"]
-    learning_rate: float
-    batch_size: int
-    steps: int | None  # exactly one of steps and epochs is set
-    epochs: int | None
-    evaluations: int  # how often, evenly spaced, the model is evaluated on validation
-    seed: int
-    precision: Precision = "float32"
-    trial: int = 0  # which point of a search, or of the front, its settings are
-    halve_at: tuple[int, ...] = ()  # epochs after which the learning rate of encoder and heads is halved
-    variant: str = ""  # what the protocol calls the suite, where that is not its name
+    SUITE = auto()  # the problem, and what the protocol calls it
+    TASKS = auto()  # which of its tasks are trained
+    LABEL = auto()  # the row of the table
+    METHOD = auto()  # the balancer
+    WIRING = auto()  # what the balancer measures, and what heads follow
+    POINT = auto()  # where a search, or the front of fixed weights, puts the method
+    RATE = auto()  # the learning rate
+    BATCH = auto()  # what one step sees
+    TRAINING = auto()  # how parameters are updated and when the model is evaluated
+    LENGTH = auto()  # how long the training is
+    REPETITION = auto()  # the seed
+
+
+ROLES = frozenset(Role)
+
+
+class Cell(Frozen):
+    """One training run, described completely: equal cells give equal records on the same machine.
+
+    Every field says what it is about (`Role`), and nowhere else is it written down which fields make runs comparable.
+    """
+
+    suite: Annotated[str, Role.SUITE]
+    suite_version: Annotated[int | str, Role.SUITE]  # a plug-in's has the digest of its file: a changed one runs anew
+    suite_options: Annotated[dict[str, Any], Role.SUITE]
+    tasks: Annotated[tuple[str, ...], Role.TASKS]  # all of the suite's, or one for a single-task baseline
+    row: Annotated[str, Role.LABEL]  # the row of the table it belongs to: a method's label, or SINGLE_TASK
+    balancer: Annotated[str, Role.METHOD]
+    balancer_version: Annotated[int | str, Role.METHOD]  # likewise
+    hyperparameters: Annotated[dict[str, Any], Role.POINT]
+    heads: Annotated[Literal["own", "weighted"], Role.WIRING]
+    place: Annotated[Literal["shared", "last", "features"], Role.WIRING]
+    optimizer: Annotated[Literal["adam", "sgd"], Role.TRAINING]
+    learning_rate: Annotated[float, Role.RATE]
+    batch_size: Annotated[int, Role.BATCH]
+    steps: Annotated[int | None, Role.LENGTH]  # exactly one of steps and epochs is set
+    epochs: Annotated[int | None, Role.LENGTH]
+    evaluations: Annotated[int, Role.TRAINING]  # how often, evenly spaced, the model is evaluated on validation
+    seed: Annotated[int, Role.REPETITION]
+    precision: Annotated[Precision, Role.TRAINING] = "float32"
+    trial: Annotated[int, Role.POINT] = 0  # which point of a search, or of the front, its settings are
+    halve_at: Annotated[tuple[int, ...], Role.LENGTH] = ()  # epochs after which the learning rate is halved
+    variant: Annotated[str, Role.SUITE] = ""  # what the protocol calls the suite, where that is not its name
 
     @property
     def table(self) -> str:
@@ -65,12 +91,27 @@ class Cell(_Frozen):
     @property
     def id(self) -> str:
         """A hash of the cell's canonical JSON, in which a default is left out: what came later changes no older id."""
-        facts = self.model_dump(mode="json", exclude_defaults=True)
-        canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        facts = _canonical(self.model_dump(mode="json", exclude_defaults=True))
+        return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+    def facts(self, roles: Collection[Role]) -> str:
+        """The fields of some roles as JSON: equal texts mean that two cells agree in all of them."""
+        return _canonical(self.model_dump(mode="json", include={n for n, role in _ROLE_OF.items() if role in roles}))
 
 
-class MetricFact(_Frozen):
+def _canonical(facts: dict[str, Any]) -> str:
+    return json.dumps(facts, sort_keys=True, separators=(",", ":"))
+
+
+def _role(name: str) -> Role:
+    (role,) = (fact for fact in Cell.model_fields[name].metadata if isinstance(fact, Role))
+    return role
+
+
+_ROLE_OF = {name: _role(name) for name in Cell.model_fields}
+
+
+class MetricFact(Frozen):
     """What a table must know to read a metric."""
 
     name: str
@@ -78,7 +119,7 @@ class MetricFact(_Frozen):
     higher_is_better: bool
 
 
-class Outcome(_Frozen):
+class Outcome(Frozen):
     """The metrics of one state of the model on the two splits that training did not see."""
 
     step: int
@@ -86,7 +127,7 @@ class Outcome(_Frozen):
     test: Scalars
 
 
-class Curves(_Frozen):
+class Curves(Frozen):
     """What was seen along the way; every list is as long as ``step``. Step 0 is the untrained model."""
 
     step: list[int]
@@ -98,7 +139,7 @@ class Curves(_Frozen):
     snapshots: dict[str, list[list[float]]]  # the suite's own numbers about the model
 
 
-class Cost(_Frozen):
+class Cost(Frozen):
     """Seconds of a training step; evaluation and measuring for the curves are outside of them.
 
     They are medians; where steps are of several kinds (new weights in every n-th step alone), the mean of the kinds'
@@ -116,7 +157,7 @@ class Cost(_Frozen):
     evaluated: float | None = None  # and the metrics on validation and test
 
 
-class Solver(_Frozen):
+class Solver(Frozen):
     """How well a method's equations were solved over a whole run."""
 
     residual: float  # the largest relative violation of the optimality conditions among solved steps
@@ -124,7 +165,7 @@ class Solver(_Frozen):
     steps: int  # all steps
 
 
-class Record(_Frozen):
+class Record(Frozen):
     """The outcome of one cell. What has a default came later, and earlier records lack it."""
 
     format: Literal[1] = RECORD_FORMAT

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
-from benchmarks.records.record import FRONT, Cell, MetricFact, Record, Scalars
+from benchmarks.records.record import FRONT, ROLES, Cell, MetricFact, Record, Role, Scalars
 
 SMALLEST_ERROR = 1e-9  # below it an error counts as none
 
@@ -13,17 +14,18 @@ Setting = tuple[int, float]  # trial and learning rate
 Once = Callable[[Cell], bool]  # whether all seeds of a cell's row share one search; otherwise each has its own
 
 
-class Search(NamedTuple):
+@dataclass(frozen=True)
+class Search:
     """The runs that one choice is made among, by setting: of one seed, or of all that share the search."""
 
     tried: dict[Setting, list[Record]]
 
-    @property
+    @cached_property
     def common(self) -> set[int]:
         """The seeds that every setting was run with: by these settings are compared."""
         return set.intersection(*({record.cell.seed for record in runs} for runs in self.tried.values()))
 
-    @property
+    @cached_property
     def best(self) -> Setting:
         """What validation chooses.
 
@@ -39,7 +41,7 @@ class Search(NamedTuple):
 
         return min(self.tried, key=rank)
 
-    @property
+    @cached_property
     def chosen(self) -> list[Record]:
         """The runs that count, failed ones included."""
         return self.tried[self.best]
@@ -60,10 +62,8 @@ def selection_score(validation: Scalars, untrained: Scalars, metrics: Mapping[st
 
 def row_key(cell: Cell) -> str:
     """What the cells have in common of which one setting is chosen; every point of the front stands for itself."""
-    searched = {"learning_rate": 0.0, "seed": 0}
-    if cell.row != FRONT:
-        searched |= {"hyperparameters": {}, "trial": 0}
-    return cell.model_copy(update=searched).id
+    searched = {Role.RATE, Role.REPETITION} | (set() if cell.row == FRONT else {Role.POINT})
+    return cell.facts(ROLES - searched)
 
 
 def each_alone(cell: Cell) -> bool:  # noqa: ARG001
@@ -77,12 +77,12 @@ def searches(records: Iterable[Record], once: Once = each_alone) -> list[Search]
     Where each seed searches for itself, seeds differ by the luck of searching as well, as they would for somebody who
     searches once.
     """
-    found: dict[tuple[str, int | None], Search] = {}
+    by_row: dict[tuple[str, int | None], Search] = {}
     for record in records:
         cell = record.cell
-        search = found.setdefault((row_key(cell), None if once(cell) else cell.seed), Search({}))
+        search = by_row.setdefault((row_key(cell), None if once(cell) else cell.seed), Search({}))
         search.tried.setdefault((cell.trial, cell.learning_rate), []).append(record)
-    return list(found.values())
+    return list(by_row.values())
 
 
 def chosen(records: Iterable[Record], once: Once = each_alone) -> list[Record]:

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from benchmarks.protocols.files import COPY, identity, of_results
+from benchmarks.records.asked import ASKED, PROTOCOL_COPY, Asked, identity, read_asked, union
 from benchmarks.records.record import Cell, Curves, Record
-from benchmarks.records.selection import chosen, each_alone
+from benchmarks.records.selection import chosen
 
 ARCHIVE = "records.jsonl.gz"
 
@@ -100,6 +100,11 @@ def load(folder: Path) -> list[Record]:
     return [record for record in records if record is not None]
 
 
+def write_asked(folder: Path, asked: Asked) -> None:
+    """Keep what was asked for in a results folder."""
+    write_atomically(folder / ASKED, asked.model_dump_json(indent=1) + "\n")
+
+
 def source(folder: Path) -> str:
     """Where `load` reads from, in words."""
     count = len(list((folder / "records").glob("*.json")))
@@ -112,8 +117,7 @@ def pack(folder: Path) -> Path:
     Of runs with settings that a search passed over, the curves are left out but for their beginning.
     """
     records = load(folder)
-    protocol = of_results(folder)
-    shown = {record.id for record in chosen(records, each_alone if protocol is None else protocol.searches_once)}
+    shown = {record.id for record in chosen(records, read_asked(folder).searched_once)}
     lines = "".join((r if r.id in shown else without_curves(r)).model_dump_json() + "\n" for r in records)
     path = folder / ARCHIVE
     write_atomically(path, gzip.compress(lines.encode(), mtime=0))
@@ -138,12 +142,13 @@ def merge(folders: Sequence[Path], into: Path) -> int:
     Raises:
         ValueError: a folder holds no records or no protocol, or protocols or their versions differ.
     """
-    protocols = {folder: _protocol(folder) for folder in (*folders, *([into] if (into / COPY).exists() else []))}
+    sources = [into, *folders] if (into / PROTOCOL_COPY).exists() else [*folders]
+    protocols = {folder: _protocol(folder) for folder in sources}
     names = set(protocols.values())
     if len(names) > 1:
-        found = "; ".join(f"{folder}: {name}, version {version}" for folder, (name, version) in protocols.items())
+        listed = "; ".join(f"{folder}: {name}, version {version}" for folder, (name, version) in protocols.items())
         raise ValueError(
-            f"results of different protocols or versions cannot be compared, so they are not merged: {found}"
+            f"results of different protocols or versions cannot be compared, so they are not merged: {listed}"
         )
     kept = [] if not (into / ARCHIVE).exists() or any((into / "records").glob("*.json")) else unpack(into / ARCHIVE)
     store, count = Store(into), 0
@@ -151,27 +156,28 @@ def merge(folders: Sequence[Path], into: Path) -> int:
         store.write(record)
     for folder in folders:
         for record in load(folder):
-            known = store.read(record.cell)
-            if known is None or _preferred(record, known):
+            earlier = store.read(record.cell)
+            if earlier is None or _preferred(record, earlier):
                 store.write(record)
                 count += 1
-    if not (into / COPY).exists():
-        write_atomically(into / COPY, (folders[0] / COPY).read_text(encoding="utf-8"))
+    asked = union([read_asked(source) for source in sources])
+    write_atomically(into / PROTOCOL_COPY, (sources[0] / PROTOCOL_COPY).read_text(encoding="utf-8"))
+    write_asked(into, asked)
     return count
 
 
-def _preferred(record: Record, known: Record) -> bool:
+def _preferred(record: Record, earlier: Record) -> bool:
     return (record.status == "done", len(record.curves.step), record.finished) > (
-        known.status == "done",
-        len(known.curves.step),
-        known.finished,
+        earlier.status == "done",
+        len(earlier.curves.step),
+        earlier.finished,
     )
 
 
 def _protocol(folder: Path) -> tuple[str, int]:
-    path = folder / COPY
+    path = folder / PROTOCOL_COPY
     if not path.is_file():
-        raise ValueError(f"{folder} holds no {COPY}, so that nobody knows what its records are records of")
+        raise ValueError(f"{folder} holds no {PROTOCOL_COPY}, so that nobody knows what its records are records of")
     return identity(path.read_text(encoding="utf-8"))
 
 

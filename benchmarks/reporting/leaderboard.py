@@ -7,11 +7,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.analysis import edges
 from benchmarks.analysis.results import Results
 from benchmarks.analysis.summaries import Aggregates, Failure, MetricSummary, Overall, RowSummary, SuiteSummary
 from benchmarks.records.record import SINGLE_TASK
-from benchmarks.reporting import findings, formats, gain_table, headline, markdown
+from benchmarks.reporting import findings, formats, gain_table, headline, markdown, search_edges
 from benchmarks.reporting.blocks import ReportBlock
 from benchmarks.reporting.caveats import limits
 from benchmarks.reporting.findings import options
@@ -44,7 +43,7 @@ def leaderboard(results: Results, blocks: Sequence[ReportBlock] | None = None) -
         parts += markdown.block(block)
     for suite in aggregates.suites:
         parts += [f"## {suite.name}", markdown.table(*suite_cells(suite))]
-        notes = [*failure_texts(suite.failures), *edges.texts(results.searches, suite.name)]
+        notes = [*failure_texts(suite.failures), *search_edges.texts(results.searches, suite.name)]
         parts += ["\n".join(f"- {text}" for text in notes)] if notes else []
     for block in findings.blocks(results) if blocks is None else blocks:
         parts += markdown.block(block)

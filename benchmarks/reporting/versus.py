@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from balancers.naming.suggest import nearest
+from benchmarks.analysis.comparable import training
 from benchmarks.analysis.comparison import ALPHA, Gain, gains
-from benchmarks.analysis.results import Results, training
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import MIN_SEEDS, Paired, holm, paired, probability_of_improvement
 from benchmarks.analysis.summaries import RowSummary, SuiteSummary
 from benchmarks.records import agreement
@@ -24,7 +25,6 @@ LEGEND: Legend = (
     ("[a, b]", f"95 % interval; given from {MIN_SEEDS} seeds on"),
     ("–", "nothing to show, or not tested"),
 )
-OLD_LABEL = "fixed"  # of equal weights
 
 
 def methods(results: Results, a: str, b: str) -> ReportBlock:
@@ -33,7 +33,10 @@ def methods(results: Results, a: str, b: str) -> ReportBlock:
     Raises:
         ValueError: the results have no such method, or both are the same.
     """
-    a, b = (_label(name, results) for name in (a, b))
+    labels = [row for row in results.aggregates.rows if row != SINGLE_TASK]
+    for name in (a, b):
+        if name not in labels:
+            raise ValueError(f"the results have no method {name!r}{nearest(name, labels)}")
     if a == b:
         raise ValueError(f"{a!r} cannot be compared with itself; name two methods")
     one = gains(replace(results.aggregates, rows=(a,)), b)
@@ -46,16 +49,6 @@ def methods(results: Results, a: str, b: str) -> ReportBlock:
         over = formats.delta(gain.overall), formats.probability(gain.p_value), formats.plain(gain.improvement.mean)
         lines.append(["all suites", *_means(results, a, b), *over, formats.NONE])
     return ReportBlock("compare", f"{a} against {b}", TEXT, (head, lines), (_verdict(gain, b),), LEGEND)
-
-
-def _label(name: str, results: Results) -> str:
-    """The label of the method that a user names; the old label of equal weights still names them."""
-    labels = [row for row in results.aggregates.rows if row != SINGLE_TASK]
-    if name not in labels and name == OLD_LABEL and results.aggregates.equal_weights in labels:
-        return results.aggregates.equal_weights
-    if name not in labels:
-        raise ValueError(f"the results have no method {name!r}{nearest(name, labels)}")
-    return name
 
 
 def _suite(suite: SuiteSummary, gain: Gain, b: str) -> list[str]:
@@ -110,9 +103,9 @@ def folders(a: Results, b: Results) -> list[ReportBlock]:
     Raises:
         ValueError: they have different protocols or versions, or no suite in common.
     """
-    if a.protocol is None or b.protocol is None:
+    if not (a.asked.protocol and b.asked.protocol):
         raise ValueError("a folder without its protocol.toml cannot be compared: its settings are unknown")
-    names = [f"{protocol.name}, version {protocol.version}" for protocol in (a.protocol, b.protocol)]
+    names = [f"{asked.protocol}, version {asked.version}" for asked in (a.asked, b.asked)]
     if names[0] != names[1]:
         first, second = names
         raise ValueError(f"numbers of different protocols or versions cannot be compared: {first} and {second}")

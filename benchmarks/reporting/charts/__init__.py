@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.analysis import option_gains, option_series
 from benchmarks.analysis.option_series import OptionSeries
-from benchmarks.analysis.results import Results, problem, read_results
+from benchmarks.analysis.results import Results, read_results
 from benchmarks.analysis.summaries import SuiteSummary
 from benchmarks.records.record import Record
 from benchmarks.reporting.charts.colors import Styles, styles
@@ -24,6 +24,7 @@ from benchmarks.reporting.charts.style import save
 from benchmarks.reporting.charts.tasks import draw_test_metrics
 from benchmarks.reporting.charts.transfer import draw_transfer
 from benchmarks.reporting.findings import transfer
+from benchmarks.reporting.suites import suite_of
 
 TASKS, OVERVIEW, TRANSFER, COST = "tasks", "overview", "transfer", "cost"
 
@@ -34,7 +35,7 @@ def draw(folder: Path) -> list[Path]:
     Raises:
         ValueError: the folder holds no record.
     """
-    return draw_results(read_results(folder), folder)
+    return draw_results(read_results(folder, titled=True), folder)
 
 
 def draw_results(results: Results, folder: Path) -> list[Path]:
@@ -72,7 +73,7 @@ def _of_suite(suite: SuiteSummary, records: list[Record], looks: Styles) -> Iter
     yield "curves", lambda: draw_curves(suite, records, looks)
     yield "weights", lambda: draw_weights(suite, records, looks)
     yield "cosines", lambda: draw_cosines(suite, records, looks)
-    suite_of_records = problem(records[0])
-    picture = suite_of_records.landscape() if suite_of_records else None
+    drawn = suite_of(records[0])
+    picture = drawn.landscape() if drawn else None
     if picture is not None:
         yield "trajectories", lambda: draw_landscape(suite, records, picture, looks)

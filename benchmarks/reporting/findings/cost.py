@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from balancers import create
+from balancers.step.compute import relative_compute
 from benchmarks.analysis.means import mean_of, median_of_known
 from benchmarks.analysis.order import best_first
 from benchmarks.analysis.results import Results
@@ -15,7 +16,6 @@ from benchmarks.analysis.statistics import geometric_mean
 from benchmarks.records.record import Record, Solver
 from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Legend, ReportBlock
-from benchmarks.training.compute import relative_compute
 from benchmarks.words import listed
 
 TEXT = "The cost of a training step. Ratios are relative to equal weights."

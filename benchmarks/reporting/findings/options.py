@@ -12,10 +12,11 @@ from scipy.stats import chi2, norm
 from benchmarks.analysis import option_series
 from benchmarks.analysis.option_gains import MOST_TASKS, Lines, along, baseline
 from benchmarks.analysis.option_series import OptionSeries
-from benchmarks.analysis.results import Results, problem
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import MIN_SEEDS, Estimate
 from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Legend, ReportBlock
+from benchmarks.reporting.suites import suite_of
 from benchmarks.words import listed, plural
 
 TEXT = (
@@ -62,7 +63,7 @@ def encoder_sizes(results: Results, series: OptionSeries) -> list[int]:
     sizes = []
     for point in series.points:
         try:
-            suite = problem(results.of(point.table)[0])
+            suite = suite_of(results.of(point.table)[0])
             model = suite and suite.build(0, [suite.tasks[0].name])
         except Exception:  # missing weights, or a value that no model can have; records have the reason
             return []

@@ -19,7 +19,7 @@ def write_report(folder: Path) -> Path:
     Raises:
         ValueError: the folder holds no record.
     """
-    results = read_results(folder)
+    results = read_results(folder, titled=True)
     blocks = findings.blocks(results)
     leaderboard.write(results, folder, blocks)
     charts = draw_results(results, folder)

@@ -70,7 +70,7 @@ def render(results: Results, name: str, drawn: Sequence[Path], findings: Sequenc
         basis=BASIS,
         skipped=results.skipped,
         limits=limits(results),
-        protocol=results.protocol,
+        asked=results.asked,
         protocol_text=results.protocol_text,
         environment=results.environment,
         finished=max(record.finished for record in results.records),

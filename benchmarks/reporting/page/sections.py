@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.analysis import edges
 from benchmarks.analysis.comparison import Gain
-from benchmarks.analysis.results import Results, problem
+from benchmarks.analysis.results import Results
 from benchmarks.analysis.summaries import SuiteSummary
-from benchmarks.reporting import leaderboard
+from benchmarks.reporting import leaderboard, search_edges
 from benchmarks.reporting.blocks import Cells
 from benchmarks.reporting.charts.curves import MOST
 from benchmarks.reporting.page import pictures
 from benchmarks.reporting.page.pictures import Picture
+from benchmarks.reporting.suites import suite_of
 from benchmarks.words import listed
 
 
@@ -51,7 +51,7 @@ def beating(gains: Sequence[Gain], reference: str, suite: str | None = None) -> 
 
 
 def _section(results: Results, suite: SuiteSummary, gains: Sequence[Gain], files: Mapping[str, Path]) -> Section:
-    about = problem(results.of(suite.name)[0])
+    about = suite_of(results.of(suite.name)[0])
     return Section(
         name=suite.name,
         anchor="suite-" + "".join(letter if letter.isalnum() else "-" for letter in suite.name),
@@ -60,7 +60,7 @@ def _section(results: Results, suite: SuiteSummary, gains: Sequence[Gain], files
         table=leaderboard.suite_cells(suite),
         beats=beating(gains, results.reference, suite.name),
         failures=leaderboard.failure_texts(suite.failures),
-        edges=edges.texts(results.searches, suite.name),
+        edges=search_edges.texts(results.searches, suite.name),
         results=pictures.of_suite(suite.name, pictures.RESULTS, files),
         fronts=pictures.of_suite(suite.name, pictures.FRONT, files),
         training=pictures.of_suite(suite.name, pictures.TRAINING, files),

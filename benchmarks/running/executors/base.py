@@ -1,4 +1,4 @@
-"""What every executor does: take jobs, and tell what happens to them."""
+"""The interface of executors: they take jobs, and report events."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Job(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What a worker must know beside its job; everything in it can be sent to another process."""
+    """What a worker must know beside its job; all of it can be sent to another process."""
 
     device: str = "cpu"
-    threads: int | None = None  # of torch; none leaves them as they are
+    threads: int | None = None  # of torch; none leaves the number as it is
     data: Path | None = None
     plugins: tuple[Path, ...] = ()  # files that register balancers or suites
     imports: tuple[str, ...] = ()  # modules that register suites
-    models: Path | None = None  # where trained models are kept, if they are
+    models: Path | None = None  # the folder for trained models; none keeps no models
     time_limit: float | None = None  # seconds per cell
 
 
@@ -40,7 +40,7 @@ class Began(NamedTuple):
 
 
 class Stepped(NamedTuple):
-    """A job has taken some of its steps; those of several trainings one after the other are counted anew."""
+    """A job has taken some of its steps; a job that trains several times in succession counts anew each time."""
 
     job: Job
     done: int
@@ -48,14 +48,14 @@ class Stepped(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """One of a job's cells is over."""
+    """One of a job's cells has ended."""
 
     job: Job
     record: Record
 
 
 class Skip(NamedTuple):
-    """Why a suite cannot run; ``broken`` if its loader failed in a way it should not."""
+    """Why a suite cannot run; ``broken`` if its loader has an error, beyond data that are missing."""
 
     reason: str
     broken: bool
@@ -68,8 +68,8 @@ class Skipped(NamedTuple):
     why: Skip
 
 
-class Split(NamedTuple):
-    """A job's cells had better be trained one by one, anywhere."""
+class Divided(NamedTuple):
+    """A job is divided: its cells train one by one, on any worker."""
 
     job: Job
 
@@ -78,14 +78,14 @@ class Split(NamedTuple):
         return [Job((cell,)) for cell in self.job.cells]
 
 
-Event = Began | Stepped | Finished | Skipped | Split
+Event = Began | Stepped | Finished | Skipped | Divided
 Tell = Callable[[Event], None]
 
 
 class Executor(ABC):
-    """Trains jobs somewhere. Every cell ends in one record, whatever becomes of the worker, or its job is skipped.
+    """Trains jobs. Every cell ends in one record, even if its worker dies, unless its job is skipped.
 
-    A `Split` is told like everything else; the executor itself runs the parts.
+    The event `Divided` is reported like every other; the executor itself runs the parts.
     """
 
     def __init__(self, setting: Setting) -> None:
@@ -97,4 +97,4 @@ class Executor(ABC):
 
     @abstractmethod
     def run(self, jobs: Sequence[Job], tell: Tell) -> None:
-        """Train all jobs, and tell what happens as it happens; an exception from ``tell`` stops everything."""
+        """Train all jobs, and report every event to ``tell`` when it happens; an exception from it stops everything."""

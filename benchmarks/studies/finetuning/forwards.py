@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.analysis.scores import forward_seconds
-from benchmarks.records.record import Cell, Record
+from benchmarks.records.record import Cell, Record, Role
 from benchmarks.records.store import write_atomically
 from benchmarks.studies.finetuning.tuning import Tuner
 from benchmarks.studies.timing import Effort, alternate, one_thread
@@ -43,8 +43,7 @@ class Forwards:
         if self._tuner.setting.device != "cpu":
             return forward_seconds(multi) / forward_seconds(single)
         first, (task,) = multi[0].cell, single[0].cell.tasks
-        about = {"version": first.suite_version, "options": first.suite_options, "batch": first.batch_size}
-        key = f"{first.table}: {task}, {json.dumps(about)}"
+        key = f"{task} of {first.facts({Role.SUITE, Role.BATCH})}"
         if key not in self._known:
             self._known[key] = _timed(*self._tuner.load(first), first, task)
             write_atomically(self._path, json.dumps(self._known, indent=2) + "\n")

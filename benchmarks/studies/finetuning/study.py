@@ -10,8 +10,9 @@ from rich.console import Console
 
 from benchmarks.analysis.results import read_results
 from benchmarks.protocols.expand import Filters
-from benchmarks.protocols.files import COPY, available, of_results
+from benchmarks.protocols.files import available
 from benchmarks.records import store
+from benchmarks.records.asked import PROTOCOL_COPY, read_asked
 from benchmarks.records.record import Record
 from benchmarks.reporting.charts.style import save as save_chart
 from benchmarks.running import runner
@@ -94,10 +95,10 @@ def report(folder: Path) -> Path:
 
 
 def _command(folder: Path, found: list[Outcome]) -> str:
-    protocol = of_results(folder)
+    protocol = read_asked(folder).protocol
     named = ""
-    if protocol is not None:  # one of a user's own is found by the copy that the folder keeps
-        named = f" --protocol {protocol.name if protocol.name in available() else f'{folder.name}/{COPY}'}"
+    if protocol:  # one of a user's own is found by the copy that the folder keeps
+        named = f" --protocol {protocol if protocol in available() else f'{folder.name}/{PROTOCOL_COPY}'}"
     rate = f" --rate {found[0].rate:g}" if found[0].rate != 1 else ""
     return f"python -m benchmarks transfer{named} --epochs {found[0].more}{rate}"
 

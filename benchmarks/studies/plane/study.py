@@ -18,7 +18,7 @@ from benchmarks.studies.plane import chart, results, table
 from benchmarks.studies.plane.published import rows
 from benchmarks.studies.plane.train import Schedule, train
 from benchmarks.studies.timing import one_thread
-from benchmarks.training.environment import describe
+from benchmarks.training.machine.environment import describe
 from tasks.suites.plane import STARTS
 
 TABLE, MACHINE = "plane.md", "environment.json"

@@ -18,7 +18,7 @@ from benchmarks.studies.step_cost import report
 from benchmarks.studies.step_cost.checks import checks
 from benchmarks.studies.step_cost.measure import PLANS, cases
 from benchmarks.studies.step_cost.solvers import solves
-from benchmarks.training.environment import describe
+from benchmarks.training.machine.environment import describe
 
 TASKS = "2,3,11,40"
 

@@ -18,8 +18,8 @@ from benchmarks.studies.throughput.chores import chores
 from benchmarks.studies.throughput.rates import rates
 from benchmarks.studies.throughput.sizes import sizes
 from benchmarks.studies.throughput.sweeps import sweeps, whole_run
-from benchmarks.training import devices
-from benchmarks.training.environment import describe
+from benchmarks.training.machine import devices
+from benchmarks.training.machine.environment import describe
 
 
 def main(

@@ -18,8 +18,9 @@ from torchjd.aggregation import PCGrad
 from torchjd.autojac import jac_to_grad, mtl_backward
 
 from benchmarks.studies.throughput.rates import cells_of, load, now, steps_of
-from benchmarks.training.batches import batches_of, evaluation_points
-from benchmarks.training.evaluate import evaluate
+from benchmarks.training.batches import batches_of
+from benchmarks.training.measuring.evaluate import evaluate
+from benchmarks.training.schedule import evaluation_points
 from tasks.base import MultiTaskModel, Task
 
 AGGREGATORS = {"pcgrad": PCGrad}  # "fixed" is the sum of the losses, which needs none

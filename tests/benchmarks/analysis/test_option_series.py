@@ -9,8 +9,10 @@ import pytest
 
 from benchmarks.analysis import option_gains, option_series
 from benchmarks.analysis.option_series import OptionSeries
+from benchmarks.protocols.asking import asked_of
 from benchmarks.protocols.expand import expand
 from benchmarks.protocols.files import find, read
+from tasks import registry
 from tests.benchmarks import synthetic
 from tests.benchmarks.reporting.findings import made
 
@@ -22,7 +24,8 @@ def series(suite: str = "multimnist", /, *, cells: dict[str, Any] | None = None,
         {
             table: synthetic.cell(suite, "fixed", ("left", "right"), 0, suite_options=options, **changes.get(table, {}))
             for table, options in tables.items()
-        }
+        },
+        dict.fromkeys(tables, registry.defaults(suite) if suite in registry.names() else {}),
     )
 
 
@@ -106,8 +109,9 @@ def test_values_are_wide_from_a_ratio_of_eight_on_and_read_as_people_write_them(
     [("low-resource", ["label_fraction.conversion", "label_fraction.right"]), ("model-size", ["width", "width"])],
 )
 def test_the_protocols_about_options_are_series_throughout(protocol: str, options: list[str]) -> None:
+    asked = asked_of(read(find(protocol)), [])
     cells = {cell.table: cell for cell in expand(read(find(protocol))) if len(cell.tasks) > 1}
-    found = option_series.find(cells)
+    found = option_series.find(cells, {table: suite.options for table, suite in asked.suites.items()})
     assert [each.option for each in found] == options
     assert [point.table for each in found for point in each.points] == list(cells)
     assert all(
@@ -151,3 +155,7 @@ def test_the_worst_task_is_another_one_at_each_value_and_for_each_row() -> None:
     )
     worst = option_gains.worst(option_gains.along(study, option_series.of(study)[0]).tasks)
     assert means(worst) == {"fixed": pytest.approx([-2, -3]), "other": pytest.approx([-7, 0])}
+
+
+def test_shares_of_labels_are_called_as_the_registry_calls_them() -> None:
+    assert f"{registry.LABEL_FRACTION}." == option_series.SHARES

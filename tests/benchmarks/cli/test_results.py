@@ -16,9 +16,9 @@ from typer.testing import CliRunner, Result
 from benchmarks.analysis.results import Results, read_results
 from benchmarks.analysis.statistics import paired
 from benchmarks.cli import app
-from benchmarks.protocols.files import COPY
 from benchmarks.records import selection, store
 from benchmarks.records.agreement import relative
+from benchmarks.records.asked import ASKED, PROTOCOL_COPY
 from benchmarks.records.record import Record
 from benchmarks.records.store import Store
 from benchmarks.reporting import export as exporting
@@ -27,6 +27,7 @@ from benchmarks.reporting.formats import delta
 from benchmarks.running import reproduce
 from tests.benchmarks import synthetic
 from tests.benchmarks.cli.test_cli import PLUGIN
+from tests.benchmarks.explained import ask
 from tests.benchmarks.tiny_suite import PROTOCOL, registered
 
 FIVE_SEEDS = PROTOCOL.replace("seeds = 2", "seeds = 5")
@@ -35,7 +36,7 @@ FIVE_SEEDS = PROTOCOL.replace("seeds = 2", "seeds = 5")
 @pytest.fixture(scope="module", autouse=True)
 def _tiny() -> Iterator[None]:
     patch = pytest.MonkeyPatch()
-    patch.setattr("benchmarks.training.devices.default_workers", lambda device: 0)
+    patch.setattr("benchmarks.training.machine.devices.default_workers", lambda device: 0)
     patch.setattr("benchmarks.reporting.page.write_report", lambda folder: folder / "report.html")
     with registered("tiny"):
         yield
@@ -126,7 +127,7 @@ def test_folders_differ_where_they_were_made_to(folder: Path, found: Results, tm
 def test_folders_of_other_protocols_or_versions_are_not_compared(folder: Path, tmp_path: Path) -> None:
     newer = tmp_path / "newer"
     shutil.copytree(folder, newer)
-    (newer / "protocol.toml").write_text("version = 2\n" + FIVE_SEEDS, encoding="utf-8")
+    ask(newer, "version = 2\n" + FIVE_SEEDS)
     result = call("compare", folder, newer)
     assert result.exit_code == 2
     assert "tiny, version 1 and tiny, version 2" in result.stderr
@@ -144,7 +145,8 @@ def test_what_is_merged_into_a_folder_stands_beside_its_archive(folder: Path, tm
         for record in store.load(folder):
             if record.cell.row in rows:
                 Store(path).write(record)
-        shutil.copy(folder / COPY, path)
+        shutil.copy(folder / PROTOCOL_COPY, path)
+        shutil.copy(folder / ASKED, path)
     store.pack(first)
     shutil.rmtree(first / "records")
     assert call("merge", second, "--into", first).exit_code == 0
@@ -268,7 +270,7 @@ def home(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with the results as a reference, in an archive."""
     reference = tmp_path / "results" / "tiny"
     reference.mkdir(parents=True)
-    for name in (store.ARCHIVE, COPY):
+    for name in (store.ARCHIVE, PROTOCOL_COPY):
         shutil.copy(folder / name, reference / name)
     monkeypatch.chdir(tmp_path)
     return tmp_path

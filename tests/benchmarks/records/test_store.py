@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.protocols.files import COPY
 from benchmarks.records import selection, store
+from benchmarks.records.asked import PROTOCOL_COPY, Asked
 from benchmarks.records.record import Record
-from benchmarks.records.store import ARCHIVE, Store, load, pack
+from benchmarks.records.store import ARCHIVE, Store, load, pack, write_asked
 from tests.benchmarks.records.test_selection import record
 
 
@@ -150,7 +150,8 @@ def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
 
 def folder_of(path: Path, *records: Record, version: int = 1) -> Path:
     path.mkdir()
-    (path / COPY).write_text(f'name = "p"\nversion = {version}\n', encoding="utf-8")
+    (path / PROTOCOL_COPY).write_text(f'name = "p"\nversion = {version}\n', encoding="utf-8")
+    write_asked(path, Asked(protocol="p", version=version))
     for each in records:
         Store(path).write(each)
     return path

@@ -16,6 +16,7 @@ from benchmarks.records.record import Solver
 from benchmarks.records.store import Store
 from benchmarks.reporting import formats, gain_table, leaderboard, long_table
 from tests.benchmarks import synthetic
+from tests.benchmarks.explained import ask
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for record in synthetic.records():
         store.write(record)
     (path / "skipped.json").write_text('{"speech": "no network"}')
-    (path / "protocol.toml").write_text(synthetic.protocol(("reviews", "plane")))
+    ask(path, synthetic.protocol(("reviews", "plane")))
     return path
 
 

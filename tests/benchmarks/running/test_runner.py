@@ -20,12 +20,12 @@ import torch
 from rich.console import Console
 
 from benchmarks.protocols.expand import Filters
-from benchmarks.protocols.files import COPY
+from benchmarks.records.asked import PROTOCOL_COPY
 from benchmarks.records.store import Store, load
 from benchmarks.running import runner
 from benchmarks.running.progress import Forecast, duration
 from benchmarks.running.runner import Options, Summary
-from benchmarks.training.environment import describe
+from benchmarks.training.machine.environment import describe
 from benchmarks.training.saved_models import load as load_saved
 from tests.benchmarks.records.test_selection import CELL, record
 from tests.benchmarks.tiny_suite import PROTOCOL, registered
@@ -159,11 +159,11 @@ def test_a_suite_that_the_protocol_does_not_list_is_told(tmp_path: Path) -> None
 
 def test_a_run_in_which_no_suite_can_run_leaves_what_earlier_ones_wrote(tmp_path: Path) -> None:
     run(tmp_path / "results")
-    before = (tmp_path / "results" / COPY).read_bytes()
+    before = (tmp_path / "results" / PROTOCOL_COPY).read_bytes()
     (tmp_path / "results" / "environment.json").write_text("{}")
     with pytest.raises(ValueError, match="no suite could run"):
         run(tmp_path / "results", PROTOCOL.replace("[suites.tiny]", '[suites.tiny]\noptions = { fault = "data" }'))
-    assert (tmp_path / "results" / COPY).read_bytes() == before
+    assert (tmp_path / "results" / PROTOCOL_COPY).read_bytes() == before
     assert (tmp_path / "results" / "environment.json").read_text() == "{}"
 
 

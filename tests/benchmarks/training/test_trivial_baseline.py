@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from benchmarks.records.record import Cell
+from benchmarks.records.trivial import TRIVIAL, trivial_scores
 from benchmarks.training import trivial_baseline
 from tasks.base import MultiTaskModel, Split, Splits, Task
 from tasks.scoring import binary
@@ -68,7 +69,7 @@ def test_an_encoder_that_is_blind_keeps_the_shape_and_learns_nothing() -> None:
     encoder = Tiny().build(0, ["side"]).encoder
     seen: list[int] = []
     encoder.register_forward_pre_hook(lambda _, __, inputs: seen.append(len(inputs["x"])), with_kwargs=True)
-    features = trivial_baseline.Blind(encoder)(x=torch.randn(5, 3))
+    features = trivial_baseline.BlindEncoder(encoder)(x=torch.randn(5, 3))
     assert seen == [1]
     assert features.shape == (5, 4)
     assert not features.any()
@@ -78,17 +79,17 @@ def test_an_encoder_that_is_blind_keeps_the_shape_and_learns_nothing() -> None:
 def test_scores_are_kept_until_the_suite_changes(tmp_path: Path) -> None:
     with registered("tiny"):
         trivial_baseline.renew(tmp_path, [cell()])
-        first = trivial_baseline.load(tmp_path, [cell()])
+        first = trivial_scores(tmp_path, [cell()])
         assert list(first) == ["tiny"]
-        kept = json.loads((tmp_path / trivial_baseline.FILE).read_text())
+        kept = json.loads((tmp_path / TRIVIAL).read_text())
         kept["tiny"]["scores"]["side"]["accuracy"] = 0.125
-        (tmp_path / trivial_baseline.FILE).write_text(json.dumps(kept))
+        (tmp_path / TRIVIAL).write_text(json.dumps(kept))
         trivial_baseline.renew(tmp_path, [cell()])
-        assert trivial_baseline.load(tmp_path, [cell()])["tiny"]["side"]["accuracy"] == 0.125
+        assert trivial_scores(tmp_path, [cell()])["tiny"]["side"]["accuracy"] == 0.125
         wider = cell(suite_options={"width": 8})
-        assert trivial_baseline.load(tmp_path, [wider]) == {}
+        assert trivial_scores(tmp_path, [wider]) == {}
         trivial_baseline.renew(tmp_path, [wider])
-        assert trivial_baseline.load(tmp_path, [wider])["tiny"]["side"] == first["tiny"]["side"]
+        assert trivial_scores(tmp_path, [wider])["tiny"]["side"] == first["tiny"]["side"]
 
 
 def test_data_that_cannot_be_had_and_problems_without_examples_are_left_out(
@@ -98,17 +99,17 @@ def test_data_that_cannot_be_had_and_problems_without_examples_are_left_out(
     with registered("tiny"):
         trivial_baseline.renew(tmp_path, [plane, cell(suite_options={"fault": "data"})])
     assert "on tiny is not known: the 48 points are nowhere to be found" in caplog.text
-    assert not (tmp_path / trivial_baseline.FILE).exists(), "nothing is known"
-    assert trivial_baseline.load(tmp_path, [plane]) == {}
+    assert not (tmp_path / TRIVIAL).exists(), "nothing is known"
+    assert trivial_scores(tmp_path, [plane]) == {}
 
 
 def test_a_damaged_file_hides_no_results_and_is_written_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / trivial_baseline.FILE).write_text('{"tiny": {"of"')
-    assert trivial_baseline.load(tmp_path, [cell()]) == {}
+    (tmp_path / TRIVIAL).write_text('{"tiny": {"of"')
+    assert trivial_scores(tmp_path, [cell()]) == {}
     assert "cannot be read" in caplog.text
     with registered("tiny"):
         trivial_baseline.renew(tmp_path, [cell()])
-    assert list(trivial_baseline.load(tmp_path, [cell()])) == ["tiny"]
+    assert list(trivial_scores(tmp_path, [cell()])) == ["tiny"]
 
 
 def test_suites_that_are_unknown_or_of_another_version_by_now_are_left_out(
@@ -119,8 +120,8 @@ def test_suites_that_are_unknown_or_of_another_version_by_now_are_left_out(
     with registered("tiny"):
         trivial_baseline.renew(tmp_path, [gone, older, cell()])
     assert "on gone is not known" in caplog.text
-    assert list(trivial_baseline.load(tmp_path, [gone, older, cell()])) == ["tiny"]
-    assert list(json.loads((tmp_path / trivial_baseline.FILE).read_text())) == ["tiny"]
+    assert list(trivial_scores(tmp_path, [gone, older, cell()])) == ["tiny"]
+    assert list(json.loads((tmp_path / TRIVIAL).read_text())) == ["tiny"]
 
 
 def test_batches_are_no_larger_than_those_of_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from benchmarks.analysis.aggregates import aggregate
 from benchmarks.analysis.results import Results
-from benchmarks.protocols.schema import Protocol
 from benchmarks.records import selection
+from benchmarks.records.asked import Asked, AskedSuite
 from benchmarks.records.record import SINGLE_TASK, Curves, Outcome, Record, Scalars
 from tests.benchmarks import synthetic
 
@@ -81,27 +81,24 @@ def study(
     suites = list(dict.fromkeys(record.cell.suite for record in records))
     rows = dict.fromkeys(record.cell.row for record in records if record.cell.row != SINGLE_TASK)
     trials = 1 + max(record.cell.trial for record in records)
-    settings = {"seeds": 1, "optimizer": "adam", "learning_rates": [1e-3], "learning_rate_range": [1e-4, 1e-2]}
-    protocol = Protocol.model_validate(
-        {
-            "name": "made",
-            "description": "made up",
-            "tuned_reference": tuned,
-            "noise_floor": copy,
-            "search": {"trials": trials, "seeds": 1 if once else None} if trials > 1 else None,
-            "defaults": settings | {"batch_size": 1, "epochs": 1, "evaluations": 1},
-            "suites": {suite: {} for suite in suites},
-            "methods": {row: {} for row in ("fixed", *rows)},
-        }
+    once = once and trials > 1
+    entries = {name: AskedSuite(suite=name, options={}, summary="", searched_once=once) for name in suites}
+    asked = Asked(
+        protocol="made",
+        tuned_weights=tuned,
+        noise_floor=copy,
+        settings=trials,
+        suites=entries,
+        methods=("fixed", *rows),
     )
-    searches = tuple(selection.searches(records, protocol.searches_once))
+    searches = tuple(selection.searches(records, asked.searched_once))
     return Results(
         searches=searches,
         front=(),
         aggregates=aggregate([record for search in searches for record in search.chosen], "fixed", suites),
         skipped={},
         set_aside=0,
-        protocol=protocol,
+        asked=asked,
         protocol_text="",
         environment={},
     )

@@ -204,14 +204,14 @@ def test_a_model_that_cannot_be_built_here_has_no_size() -> None:
 
 def test_no_model_is_built_for_an_option_about_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(options, "problem", asked.append)
+    monkeypatch.setattr(options, "suite_of", asked.append)
     assert "encoder parameters" not in lines(block(starved(along(TWO))))
     assert not asked
 
 
 @pytest.mark.usefixtures("tiny")
 def test_a_size_that_stays_the_same_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(options, "problem", lambda _: Tiny(width=3))
+    monkeypatch.setattr(options, "suite_of", lambda _: Tiny(width=3))
     assert "encoder parameters" not in lines(block(sized(along(TWO))))
 
 

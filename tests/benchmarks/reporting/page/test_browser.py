@@ -18,6 +18,7 @@ from benchmarks.records.store import Store
 from benchmarks.reporting.page import NAME, write_report
 from tests.benchmarks import browsing, synthetic
 from tests.benchmarks.browsing import PATIENCE, Browser, choose, column, heading, ready, region, resize, traces
+from tests.benchmarks.explained import ask
 
 pytestmark = pytest.mark.skipif(browsing.BROWSER is None or browsing.DRIVER is None, reason=browsing.MISSING)
 
@@ -31,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = Store(path)
     for record in [*synthetic.records(SUITES, ROWS), *front()]:
         store.write(record)
-    (path / "protocol.toml").write_text(synthetic.protocol(SUITES, ROWS, tuned="pcgrad"))
+    ask(path, synthetic.protocol(SUITES, ROWS, tuned="pcgrad"))
     write_report(path)
     return path
 

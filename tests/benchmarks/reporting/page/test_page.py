@@ -19,6 +19,7 @@ from benchmarks.reporting.findings import options
 from benchmarks.reporting.page import pictures, write_report
 from benchmarks.reporting.page.sections import sections
 from tests.benchmarks import synthetic
+from tests.benchmarks.explained import ask
 from tests.benchmarks.reporting.findings import made
 
 SUITES = ("multimnist", "reviews")
@@ -31,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for record in synthetic.records(SUITES):
         store.write(record)
     (path / "skipped.json").write_text('{"speech": "no <network>"}')
-    (path / "protocol.toml").write_text(synthetic.protocol(SUITES))
+    ask(path, synthetic.protocol(SUITES))
     (path / "environment.json").write_text('{"processor": "two cores"}')
     write_report(path)
     return path

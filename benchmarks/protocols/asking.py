@@ -1,0 +1,75 @@
+"""What a results folder is told about the protocol that was run into it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.protocols.expand import ALL, expand
+from benchmarks.protocols.files import read
+from benchmarks.protocols.schema import Protocol, SuiteEntry
+from benchmarks.records.asked import PROTOCOL_COPY, Asked, AskedSuite, lacks_asked
+from benchmarks.records.record import Cell
+from benchmarks.records.store import write_asked
+from tasks import registry
+
+logger = logging.getLogger(__name__)
+
+
+def asked_of(protocol: Protocol, cells: list[Cell]) -> Asked:
+    """What is asked for by a run of some cells of a protocol, and by the rest of the protocol.
+
+    The rest counts where it is known here: a protocol may name methods and suites of a plug-in that is not loaded.
+    """
+    everything = {cell.id: cell for cell in [*_known_cells(protocol), *cells]}
+    tables = dict.fromkeys([*protocol.suites, *(cell.table for cell in everything.values())])
+    return Asked(
+        protocol=protocol.name,
+        version=protocol.version,
+        description=protocol.description,
+        equal_weights=protocol.cost_reference,
+        tuned_weights=protocol.tuned_reference,
+        noise_floor=protocol.noise_floor,
+        settings=protocol.trials,
+        suites={table: suite for table in tables for suite in _suites(protocol, table)},
+        methods=tuple(protocol.methods),
+        cells=tuple(everything),
+    )
+
+
+def explain(folder: Path) -> None:
+    """Write `asked.json` into a results folder that has a protocol and was made before there was such a file.
+
+    Raises:
+        ValueError: its protocol cannot be read.
+    """
+    if lacks_asked(folder):
+        write_asked(folder, asked_of(read(folder / PROTOCOL_COPY), []))
+
+
+def _known_cells(protocol: Protocol) -> list[Cell]:
+    try:
+        return expand(protocol, ALL)
+    except ValueError as error:
+        logger.warning("parts of protocol %s are not known here: %s", protocol.name, error)
+        return []
+
+
+def _suites(protocol: Protocol, table: str) -> Iterator[AskedSuite]:
+    """The suite of a table, if it is known here."""
+    entry = protocol.suites.get(table, SuiteEntry())
+    name = entry.suite or table
+    if name in registry.names():
+        yield AskedSuite(
+            suite=name,
+            options=_as_json(registry.defaults(name) | entry.options),
+            summary=registry.create(name, **entry.options).summary,
+            searched_once=protocol.settings(table).search_seeds is not None,
+        )
+
+
+def _as_json(options: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(options, default=str))
