@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from benchmarks.analysis import scores
 from benchmarks.analysis.option_series import OptionSeries
+from benchmarks.analysis.order import best_first
 from benchmarks.analysis.results import Results
 from benchmarks.analysis.scores import Baseline
 from benchmarks.analysis.statistics import Estimate, estimate
 from benchmarks.analysis.summaries import SuiteSummary
 from benchmarks.records.record import SINGLE_TASK
-from benchmarks.words import methods
 
 MOST_TASKS = 8  # that are shown one by one
 NOTHING = estimate(())
@@ -30,7 +30,7 @@ class Along(NamedTuple):
 def along(study: Results, series: OptionSeries) -> Along:
     """What a study says along a series; the row with the best mean over all suites first."""
     tables = [_table(study, point.table) for point in series.points]
-    rows = [row for row in methods(study.aggregates, study.noise_floor) if any(table.row(row) for table in tables)]
+    rows = [row for row in best_first(study.aggregates, study.noise_floor) if any(table.row(row) for table in tables)]
     by_table = [_by_task(study, table, rows) for table in tables]
     tasks = list(dict.fromkeys(task for table in tables for task in table.tasks))
     return Along(

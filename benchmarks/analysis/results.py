@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.analysis.aggregates import aggregate
 from benchmarks.analysis.comparable import comparable
 from benchmarks.analysis.comparison import Deltas, Gain, chosen, gains
-from benchmarks.analysis.fronts import Front, fronts
+from benchmarks.analysis.fronts import WeightFront, fronts
 from benchmarks.analysis.summaries import Aggregates
 from benchmarks.records import selection, store
 from benchmarks.records.asked import PROTOCOL_COPY, Asked, read_asked
@@ -81,7 +81,7 @@ class Results:
         exempt = [self.noise_floor] if self.noise_floor else []
         return gains(self.aggregates, reference or self.reference, exempt, deltas)
 
-    def fronts(self) -> list[Front]:
+    def fronts(self) -> list[WeightFront]:
         """The fronts of fixed weights."""
         sums = {self.aggregates.equal_weights, self.tuned_weights, self.noise_floor} - {None}
         return fronts(self.aggregates.suites, self.records, self.front, sums)

@@ -1,4 +1,4 @@
-"""Sentences about searches that ended at an end of what they tried."""
+"""Sentences about searches that ended at the edge of their range."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.records.selection import Search
 
 
 def texts(searches: Sequence[Search], problem: str) -> list[str]:
-    """One line for each row of a problem whose searches ended there."""
+    """One line for each method on a problem whose searches ended there."""
     by_row: dict[tuple[str, tuple[str, ...]], list[Search]] = {}
     for search in searches:
         cell = search.chosen[0].cell
@@ -20,4 +20,4 @@ def texts(searches: Sequence[Search], problem: str) -> list[str]:
 
 
 def _words(edge: Edge) -> str:
-    return f"{edge.setting} at the {edge.end} end of what was tried in {edge.ended} of {edge.of} searches"
+    return f"{edge.setting} at the {edge.end} edge of its range in {edge.ended} of {edge.of} searches"

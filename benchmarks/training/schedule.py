@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from benchmarks.records.compute import steps_of_equal_compute
 from benchmarks.records.record import Cell
 from benchmarks.training.batches import steps_per_epoch
+from benchmarks.training.measuring.compute import steps_of_equal_compute
 from tasks.base import Split
 
 PROGRESS_REPORTS = 200  # per training: often enough for a bar, rare enough to cost nothing

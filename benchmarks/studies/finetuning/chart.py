@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmarks.reporting.charts import style
-from benchmarks.reporting.charts.style import FAINT, INK, RowStyle
+from benchmarks.reporting.charts.colors import FAINT, INK, RowStyle
 from benchmarks.studies.finetuning.results import Outcome, Row, rows
 
 ROW_HEIGHT = 0.26  # inches

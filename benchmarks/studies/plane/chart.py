@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from benchmarks.reporting.charts import style
-from benchmarks.reporting.charts.style import INK, PALETTE
+from benchmarks.reporting.charts.colors import INK, PALETTE
 from benchmarks.studies.plane.results import Results, order, score
 from tasks.base import Landscape
 from tasks.suites.plane import TwoTaskPlane

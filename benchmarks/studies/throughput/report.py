@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from benchmarks.reporting.charts import style
-from benchmarks.reporting.charts.style import FAINT, INK, PALETTE
+from benchmarks.reporting.charts.colors import FAINT, INK, PALETTE
 from benchmarks.studies.throughput.chores import SEEDS, SWEEP, Chore
 from benchmarks.studies.throughput.rates import ALONE, PLAIN, PROTOCOL, SECONDS, TOGETHER, Rate
 from benchmarks.studies.throughput.sizes import Size

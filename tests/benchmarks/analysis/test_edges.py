@@ -28,7 +28,7 @@ def test_a_learning_rate_that_most_searches_end_at_is_told() -> None:
     records = [*five((1, 1, 0, 2, 1)), *five((2, 2, 2, 2, 1), row="other")]
     found = selection.searches(records)
     assert search_edges.texts(found, "tiny") == [
-        "other: learning rate at the upper end of what was tried in 4 of 5 searches"
+        "other: learning rate at the upper edge of its range in 4 of 5 searches"
     ]
     assert search_edges.texts(found, "elsewhere") == []
 

@@ -13,13 +13,13 @@ import torch
 from rich.console import Console
 
 from balancers import Interval, Simplex, create
+from balancers.step.compute import relative_compute
 from benchmarks.analysis.results import read_results
 from benchmarks.protocols.axes import crossed
 from benchmarks.protocols.design import front, trials
 from benchmarks.protocols.expand import Filters, expand
 from benchmarks.protocols.schema import Protocol
 from benchmarks.records import selection
-from benchmarks.records.compute import relative_compute, steps_of_equal_compute
 from benchmarks.records.record import FRONT, SINGLE_TASK, Cell, Record
 from benchmarks.records.store import load
 from benchmarks.running import runner
@@ -27,6 +27,7 @@ from benchmarks.running.runner import Options
 from benchmarks.training.groups import train_group
 from benchmarks.training.loaded import Loaded
 from benchmarks.training.measuring import evaluate
+from benchmarks.training.measuring.compute import steps_of_equal_compute
 from tests.benchmarks.records.test_selection import record
 from tests.benchmarks.tiny_suite import PROTOCOL, Tiny, protocol, registered
 

@@ -25,7 +25,7 @@ for (const button of document.querySelectorAll("thead button")) {
   button.addEventListener("click", () => sort(button.parentElement));
 }
 
-// Any of several words, each a part of a row's name.
+// Rows whose name contains any of several words.
 function filter(tools, table) {
   const words = tools.querySelector("input[type=search]").value.toLowerCase().split(/[\s,]+/).filter(Boolean);
   const better = tools.querySelector(".beats")?.checked ?? false;
@@ -35,7 +35,7 @@ function filter(tools, table) {
     row.hidden = (words.length > 0 && !words.some((word) => name.includes(word))) || (better && !("beats" in row.dataset));
   }
   const shown = rows.filter((row) => !row.hidden).length;
-  tools.querySelector("output").textContent = shown === rows.length ? "" : `${shown} of ${rows.length} rows`;
+  tools.querySelector("output").textContent = shown === rows.length ? "" : `${shown} of ${rows.length} methods`;
 }
 function tick(text, checked, changed) {
   const label = document.createElement("label"), box = document.createElement("input");

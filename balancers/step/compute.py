@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from balancers import Need, Weighting, create
-from benchmarks.records.record import Cell
+from balancers.contract.weighting import Need, Weighting
 
 FORWARD, BACKWARD = 1, 2  # a backward pass computes gradients of parameters and of what they act on
 BATCHES = 3  # of a step that looks at two batches beside its own
@@ -27,9 +26,3 @@ def relative_compute(method: Weighting, place: str, tasks: int) -> float:
     if Need.LOSSES_AFTER in method.needs:
         full += FORWARD
     return (full + (method.interval - 1) * plain) / method.interval / plain
-
-
-def steps_of_equal_compute(cell: Cell, steps: int) -> int:
-    """The steps that a cell can take with the compute of ``steps`` steps of equal weights; at least one."""
-    method = create(cell.balancer, **cell.hyperparameters)
-    return max(1, round(steps / relative_compute(method, cell.place, len(cell.tasks))))

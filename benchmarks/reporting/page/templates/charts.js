@@ -96,7 +96,7 @@ function drawCost() {
   const ticks = { tickvals: COSTS, ticktext: COSTS.map((cost) => `${cost}×`) };
   const x = { type: "log", range, ...ticks, title: { text: "time of a training step" } };
   Plotly.react("cost-plot", [line, marks], layout(x, { title: { text: "Δ taskwise, %" } }), CONFIG);
-  at("cost-plot").setAttribute("aria-label", `Δ against cost of ${places.length} rows: ${at("cost-suite").value}`);
+  at("cost-plot").setAttribute("aria-label", `Δ against cost of ${places.length} methods: ${at("cost-suite").value}`);
 }
 
 const chosen = {}; // suite -> the rows to show
@@ -132,7 +132,7 @@ function drawCurves() {
   const traces = [...bands, ...shown.map(([row, line]) => curve(row, line))];
   const y = { type: scale, title: { text: at("curves-measure").value } };
   Plotly.react("curves-plot", traces, layout({ title: { text: "step" } }, y), CONFIG);
-  at("curves-plot").setAttribute("aria-label", `${what}, on ${at("curves-suite").value}: curves of ${shown.length} rows`);
+  at("curves-plot").setAttribute("aria-label", `${what}, on ${at("curves-suite").value}: curves of ${shown.length} methods`);
 }
 function listRows() {
   const there = Object.keys(data.rows).filter((row) => row in picked().lines);
@@ -173,7 +173,7 @@ async function start() {
   } catch (error) {
     for (const status of document.querySelectorAll(".interactive .status")) {
       status.parentElement.classList.add("failed");
-      status.textContent = `No interactive chart in this browser (${error.message}); the pictures show the same.`;
+      status.textContent = `This browser cannot show the interactive chart (${error.message}); the pictures show the same.`;
     }
     return;
   }
