@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from benchmarks.reporting.blocks import Block
 
 
-def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table; all columns but the first are aligned to the right."""
+def table(head: Sequence[str], lines: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
+    """A table; the columns with the numbers ``left`` are aligned to the left, all others to the right."""
 
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
-    rule = "|" + "|".join(["---", *["---:"] * (len(head) - 1)]) + "|"
+    rule = "|" + "|".join("---" if column in left else "---:" for column in range(len(head))) + "|"
     return "\n".join([line(head), rule, *map(line, lines)])
 
 
