@@ -135,7 +135,7 @@ def efficiency(
 
         require_folder(data)
         load_plugins(plugin)
-        say_page(study.report(results) if redraw else study.run(explained(folder), results, seconds, data))
+        say_page(study.report(results) if redraw else study.run(explained(folder), results, seconds, data, out))
 
 
 @app.command("step-cost")

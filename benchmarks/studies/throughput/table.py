@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -94,7 +95,7 @@ def _rates(rates: Sequence[Rate]) -> list[list[str]]:
 
 def _milliseconds(seconds: float) -> str:
     number = 1e3 * seconds
-    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
+    return f"{math.floor(number + 0.5):,}" if abs(number) >= 100 else f"{number:.3g}"
 
 
 def _fit_section(rates: Sequence[Rate]) -> list[str]:
