@@ -111,6 +111,17 @@ def test_the_default_options_of_throughput_are_those_of_protocols_that_exist() -
     ThroughputOptions().require_cells()
 
 
+def test_plane_is_trained_and_written(tmp_path: Path) -> None:
+    done = call("plane", "--results", tmp_path, "--steps", 20, "--methods", "fixed,mgda")
+    assert done.exit_code == 0, done.output
+    assert column(tmp_path / "plane.csv", "method") == ["fixed"] * 5 + ["mgda"] * 5
+    text = (tmp_path / "plane.md").read_text(encoding="utf-8")
+    assert "| mgda | 0/5 | " in text
+    assert "Command: `python -m benchmarks plane --steps 20`" in text
+    assert {"trajectories.svg", "trajectories.png"} <= {path.name for path in tmp_path.iterdir()}
+    require_redrawn("plane", tmp_path, "plane.md")
+
+
 def test_step_cost_is_measured_and_written(tmp_path: Path) -> None:
     smallest = ["--models", "lenet", "--tasks", "3", "--methods", "fixed,pcgrad", "--solver-tasks", "2"]
     done = call("step-cost", "--results", tmp_path, "--effort", 0, *smallest)
