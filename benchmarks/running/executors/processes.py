@@ -26,7 +26,6 @@ from benchmarks.running.executors.base import (
     Tell,
 )
 from benchmarks.running.executors.worker import Worker
-from benchmarks.training.course import unfinished
 from benchmarks.training.devices import of_worker
 
 GRACE = 60.0  # seconds beyond the limit of a cell after which a job that gives no sign of life is ended
@@ -99,7 +98,7 @@ def _bury(hand: _Hand, waiting: deque[Job], again: set[str], tell: Tell) -> None
         tell(Split(job))
         waiting.extendleft(Job((cell,)) for cell in reversed(left))
     else:
-        tell(Finished(job, unfinished(left[0], why.status, why.reason, hand.device)))
+        tell(Finished(job, job.lost(left[0], why.status, why.reason, hand.device)))
 
 
 class _Cause(NamedTuple):
