@@ -70,7 +70,7 @@ def transfer(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
         Path | None, typer.Option(help="Folder to write to.", show_default="results/transfer, and -PROTOCOL of others")
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of fine-tuning.")] = 3,
-    rate: Annotated[float, typer.Option(help="Learning rate of fine-tuning, in that of the training.")] = 1.0,
+    rate: Annotated[float, typer.Option(help="Learning rate of fine-tuning, relative to the training.")] = 1.0,
     balancers: Balancers = "",
     suites: Suites = "",
     seeds: Seeds = None,
@@ -98,7 +98,7 @@ def transfer(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
 
         from benchmarks.protocols.expand import Filters  # noqa: PLC0415
         from benchmarks.running import runner  # noqa: PLC0415
-        from benchmarks.studies.finetuning.tuning import Setting  # noqa: PLC0415
+        from benchmarks.studies.finetuning.tuning import TuningSetting  # noqa: PLC0415
         from benchmarks.training import devices  # noqa: PLC0415
 
         require_folder(data)
@@ -108,7 +108,7 @@ def transfer(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
         workers = devices.default_workers(where) if workers is None else workers
         threads, files = devices.default_threads(where, workers), tuple(plugin or ())
         options = runner.Options(where, data, workers=workers, threads=threads, plugins=files)
-        setting = Setting(folder, rate, str(where), threads, data, files)
+        setting = TuningSetting(folder, rate, str(where), threads, data, files)
         filters = Filters(split_names(balancers), split_names(suites), seeds)
         path, failed = study.run(source, filters, setting, epochs, options, out)
         say_page(path)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from benchmarks.cli import app
 from benchmarks.studies.throughput.options import ThroughputOptions
+from tests.benchmarks.tiny_suite import registered
 
 REPOSITORY = Path(__file__).parents[3]
 PROTOCOL = """
@@ -120,6 +121,23 @@ def test_plane_is_trained_and_written(tmp_path: Path) -> None:
     assert "Command: `python -m benchmarks plane --steps 20`" in text
     assert {"trajectories.svg", "trajectories.png"} <= {path.name for path in tmp_path.iterdir()}
     require_redrawn("plane", tmp_path, "plane.md")
+
+
+def test_transfer_is_trained_fine_tuned_and_written(tmp_path: Path) -> None:
+    protocol, folder = tmp_path / "smallest.toml", tmp_path / "results"
+    protocol.write_text(PROTOCOL.replace("plane", "tiny"), encoding="utf-8")
+    options = ["--epochs", 1, "--balancers", "pcgrad", "--workers", 0, "--device", "cpu"]
+    with registered("tiny"):
+        done = call("transfer", "--protocol", protocol, "--results", folder, *options)
+        assert done.exit_code == 0, done.output
+        require_redrawn("transfer", folder, "transfer.md")
+    assert "[6/6] tiny " in done.output  # two methods and a baseline on each of two tasks
+    rows = zip(column(folder / "transfer.csv", "row"), column(folder / "transfer.csv", "task"), strict=True)
+    assert sorted(rows) == [(row, task) for row in ("fixed", "pcgrad") for task in ("height", "side")]
+    text = (folder / "transfer.md").read_text(encoding="utf-8")
+    assert "## tiny: height (mse, lower is better; " in text
+    assert "Command: `python -m benchmarks transfer --protocol results/protocol.toml --epochs 1`" in text
+    assert {"transfer.svg", "transfer.png"} <= {path.name for path in folder.iterdir()}
 
 
 def test_step_cost_is_measured_and_written(tmp_path: Path) -> None:
