@@ -24,8 +24,8 @@ TITLE = "One multi-task model, in parts of a model per task"
 def draw(suites: Sequence[SuiteEfficiency]) -> Figure:
     """Draw all suites, from top to bottom."""
     figure, (axes,) = style.panels(1, BAR * (len(LABELS) + GAP) * len(suites) + 0.6, TITLE, columns=1)
-    known = [value for suite in suites for value in suite.ratios.values() if math.isfinite(value)]
-    axes.set_xlim(0, 1.12 * max([1.0, *known]))
+    ratios = [value for suite in suites for value in suite.ratios.values() if math.isfinite(value)]
+    axes.set_xlim(0, 1.12 * max([1.0, *ratios]))
     axes.axvline(1, color=INK, linestyle=(0, (2, 1.5)), linewidth=1.0)
     for k, suite in enumerate(suites):
         _bars(axes, k * (len(LABELS) + GAP), suite)
@@ -40,12 +40,12 @@ def draw(suites: Sequence[SuiteEfficiency]) -> Figure:
 
 def _bars(axes: Axes, top: float, suite: SuiteEfficiency) -> None:
     for k, (value, color) in enumerate(zip(suite.ratios.values(), PALETTE, strict=False)):
-        known = math.isfinite(value)
-        end = value if known else 0.0
+        finite = math.isfinite(value)
+        end = value if finite else 0.0
         axes.barh(top + k, end, height=0.86, color=color)
-        text = f"{value:.2f}" if known else "no value"
+        text = f"{value:.2f}" if finite else "no value"
         label = axes.annotate(text, (end, top + k), (3, 0), textcoords="offset points", fontsize=7, va="center")
-        label.set_color(INK if known else FAINT)
+        label.set_color(INK if finite else FAINT)
         label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.4})  # over the dashed line
 
 

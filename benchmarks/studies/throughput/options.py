@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.protocols.expand import Filters, expand
 from benchmarks.protocols.files import find, read
@@ -57,8 +57,9 @@ class ThroughputOptions(NamedTuple):
     def load(cls, folder: Path) -> ThroughputOptions:
         """Read what `save` wrote; the defaults where it wrote nothing."""
         path = folder / FILE
-        values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return cls(**values)._replace(**lists)
 
     def require_cells(self) -> None:
         """Check that everything can be measured, before hours go into it.
