@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.records.record import Cell, Record
+from benchmarks.records.record import Cell, Status
+from benchmarks.training.run import unfinished
+
+if TYPE_CHECKING:
+    from benchmarks.running.executors.worker import Known, Worker
 
 
-class Job(NamedTuple):
-    """Cells of one suite that train together."""
+@dataclass(frozen=True)
+class Job:
+    """Cells of one suite that train together. A subclass does other work with the data of a suite."""
 
     cells: tuple[Cell, ...]
 
@@ -19,6 +25,14 @@ class Job(NamedTuple):
     def id(self) -> str:
         """The first cell's."""
         return self.cells[0].id
+
+    def run(self, worker: Worker, known: Known, tell: Tell) -> None:
+        """Work on a worker that has the data, and tell `Finished` of every cell."""
+        worker.train(self, known, tell)
+
+    def lost(self, cell: Cell, status: Status, reason: str, device: str) -> Any:
+        """What stands in `Finished` for a cell whose worker was lost."""
+        return unfinished(cell, status, reason, device)
 
 
 class Setting(NamedTuple):
@@ -51,7 +65,7 @@ class Finished(NamedTuple):
     """One of a job's cells has ended."""
 
     job: Job
-    record: Record
+    record: Any  # a `Record`; other work than training leaves something else that has the id of the cell
 
 
 class Skip(NamedTuple):

@@ -29,7 +29,7 @@ class Known(NamedTuple):
 
 
 class Worker:
-    """Trains one job after the other, and keeps the data of the last suite."""
+    """Does one job after the other, and keeps the data of the last suite."""
 
     def __init__(self, setting: Setting, world: World = World()) -> None:  # noqa: B008
         self.setting = setting
@@ -48,17 +48,21 @@ class Worker:
             plugins.load(path)
 
     def run(self, job: Job, tell: Tell) -> None:
-        """Train a job, and tell what happens."""
+        """Do a job, and tell what happens."""
         known = self._know(job.cells[0])
         if isinstance(known, Skip):
             tell(Skipped(job, known))
             return
-        loaded, pace = known
-        reason = self.world.indivisible(job.cells[0].batch_size, map(len, loaded.splits.train.sets()))
+        reason = self.world.indivisible(job.cells[0].batch_size, map(len, known.loaded.splits.train.sets()))
         if reason:
             tell(Skipped(job, Skip(f"{reason}; choose another batch size, or train in one process", broken=False)))
             return
         tell(Began(job))  # from here on the time limit counts
+        job.run(self, known, tell)
+
+    def train(self, job: Job, known: Known, tell: Tell) -> None:
+        """Train the cells of a job together, or tell that it had better be split."""
+        loaded, pace = known
         if len(job.cells) > 1 and self.device.type == "cpu" and not pace.faster_together(job.cells):
             tell(Divided(job))
             return
