@@ -6,13 +6,32 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+import torch
 
 from benchmarks.records.record import Cell, Status
+from benchmarks.training.loaded import Loaded
+from benchmarks.training.pace import Pace
 from benchmarks.training.run import unfinished
 
-if TYPE_CHECKING:
-    from benchmarks.running.executors.worker import Known, Worker
+
+class Prepared(NamedTuple):
+    """A suite that is ready to train, and how fast its cells are."""
+
+    loaded: Loaded
+    pace: Pace
+
+
+class JobWorker(Protocol):
+    """The side of a worker that a job sees."""
+
+    setting: Setting
+    device: torch.device
+
+    def train(self, job: Job, prepared: Prepared, tell: Tell) -> None:
+        """Train the cells of a job together."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -26,9 +45,9 @@ class Job:
         """The first cell's."""
         return self.cells[0].id
 
-    def run(self, worker: Worker, known: Known, tell: Tell) -> None:
+    def run(self, worker: JobWorker, prepared: Prepared, tell: Tell) -> None:
         """Work on a worker that has the data, and tell `Finished` of every cell."""
-        worker.train(self, known, tell)
+        worker.train(self, prepared, tell)
 
     def lost(self, cell: Cell, status: Status, reason: str, device: str) -> Any:
         """What stands in `Finished` for a cell whose worker was lost."""

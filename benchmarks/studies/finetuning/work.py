@@ -11,10 +11,19 @@ from typing import NamedTuple
 from rich.console import Console
 
 from benchmarks.records.record import Cell, Status
-from benchmarks.running.executors.base import Event, Executor, Finished, Job, Setting, Skipped, Tell
+from benchmarks.running.executors.base import (
+    Event,
+    Executor,
+    Finished,
+    Job,
+    JobWorker,
+    Prepared,
+    Setting,
+    Skipped,
+    Tell,
+)
 from benchmarks.running.executors.here import Here
 from benchmarks.running.executors.processes import Processes
-from benchmarks.running.executors.worker import Known, Worker
 from benchmarks.running.progress import duration, duration_left
 from benchmarks.studies.finetuning.tuning import PlannedTuning, Tuned, TuningSetting, load, save, tune
 from benchmarks.studies.progress import StudyProgress
@@ -48,12 +57,12 @@ class TuningJob(Job):
         """The cell's, with the task."""
         return f"{self.cells[0].id} {self.task}"
 
-    def run(self, worker: Worker, known: Known, tell: Tell) -> None:
+    def run(self, worker: JobWorker, prepared: Prepared, tell: Tell) -> None:
         """Fine-tune; an error is told, because a loss or a metric of a suite can raise anything, hours into a study."""
         began, tuned, reason = perf_counter(), None, ""
         setting = self.setting._replace(device=str(worker.device))
         try:
-            tuned = tune(self.planned, setting, known.loaded.suite, known.loaded.splits)
+            tuned = tune(self.planned, setting, prepared.loaded.suite, prepared.loaded.splits)
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
         tell(Finished(self, TuningEnd(self.cells[0].id, perf_counter() - began, tuned, reason)))

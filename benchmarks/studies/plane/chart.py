@@ -12,6 +12,7 @@ from benchmarks.reporting.charts import style
 from benchmarks.reporting.charts.colors import INK, PALETTE
 from benchmarks.studies.plane.results import PlaneResults, order, score
 from tasks.base import Landscape
+from tasks.suites.plane import TwoTaskPlane
 
 CAPTION = (
     "Panels in the order of the table, both axes from −10 to 10. Grey: the sum of the losses;\n"

@@ -1,9 +1,9 @@
 """Train many methods from many starts in one call: every tensor has an axis for methods and one for starts.
 
 Methods are at work as in `benchmarks.training.engines.replicas`: each sees its starts as replicas. The loop is the
-study's own. The engine of replicas trains cells whose methods have the same needs, and gives a whole group up if a method raises an
-error; here all methods train together in float64, and what breaks stays where it is while the others go on. Nothing is
-sampled on the plane, so that further batches are the same as the first.
+study's own. The engine of replicas trains cells whose methods have the same needs, and gives a whole group up if a
+method raises an error; here all methods train together in float64, and what breaks stays where it is while the others
+go on. Nothing is sampled on the plane, so that further batches are the same as the first.
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ class PlaneAdam(Stepper):
     """Adam, rounded as in the committed results of the study.
 
     It takes the operations in another order than torch and the Adam of `benchmarks.training.engines.replicas`. The
-    results differ in the last digit of float64, which the narrow valleys of the plane amplify: within 1,000 steps the paths of
-    a dozen methods part visibly.
+    results differ in the last digit of float64, which the narrow valleys of the plane amplify: within 1,000 steps the
+    paths of a dozen methods part visibly.
     """
 
     def __init__(self, rates: Float[Tensor, "R 1"]) -> None:
