@@ -5,6 +5,7 @@ from balancers.contract.solution import Certificate, Solution
 from balancers.contract.solving import Solving
 from balancers.contract.space import Choice, Interval, Simplex, Space, searching
 from balancers.contract.weighting import Answer, Claim, Draws, Evidence, Need, Sizes, Stateless, Weighting, reference
+from balancers.naming.earlier import keep_earlier_names
 from balancers.registry import create, get, load_plugin, names, register
 from balancers.step.guards import NonFiniteError, NonFiniteGradientError, NonFiniteLossError
 from balancers.step.measuring import measure
@@ -42,3 +43,5 @@ __all__ = [
     "register",
     "searching",
 ]
+
+keep_earlier_names()

@@ -14,11 +14,12 @@ from torch.distributed import ProcessGroup
 from balancers.contract.evidence import as_answer
 from balancers.contract.solution import Certificate
 from balancers.contract.weighting import Answer, Draws, Evidence, Heads, Need, Weighting
+from balancers.registry import weighting_of
 from balancers.step import guards
 from balancers.step.filling import Job, fill
 from balancers.step.gradients import TaskGradients
 from balancers.step.graph import checked, find_leaves
-from balancers.step.inputs import Losses, Step, collect, lower_bounds_of, task_names, weighting_of
+from balancers.step.inputs import Losses, Step, collect, lower_bounds_of, task_names
 from balancers.step.measuring import evident
 from balancers.step.memory import Memory
 from balancers.step.parallel import Group

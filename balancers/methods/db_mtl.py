@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.space import Choice, Interval, searching
 from balancers.contract.weighting import Answer, Claim, Draws, Empty, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 from balancers.solvers.positive import inverse
 
 

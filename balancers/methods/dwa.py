@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.counts import require_count
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 from balancers.solvers.positive import SMALLEST
 
 

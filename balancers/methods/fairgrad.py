@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving, clipped
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.registry import register
 from balancers.solvers.gramian import bargain
 
 

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
-from balancers.registry import register
 from balancers.solvers.positive import SMALLEST, logarithm
 
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn.functional import one_hot, pad
 
 from balancers.contract.counts import require_count
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 from balancers.solvers.positive import inverse
 
 Flavour = Literal["paper", "official"]

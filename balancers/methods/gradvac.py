@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 
 ROUNDING = 1e-13  # a squared length below this share of the terms that it is made of is zero
 

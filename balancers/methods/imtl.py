@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.solution import Certificate
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Answer, Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.methods.imtl_g import impartial
 from balancers.methods.imtl_l import IMTLL, IMTLLState
-from balancers.registry import register
 
 
 class IMTLState(NamedTuple):

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.counts import require_count
+from balancers.contract.registration import register
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
-from balancers.registry import register
 
 TIE = 1e-9  # scores whose relative difference is below this are equal
 

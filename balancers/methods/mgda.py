@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
 from balancers.contract.space import Choice, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.registry import register
 from balancers.solvers.gramian import min_norm
 
 Normalization = Literal["none", "l2", "loss", "loss+"]

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Answer, Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 from balancers.solvers.simplex import project_onto_simplex, shares
 from balancers.step.gradients import gramian_of
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 from balancers.solvers.simplex import project_onto_simplex, shares
 
 

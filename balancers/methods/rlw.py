@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import one_hot, pad
 
+from balancers.contract.registration import register
 from balancers.contract.space import Choice, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
-from balancers.registry import register
 
 Distribution = Literal["normal", "uniform", "dirichlet", "bernoulli", "c-bernoulli"]
 

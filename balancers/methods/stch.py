@@ -12,9 +12,9 @@ from torch import Tensor
 
 from balancers.contract.counts import require_count
 from balancers.contract.preferences import allocate, checked_preference, on_simplex
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 from balancers.solvers.positive import inverse, logarithm
 
 Flavour = Literal["paper", "official"]

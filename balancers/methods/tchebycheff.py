@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.preferences import allocate, checked_preference, on_simplex
+from balancers.contract.registration import register
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 
 
 class TchebycheffState(NamedTuple):

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
+from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.registry import register
 from balancers.solvers.gramian import dual_cone
 
 

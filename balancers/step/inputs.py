@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from balancers.contract.weighting import Weighting
 from balancers.naming.suggest import nearest
-from balancers.registry import create
 
 Losses = Tensor | Sequence[Tensor | None] | Mapping[str, Tensor]  # of all tasks, as users pass them
 
@@ -52,20 +50,6 @@ def per_task(what: str, values: Sequence[float] | Mapping[str, float], tasks: tu
     if len(values) != len(tasks):
         raise ValueError(f"{what}: expected {len(tasks)} values, one per task, got {len(values)}")
     return tuple(values)
-
-
-def weighting_of(method: str | Weighting, hyperparameters: Mapping[str, Any], tasks: tuple[str, ...]) -> Weighting:
-    """The method, made by name with its hyperparameters, of which some have a value for each task.
-
-    Raises:
-        ValueError: an unknown name, or hyperparameters that do not fit.
-    """
-    if isinstance(method, Weighting):
-        if hyperparameters:
-            raise ValueError(f"hyperparameters {sorted(hyperparameters)} belong into the {method.name} object itself")
-        return method
-    named = {k: per_task(k, v, tasks) if isinstance(v, Mapping) else v for k, v in hyperparameters.items()}
-    return create(method, **named)
 
 
 def lower_bounds_of(bounds: Sequence[float] | Mapping[str, float] | None, tasks: tuple[str, ...]) -> tuple[float, ...]:

@@ -61,11 +61,6 @@ class TorchJDMethod(Weighting[Steps]):
                 object.__setattr__(self, each.name, tuple(value.tolist() if isinstance(value, Tensor) else value))
         object.__setattr__(self, "_memory", None)
 
-    def __reduce__(self) -> tuple[Callable[..., Weighting], tuple[str, dict[str, Any]]]:
-        """Made anew by name, since no module holds the class; what a stateful one remembered is lost, and noticed."""
-        given = {each.name: getattr(self, each.name) for each in fields(self)}  # pyright: ignore[reportArgumentType]
-        return _made, (self.name, given)
-
     def init(self, sizes: Sizes) -> Steps:
         """No step made; what the object of a stateful class remembered is forgotten."""
         if self.stateful and sizes.batch:
@@ -120,12 +115,6 @@ class TorchJDMethod(Weighting[Steps]):
         if memory.tasks != tasks:
             raise ValueError(f"{self.name} remembers {memory.tasks} tasks, and cannot be asked about {tasks} of them")
         return memory
-
-
-def _made(name: str, hyperparameters: dict[str, Any]) -> Weighting:
-    from balancers.registry import create  # noqa: PLC0415 - which makes classes that derive from one in this module
-
-    return create(name, **hyperparameters)
 
 
 def _replicas(seen: Evidence) -> Iterator[Evidence]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import MISSING, field, make_dataclass
+from collections.abc import Callable
+from dataclasses import MISSING, field, fields, make_dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
@@ -24,6 +25,7 @@ from balancers.torchjd.method import (
     weights_from_gramian,
     weights_from_losses,
 )
+from balancers.wrappers.notation import TORCHJD
 
 INSTALL = "pip install 'torchjd>=0.18'"
 OLDEST = (0, 18)  # with scalarizers, and with memories that say so
@@ -84,7 +86,8 @@ def find(name: str) -> type[Weighting]:
     facts = {
         "__doc__": f"TorchJD's class {name}.\n\nReference: TorchJD {release}, {algorithm.__module__}, class {name}.",
         "__module__": __name__,
-        "name": f"torchjd:{name}",
+        "__reduce__": _reduce,
+        "name": f"{TORCHJD}:{name}",
         "digest": release,
         "algorithm": algorithm,
         "kind": kind,
@@ -98,6 +101,16 @@ def find(name: str) -> type[Weighting]:
         if _settable(p)
     ]
     return make_dataclass(f"TorchJD{name}", parameters, bases=(TorchJDMethod,), namespace=facts, frozen=True)
+
+
+def _reduce(method: TorchJDMethod) -> tuple[Callable[..., Weighting], tuple[str, dict[str, Any]]]:
+    """How to pickle a method: by name, since no module holds its class. The memory of a stateful one is not saved."""
+    hyperparameters = {each.name: getattr(method, each.name) for each in fields(method)}  # pyright: ignore[reportArgumentType]
+    return _made, (method.name, hyperparameters)
+
+
+def _made(name: str, hyperparameters: dict[str, Any]) -> Weighting:
+    return find(name.removeprefix(f"{TORCHJD}:"))(**hyperparameters)
 
 
 def _settable(parameter: inspect.Parameter) -> bool:

@@ -1,1 +1,5 @@
-"""Weightings around a weighting, and the notation that names them, such as ``every:4:pcgrad``."""
+"""Methods around a method: solve less often, smooth the weights, fix the length of the update; and their notation."""
+
+from balancers.wrappers.wrappers import Every, Rescaled, Smoothed
+
+__all__ = ["Every", "Rescaled", "Smoothed"]

@@ -7,6 +7,7 @@ import pytest
 from torch import Tensor
 
 from balancers import Balancer, Draws, Evidence, Need, Stateless, create, register, registry
+from balancers.contract import registration
 from balancers.methods.gradnorm import GradNorm
 from balancers.wrappers.wrappers import Every, Rescaled, Smoothed
 
@@ -58,7 +59,7 @@ def test_a_name_with_a_colon_cannot_be_registered() -> None:
 
 
 def test_needs_may_depend_on_hyperparameters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    monkeypatch.setattr(registration, "registered", dict(registration.registered))
 
     @register("sometimes-norms")
     @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from balancers import Draws, Evidence, Need, Sizes, Stateless, Weighting, register, registry
+from balancers.contract import registration
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
 from benchmarks.protocols.expand import expand
@@ -52,7 +53,7 @@ class Losses(NamedTuple):
 def _methods(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Methods with equal weights that look at more than one pass, for the length of a test."""
     registry.names()
-    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    monkeypatch.setattr(registration, "registered", dict(registration.registered))
 
     @register("crossed")
     @dataclass(frozen=True)
