@@ -20,7 +20,7 @@ from balancers.step.filling import Job, fill
 from balancers.step.gradients import TaskGradients
 from balancers.step.graph import checked, find_leaves
 from balancers.step.inputs import Losses, Step, collect, lower_bounds_of, task_names
-from balancers.step.measuring import evident
+from balancers.step.measuring import gather_evidence
 from balancers.step.memory import Memory
 from balancers.step.parallel import Group
 from balancers.step.presence import after_present, restrict, spread, update_present
@@ -174,11 +174,11 @@ class Balancer(Memory):
         if Need.CROSS_GRAMIAN in needs:
             guards.require_crossed(step, crossed, features is not None, self.weighting.name)
 
-        def weigh(found: TaskGradients | None) -> Answer:
-            if found is not None:
-                guards.require_reached(found, [self.tasks[i] for i in step.present.tolist()])
-            seen = evident(bounded, found, needs, crossed, self._group)
-            return self._weigh(seen if features is None else self._group.of_examples(seen), step)
+        def weigh(gradients: TaskGradients | None) -> Answer:
+            if gradients is not None:
+                guards.require_reached(gradients, [self.tasks[i] for i in step.present.tolist()])
+            evidence = gather_evidence(bounded, gradients, needs, crossed, self._group)
+            return self._weigh(evidence if features is None else self._group.of_examples(evidence), step)
 
         leaves = find_leaves(step.losses, shared, features)
         part = None if at is None else checked(at, "at", within=leaves.shared)
@@ -219,22 +219,22 @@ class Balancer(Memory):
         return bounded
 
     @torch.no_grad()
-    def _weigh(self, seen: Evidence, step: Step) -> Answer:
-        guards.require_finite_gradients(seen, [self.tasks[i] for i in step.present.tolist()])
-        if seen.measured_gradients is not None:
-            self.fit(seen.measured_gradients)
+    def _weigh(self, evidence: Evidence, step: Step) -> Answer:
+        guards.require_finite_gradients(evidence, [self.tasks[i] for i in step.present.tolist()])
+        if evidence.measured_gradients is not None:
+            self.fit(evidence.measured_gradients)
         started = time.perf_counter()
         if len(step.losses) == len(self.tasks):
-            answer, following = self.weighting.update(seen, self.state, self.draws)
+            answer, following = self.weighting.update(evidence, self.state, self.draws)
         else:
-            answer, following = update_present(self.weighting, seen, self.state, self.draws, step.present)
+            answer, following = update_present(self.weighting, evidence, self.state, self.draws, step.present)
         answer = as_answer(answer)
         guards.require_finite_answer(answer, self.weighting.name)
         if self.heads == "weighted" and answer.weights.dim() > 1:
             raise ValueError('a method that weighs element by element has no weight for a head: use heads="own"')
         self.remember(following)
         self.weighting_seconds = time.perf_counter() - started
-        self._evidence = seen
+        self._evidence = evidence
         return answer
 
     def set_extra_state(self, state: Tensor) -> None:

@@ -85,13 +85,13 @@ def weighting_of(method: str | Weighting, hyperparameters: Mapping[str, Any], ta
     return create(method, **named)
 
 
-def require_hyperparameters(name: str, given: Iterable[str]) -> None:
+def require_hyperparameters(name: str, requested: Iterable[str]) -> None:
     """Raise ``ValueError`` unless the method inside all wrappers has all the given hyperparameters."""
     cls = get(name)
-    known = [field.name for field in dataclasses.fields(cls)]  # pyright: ignore[reportArgumentType]
-    for key in given:
-        if key not in known:
-            raise ValueError(f"balancer {cls.name!r} has no hyperparameter {key!r}{nearest(key, known)}")
+    available = [field.name for field in dataclasses.fields(cls)]  # pyright: ignore[reportArgumentType]
+    for key in requested:
+        if key not in available:
+            raise ValueError(f"balancer {cls.name!r} has no hyperparameter {key!r}{nearest(key, available)}")
 
 
 def load_plugin(path: str | Path) -> list[str]:

@@ -19,24 +19,26 @@ class Solving(Weighting[Certificate]):
         """Nothing solved yet."""
         return Certificate(sizes.scalar(), sizes.scalar())
 
-    def update(self, seen: Evidence, state: Certificate, draws: Draws) -> tuple[Tensor | Answer, Certificate]:
+    def update(self, evidence: Evidence, state: Certificate, draws: Draws) -> tuple[Tensor | Answer, Certificate]:
         """The weights of this step, and the books brought up to date."""
-        found = self.solve(seen, draws)
-        residual = torch.where(found.solved, torch.maximum(state.residual, found.residual), state.residual)
-        return found.point, Certificate(residual, state.fallbacks + (~found.solved).double())
+        solution = self.solve(evidence, draws)
+        residual = torch.where(solution.solved, torch.maximum(state.residual, solution.residual), state.residual)
+        return solution.point, Certificate(residual, state.fallbacks + (~solution.solved).double())
 
     def certificate(self, state: Certificate) -> Certificate:
         """The books."""
         return state
 
     @abstractmethod
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """The weights of this step with their certificate; touches none of its arguments."""
 
 
-def clipped(found: Solution, gramian: Float[Tensor, "*B K K"], max_norm: float | None) -> Solution:
+def clipped(solution: Solution, gramian: Float[Tensor, "*B K K"], max_norm: float | None) -> Solution:
     """The same weights, made smaller where their update would be longer than ``max_norm``."""
     if max_norm is None:
-        return found
-    length = (found.point * (gramian @ found.point[..., None]).squeeze(-1)).sum(-1, keepdim=True).clamp(min=0).sqrt()
-    return found._replace(point=torch.where(length > max_norm, found.point * (max_norm / length), found.point))
+        return solution
+    length = (
+        (solution.point * (gramian @ solution.point[..., None]).squeeze(-1)).sum(-1, keepdim=True).clamp(min=0).sqrt()
+    )
+    return solution._replace(point=torch.where(length > max_norm, solution.point * (max_norm / length), solution.point))

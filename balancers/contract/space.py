@@ -43,8 +43,8 @@ class Interval(Space):
     def at(self, point: Sequence[float]) -> float:
         """The number at a coordinate."""
         (u,) = point
-        found = self.low * (self.high / self.low) ** u if self.log else self.low + (self.high - self.low) * u
-        return float(f"{found:.{DIGITS}g}")
+        value = self.low * (self.high / self.low) ** u if self.log else self.low + (self.high - self.low) * u
+        return float(f"{value:.{DIGITS}g}")
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class Simplex(Space):
     def at(self, point: Sequence[float]) -> list[float]:
         """The gaps between the sorted coordinates over the scales, normalised."""
         gaps = [b - a for a, b in pairwise([0.0, *sorted(point), 1.0])]
-        found = [gap / scale for gap, scale in zip(gaps, self.scales or [1.0] * len(gaps), strict=True)]
-        return [float(f"{len(gaps) * value / sum(found):.{DIGITS}g}") for value in found]
+        weights = [gap / scale for gap, scale in zip(gaps, self.scales or [1.0] * len(gaps), strict=True)]
+        return [float(f"{len(gaps) * weight / sum(weights):.{DIGITS}g}") for weight in weights]
 
 
 def searching(**spaces: Space) -> Mapping[str, Space]:

@@ -106,7 +106,7 @@ class Weighting(ABC, Generic[State]):
         """The state before the first step."""
 
     @abstractmethod
-    def update(self, seen: Evidence, state: State, draws: Draws) -> tuple[Tensor | Answer, State]:
+    def update(self, evidence: Evidence, state: State, draws: Draws) -> tuple[Tensor | Answer, State]:
         """The weights of this step, (*B, K) or (*B, K, D), or an `Answer`; and the next state.
 
         Touches none of its arguments.
@@ -140,16 +140,16 @@ class Stateless(Weighting[Empty]):
         """Nothing to remember."""
         return Empty()
 
-    def update(self, seen: Evidence, state: Empty, draws: Draws) -> tuple[Tensor | Answer, Empty]:
+    def update(self, evidence: Evidence, state: Empty, draws: Draws) -> tuple[Tensor | Answer, Empty]:
         """The weights of this step."""
-        return self.weigh(seen, draws), state
+        return self.weigh(evidence, draws), state
 
     @abstractmethod
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor | Answer:
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor | Answer:
         """The weights of this step; touches none of its arguments."""
 
 
 def reference(method: type[Weighting]) -> str:
     """The paper, as the last paragraph of the method's docstring names it; empty if it names none."""
-    _, found, text = inspect.cleandoc(method.__doc__ or "").partition("Reference:")
-    return " ".join(text.split()) if found else ""
+    _, marker, text = inspect.cleandoc(method.__doc__ or "").partition("Reference:")
+    return " ".join(text.split()) if marker else ""

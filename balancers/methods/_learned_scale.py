@@ -46,10 +46,10 @@ class LearnedScale(Weighting[State]):
         """Scales of 1."""
         return self.state_type(*(sizes.per_task() for _ in range(4)))
 
-    def update(self, seen: Evidence, state: State, draws: Draws) -> tuple[Tensor, State]:
+    def update(self, evidence: Evidence, state: State, draws: Draws) -> tuple[Tensor, State]:
         """The weights, and the logarithms after one Adam step on the objective."""
         logs, first, second, steps = state  # pyright: ignore[reportAssignmentType] - four fields, whatever their names
-        weights, slope = self.weights_and_slope(logs, seen.losses)
+        weights, slope = self.weights_and_slope(logs, evidence.losses)
         direction, first, second = adam_step(slope, first, second, steps + 1)
         moved = (logs - self.learning_rate * direction).clamp(-MAX_LOG, MAX_LOG)
         return weights, self.state_type(moved, first, second, steps + 1)

@@ -61,12 +61,12 @@ class AlignedMTL(Solving):
         if self.flavour not in get_args(Flavour):
             raise ValueError(f"aligned-mtl: expected flavour to be one of {get_args(Flavour)}, got {self.flavour!r}")
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """The weights of the mean, or of the sum, of the aligned gradients."""
-        norms = seen.norms
+        norms = evidence.norms
         largest = norms.amax(-1, keepdim=True)
         relative = torch.where(largest > 0, norms / largest, 0.0)
-        values, vectors, kept = spectrum(seen.cosines)
+        values, vectors, kept = spectrum(evidence.cosines)
         roots = torch.where(kept, values, 0.0).sqrt()
         left, singular, _ = torch.linalg.svd(relative[..., :, None] * vectors * roots[..., None, :])
         inside = (torch.arange(norms.shape[-1], device=norms.device) < kept.sum(-1, keepdim=True)) & (singular > 0)
@@ -75,7 +75,7 @@ class AlignedMTL(Solving):
         wanted = torch.full_like(norms, 1 / norms.shape[-1] if self.flavour == "paper" else 1.0)
         along = length * torch.where(inside, (wanted[..., None, :] @ left).squeeze(-2), 0.0)
         weights = (left @ torch.where(inside, along / singular, 0.0)[..., None]).squeeze(-1)
-        gramian = relative[..., :, None] * seen.cosines * relative[..., None, :]
+        gramian = relative[..., :, None] * evidence.cosines * relative[..., None, :]
         residual = _residual(gramian, weights, left, singular * along)
         return Solution(weights, residual, torch.ones_like(residual, dtype=torch.bool))
 

@@ -41,10 +41,10 @@ class AnalyticUncertainty(Stateless):
         if not 0 < self.temperature < float("inf"):
             raise ValueError(f"analytic-uncertainty: expected a positive temperature, got {self.temperature}")
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+    def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """The softmax over the tasks that are not at loss 0."""
-        positive = seen.losses >= SMALLEST
+        positive = evidence.losses >= SMALLEST
         counted = positive | ~positive.any(-1, keepdim=True)
-        optimal = inverse(seen.losses)
+        optimal = inverse(evidence.losses)
         below = optimal - optimal.amax(-1, keepdim=True)
         return torch.softmax(torch.where(counted, below / self.temperature, -torch.inf), -1)

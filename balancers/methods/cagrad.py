@@ -59,9 +59,9 @@ class CAGrad(Solving):
         always = {Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT}
         return frozenset(always | {Claim.NON_CONFLICTING} if self.c >= 1 else always)
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Weights of at least 1/K, before rescaling."""
-        tasks = seen.losses.shape[-1]
-        found = conflict_averse(seen.gramian, torch.full_like(seen.losses, 1 / tasks), self.c)
+        tasks = evidence.losses.shape[-1]
+        solution = conflict_averse(evidence.gramian, torch.full_like(evidence.losses, 1 / tasks), self.c)
         divisor = (1.0, 1 + self.c**2, 1 + self.c)[self.rescale]
-        return found._replace(point=found.point / divisor)
+        return solution._replace(point=solution.point / divisor)

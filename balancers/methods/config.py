@@ -43,12 +43,12 @@ class ConFIG(Solving):
     degree = 1
     claims = frozenset({Claim.PERMUTATION_EQUIVARIANT})
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Equal cosines, or what comes nearest."""
-        norms = seen.norms
-        found = equal_projections(seen.cosines)
-        projections = (seen.cosines @ found.point[..., None]).squeeze(-1)
-        square = (found.point * projections).sum(-1, keepdim=True)
+        norms = evidence.norms
+        solution = equal_projections(evidence.cosines)
+        projections = (evidence.cosines @ solution.point[..., None]).squeeze(-1)
+        square = (solution.point * projections).sum(-1, keepdim=True)
         length = (norms * projections).sum(-1, keepdim=True)
-        shares = torch.where(square > 0, found.point * (length / square), 0.0)
-        return found._replace(point=torch.where(norms > 0, shares / norms, 0.0))
+        shares = torch.where(square > 0, solution.point * (length / square), 0.0)
+        return solution._replace(point=torch.where(norms > 0, shares / norms, 0.0))

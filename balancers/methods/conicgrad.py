@@ -52,7 +52,7 @@ class ConicGrad(Solving):
         if not 0 <= self.c < 1:
             raise ValueError(f"conicgrad: expected c of at least 0 and below 1, got {self.c}")
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """The best direction in the cone, as long as the mean gradient."""
-        mean = torch.full_like(seen.losses, 1 / seen.losses.shape[-1])
-        return steepest_in_cone(seen.gramian, mean, self.c)
+        mean = torch.full_like(evidence.losses, 1 / evidence.losses.shape[-1])
+        return steepest_in_cone(evidence.gramian, mean, self.c)

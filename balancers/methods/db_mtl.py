@@ -71,12 +71,12 @@ class DBMTL(Weighting[DBMTLState | Empty]):
         """The gradients where they are averaged, else the Gramian."""
         return Need.LOSSES | (Need.GRADIENTS if isinstance(state, DBMTLState) else Need.GRAMIAN)
 
-    def update(self, seen: Evidence, state: DBMTLState | Empty, draws: Draws) -> tuple[Answer, DBMTLState | Empty]:
+    def update(self, evidence: Evidence, state: DBMTLState | Empty, draws: Draws) -> tuple[Answer, DBMTLState | Empty]:
         """Weights that make all gradients equally long, those of the averages where there are any."""
-        heads = inverse(seen.losses)
+        heads = inverse(evidence.losses)
         if not isinstance(state, DBMTLState):
-            return Answer(_to_longest(seen.norms * heads) * heads, heads=heads), state
-        gradients = seen.gradients.to(state.averages.dtype) * heads[..., None].to(state.averages.dtype)
+            return Answer(_to_longest(evidence.norms * heads) * heads, heads=heads), state
+        gradients = evidence.gradients.to(state.averages.dtype) * heads[..., None].to(state.averages.dtype)
         steps = state.steps + 1
         past = (self.beta / steps**self.beta_sigma)[..., None].to(gradients.dtype)
         averages = gradients + past * (state.averages - gradients)

@@ -33,8 +33,8 @@ class DualProj(Solving):
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, Claim.NON_CONFLICTING})
     degree = 1
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Weights of at least 1/K."""
-        mean = torch.full_like(seen.losses, 1 / seen.losses.shape[-1])
-        found = dual_cone(seen.gramian, mean[..., None, :])
-        return Solution(found.point.squeeze(-2), found.residual.squeeze(-1), found.solved.squeeze(-1))
+        mean = torch.full_like(evidence.losses, 1 / evidence.losses.shape[-1])
+        solution = dual_cone(evidence.gramian, mean[..., None, :])
+        return Solution(solution.point.squeeze(-2), solution.residual.squeeze(-1), solution.solved.squeeze(-1))

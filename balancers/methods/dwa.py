@@ -60,12 +60,12 @@ class DWA(Weighting[DWAState]):
         """Nothing seen yet."""
         return DWAState(*(sizes.per_task() for _ in range(4)))
 
-    def update(self, seen: Evidence, state: DWAState, draws: Draws) -> tuple[Tensor, DWAState]:
+    def update(self, evidence: Evidence, state: DWAState, draws: Draws) -> tuple[Tensor, DWAState]:
         """The weights of this period, and the sums with this step's losses."""
-        known = (state.steps >= 2 * self.period) & (state.before >= SMALLEST)
-        rates = torch.where(known, state.last / state.before, 1.0)
+        complete = (state.steps >= 2 * self.period) & (state.before >= SMALLEST)
+        rates = torch.where(complete, state.last / state.before, 1.0)
         weights = torch.softmax(rates / self.temperature, -1) * rates.shape[-1]
-        sums, steps = state.sums + seen.losses, state.steps + 1
+        sums, steps = state.sums + evidence.losses, state.steps + 1
         ended = steps % self.period == 0
         last = torch.where(ended, sums / self.period, state.last)
         before = torch.where(ended, state.last, state.before)

@@ -80,10 +80,10 @@ class ExcessMTL(Weighting[ExcessMTLState]):
         """Equal weights, nothing measured."""
         return ExcessMTLState(sizes.per_task(), sizes.per_element(), sizes.per_task(), sizes.per_task())
 
-    def update(self, seen: Evidence, state: ExcessMTLState, draws: Draws) -> tuple[Tensor, ExcessMTLState]:
+    def update(self, evidence: Evidence, state: ExcessMTLState, draws: Draws) -> tuple[Tensor, ExcessMTLState]:
         """The weights after one step, and what the next one is measured by."""
-        roots = torch.hypot(state.roots, seen.gradients)
-        excess = excess_risks(seen.gradients, roots)
+        roots = torch.hypot(state.roots, evidence.gradients)
+        excess = excess_risks(evidence.gradients, roots)
         warming = (state.steps < self.warmup) & (excess > 0)
         steps = state.steps + warming.double()
         baselines = state.baselines + torch.where(warming, excess, 0.0)

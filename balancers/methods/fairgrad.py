@@ -54,6 +54,6 @@ class FairGrad(Solving):
         """Follows from the equation; clipping breaks the law."""
         return (1 - self.alpha) / (1 + self.alpha) if self.max_norm is None else None
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Positive weights."""
-        return clipped(bargain(seen.gramian, self.alpha), seen.gramian, self.max_norm)
+        return clipped(bargain(evidence.gramian, self.alpha), evidence.gramian, self.max_norm)

@@ -81,13 +81,13 @@ class FAMO(Weighting[FAMOState]):
         """Equal logits."""
         return FAMOState(*(sizes.per_task() for _ in range(5)))
 
-    def update(self, seen: Evidence, state: FAMOState, draws: Draws) -> tuple[Tensor, FAMOState]:
+    def update(self, evidence: Evidence, state: FAMOState, draws: Draws) -> tuple[Tensor, FAMOState]:
         """The weights; the logits wait for the losses after the step."""
         shares = torch.softmax(state.logits, -1)
-        weighted = shares * inverse(seen.losses)
+        weighted = shares * inverse(evidence.losses)
         total = weighted.sum(-1, keepdim=True)
         weights = torch.where(total > 0, weighted / total, shares)
-        return weights, state._replace(logs=logarithm(seen.losses))
+        return weights, state._replace(logs=logarithm(evidence.losses))
 
     def after(self, losses: Float[Tensor, "*B K"], state: FAMOState) -> FAMOState:
         """The logits after one step against the differences between the tasks' rates."""

@@ -67,6 +67,6 @@ class Fixed(Weighting[FixedState]):
             )
         return FixedState(ones * torch.tensor(self.weights, dtype=torch.float64, device=sizes.device))
 
-    def update(self, seen: Evidence, state: FixedState, draws: Draws) -> tuple[Tensor, FixedState]:
+    def update(self, evidence: Evidence, state: FixedState, draws: Draws) -> tuple[Tensor, FixedState]:
         """The same weights as ever."""
         return state.weights, state

@@ -32,8 +32,8 @@ class GLS(Stateless):
     degree = 1
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+    def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """The slope of the geometric mean in every loss."""
-        logs = logarithm(seen.losses)
+        logs = logarithm(evidence.losses)
         ratios = torch.exp(logs.mean(-1, keepdim=True) - logs)
-        return torch.where(seen.losses >= SMALLEST, ratios / logs.shape[-1], 0.0)
+        return torch.where(evidence.losses >= SMALLEST, ratios / logs.shape[-1], 0.0)

@@ -69,12 +69,12 @@ class GO4Align(Weighting[GO4AlignState]):
         """No losses yet."""
         return GO4AlignState(sizes.per_task())
 
-    def update(self, seen: Evidence, state: GO4AlignState, draws: Draws) -> tuple[Tensor, GO4AlignState]:
+    def update(self, evidence: Evidence, state: GO4AlignState, draws: Draws) -> tuple[Tensor, GO4AlignState]:
         """The centres of the groups, from indicators that include this step's losses."""
-        risks = state.risks + seen.losses
-        mean = seen.losses.mean(-1, keepdim=True)
-        factor = seen.losses.shape[-1] if self.flavour == "official" else 1
-        indicators = factor * mean * inverse(seen.losses) * torch.softmax(-self.beta * risks, -1)
+        risks = state.risks + evidence.losses
+        mean = evidence.losses.mean(-1, keepdim=True)
+        factor = evidence.losses.shape[-1] if self.flavour == "official" else 1
+        indicators = factor * mean * inverse(evidence.losses) * torch.softmax(-self.beta * risks, -1)
         return centres(indicators, self.groups), GO4AlignState(risks)
 
 

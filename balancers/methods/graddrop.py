@@ -76,9 +76,9 @@ class GradDrop(Weighting[GradDropState]):
         leaks = torch.tensor(self._leaks, dtype=torch.float64, device=sizes.device)
         return GradDropState(sizes.per_task() + leaks)
 
-    def update(self, seen: Evidence, state: GradDropState, draws: Draws) -> tuple[Tensor, GradDropState]:
+    def update(self, evidence: Evidence, state: GradDropState, draws: Draws) -> tuple[Tensor, GradDropState]:
         """One weight per task and element, from one random number per element."""
-        kept = keep(seen.gradients, draws.uniform(seen.gradients[..., 0, :])).to(seen.gradients.dtype)
+        kept = keep(evidence.gradients, draws.uniform(evidence.gradients[..., 0, :])).to(evidence.gradients.dtype)
         leaks = state.leaks[..., None].to(kept.dtype)
         return leaks + (1 - leaks) * kept if any(self._leaks) else kept, state
 

@@ -69,12 +69,12 @@ class GradNorm(Weighting[GradNormState]):
         """Equal weights of 1."""
         return GradNormState(sizes.per_task() + 1, *(sizes.per_task() for _ in range(4)))
 
-    def update(self, seen: Evidence, state: GradNormState, draws: Draws) -> tuple[Tensor, GradNormState]:
+    def update(self, evidence: Evidence, state: GradNormState, draws: Draws) -> tuple[Tensor, GradNormState]:
         """The weights of this step, and those of the next after one descent step and rescaling."""
-        first_losses = torch.where(state.steps > 0, state.first_losses, seen.losses)
-        norms = seen.norms
+        first_losses = torch.where(state.steps > 0, state.first_losses, evidence.losses)
+        norms = evidence.norms
         weighted = state.weights * norms
-        target = weighted.mean(-1, keepdim=True) * relative_rates(seen.losses, first_losses) ** self.alpha
+        target = weighted.mean(-1, keepdim=True) * relative_rates(evidence.losses, first_losses) ** self.alpha
         slope = torch.sign(weighted - target) * norms
         steps = state.steps + 1
         direction, first, second = adam_step(slope, state.first, state.second, steps)

@@ -67,15 +67,15 @@ class GradVac(Weighting[GradVacState]):
         """Targets of 0."""
         return GradVacState(sizes.per_pair())
 
-    def update(self, seen: Evidence, state: GradVacState, draws: Draws) -> tuple[Tensor, GradVacState]:
+    def update(self, evidence: Evidence, state: GradVacState, draws: Draws) -> tuple[Tensor, GradVacState]:
         """The weights of this step, and the targets of the next."""
-        order = draws.uniform(seen.gramian).argsort(-1)
-        return vaccinate(seen, state, order, self.beta)
+        order = draws.uniform(evidence.gramian).argsort(-1)
+        return vaccinate(evidence, state, order, self.beta)
 
 
-def vaccinate(seen: Evidence, state: GradVacState, order: Tensor, beta: float) -> tuple[Tensor, GradVacState]:
+def vaccinate(evidence: Evidence, state: GradVacState, order: Tensor, beta: float) -> tuple[Tensor, GradVacState]:
     """GradVac's weights and next targets when task i meets the tasks ``order[..., i, :]`` one after the other."""
-    cosines, norms, targets = seen.cosines, seen.norms, state.targets.clone()
+    cosines, norms, targets = evidence.cosines, evidence.norms, state.targets.clone()
     own = torch.arange(norms.shape[-1], device=norms.device)
     # Row i holds the changed gradient of task i over its norm, as a combination of all original unit gradients.
     coefficients = torch.eye(norms.shape[-1], dtype=norms.dtype, device=norms.device).expand_as(cosines).clone()

@@ -66,13 +66,15 @@ class IMTL(Weighting[IMTLState]):
         """Scales of 1, nothing solved yet."""
         return IMTLState(*IMTLL(self.learning_rate).init(sizes), residual=sizes.scalar(), fallbacks=sizes.scalar())
 
-    def update(self, seen: Evidence, state: IMTLState, draws: Draws) -> tuple[Answer, IMTLState]:
+    def update(self, evidence: Evidence, state: IMTLState, draws: Draws) -> tuple[Answer, IMTLState]:
         """The weights, the factors of the heads, and the scales of the next step."""
-        scales, following = IMTLL(self.learning_rate).update(seen, IMTLLState(*state[:4]), draws)
-        found = impartial(seen.cosines, seen.norms * scales)
-        residual = torch.where(found.solved, torch.maximum(state.residual, found.residual), state.residual)
-        fallbacks = state.fallbacks + (~found.solved).double()
-        return Answer(found.point * scales, heads=scales), IMTLState(*following, residual=residual, fallbacks=fallbacks)
+        scales, following = IMTLL(self.learning_rate).update(evidence, IMTLLState(*state[:4]), draws)
+        solution = impartial(evidence.cosines, evidence.norms * scales)
+        residual = torch.where(solution.solved, torch.maximum(state.residual, solution.residual), state.residual)
+        fallbacks = state.fallbacks + (~solution.solved).double()
+        return Answer(solution.point * scales, heads=scales), IMTLState(
+            *following, residual=residual, fallbacks=fallbacks
+        )
 
     def certificate(self, state: IMTLState) -> Certificate:
         """The books."""

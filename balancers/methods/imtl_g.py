@@ -41,18 +41,18 @@ class IMTLG(Solving):
     degree = 1
     claims = frozenset({Claim.PERMUTATION_EQUIVARIANT})
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Equal projections, or what comes nearest."""
-        return impartial(seen.cosines, seen.norms)
+        return impartial(evidence.cosines, evidence.norms)
 
 
 def impartial(cosines: Float[Tensor, "*B K K"], norms: Float[Tensor, "*B K"]) -> Solution:
     """IMTL-G's weights for gradients with these cosines and norms."""
-    found = equal_projections(cosines)
+    solution = equal_projections(cosines)
     smallest = torch.where(norms > 0, norms, torch.inf).amin(-1, keepdim=True)
-    inverse = torch.where(norms > 0, found.point * (smallest / norms), 0.0)
+    inverse = torch.where(norms > 0, solution.point * (smallest / norms), 0.0)
     total, size = inverse.sum(-1, keepdim=True), inverse.abs().sum(-1, keepdim=True)
     upright = total > RANK * norms.shape[-1] * size
     divisor = torch.where(upright, total, size)
     weights = torch.where(divisor > 0, inverse / divisor, 0.0)
-    return Solution(weights, found.residual, found.solved & (upright | (size == 0)).squeeze(-1))
+    return Solution(weights, solution.residual, solution.solved & (upright | (size == 0)).squeeze(-1))

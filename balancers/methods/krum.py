@@ -49,11 +49,11 @@ class Krum(Stateless):
         if self.m < 1 or self.m != int(self.m):
             raise ValueError(f"krum: expected m to be a whole number of at least 1, got {self.m}")
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+    def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """Equal weights for the selected tasks, none for the others."""
-        tasks = seen.losses.shape[-1]
-        squares = seen.gramian.diagonal(dim1=-2, dim2=-1)
-        distances = (squares[..., :, None] + squares[..., None, :] - 2 * seen.gramian).clamp(min=0)
+        tasks = evidence.losses.shape[-1]
+        squares = evidence.gramian.diagonal(dim1=-2, dim2=-1)
+        distances = (squares[..., :, None] + squares[..., None, :] - 2 * evidence.gramian).clamp(min=0)
         nearest = distances.masked_fill(torch.eye(tasks, dtype=torch.bool, device=squares.device), torch.inf)
         near = nearest.sort(-1).values[..., : min(max(tasks - self.f - 2, 1), tasks - 1)]
         scores = near.sum(-1)

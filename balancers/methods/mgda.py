@@ -74,16 +74,16 @@ class MGDA(Solving):
         """Division by losses needs them to be positive."""
         return self.normalization in ("loss", "loss+")
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """The weights on the simplex."""
         if self.normalization == "none":
-            return min_norm(seen.gramian)
-        factors = torch.ones_like(seen.losses)
+            return min_norm(evidence.gramian)
+        factors = torch.ones_like(evidence.losses)
         if self.normalization in ("l2", "loss+"):
-            factors = torch.where(seen.norms > 0, 1 / seen.norms, 0.0)
+            factors = torch.where(evidence.norms > 0, 1 / evidence.norms, 0.0)
         if self.positive_losses:
-            factors = factors / _away_from_zero(seen.losses)
-        return min_norm(seen.gramian * factors[..., :, None] * factors[..., None, :])
+            factors = factors / _away_from_zero(evidence.losses)
+        return min_norm(evidence.gramian * factors[..., :, None] * factors[..., None, :])
 
 
 def _away_from_zero(losses: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:

@@ -87,12 +87,12 @@ class MoCo(Weighting[MoCoState]):
         """Averages of 0, equal weights."""
         return MoCoState(sizes.per_element(), sizes.per_task() + 1, sizes.per_task())
 
-    def update(self, seen: Evidence, state: MoCoState, draws: Draws) -> tuple[Answer, MoCoState]:
+    def update(self, evidence: Evidence, state: MoCoState, draws: Draws) -> tuple[Answer, MoCoState]:
         """The averages and the weights after one step of both."""
         official = self.flavour == "official"
         steps = state.steps + 1
         rate = (self.beta / steps**self.beta_sigma)[..., None].to(state.averages.dtype)
-        gradients = as_long_as_losses(seen) if official else seen.gradients
+        gradients = as_long_as_losses(evidence) if official else evidence.gradients
         averages = torch.lerp(state.averages, gradients.to(state.averages.dtype), rate)
         weights, total = shares(state.parts)
         slope = (gramian_of(averages) @ weights[..., None]).squeeze(-1) + self.rho * weights
@@ -101,8 +101,8 @@ class MoCo(Weighting[MoCoState]):
         return Answer(weights, averages), MoCoState(averages, weights * total, steps)
 
 
-def as_long_as_losses(seen: Evidence) -> Float[Tensor, "*B K D"]:
+def as_long_as_losses(evidence: Evidence) -> Float[Tensor, "*B K D"]:
     """The gradients in their directions, but with the losses as lengths."""
-    norms = torch.linalg.vector_norm(seen.gradients, dim=-1).double()
-    factors = torch.where(norms > 0, seen.losses.clamp(min=0) / norms, 0.0)
-    return seen.gradients * factors[..., None].to(seen.gradients.dtype)
+    norms = torch.linalg.vector_norm(evidence.gradients, dim=-1).double()
+    factors = torch.where(norms > 0, evidence.losses.clamp(min=0) / norms, 0.0)
+    return evidence.gradients * factors[..., None].to(evidence.gradients.dtype)

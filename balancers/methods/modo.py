@@ -64,9 +64,9 @@ class MoDo(Weighting[MoDoState]):
         """Equal weights."""
         return MoDoState(sizes.per_task() + 1)
 
-    def update(self, seen: Evidence, state: MoDoState, draws: Draws) -> tuple[Tensor, MoDoState]:
+    def update(self, evidence: Evidence, state: MoDoState, draws: Draws) -> tuple[Tensor, MoDoState]:
         """The weights after one projected step."""
         weights, total = shares(state.parts)
-        slope = (seen.cross_gramian @ weights[..., None]).squeeze(-1) + self.rho * weights
+        slope = (evidence.cross_gramian @ weights[..., None]).squeeze(-1) + self.rho * weights
         weights = project_onto_simplex(weights - self.gamma * slope)
         return weights, MoDoState(weights * total)

@@ -43,6 +43,6 @@ class NashMTL(Solving):
         if self.max_norm is not None and not 0 < self.max_norm < float("inf"):
             raise ValueError(f"nash-mtl: expected max_norm to be positive or None, got {self.max_norm}")
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Positive weights, in units of one over the gradients' norms."""
-        return clipped(bargain(seen.gramian, 1.0), seen.gramian, self.max_norm)
+        return clipped(bargain(evidence.gramian, 1.0), evidence.gramian, self.max_norm)

@@ -31,9 +31,9 @@ class NormalizedMean(Stateless):
     degree = 1
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+    def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """The mean norm over each norm."""
-        norms = seen.norms
-        there = norms > 0
-        mean = norms.sum(-1, keepdim=True) / there.sum(-1, keepdim=True).clamp(min=1)
-        return torch.where(there, mean / norms, 0.0)
+        norms = evidence.norms
+        nonzero = norms > 0
+        mean = norms.sum(-1, keepdim=True) / nonzero.sum(-1, keepdim=True).clamp(min=1)
+        return torch.where(nonzero, mean / norms, 0.0)

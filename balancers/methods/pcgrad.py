@@ -31,9 +31,9 @@ class PCGrad(Stateless):
     degree = 1
     claims = frozenset({Claim.NON_NEGATIVE})
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+    def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """One weight per task, at least 1: projections only ever add multiples of the other gradients."""
-        return project(seen.gramian, draws.uniform(seen.gramian).argsort(-1))
+        return project(evidence.gramian, draws.uniform(evidence.gramian).argsort(-1))
 
 
 def project(gramian: Float[Tensor, "*B K K"], order: Tensor) -> Float[Tensor, "*B K"]:

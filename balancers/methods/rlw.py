@@ -48,11 +48,11 @@ class RLW(Stateless):
         if self.distribution not in get_args(Distribution):
             raise ValueError(f"rlw: expected a distribution out of {get_args(Distribution)}, got {self.distribution!r}")
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+    def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """A sample for every replica."""
         if self.distribution == "normal":
-            return torch.softmax(draws.normal(seen.losses), -1)
-        uniform = draws.uniform(seen.losses)
+            return torch.softmax(draws.normal(evidence.losses), -1)
+        uniform = draws.uniform(evidence.losses)
         if self.distribution == "uniform":
             return torch.softmax(uniform, -1)
         if self.distribution == "dirichlet":

@@ -78,15 +78,15 @@ class RotoGrad(Weighting[RotoGradState]):
         """The representation, rotated for every task."""
         return torch.einsum("kij,...j->k...i", state.rotations.to(features.dtype), features)
 
-    def update(self, seen: Evidence, state: RotoGradState, draws: Draws) -> tuple[Tensor, RotoGradState]:
+    def update(self, evidence: Evidence, state: RotoGradState, draws: Draws) -> tuple[Tensor, RotoGradState]:
         """The scaling of this step, and the rotations after one step."""
-        norms = seen.norms
+        norms = evidence.norms
         first_norms = torch.where(state.steps > 0, state.first_norms, norms)
         ratios = torch.where(first_norms > 0, norms / first_norms, 1.0)
         common = (ratios / ratios.sum(-1, keepdim=True) * norms).sum(-1, keepdim=True)
         weights = torch.where(norms > 0, common / norms, 0.0)
         steps = state.steps + 1
-        slope = alignment(seen.gradients, norms, state.rotations.shape[-1])
+        slope = alignment(evidence.gradients, norms, state.rotations.shape[-1])
         counts = steps[..., None, None]
         direction, first, second = adam_step(slope, state.first, state.second, counts.expand_as(slope))
         turn = torch.linalg.matrix_exp(self.learning_rate * self.decay ** (counts - 1) * direction)

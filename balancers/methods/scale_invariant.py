@@ -29,6 +29,6 @@ class ScaleInvariant(Stateless):
     degree = 0
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+    def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """The inverse losses."""
-        return inverse(seen.losses)
+        return inverse(evidence.losses)

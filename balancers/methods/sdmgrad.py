@@ -89,10 +89,10 @@ class SDMGrad(Weighting[SDMGradState]):
         """Equal weights."""
         return SDMGradState(sizes.per_task() + 1)
 
-    def update(self, seen: Evidence, state: SDMGradState, draws: Draws) -> tuple[Tensor, SDMGradState]:
+    def update(self, evidence: Evidence, state: SDMGradState, draws: Draws) -> tuple[Tensor, SDMGradState]:
         """The weights after the inner steps, mixed with equal ones."""
-        products = normalised(seen.gramian if self.flavour == "official" else seen.cross_gramian)
-        pull = self.lambda_ / seen.losses.shape[-1]
+        products = normalised(evidence.gramian if self.flavour == "official" else evidence.cross_gramian)
+        pull = self.lambda_ / evidence.losses.shape[-1]
         weights, total = shares(state.parts)
         velocity = torch.zeros_like(weights)
         for _ in range(self.iterations):
@@ -106,5 +106,5 @@ def normalised(products: Float[Tensor, "*B K K"]) -> Float[Tensor, "*B K K"]:
     largest = products.abs().amax((-2, -1), keepdim=True)
     lengths = products.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
     square = lengths.mean(-1)[..., None, None] ** 2
-    known = square > torch.finfo(products.dtype).eps * largest
-    return torch.where(known, products / square, 0.0)
+    measurable = square > torch.finfo(products.dtype).eps * largest
+    return torch.where(measurable, products / square, 0.0)

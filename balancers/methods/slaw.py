@@ -60,11 +60,11 @@ class SLAW(Weighting[SLAWState]):
         """Nothing seen yet."""
         return SLAWState(*(sizes.per_task() for _ in range(3)))
 
-    def update(self, seen: Evidence, state: SLAWState, draws: Draws) -> tuple[Tensor, SLAWState]:
+    def update(self, evidence: Evidence, state: SLAWState, draws: Draws) -> tuple[Tensor, SLAWState]:
         """The weights, from averages that include this step's losses."""
         steps = state.steps + 1
         rates = (1 / steps).clamp(min=1 - self.beta)
-        deviations = seen.losses - state.means
+        deviations = evidence.losses - state.means
         means = state.means + rates * deviations
         variances = (1 - rates) * (state.variances + rates * deviations**2)
         return inverse_deviations(variances), SLAWState(means, variances, steps)

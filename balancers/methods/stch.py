@@ -92,19 +92,19 @@ class STCH(Weighting[STCHState]):
         """The preference of every replica."""
         return STCHState(allocate(self.preference, sizes, "stch"), sizes.per_task(), sizes.per_task())
 
-    def update(self, seen: Evidence, state: STCHState, draws: Draws) -> tuple[Tensor, STCHState]:
+    def update(self, evidence: Evidence, state: STCHState, draws: Draws) -> tuple[Tensor, STCHState]:
         """The weights; the official flavour's also depend on where it is in training."""
         if self.flavour == "paper":
             preference = on_simplex(state.preference)
-            return preference * self._shares(preference * seen.losses), state
+            return preference * self._shares(preference * evidence.losses), state
         first, last = self.warmup * self.epoch, (self.warmup + 1) * self.epoch
         averaged = (state.steps >= first) & (state.steps < last)
-        nadir_sums = state.nadir_sums + torch.where(averaged, seen.losses, 0.0)
+        nadir_sums = state.nadir_sums + torch.where(averaged, evidence.losses, 0.0)
         following = STCHState(state.preference, nadir_sums, state.steps + 1)
         ready = (state.steps >= last).all(-1, keepdim=True)
-        logs = logarithm(seen.losses) - logarithm(state.nadir_sums / self.epoch)
+        logs = logarithm(evidence.losses) - logarithm(state.nadir_sums / self.epoch)
         factors = torch.where(ready, self._shares(logs) * logs.shape[-1], 1.0)
-        return factors * inverse(seen.losses), following
+        return factors * inverse(evidence.losses), following
 
     def _shares(self, values: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
         """The slope of the smooth maximum of the values in each of them."""

@@ -56,9 +56,9 @@ class Tchebycheff(Weighting[TchebycheffState]):
         """The preference of every replica."""
         return TchebycheffState(allocate(self.preference, sizes, "tchebycheff"))
 
-    def update(self, seen: Evidence, state: TchebycheffState, draws: Draws) -> tuple[Tensor, TchebycheffState]:
+    def update(self, evidence: Evidence, state: TchebycheffState, draws: Draws) -> tuple[Tensor, TchebycheffState]:
         """The preference of the worst tasks, divided by their number."""
         preference = on_simplex(state.preference)
-        weighted = preference * seen.losses
+        weighted = preference * evidence.losses
         worst = (weighted == weighted.amax(-1, keepdim=True)).double()
         return preference * worst / worst.sum(-1, keepdim=True), state

@@ -42,16 +42,16 @@ class TrimmedMean(Stateless):
         if not 0 <= self.beta < 0.5:
             raise ValueError(f"trimmed-mean: expected a beta of at least 0 and below 1/2, got {self.beta}")
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K D"] | Float[Tensor, "*B K"]:
+    def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K D"] | Float[Tensor, "*B K"]:
         """One weight per task and element: 0 for the extremes, equal for the others; per task if none are left out."""
-        tasks = seen.gradients.shape[-2]
+        tasks = evidence.gradients.shape[-2]
         wanted = math.ceil(round(self.beta * tasks, 9))  # 0.07 * 100 is a little more than 7
         trimmed = min(wanted, (tasks - 1) // 2)
         if trimmed == 0:
-            return torch.full_like(seen.losses, 1 / tasks)
-        weights = torch.empty_like(seen.gradients)
+            return torch.full_like(evidence.losses, 1 / tasks)
+        weights = torch.empty_like(evidence.gradients)
         # In pieces, because the order is kept in 64-bit integers; transposed, because the last axis is sorted fastest.
-        for piece, filled in zip(seen.gradients.split(PIECE, -1), weights.split(PIECE, -1), strict=True):
+        for piece, filled in zip(evidence.gradients.split(PIECE, -1), weights.split(PIECE, -1), strict=True):
             order = piece.mT.contiguous().argsort(dim=-1)
             kept = torch.zeros_like(order, dtype=weights.dtype)
             filled.copy_(kept.scatter_(-1, order[..., trimmed : tasks - trimmed], 1 / (tasks - 2 * trimmed)).mT)

@@ -34,9 +34,9 @@ class UPGrad(Solving):
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, Claim.NON_CONFLICTING})
     degree = 1
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """One programme per task, solved together."""
-        tasks = seen.losses.shape[-1]
-        own = torch.eye(tasks, dtype=torch.float64, device=seen.losses.device).expand_as(seen.gramian)
-        found = dual_cone(seen.gramian, own)
-        return Solution(found.point.mean(-2), found.residual.amax(-1), found.solved.all(-1))
+        tasks = evidence.losses.shape[-1]
+        own = torch.eye(tasks, dtype=torch.float64, device=evidence.losses.device).expand_as(evidence.gramian)
+        solution = dual_cone(evidence.gramian, own)
+        return Solution(solution.point.mean(-2), solution.residual.amax(-1), solution.solved.all(-1))

@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Iterable
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str]) -> str:
     """The end of a sentence that says what ``name`` might have meant, and what there is."""
-    known = sorted(known)
-    lower = {each.lower(): each for each in known}
+    names = sorted(names)
+    lower = {each.lower(): each for each in names}
     guesses = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
     guess = f"; did you mean {lower[guesses[0]]!r}?" if guesses else "."
-    return f"{guess} There is: {', '.join(known)}." if known else "; it has none."
+    return f"{guess} There is: {', '.join(names)}." if names else "; it has none."

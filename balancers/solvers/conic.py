@@ -33,9 +33,9 @@ def steepest_in_cone(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, 
     cosines = cosines + torch.diag_embed(zero.to(norms.dtype))
     parts = reference * norms
     length = length_of(cosines, parts)
-    there = length > 0
+    nonzero = length > 0
     ones = torch.where(zero, 0.0, torch.where(zero, torch.inf, norms).amin(-1, keepdim=True) / norms)
-    offset = (cosines @ (parts / torch.where(there, length, 1.0)[:, None])[..., None]).squeeze(-1)
+    offset = (cosines @ (parts / torch.where(nonzero, length, 1.0)[:, None])[..., None]).squeeze(-1)
     offset = torch.where(zero, 1.0, offset)
 
     free = nonnegative(cosines + ones[..., :, None] * ones[..., None, :], ones)
@@ -47,18 +47,18 @@ def steepest_in_cone(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, 
     # If the projection that conflicts with no gradient is outside of the cone, so is every one that helps them all.
     hopeless = excess(nonnegative(cosines, -offset).point, -offset) > 0
     high = torch.where(stationary | inside | hopeless, low, FAR * (1 + low))
-    low, high = torch.where(there, low, 0.0), torch.where(there, high, 0.0)
+    low, high = torch.where(nonzero, low, 0.0), torch.where(nonzero, high, 0.0)
     bound = search(Line(cosines, ones, offset, low, high), excess, root)
 
     solved = ~stationary & torch.where(inside, free.solved, bound.solved)
-    best = torch.where(inside[:, None], free.point, parts / torch.where(there, length, 1.0)[:, None] + bound.point)
-    if not (solved | ~there).all():
+    best = torch.where(inside[:, None], free.point, parts / torch.where(nonzero, length, 1.0)[:, None] + bound.point)
+    if not (solved | ~nonzero).all():
         averse = conflict_averse(gramian, reference, (1 - cosine**2) ** 0.5)
         best = torch.where(solved[:, None], best, averse.point * norms)
     scale = torch.where(zero, 0.0, (length / length_of(cosines, best))[:, None] / norms)
-    weights = torch.where((there & ~_cancels(cosines, best))[:, None], best * scale, reference)
-    residual = torch.where(there, torch.where(inside, free.residual, bound.residual), 0.0)
-    return shaped(Solution(weights, residual, solved | ~there), shape)
+    weights = torch.where((nonzero & ~_cancels(cosines, best))[:, None], best * scale, reference)
+    residual = torch.where(nonzero, torch.where(inside, free.residual, bound.residual), 0.0)
+    return shaped(Solution(weights, residual, solved | ~nonzero), shape)
 
 
 def _cancels(cosines: Float[Tensor, "N K K"], parts: Float[Tensor, "N K"]) -> Bool[Tensor, "N"]:

@@ -54,9 +54,9 @@ def min_norm(gramian: Float[Tensor, "*B K K"]) -> Solution:
     zero = norms == 0
     smallest = norms.amin(-1, keepdim=True)
     ones = torch.where(zero, 1.0, smallest / norms)
-    found = nonnegative(cosines + ones[..., :, None] * ones[..., None, :], ones)
-    weights = torch.where(smallest > 0, found.point * ones, zero.to(gramian.dtype))
-    return Solution(weights / weights.sum(-1, keepdim=True), found.residual, found.solved | zero.any(-1))
+    solution = nonnegative(cosines + ones[..., :, None] * ones[..., None, :], ones)
+    weights = torch.where(smallest > 0, solution.point * ones, zero.to(gramian.dtype))
+    return Solution(weights / weights.sum(-1, keepdim=True), solution.residual, solution.solved | zero.any(-1))
 
 
 def simplex_qp(gramian: Float[Tensor, "*B K K"], linear: Float[Tensor, "*B K"]) -> Solution:
@@ -87,9 +87,9 @@ def simplex_qp(gramian: Float[Tensor, "*B K K"], linear: Float[Tensor, "*B K"]) 
     low = linear.amin(-1) / unit
     high = (norms.amax(-1) ** 2 + linear.amax(-1)) / unit + 1
     steady = cosines + ones[..., :, None] * ones[..., None, :]
-    found = search(Line(steady, ones, linear / (norms * smallest), low, high), excess, root)
-    weights = found.point * ones
-    return shaped(found._replace(point=weights / weights.sum(-1, keepdim=True)), shape)
+    solution = search(Line(steady, ones, linear / (norms * smallest), low, high), excess, root)
+    weights = solution.point * ones
+    return shaped(solution._replace(point=weights / weights.sum(-1, keepdim=True)), shape)
 
 
 def dual_cone(gramian: Float[Tensor, "*B K K"], references: Float[Tensor, "*B R K"]) -> Solution:
@@ -102,9 +102,9 @@ def dual_cone(gramian: Float[Tensor, "*B K K"], references: Float[Tensor, "*B R 
     size = scaled.abs().amax(-1, keepdim=True)
     scaled = torch.where(size > 0, scaled / size, 0.0)
     batch = (*scaled.shape[:-1], *cosines.shape[-1:], *cosines.shape[-1:])
-    found = nonnegative(cosines[..., None, :, :].expand(batch), -scaled @ cosines)
-    added = torch.where(norms[..., None, :] > 0, found.point * size / norms[..., None, :], 0.0)
-    return found._replace(point=references + added)
+    solution = nonnegative(cosines[..., None, :, :].expand(batch), -scaled @ cosines)
+    added = torch.where(norms[..., None, :] > 0, solution.point * size / norms[..., None, :], 0.0)
+    return solution._replace(point=references + added)
 
 
 def conflict_averse(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, "*B K"], radius: float) -> Solution:
@@ -141,12 +141,12 @@ def conflict_averse(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, "
     # g_i'u can be no larger than |g_i| |g_0| (1 + c), and is if all gradients agree: twice that is surely too far.
     low, searched = torch.where(zero, torch.inf, offset / ones).amin(-1), fine & ~at_zero
     line = Line(cosines, ones, offset, torch.where(searched, low, 0.0), torch.where(searched, 2 * (1 + radius), 0.0))
-    found = search(line, excess, root)
-    inside = found.point * (radius / length_of(cosines, found.point)).clamp(max=1)[..., None]
+    solution = search(line, excess, root)
+    inside = solution.point * (radius / length_of(cosines, solution.point)).clamp(max=1)[..., None]
     best = torch.where(at_zero[..., None], cone.point, inside)
     added = torch.where(fine[..., None] & ~zero, best * unit[..., None] / norms, 0.0)
-    residual = torch.where(at_zero, cone.residual, torch.where(fine, found.residual, 0.0))
-    return shaped(Solution(reference + added, residual, found.solved | at_zero | ~fine), shape)
+    residual = torch.where(at_zero, cone.residual, torch.where(fine, solution.residual, 0.0))
+    return shaped(Solution(reference + added, residual, solution.solved | at_zero | ~fine), shape)
 
 
 def length_of(cosines: Float[Tensor, "*B K K"], point: Float[Tensor, "*B K"]) -> Float[Tensor, "*B"]:
@@ -178,13 +178,13 @@ def bargain(gramian: Float[Tensor, "*B K K"], alpha: float) -> Solution:
     middle = logs.sum(-1, keepdim=True) / (~zero).sum(-1, keepdim=True).clamp(min=1)
     relative = torch.where(zero, 1.0, (logs - middle).exp())
     cosines = cosines + torch.diag_embed(zero.to(cosines.dtype))
-    found = _newton(cosines, relative ** (1 / alpha - 1), alpha)
+    solution = _newton(cosines, relative ** (1 / alpha - 1), alpha)
     unit = (-2 * alpha / (1 + alpha) * middle).exp()  # of the weights
-    weights = torch.where(zero, 0.0, found.point / relative * unit)
-    if not found.solved.all():
+    weights = torch.where(zero, 0.0, solution.point / relative * unit)
+    if not solution.solved.all():
         stationary = gramian.shape[-1] * min_norm(gramian).point * unit
-        weights = torch.where(found.solved[..., None], weights, stationary)
-    return found._replace(point=weights)
+        weights = torch.where(solution.solved[..., None], weights, stationary)
+    return solution._replace(point=weights)
 
 
 def _newton(cosines: Tensor, factors: Tensor, alpha: float) -> Solution:

@@ -138,21 +138,21 @@ def search(line: Line, excess: Measure, root: Measure) -> Solution:
     """
     ends = torch.stack([line.slope, line.offset], -1)
     low, high = line.low, line.high
-    support = found = torch.ones_like(line.slope, dtype=torch.bool)
+    support = positive = torch.ones_like(line.slope, dtype=torch.bool)
     target = line.slope
     for _ in range(ROOTS):
         guess = root(*_on_support(line.cosines, support, ends, REFINEMENTS).unbind(-1))
         inside = (guess >= low) & (guess <= high)
         place = torch.where(inside, guess, torch.minimum((low + high) / 2, low + low.abs() + 1))
         target = place[:, None] * line.slope - line.offset
-        found = _pivot(line.cosines, target, support)
-        beyond = excess(_on_support(line.cosines, found, target[..., None], REFINEMENTS).squeeze(-1), target)
-        there = (beyond.abs() < ACCURATE) & (found == support).all(-1)
-        if bool((there | (high - low <= ZERO * (high.abs() + low.abs()))).all()):
+        positive = _pivot(line.cosines, target, support)
+        beyond = excess(_on_support(line.cosines, positive, target[..., None], REFINEMENTS).squeeze(-1), target)
+        reached = (beyond.abs() < ACCURATE) & (positive == support).all(-1)
+        if bool((reached | (high - low <= ZERO * (high.abs() + low.abs()))).all()):
             break
         low, high = torch.where(beyond > 0, low, place), torch.where(beyond > 0, place, high)
-        support = found
-    settled = _settle(line.cosines, target, found)
+        support = positive
+    settled = _settle(line.cosines, target, positive)
     residual = torch.maximum(settled.residual, excess(settled.point, target).abs())
     return Solution(settled.point, residual, residual < ACCURATE)
 
@@ -162,7 +162,7 @@ def flat(matrix: Float[Tensor, "*B K K"]) -> Float[Tensor, "N K K"]:
     return matrix.reshape(-1, *matrix.shape[-2:])
 
 
-def shaped(found: Solution, shape: torch.Size) -> Solution:
+def shaped(solution: Solution, shape: torch.Size) -> Solution:
     """A solution with its leading axes as they came."""
     batch = shape[:-1]
-    return Solution(found.point.reshape(shape), found.residual.reshape(batch), found.solved.reshape(batch))
+    return Solution(solution.point.reshape(shape), solution.residual.reshape(batch), solution.solved.reshape(batch))

@@ -45,19 +45,19 @@ def from_losses(job: Job) -> Tensor:
 
 def at_parameters(job: Job, at: list[Tensor]) -> Tensor:
     """Short backward passes down to the parameters ``at``, and a whole one of the weighted losses."""
-    found = job.group.gradients(task_gradients(job.losses, Leaves(at, []), retain_graph=True))
-    if all(gradient is None for row in found.rows for gradient in row):
+    measured = job.group.gradients(task_gradients(job.losses, Leaves(at, []), retain_graph=True))
+    if all(gradient is None for row in measured.rows for gradient in row):
         raise ValueError("none of the parameters in at= is reached by the losses: pass a shared layer's parameters")
-    return _backward_weighted(job, job.weigh(found))
+    return _backward_weighted(job, job.weigh(measured))
 
 
 def at_features(job: Job, features: Sequence[Tensor]) -> Tensor:
     """Backward passes through the heads alone, and one through the encoder."""
-    found = task_gradients(job.losses, Leaves(list(features), job.leaves.specific), retain_graph=True)
-    found = job.group.gradients(found, shared=False)
-    answer = job.weigh(found)
-    update = _update(answer, found)
-    _fill_specific(job, found, answer)
+    measured = task_gradients(job.losses, Leaves(list(features), job.leaves.specific), retain_graph=True)
+    measured = job.group.gradients(measured, shared=False)
+    answer = job.weigh(measured)
+    update = _update(answer, measured)
+    _fill_specific(job, measured, answer)
     pairs = [(z, part.to(z.dtype)) for z, part in zip(features, update, strict=True) if part is not None]
     _backward(job, [feature for feature, _ in pairs], [part for _, part in pairs], job.leaves.shared)
     return answer.weights
@@ -65,24 +65,24 @@ def at_features(job: Job, features: Sequence[Tensor]) -> Tensor:
 
 def at_shared(job: Job) -> Tensor:
     """One backward pass per task; the update is put together from the gradients that were measured."""
-    found = job.group.gradients(task_gradients(job.losses, job.leaves))
-    answer = job.weigh(found)
-    for tensor, part in zip(found.shared, _update(answer, found), strict=True):
+    measured = job.group.gradients(task_gradients(job.losses, job.leaves))
+    answer = job.weigh(measured)
+    for tensor, part in zip(measured.shared, _update(answer, measured), strict=True):
         if part is not None:
             _accumulate(tensor, part)
-    _fill_specific(job, found, answer)
+    _fill_specific(job, measured, answer)
     return answer.weights
 
 
-def _update(answer: Answer, found: TaskGradients) -> list[Tensor | None]:
+def _update(answer: Answer, measured: TaskGradients) -> list[Tensor | None]:
     """The balanced gradient at every shared tensor; none where no loss depends on it."""
     if answer.weights.dim() == 1 and answer.gradients is None:
-        return found.combine(answer.weights)
-    update = combine(answer.weights, found.matrix if answer.gradients is None else answer.gradients)
-    parts = update.split([tensor.numel() for tensor in found.shared])
+        return measured.combine(answer.weights)
+    update = combine(answer.weights, measured.matrix if answer.gradients is None else answer.gradients)
+    parts = update.split([tensor.numel() for tensor in measured.shared])
     return [
         part.view_as(tensor) if any(gradient is not None for gradient in gradients) else None
-        for tensor, part, *gradients in zip(found.shared, parts, *found.rows, strict=True)
+        for tensor, part, *gradients in zip(measured.shared, parts, *measured.rows, strict=True)
     ]
 
 
@@ -114,18 +114,18 @@ def _backward(
     if job.group.size == 1:
         torch.autograd.backward(tensors, seeds, retain_graph=retain_graph, inputs=list(inputs))
         return
-    found = torch.autograd.grad(tensors, inputs, seeds, retain_graph=retain_graph, allow_unused=True)
-    for tensor, gradient in zip(inputs, job.group.means(found), strict=True):
+    gradients = torch.autograd.grad(tensors, inputs, seeds, retain_graph=retain_graph, allow_unused=True)
+    for tensor, gradient in zip(inputs, job.group.means(gradients), strict=True):
         if gradient is not None:
             _accumulate(tensor, gradient)
 
 
-def _fill_specific(job: Job, found: TaskGradients, answer: Answer) -> None:
+def _fill_specific(job: Job, measured: TaskGradients, answer: Answer) -> None:
     factors = answer.heads
     if job.weigh_heads:  # of gradients that a method puts in place, the weights are those of the transformed losses
         own = None if answer.gradients is None else factors
         factors = answer.weights if own is None else answer.weights * own
-    for row, pairs in enumerate(found.specific):
+    for row, pairs in enumerate(measured.specific):
         for tensor, gradient in pairs:
             _accumulate(tensor, gradient.clone() if factors is None else gradient * factors[row].to(gradient.dtype))
 

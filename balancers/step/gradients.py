@@ -64,13 +64,13 @@ def task_gradients(losses: Sequence[Tensor], leaves: Leaves, *, retain_graph: bo
     """One backward pass per task; the graph is freed with the last one unless ``retain_graph``."""
     rows, specific = [], []
     for number, loss in enumerate(losses):
-        found = torch.autograd.grad(
+        gradients = torch.autograd.grad(
             loss,
             [*leaves.shared, *leaves.specific],
             retain_graph=retain_graph or number + 1 < len(losses),
             allow_unused=True,
         )
-        dense = [g.to_dense() if g is not None and g.is_sparse else g for g in found]
+        dense = [g.to_dense() if g is not None and g.is_sparse else g for g in gradients]
         rows.append(dense[: len(leaves.shared)])
         own = zip(leaves.specific, dense[len(leaves.shared) :], strict=True)
         specific.append([(parameter, gradient) for parameter, gradient in own if gradient is not None])

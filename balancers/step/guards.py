@@ -52,9 +52,9 @@ def require_bounded_losses(
             )
 
 
-def require_reached(found: TaskGradients, tasks: Sequence[str]) -> None:
+def require_reached(gradients: TaskGradients, tasks: Sequence[str]) -> None:
     """Raise ``ValueError`` if a loss depends on nothing at which gradients were measured, while another one does."""
-    reached = [any(gradient is not None for gradient in row) for row in found.rows]
+    reached = [any(gradient is not None for gradient in row) for row in gradients.rows]
     if any(reached):
         for task, fine in zip(tasks, reached, strict=True):
             if not fine:
@@ -64,15 +64,15 @@ def require_reached(found: TaskGradients, tasks: Sequence[str]) -> None:
                 )
 
 
-def require_finite_gradients(seen: Evidence, tasks: Sequence[str]) -> None:
+def require_finite_gradients(evidence: Evidence, tasks: Sequence[str]) -> None:
     """Raise `NonFiniteGradientError` if what was measured of a task's gradient is NaN or infinite."""
-    fine = torch.ones_like(seen.losses, dtype=torch.bool)
-    if seen.measured_gramian is not None:
-        fine &= seen.gramian.diagonal().isfinite()
-    elif seen.measured_gradients is not None:
-        fine &= seen.gradients.isfinite().all(-1)
-    if seen.measured_cross_gramian is not None:
-        fine &= seen.cross_gramian.isfinite().any(-1) & seen.cross_gramian.diagonal().isfinite()
+    fine = torch.ones_like(evidence.losses, dtype=torch.bool)
+    if evidence.measured_gramian is not None:
+        fine &= evidence.gramian.diagonal().isfinite()
+    elif evidence.measured_gradients is not None:
+        fine &= evidence.gradients.isfinite().all(-1)
+    if evidence.measured_cross_gramian is not None:
+        fine &= evidence.cross_gramian.isfinite().any(-1) & evidence.cross_gramian.diagonal().isfinite()
     broken = [task for task, good in zip(tasks, fine.tolist(), strict=True) if not good]
     if broken:
         raise NonFiniteGradientError(
@@ -83,9 +83,9 @@ def require_finite_gradients(seen: Evidence, tasks: Sequence[str]) -> None:
 
 def require_finite_answer(answer: Answer, method: str) -> None:
     """Raise `NonFiniteError` if a method gave a weight, or a factor for a head, that is NaN or infinite."""
-    for what, given in (("weights", answer.weights), ("factors for the heads", answer.heads)):
-        if given is not None and not given.isfinite().all():
-            raise NonFiniteError(f"{method} gave the {what} {given.tolist()}; nothing was written to .grad")
+    for what, numbers in (("weights", answer.weights), ("factors for the heads", answer.heads)):
+        if numbers is not None and not numbers.isfinite().all():
+            raise NonFiniteError(f"{method} gave the {what} {numbers.tolist()}; nothing was written to .grad")
 
 
 class Place(NamedTuple):

@@ -21,22 +21,24 @@ def measure(losses: Sequence[Tensor] | Mapping[str, Tensor], shared: Iterable[Te
     """
     values = list(losses.values()) if isinstance(losses, Mapping) else list(losses)
     leaves = find_leaves(values, shared, None)
-    found = task_gradients(values, Leaves(leaves.shared, []), retain_graph=True)
+    gradients = task_gradients(values, Leaves(leaves.shared, []), retain_graph=True)
     stacked = torch.stack([value.detach() for value in values]).double()
-    return Evidence(stacked, found.gramian)
+    return Evidence(stacked, gradients.gramian)
 
 
-def evident(losses: Tensor, found: TaskGradients | None, needs: Need, others: Sequence[Step], group: Group) -> Evidence:
+def gather_evidence(
+    losses: Tensor, gradients: TaskGradients | None, needs: Need, others: Sequence[Step], group: Group
+) -> Evidence:
     """What a method with these ``needs`` is shown of a step; ``others`` are the batches beside the first."""
-    if found is None:
+    if gradients is None:
         return Evidence(losses)
     cross = None
     if Need.CROSS_GRAMIAN in needs:
-        rows = [group.gradients(task_gradients(batch.losses, Leaves(found.shared, []))).matrix for batch in others]
-        cross = cross_gramian_of(*([found.matrix, *rows][-2:]))
+        rows = [group.gradients(task_gradients(batch.losses, Leaves(gradients.shared, []))).matrix for batch in others]
+        cross = cross_gramian_of(*([gradients.matrix, *rows][-2:]))
     return Evidence(
         losses,
-        found.gramian if Need.GRAMIAN in needs else None,
-        found.matrix if Need.GRADIENTS in needs else None,
+        gradients.gramian if Need.GRAMIAN in needs else None,
+        gradients.matrix if Need.GRADIENTS in needs else None,
         cross,
     )

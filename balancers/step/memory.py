@@ -85,8 +85,8 @@ class Memory(nn.Module):
         self.sizes = sizes
         self._state_type = type(state)
         for field, value in zip(self._state_type._fields, state, strict=True):
-            there = self._buffers.get(STATE_PREFIX + field)
-            if there is None or there.shape != value.shape:  # what has its size already stays as it is
+            buffer = self._buffers.get(STATE_PREFIX + field)
+            if buffer is None or buffer.shape != value.shape:  # what has its size already stays as it is
                 self.register_buffer(STATE_PREFIX + field, value)
 
     def __getstate__(self) -> dict[str, Any]:

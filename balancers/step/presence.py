@@ -76,14 +76,14 @@ def _scatter(whole: Tensor, part: Tensor, axes: tuple[int, ...], present: Tensor
 
 
 def update_present(
-    weighting: Weighting[State], seen: Evidence, state: State, draws: Draws, present: Int[Tensor, "P"]
+    weighting: Weighting[State], evidence: Evidence, state: State, draws: Draws, present: Int[Tensor, "P"]
 ) -> tuple[Answer, State]:
     """`Weighting.update` where ``seen`` speaks of the present tasks only and ``state`` of all.
 
     Returns the answer for the present tasks, and the state of all.
     """
     restricted = restrict(state, present)
-    answer, following = weighting.update(seen, restricted, draws)
+    answer, following = weighting.update(evidence, restricted, draws)
     return as_answer(answer), restore(state, following, present)
 
 

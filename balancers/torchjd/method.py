@@ -69,19 +69,19 @@ class TorchJDMethod(Weighting[Steps]):
         object.__setattr__(self, "_memory", None)
         return Steps(sizes.scalar())
 
-    def update(self, seen: Evidence, state: Steps, draws: Draws) -> tuple[Answer, Steps]:
+    def update(self, evidence: Evidence, state: Steps, draws: Draws) -> tuple[Answer, Steps]:
         """TorchJD's answer, replica by replica."""
-        tasks = seen.losses.shape[-1]
-        device = seen.losses.device
+        tasks = evidence.losses.shape[-1]
+        device = evidence.losses.device
         memory = self._recall(tasks, device, state) if self.stateful else _Memory(self._build(tasks, device), tasks)
         seeds = draws.uniform(state.steps).flatten().tolist()
         answers = []
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            for seed, replica in zip(seeds, _replicas(seen), strict=True):
+            for seed, replica in zip(seeds, _replicas(evidence), strict=True):
                 torch.manual_seed(int(seed * 2**53))
                 answers.append(self.kind.ask(memory.algorithm, replica))
         memory.steps += 1
-        return _stacked(answers, seen), Steps(state.steps + 1)
+        return _stacked(answers, evidence), Steps(state.steps + 1)
 
     def after(self, losses: Float[Tensor, "*B K"], state: Steps) -> Steps:
         """Show the losses after the step to a class that has a method for it."""
@@ -91,14 +91,14 @@ class TorchJDMethod(Weighting[Steps]):
         return state
 
     def _build(self, tasks: int, device: torch.device) -> nn.Module:
-        given = {each.name: getattr(self, each.name) for each in fields(self)}  # pyright: ignore[reportArgumentType]
-        for name, value in given.items():
+        arguments = {each.name: getattr(self, each.name) for each in fields(self)}  # pyright: ignore[reportArgumentType]
+        for name, value in arguments.items():
             if name in COUNTS:
-                given[name] = tasks if value is None else value
+                arguments[name] = tasks if value is None else value
             elif isinstance(value, tuple):
-                given[name] = torch.tensor(value, dtype=torch.float64, device=device)
+                arguments[name] = torch.tensor(value, dtype=torch.float64, device=device)
         try:
-            return self.algorithm(**given).double().to(device)
+            return self.algorithm(**arguments).double().to(device)
         except (ImportError, TypeError, ValueError) as error:
             raise ValueError(f"{self.name}: {error}") from error
 
@@ -117,22 +117,22 @@ class TorchJDMethod(Weighting[Steps]):
         return memory
 
 
-def _replicas(seen: Evidence) -> Iterator[Evidence]:
+def _replicas(evidence: Evidence) -> Iterator[Evidence]:
     """The evidence of one replica after the other."""
-    batch = seen.losses.dim() - 1
-    parts = (seen.losses, seen.measured_gramian, seen.measured_gradients, seen.measured_cross_gramian)
+    batch = evidence.losses.dim() - 1
+    parts = (evidence.losses, evidence.measured_gramian, evidence.measured_gradients, evidence.measured_cross_gramian)
     if batch == 0:
-        yield seen
+        yield evidence
         return
     flat = [None if part is None else part.flatten(0, batch - 1) for part in parts]
-    for i in range(len(seen.losses.flatten(0, batch - 1))):
+    for i in range(len(evidence.losses.flatten(0, batch - 1))):
         losses, *rest = (None if part is None else part[i] for part in flat)
         assert losses is not None, "losses are always there"
         yield Evidence(losses, *rest)
 
 
-def _stacked(answers: Sequence[Answer], seen: Evidence) -> Answer:
-    batch = seen.losses.shape[:-1]
+def _stacked(answers: Sequence[Answer], evidence: Evidence) -> Answer:
+    batch = evidence.losses.shape[:-1]
     if not batch:
         return answers[0]
     weights = torch.stack([answer.weights for answer in answers])
@@ -141,32 +141,32 @@ def _stacked(answers: Sequence[Answer], seen: Evidence) -> Answer:
     return Answer(weights.unflatten(0, batch), stacked)
 
 
-def weights_from_losses(scalarizer: nn.Module, seen: Evidence) -> Answer:
+def weights_from_losses(scalarizer: nn.Module, evidence: Evidence) -> Answer:
     """The slopes of the scalar in the losses, which are what its backward pass would multiply the gradients with."""
     with torch.enable_grad():
-        losses = seen.losses.detach().clone().requires_grad_()
+        losses = evidence.losses.detach().clone().requires_grad_()
         (slopes,) = torch.autograd.grad(scalarizer(losses), losses)
     return Answer(slopes)
 
 
-def weights_from_gramian(algorithm: nn.Module, seen: Evidence) -> Answer:
+def weights_from_gramian(algorithm: nn.Module, evidence: Evidence) -> Answer:
     """The weights of a weighting, or of the one inside an aggregator."""
     weighting = getattr(algorithm, "gramian_weighting", algorithm)
-    return Answer(weighting(seen.gramian).detach().double())
+    return Answer(weighting(evidence.gramian).detach().double())
 
 
-def weights_from_cross_gramian(weighting: nn.Module, seen: Evidence) -> Answer:
+def weights_from_cross_gramian(weighting: nn.Module, evidence: Evidence) -> Answer:
     """The weights of a weighting that is shown two batches."""
-    return Answer(weighting(seen.cross_gramian).detach().double())
+    return Answer(weighting(evidence.cross_gramian).detach().double())
 
 
-def weights_from_gradients(algorithm: nn.Module, seen: Evidence) -> Answer:
+def weights_from_gradients(algorithm: nn.Module, evidence: Evidence) -> Answer:
     """The weights of a weighting that looks at the gradients themselves, or of the one inside an aggregator."""
     weighting = getattr(algorithm, "weighting", algorithm)
-    return Answer(weighting(seen.gradients.detach().double()).detach().double())
+    return Answer(weighting(evidence.gradients.detach().double()).detach().double())
 
 
-def update_from_gradients(aggregator: nn.Module, seen: Evidence) -> Answer:
+def update_from_gradients(aggregator: nn.Module, evidence: Evidence) -> Answer:
     """The update of an aggregator that has no weights, in the place of every task's gradient."""
-    update = aggregator(seen.gradients.detach().double()).to(seen.gradients.dtype)
-    return Answer(torch.full_like(seen.losses, 1 / seen.losses.shape[-1]), update.expand_as(seen.gradients))
+    update = aggregator(evidence.gradients.detach().double()).to(evidence.gradients.dtype)
+    return Answer(torch.full_like(evidence.losses, 1 / evidence.losses.shape[-1]), update.expand_as(evidence.gradients))

@@ -52,10 +52,10 @@ def _installed() -> bool:
 def _classes() -> dict[str, type[nn.Module]]:
     if not _installed():
         return {}
-    found: dict[str, type[nn.Module]] = {}
+    classes: dict[str, type[nn.Module]] = {}
     for module in map(import_module, (AGGREGATORS, SCALARIZERS)):  # of two with one name, the one that costs less
-        found |= {name: getattr(module, name) for name in module.__all__}
-    return {name: cls for name, cls in found.items() if name not in UNUSABLE and not _is_base(cls)}
+        classes |= {name: getattr(module, name) for name in module.__all__}
+    return {name: cls for name, cls in classes.items() if name not in UNUSABLE and not _is_base(cls)}
 
 
 def _is_base(cls: type[nn.Module]) -> bool:
@@ -74,8 +74,10 @@ def find(name: str) -> type[Weighting]:
             says which).
     """
     if not _installed():
-        found = "which is not here" if find_spec("torchjd") is None else f"which is too old here: {version('torchjd')}"
-        raise ValueError(f"torchjd:{name} is a class of the library TorchJD, {found}; install it: {INSTALL}")
+        problem = (
+            "which is not here" if find_spec("torchjd") is None else f"which is too old here: {version('torchjd')}"
+        )
+        raise ValueError(f"torchjd:{name} is a class of the library TorchJD, {problem}; install it: {INSTALL}")
     if name in UNUSABLE:
         raise ValueError(f"torchjd:{name} cannot be used in a balancer: {UNUSABLE[name]}")
     if name not in _classes():

@@ -100,10 +100,10 @@ class Wrapper(Weighting[tuple]):
         own, inner = self.begin(sizes), self.method.init(sizes)
         return _joint(type(own), type(inner))(*own, *inner)
 
-    def update(self, seen: Evidence, state: tuple, draws: Draws) -> tuple[Answer, tuple]:
+    def update(self, evidence: Evidence, state: tuple, draws: Draws) -> tuple[Answer, tuple]:
         """What the wrapper makes of the method's answer, or of an earlier one."""
         own, inner = split(state)
-        answer, own, inner = self.wrap(seen, own, inner, draws)
+        answer, own, inner = self.wrap(evidence, own, inner, draws)
         return answer, type(state)(*own, *inner)
 
     def after(self, losses: Float[Tensor, "*B K"], state: tuple) -> tuple:
@@ -128,12 +128,12 @@ class Wrapper(Weighting[tuple]):
         """The wrapper's own memory before the first step."""
 
     @abstractmethod
-    def wrap(self, seen: Evidence, own: Any, inner: tuple, draws: Draws) -> tuple[Answer, tuple, tuple]:
+    def wrap(self, evidence: Evidence, own: Any, inner: tuple, draws: Draws) -> tuple[Answer, tuple, tuple]:
         """The answer of this step, and both memories after it; touches none of its arguments."""
 
-    def require_one_weight_per_task(self, answer: Answer, seen: Evidence) -> None:
+    def require_one_weight_per_task(self, answer: Answer, evidence: Evidence) -> None:
         """Raise ``ValueError`` if the method weighs element by element."""
-        if answer.weights.dim() > seen.losses.dim():
+        if answer.weights.dim() > evidence.losses.dim():
             raise ValueError(
                 f"{self.name}: {self.method.name} weighs element by element; what is inside {self.prefix!r} must "
                 "have one weight per task"

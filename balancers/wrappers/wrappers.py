@@ -86,13 +86,13 @@ class Every(Wrapper):
         """Nothing kept yet."""
         return Kept(sizes.per_task(), sizes.per_task(), sizes.per_task())
 
-    def wrap(self, seen: Evidence, own: Kept, inner: tuple, draws: Draws) -> tuple[Answer, Kept, tuple]:
+    def wrap(self, evidence: Evidence, own: Kept, inner: tuple, draws: Draws) -> tuple[Answer, Kept, tuple]:
         """The method's answer, or the kept one."""
         if not _due(own):
             return Answer(own.weights, heads=own.heads), own._replace(left=own.left - 1), inner
-        answer, inner = self.method.update(seen, inner, draws)
+        answer, inner = self.method.update(evidence, inner, draws)
         answer = as_answer(answer)
-        self.require_one_weight_per_task(answer, seen)
+        self.require_one_weight_per_task(answer, evidence)
         if answer.gradients is not None:
             raise ValueError(f"{self.name}: {self.method.name} puts gradients of its own in place in every step")
         heads = torch.ones_like(own.heads) if answer.heads is None else answer.heads
@@ -146,11 +146,11 @@ class Smoothed(Wrapper):
         """No average yet."""
         return Average(sizes.per_task(), sizes.per_task())
 
-    def wrap(self, seen: Evidence, own: Average, inner: tuple, draws: Draws) -> tuple[Answer, Average, tuple]:
+    def wrap(self, evidence: Evidence, own: Average, inner: tuple, draws: Draws) -> tuple[Answer, Average, tuple]:
         """The method's answer with the average in the place of its weights."""
-        answer, inner = self.method.update(seen, inner, draws)
+        answer, inner = self.method.update(evidence, inner, draws)
         answer = as_answer(answer)
-        self.require_one_weight_per_task(answer, seen)
+        self.require_one_weight_per_task(answer, evidence)
         before = torch.where(own.steps > 0, own.weights, answer.weights)
         weights = self.momentum * before + (1 - self.momentum) * answer.weights
         return answer._replace(weights=weights), Average(weights, own.steps + 1), inner
@@ -205,39 +205,39 @@ class Rescaled(Wrapper):
         """Nothing to remember."""
         return Empty()
 
-    def wrap(self, seen: Evidence, own: Empty, inner: tuple, draws: Draws) -> tuple[Answer, Empty, tuple]:
+    def wrap(self, evidence: Evidence, own: Empty, inner: tuple, draws: Draws) -> tuple[Answer, Empty, tuple]:
         """The method's answer with all weights times one factor."""
-        answer, inner = self.method.update(seen, inner, draws)
+        answer, inner = self.method.update(evidence, inner, draws)
         answer = as_answer(answer)
-        length, terms = _lengths(answer, seen)
-        factor = torch.where(terms > 0, self._wanted(seen) / torch.maximum(length, terms * CANCELLED), 1.0)
+        length, terms = _lengths(answer, evidence)
+        factor = torch.where(terms > 0, self._wanted(evidence) / torch.maximum(length, terms * CANCELLED), 1.0)
         weights = answer.weights * factor.reshape(*factor.shape, *[1] * (answer.weights.dim() - factor.dim()))
         return answer._replace(weights=weights), own, inner
 
-    def _wanted(self, seen: Evidence) -> Float[Tensor, "*B"]:
+    def _wanted(self, evidence: Evidence) -> Float[Tensor, "*B"]:
         if self.to == "unit":
-            return torch.ones_like(seen.losses[..., 0])
-        total, _ = _lengths_from_gramian(torch.ones_like(seen.losses), seen)
-        return total / seen.losses.shape[-1] if self.to == "mean" else total
+            return torch.ones_like(evidence.losses[..., 0])
+        total, _ = _lengths_from_gramian(torch.ones_like(evidence.losses), evidence)
+        return total / evidence.losses.shape[-1] if self.to == "mean" else total
 
 
-def _lengths(answer: Answer, seen: Evidence) -> tuple[Float[Tensor, "*B"], Float[Tensor, "*B"]]:
+def _lengths(answer: Answer, evidence: Evidence) -> tuple[Float[Tensor, "*B"], Float[Tensor, "*B"]]:
     """The norm of the update, and the sum of the norms of its terms."""
     weights = answer.weights
-    if weights.dim() == seen.losses.dim() and answer.gradients is None:
-        return _lengths_from_gramian(weights, seen)
-    rows = seen.gradients if answer.gradients is None else answer.gradients
+    if weights.dim() == evidence.losses.dim() and answer.gradients is None:
+        return _lengths_from_gramian(weights, evidence)
+    rows = evidence.gradients if answer.gradients is None else answer.gradients
     terms = (weights if weights.dim() == rows.dim() else weights[..., None]) * rows.double()
     return terms.sum(-2).norm(dim=-1), terms.norm(dim=-1).sum(-1)
 
 
 def _lengths_from_gramian(
-    weights: Float[Tensor, "*B K"], seen: Evidence
+    weights: Float[Tensor, "*B K"], evidence: Evidence
 ) -> tuple[Float[Tensor, "*B"], Float[Tensor, "*B"]]:
-    parts = weights * seen.norms
+    parts = weights * evidence.norms
     largest = parts.abs().amax(-1, keepdim=True)
     shares = torch.where(largest > 0, parts / largest, 0.0)
-    squared = (shares[..., None, :] @ seen.cosines @ shares[..., :, None]).squeeze((-2, -1))
+    squared = (shares[..., None, :] @ evidence.cosines @ shares[..., :, None]).squeeze((-2, -1))
     scale = largest.squeeze(-1)
     return scale * squared.clamp(min=0).sqrt(), scale * shares.abs().sum(-1)
 

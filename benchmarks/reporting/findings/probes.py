@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from balancers import Answer, Evidence, Weighting
-from balancers.conformance.problems import all_answers, all_updates, evidence, problems, update_of
+from balancers.conformance.problems import all_answers, all_updates, evidence_of, problems, update_of
 
 TASKS = (2, 5)
 PROBLEMS = (16,)  # of each number of tasks, as replicas
@@ -121,23 +121,23 @@ def _cancelling(rows: Tensor, part: int) -> Tensor:
 
 def with_gradients(run: Run, change: Callable[[Tensor], Tensor]) -> Run:
     """The same run with other gradients."""
-    return [evidence(change(seen.gradients), seen.losses) for seen in run]
+    return [evidence_of(change(seen.gradients), seen.losses) for seen in run]
 
 
 def in_own_units(run: Run) -> Run:
     """Every loss times a constant of its own."""
     units = 2 ** torch.linspace(-SPREAD, SPREAD, run[0].losses.shape[-1], dtype=torch.float64)
-    return [evidence(seen.gradients * units[:, None], seen.losses * units) for seen in run]
+    return [evidence_of(seen.gradients * units[:, None], seen.losses * units) for seen in run]
 
 
 def in_other_units(run: Run) -> Run:
     """All losses times one constant."""
-    return [evidence(seen.gradients * 2**SPREAD, seen.losses * 2**SPREAD) for seen in run]
+    return [evidence_of(seen.gradients * 2**SPREAD, seen.losses * 2**SPREAD) for seen in run]
 
 
 def reordered(run: Run) -> Run:
     """The last task first."""
-    return [evidence(seen.gradients.roll(1, -2), seen.losses.roll(1, -1)) for seen in run]
+    return [evidence_of(seen.gradients.roll(1, -2), seen.losses.roll(1, -1)) for seen in run]
 
 
 def with_copy(run: Run) -> Run:
@@ -159,12 +159,14 @@ def in_single_precision(run: Run) -> Run:
 
 
 def _appended(seen: Evidence, gradient: Tensor, loss: Tensor) -> Evidence:
-    return evidence(torch.cat([seen.gradients, gradient], -2), torch.cat([seen.losses, loss], -1))
+    return evidence_of(torch.cat([seen.gradients, gradient], -2), torch.cat([seen.losses, loss], -1))
 
 
 def _repeated(seen: Evidence) -> Evidence:
     """The same problem for every draw."""
-    return evidence(seen.gradients.expand(DRAWS, *seen.gradients.shape), seen.losses.expand(DRAWS, *seen.losses.shape))
+    return evidence_of(
+        seen.gradients.expand(DRAWS, *seen.gradients.shape), seen.losses.expand(DRAWS, *seen.losses.shape)
+    )
 
 
 def _terms(answer: Answer, seen: Evidence) -> Tensor:

@@ -56,8 +56,8 @@ def test_a_task_that_is_absent_for_a_while_keeps_its_own_periods() -> None:
     state, draws = method.init(Sizes(2)), Draws.seeded(0)
     both, first = torch.tensor([0, 1]), torch.tensor([0])
     for losses, present in [([8.0, 4.0], both), ([4.0], first), ([2.0], first), ([1.0, 3.0], both)]:
-        seen = Evidence(torch.tensor(losses, dtype=torch.float64))
-        _, state = update_present(method, seen, state, draws, present)
+        evidence = Evidence(torch.tensor(losses, dtype=torch.float64))
+        _, state = update_present(method, evidence, state, draws, present)
     answer, _ = method.update(Evidence(torch.ones(2, dtype=torch.float64)), state, draws)
     expected = 2 * torch.softmax(torch.tensor([1 / 2, 3 / 4], dtype=torch.float64) / 2, -1)
     torch.testing.assert_close(as_answer(answer).weights, expected)
