@@ -1,6 +1,7 @@
 """Gradient balancers for multi-task learning: interchangeable methods that put K losses into one update."""
 
 from balancers.balancer import Balancer
+from balancers.conformance.probing import Response, probe
 from balancers.contract.solution import Certificate, Solution
 from balancers.contract.solving import Solving
 from balancers.contract.space import Choice, Interval, Simplex, Space, searching
@@ -26,6 +27,7 @@ __all__ = [
     "NonFiniteGradientError",
     "NonFiniteLossError",
     "Rescaled",
+    "Response",
     "Simplex",
     "Sizes",
     "Smoothed",
@@ -39,6 +41,7 @@ __all__ = [
     "load_plugin",
     "measure",
     "names",
+    "probe",
     "reference",
     "register",
     "searching",

@@ -29,7 +29,13 @@ ENTRY_POINT_GROUP = "balancers"
 
 
 def names() -> list[str]:
-    """The names of all methods, sorted."""
+    """The names of all methods, sorted.
+
+    Example:
+        >>> from balancers import names
+        >>> names()[:3]
+        ['aligned-mtl', 'analytic-uncertainty', 'cagrad']
+    """
     _discover()
     return sorted(registration.registered)
 
@@ -38,6 +44,11 @@ def get(name: str) -> type[Weighting]:
     """The class of a method; of a wrapped one, that of the method inside.
 
     Facts may depend on hyperparameters and on wrappers: read them from what `create` returns.
+
+    Example:
+        >>> from balancers import get
+        >>> get("every:4:pcgrad").__name__
+        'PCGrad'
 
     Raises:
         ValueError: there is no such method or wrapper; the message names the nearest.
@@ -57,6 +68,17 @@ def create(name: str, **hyperparameters: Any) -> Weighting:
     Wrappers stand before a name, the outermost first, as in ``every:4:smoothed:0.9:pcgrad``; hyperparameters go to the
     method inside. ``torchjd:UPGrad`` is the class UPGrad of the library TorchJD, where that is installed.
 
+    Example:
+        >>> from balancers import create
+        >>> create("cagrad", c=0.5)
+        CAGrad(c=0.5, rescale=0)
+        >>> create("every:4:pcgrad")
+        Every(method=PCGrad(), steps=4)
+        >>> create("pcgrd")
+        Traceback (most recent call last):
+            ...
+        ValueError: there is no balancer 'pcgrd'; did you mean 'pcgrad'? There is: aligned-mtl, ...
+
     Raises:
         ValueError: unknown method, wrapper or hyperparameter (with the nearest name), or a value that is refused.
     """
@@ -74,6 +96,11 @@ def create(name: str, **hyperparameters: Any) -> Weighting:
 def weighting_of(method: str | Weighting, hyperparameters: Mapping[str, Any], tasks: tuple[str, ...]) -> Weighting:
     """The method, made by name with its hyperparameters, of which some have a value for each task.
 
+    Example:
+        >>> from balancers.registry import weighting_of
+        >>> weighting_of("fixed", {"weights": {"b": 2.0, "a": 1.0}}, ("a", "b"))
+        Fixed(weights=(1.0, 2.0))
+
     Raises:
         ValueError: an unknown name, or hyperparameters that do not fit.
     """
@@ -86,7 +113,16 @@ def weighting_of(method: str | Weighting, hyperparameters: Mapping[str, Any], ta
 
 
 def require_hyperparameters(name: str, requested: Iterable[str]) -> None:
-    """Raise ``ValueError`` unless the method inside all wrappers has all the given hyperparameters."""
+    """Raise ``ValueError`` unless the method inside all wrappers has all the given hyperparameters.
+
+    Example:
+        >>> from balancers.registry import require_hyperparameters
+        >>> require_hyperparameters("cagrad", ["c"])
+        >>> require_hyperparameters("cagrad", ["k"])
+        Traceback (most recent call last):
+            ...
+        ValueError: balancer 'cagrad' has no hyperparameter 'k'. There is: c, rescale.
+    """
     cls = get(name)
     available = [field.name for field in dataclasses.fields(cls)]  # pyright: ignore[reportArgumentType]
     for key in requested:
@@ -96,6 +132,28 @@ def require_hyperparameters(name: str, requested: Iterable[str]) -> None:
 
 def load_plugin(path: str | Path) -> list[str]:
     """Import a Python file that registers methods, and return their names.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from balancers import load_plugin, probe, register
+        >>> text = '''
+        ... from dataclasses import dataclass
+        ... from balancers import Need, Stateless, register
+        ... @register("by-loss")
+        ... @dataclass(frozen=True)
+        ... class ByLoss(Stateless):
+        ...     needs = Need.LOSSES
+        ...     def weigh(self, evidence, draws):
+        ...         return evidence.losses
+        ... '''
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "mine.py")
+        ...     _ = path.write_text(text)
+        ...     load_plugin(path)
+        ['by-loss']
+        >>> probe("by-loss", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1, 4], update=[-11, 16])
 
     Raises:
         ValueError: there is no such file, it raises, or it registers nothing.
@@ -109,7 +167,17 @@ def load_plugin(path: str | Path) -> list[str]:
 
 @contextmanager
 def noting(path: Path) -> Iterator[list[str]]:
-    """The names that the plug-in at ``path`` registers in a block, known after it; if that fails, all is as before."""
+    """The names that the plug-in at ``path`` registers in a block, known after it; if that fails, all is as before.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from balancers.registry import noting
+        >>> with tempfile.NamedTemporaryFile(suffix=".py") as file, noting(Path(file.name)) as added:
+        ...     pass
+        >>> added
+        []
+    """
     _discover()
     before = dict(registration.registered)
     added: list[str] = []

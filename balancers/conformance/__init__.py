@@ -20,7 +20,14 @@ from balancers.registry import create
 
 
 class Result(NamedTuple):
-    """One line of a report: what was checked, whether it holds, and if not, what happened."""
+    """One line of a report: what was checked, whether it holds, and if not, what happened.
+
+    Example:
+        >>> import torch
+        >>> from balancers.conformance import Result
+        >>> Result("shapes", False, "expected weights in float64, got torch.float32").passed
+        False
+    """
 
     name: str
     passed: bool
@@ -29,6 +36,14 @@ class Result(NamedTuple):
 
 def check(method: str | Weighting) -> list[Result]:
     """Run all checks on a method, by name (with its default hyperparameters) or as an object.
+
+    Example:
+        >>> from balancers.conformance import check
+        >>> results = check("gls")
+        >>> [result.name for result in results if not result.passed]
+        []
+        >>> results[0]
+        Result(name='facts', passed=True, detail='')
 
     Raises:
         ValueError: there is no method of that name.

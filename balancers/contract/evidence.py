@@ -12,7 +12,13 @@ from torch import Tensor
 
 
 class Need(Flag):
-    """What a method must be shown at every step; the balancer measures exactly this and nothing more."""
+    """What a method must be shown at every step; the balancer measures exactly this and nothing more.
+
+    Example:
+        >>> from balancers import Need
+        >>> Need.GRAMIAN in (Need.LOSSES | Need.GRAMIAN)
+        True
+    """
 
     LOSSES = auto()  # always there: one backward pass in all
     GRAMIAN = auto()  # inner products of the task gradients: one backward pass per task
@@ -24,6 +30,16 @@ class Need(Flag):
 @dataclass(frozen=True)
 class Evidence:
     """What one step shows about K tasks; axes before the tasks' are replicas. Everything K-sized is float64.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Evidence
+        >>> gradients = torch.tensor([[1.0, 0.0], [-3.0, 4.0]], dtype=torch.float64)
+        >>> evidence = Evidence(torch.tensor([1.0, 4.0]).double(), gradients @ gradients.T, gradients)
+        >>> evidence.norms.tolist()
+        [1.0, 5.0]
+        >>> round(evidence.cosines[0, 1].item(), 3), evidence.conflicts.item()
+        (-0.6, 1.0)
 
     Attributes:
         losses: minus their known lower bounds, where the balancer was told of any.
@@ -88,6 +104,13 @@ class Answer(NamedTuple):
     The update of the shared parameters is the weighted sum of ``gradients`` where a method puts its own in the place
     of the measured ones (an average over steps, for example). Heads that follow their own loss follow ``heads`` times
     that loss where a method transforms the losses.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Answer
+        >>> answer = Answer(torch.tensor([1.0, 0.5]), heads=torch.ones(2))
+        >>> answer.gradients is None, answer.heads.tolist()
+        (True, [1.0, 1.0])
     """
 
     weights: Float[Tensor, "*B K"] | Float[Tensor, "*B K D"]
@@ -96,5 +119,12 @@ class Answer(NamedTuple):
 
 
 def as_answer(answer: Tensor | Answer) -> Answer:
-    """The same answer, spelt out."""
+    """The same answer, spelt out.
+
+    Example:
+        >>> import torch
+        >>> from balancers.contract.evidence import as_answer
+        >>> as_answer(torch.tensor([1.0, 0.5])).weights.tolist()
+        [1.0, 0.5]
+    """
     return answer if isinstance(answer, Answer) else Answer(answer)

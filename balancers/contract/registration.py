@@ -14,6 +14,19 @@ Method = TypeVar("Method", bound=type[Weighting])
 def register(name: str) -> Callable[[Method], Method]:
     """Class decorator: make a frozen dataclass derived from `Weighting` known under ``name``.
 
+    Example:
+        >>> from dataclasses import dataclass
+        >>> import torch
+        >>> from balancers import Need, Stateless, probe, register
+        >>> @register("halves")
+        ... @dataclass(frozen=True)
+        ... class Halves(Stateless):
+        ...     needs = Need.LOSSES
+        ...     def weigh(self, evidence, draws):
+        ...         return torch.full_like(evidence.losses, 0.5)
+        >>> probe("halves", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.5, 0.5], update=[-1, 2])
+
     Raises:
         ValueError: the name is taken, or the class is not what a method must be.
     """

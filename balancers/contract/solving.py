@@ -13,7 +13,24 @@ from balancers.contract.weighting import Answer, Draws, Evidence, Sizes, Weighti
 
 
 class Solving(Weighting[Certificate]):
-    """A method without memory whose weights solve equations; its state keeps the books on how well."""
+    """A method without memory whose weights solve equations; its state keeps the books on how well.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> import torch
+        >>> from balancers import Need, Solution, Solving, probe, register
+        >>> @register("equal-gains")
+        ... @dataclass(frozen=True)
+        ... class EqualGains(Solving):
+        ...     needs = Need.GRAMIAN
+        ...     def solve(self, evidence, draws):
+        ...         ones = torch.ones_like(evidence.losses)
+        ...         weights = torch.linalg.solve(evidence.gramian, ones)
+        ...         residual = (evidence.gramian @ weights - ones).abs().amax(-1)
+        ...         return Solution(weights, residual, residual < 1e-9)
+        >>> probe("equal-gains", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1.75, 0.25], update=[1, 1])
+    """
 
     def init(self, sizes: Sizes) -> Certificate:
         """Nothing solved yet."""
@@ -35,7 +52,17 @@ class Solving(Weighting[Certificate]):
 
 
 def clipped(solution: Solution, gramian: Float[Tensor, "*B K K"], max_norm: float | None) -> Solution:
-    """The same weights, made smaller where their update would be longer than ``max_norm``."""
+    """The same weights, made smaller where their update would be longer than ``max_norm``.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Solution
+        >>> from balancers.contract.solving import clipped
+        >>> gramian = torch.tensor([[9.0, 0.0], [0.0, 16.0]])  # of (3, 0) and (0, 4): their sum is 5 long
+        >>> solution = Solution(torch.ones(2), torch.tensor(0.0), torch.tensor(True))
+        >>> [round(weight, 3) for weight in clipped(solution, gramian, max_norm=2.5).point.tolist()]
+        [0.5, 0.5]
+    """
     if max_norm is None:
         return solution
     length = (

@@ -17,7 +17,13 @@ DIGITS = 3  # of searched numbers: finer differences mean nothing, and short one
 
 
 class Space(ABC):
-    """The values that one hyperparameter may have."""
+    """The values that one hyperparameter may have.
+
+    Example:
+        >>> from balancers import create
+        >>> {name: space.at([0.5]) for name, space in create("cagrad").space.items()}
+        {'c': 0.5}
+    """
 
     def coordinates(self, tasks: int) -> int:  # noqa: ARG002
         """How many coordinates a value takes, given the number of tasks."""
@@ -30,7 +36,15 @@ class Space(ABC):
 
 @dataclass(frozen=True)
 class Interval(Space):
-    """Numbers between two ends, evenly, or evenly in their logarithm."""
+    """Numbers between two ends, evenly, or evenly in their logarithm.
+
+    Example:
+        >>> from balancers import Interval
+        >>> Interval(0.0, 8.0).at([0.5])
+        4.0
+        >>> Interval(0.01, 100.0, log=True).at([0.5])
+        1.0
+    """
 
     low: float
     high: float
@@ -49,7 +63,13 @@ class Interval(Space):
 
 @dataclass(frozen=True)
 class Choice(Space):
-    """One of several values."""
+    """One of several values.
+
+    Example:
+        >>> from balancers import Choice
+        >>> Choice(("none", "l2")).at([0.75])
+        'l2'
+    """
 
     options: tuple[Any, ...]
 
@@ -64,6 +84,13 @@ class Simplex(Space):
     """Weights, one per task, that sum to the number of tasks; uniform points give weights uniform on the simplex.
 
     With the ``scales`` of the losses, it is the weights times the scales that are uniform.
+
+    Example:
+        Three tasks have two coordinates, which cut the unit interval into pieces of 0.25, 0.25 and 0.5.
+
+        >>> from balancers import Simplex
+        >>> Simplex().at([0.5, 0.25])
+        [0.75, 0.75, 1.5]
     """
 
     scales: tuple[float, ...] = ()
@@ -80,5 +107,11 @@ class Simplex(Space):
 
 
 def searching(**spaces: Space) -> Mapping[str, Space]:
-    """Spaces by the name of the hyperparameter, read-only."""
+    """Spaces by the name of the hyperparameter, read-only.
+
+    Example:
+        >>> from balancers import Interval, searching
+        >>> list(searching(c=Interval(0.1, 0.9)))
+        ['c']
+    """
     return MappingProxyType(spaces)

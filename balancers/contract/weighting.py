@@ -25,7 +25,13 @@ CPU = torch.device("cpu")
 
 
 class Claim(Enum):
-    """A property that a method promises; the conformance kit tests every promise."""
+    """A property that a method promises; the conformance kit tests every promise.
+
+    Example:
+        >>> from balancers import Claim, create
+        >>> Claim.SIMPLEX in create("mgda").claims
+        True
+    """
 
     NON_NEGATIVE = "no weight is negative"
     SIMPLEX = "weights are non-negative and sum to 1"
@@ -37,6 +43,14 @@ class Claim(Enum):
 @dataclass(frozen=True)
 class Sizes:
     """How large a state must be, and where it lives; makes the zeros that states begin with.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Sizes
+        >>> Sizes(tasks=3).per_task().tolist()
+        [0.0, 0.0, 0.0]
+        >>> Sizes(tasks=3, elements=5, batch=(2,)).per_element().shape
+        torch.Size([2, 3, 5])
 
     Attributes:
         tasks: their number K.
@@ -86,6 +100,27 @@ class Weighting(ABC, Generic[State]):
     axes called ``K`` count tasks: when a task is absent from a batch, a method is asked about the others alone, and
     the absent one's entries stay as they were. An axis called ``D`` has the length of a flat gradient. A state has no
     other memory: no ``None``, no Python numbers.
+
+    Example:
+        Weights that follow the losses with a delay of one step, beginning with 1:
+
+        >>> from dataclasses import dataclass
+        >>> from jaxtyping import Float
+        >>> from typing import NamedTuple
+        >>> from torch import Tensor
+        >>> from balancers import Need, Weighting, probe, register
+        >>> class LastLosses(NamedTuple):
+        ...     losses: Float[Tensor, "*B K"]
+        >>> @register("last-losses")
+        ... @dataclass(frozen=True)
+        ... class Delayed(Weighting[LastLosses]):
+        ...     needs = Need.LOSSES
+        ...     def init(self, sizes):
+        ...         return LastLosses(sizes.per_task() + 1)
+        ...     def update(self, evidence, state, draws):
+        ...         return state.losses, LastLosses(evidence.losses)
+        >>> probe("last-losses", gradients=[[1, 0], [-3, 4]], losses=[[2, 3], [9, 9]])
+        Response(weights=[2, 3], update=[-7, 12])
     """
 
     name: ClassVar[str]  # set by `register`
@@ -130,11 +165,30 @@ class Weighting(ABC, Generic[State]):
 
 
 class Empty(NamedTuple):
-    """The state of a method without memory."""
+    """The state of a method without memory.
+
+    Example:
+        >>> from balancers import Sizes, create
+        >>> create("pcgrad").init(Sizes(3))
+        Empty()
+    """
 
 
 class Stateless(Weighting[Empty]):
-    """A method whose weights depend on nothing but the step at hand."""
+    """A method whose weights depend on nothing but the step at hand.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from balancers import Need, Stateless, probe, register
+        >>> @register("loss-weighted")
+        ... @dataclass(frozen=True)
+        ... class LossWeighted(Stateless):
+        ...     needs = Need.LOSSES
+        ...     def weigh(self, evidence, draws):
+        ...         return evidence.losses
+        >>> probe("loss-weighted", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1, 4], update=[-11, 16])
+    """
 
     def init(self, sizes: Sizes) -> Empty:  # noqa: ARG002
         """Nothing to remember."""
@@ -150,6 +204,12 @@ class Stateless(Weighting[Empty]):
 
 
 def reference(method: type[Weighting]) -> str:
-    """The paper, as the last paragraph of the method's docstring names it; empty if it names none."""
+    """The paper, as the last paragraph of the method's docstring names it; empty if it names none.
+
+    Example:
+        >>> from balancers import get, reference
+        >>> reference(get("upgrad"))[:38]
+        'Quinton and Rey, Jacobian Descent for '
+    """
     _, marker, text = inspect.cleandoc(method.__doc__ or "").partition("Reference:")
     return " ".join(text.split()) if marker else ""

@@ -24,6 +24,13 @@ class AnalyticUncertainty(Stateless):
     grid of a few values; ours is a neutral 1. The weights depend on the unit of the losses: where these are small, a
     T of that size makes one task take all. A task at loss 0 gets weight 0, unless all are.
 
+    Example:
+        The weights are the softmax of 1 and 1/4.
+
+        >>> from balancers import probe
+        >>> probe("analytic-uncertainty", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.679, 0.321], update=[-0.283, 1.283])
+
     Attributes:
         temperature: T; large values give equal weights.
 

@@ -30,6 +30,14 @@ class CAGrad(Solving):
     multiplies it by K, to match the sum; that for the toy problem divides it by :math:`1 + c`. ``rescale`` divides. The
     official code solves the dual by SLSQP from equal weights, which may stop early; here the solution is exact.
 
+    Example:
+        The mean gradient is (-1, 2) and increases the first loss. The update moves away from it along the first
+        gradient, by 0.4 times its length: 0.4 * 5 ** 0.5 = 0.894.
+
+        >>> from balancers import probe
+        >>> probe("cagrad", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1.394, 0.5], update=[-0.106, 2])
+
     Attributes:
         c: how far from the mean gradient the update may lie, in units of the mean gradient's norm; below 1 in the
             paper. The official code uses 0.4 for NYUv2 and 0.5 for the toy problem.

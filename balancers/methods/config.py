@@ -34,6 +34,14 @@ class ConFIG(Solving):
 
     The momentum variant, M-ConFIG, is another method.
 
+    Example:
+        The unit gradients are (1, 0) and (-0.6, 0.8). The update halves the angle between them, and its length is the
+        sum of both projections, 6 / 5 ** 0.5.
+
+        >>> from balancers import probe
+        >>> probe("config", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[3, 0.6], update=[1.2, 2.4])
+
     Reference: Liu et al., ConFIG: Towards Conflict-free Training of Physics Informed Neural Networks, ICLR 2025,
     Equation 2.
     """

@@ -33,6 +33,14 @@ class ConicGrad(Solving):
     counted as unsolved, and the update has the direction of CAGrad's with the largest radius that stays in the cone,
     :math:`\sqrt{1 - c^2}\, \|g_0\|`: that of the solution where there only just is one.
 
+    Example:
+        The best direction, (1, 1), lies outside of the cone around the mean gradient (-1, 2). The update lies on the
+        surface of the cone, 60 degrees from the mean gradient and as long: 5 ** 0.5.
+
+        >>> from balancers import probe
+        >>> probe("conicgrad", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[2.632, 0.467], update=[1.232, 1.866])
+
     Attributes:
         c: the smallest cosine with the mean gradient, at least 0 and below 1. The default is a choice of this library.
 

@@ -40,6 +40,14 @@ class DBMTL(Weighting[DBMTLState | Empty]):
     The official code takes the logarithm of the loss plus 1e-8; here a task whose loss is exactly 0, which has no
     logarithm, counts as having no gradient, and its head stands still. Losses must not be negative.
 
+    Example:
+        In the first step the averages are a tenth of the gradients of the logarithms: (0.1, 0) and (-0.075, 0.1). The
+        first is brought to the length of the second, 0.125.
+
+        >>> from balancers import probe
+        >>> probe("db-mtl", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1.25, 1], update=[0.05, 0.1])
+
     Attributes:
         beta: share of the past in the averages, at least 0 and below 1. The authors tune it for each data set.
         beta_sigma: σ, how fast that share falls with the number of steps; of their code.

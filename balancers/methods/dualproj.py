@@ -24,6 +24,13 @@ class DualProj(Solving):
     alike it is that of their mean, as in the library of Quinton and Rey. That implementation replaces a Gramian with a
     trace below 1e-4 by zero and adds 1e-4 of the trace to its diagonal; here the projection is exact at any scale.
 
+    Example:
+        The mean gradient (-1, 2) conflicts with the first gradient. The nearest vector that does not is (0, 2).
+
+        >>> from balancers import probe
+        >>> probe("dualproj", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1.5, 0.5], update=[0, 2])
+
     Reference: Lopez-Paz and Ranzato, Gradient Episodic Memory for Continual Learning, NeurIPS 2017, Equation 11; as an
     aggregator in Quinton and Rey, Jacobian Descent for Multi-Objective Optimization, 2024, Section 4.
     """

@@ -35,6 +35,15 @@ class DWA(Weighting[DWAState]):
     window of a well-known benchmark, which lets that window slide from step to step, however, and divides the weights
     by K. A task's period consists of the steps in which it is present; r is 1 for a task that was at loss 0.
 
+    Example:
+        Weights are equal for two periods. Then the second loss has halved, and the weights are 2 softmax(1 / 2, 0.5 /
+        2).
+
+        >>> from balancers import create, probe
+        >>> method = create("dwa", period=1)
+        >>> probe(method, gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [1, 2], [1, 2]])
+        Response(weights=[1.124, 0.876], update=[-1.503, 3.503])
+
     Attributes:
         temperature: T; large values give equal weights.
         period: over how many steps losses are averaged.

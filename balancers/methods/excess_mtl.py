@@ -47,6 +47,15 @@ class ExcessMTL(Weighting[ExcessMTLState]):
     leave open: a step in which a task's gradient is 0 is none of its warm-up and shows no excess risk; where tasks are
     absent, the weights of the others sum to 1 in that step, and in the long run keep the total that they had.
 
+    Example:
+        In the second step the second gradient is half as long as in the first. The excess risks relative to the first
+        step are 1 / 2 ** 0.5 and 0.25 / 1.25 ** 0.5, and the weights are their softmax.
+
+        >>> from balancers import probe
+        >>> steps = [[[1, 0], [-3, 4]], [[1, 0], [-1.5, 2]]]
+        >>> probe("excess-mtl", gradients=steps, losses=[[1, 4], [1, 2]])
+        Response(weights=[0.619, 0.381], update=[0.046, 0.763])
+
     Attributes:
         eta: step size of the weights. The authors' example has 1, the default in their code is 0.01.
         warmup: in how many steps the baseline is measured.

@@ -28,6 +28,13 @@ class FairGrad(Solving):
     depends on the scale; here it is Newton's method in relative changes, exact. It also multiplies the update by K, to
     match the sum, and clips it to ``max_norm`` = 1 then.
 
+    Example:
+        The gains, 0.791 and 1.927, are the weights to the power -1/2.
+
+        >>> from balancers import probe
+        >>> probe("fairgrad", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1.598, 0.269], update=[0.791, 1.075])
+
     Attributes:
         alpha: how much the smaller gains count; the scripts of the official code use 2, its default is 1.
         max_norm: the largest norm of the update, or none. Clipping scales all weights, those of weighted heads too.

@@ -51,6 +51,16 @@ class FAMO(Weighting[FAMOState]):
     Losses must be computed with the same dropout noise before and after the step, or δ is mostly noise. Known infima
     of the losses are given to a `Balancer` as ``lower_bounds``.
 
+    Example:
+        In the first step the weights are proportional to 1 and 1/4. Then the second loss falls to 2, which alone would
+        make them 2/3 and 1/3; the first task, whose loss does not fall, gets a little more.
+
+        >>> from balancers import probe
+        >>> probe("famo", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.8, 0.2], update=[0.2, 0.8])
+        >>> probe("famo", gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [1, 2]])
+        Response(weights=[0.669, 0.331], update=[-0.326, 1.326])
+
     Attributes:
         beta: the step size of the logits.
         gamma: their decay, towards equal z.

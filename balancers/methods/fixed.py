@@ -30,6 +30,15 @@ class Fixed(Weighting[FixedState]):
     With equal weights this is exactly ``losses.sum().backward()``. Some libraries take the mean instead, which
     trains the same way at K times the learning rate under SGD and nearly the same way under Adam.
 
+    Example:
+        With equal weights the update is the sum of the gradients.
+
+        >>> from balancers import create, probe
+        >>> probe("fixed", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1, 1], update=[-2, 4])
+        >>> probe(create("fixed", weights=[4.0, 1.0]), gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[4, 1], update=[1, 4])
+
     Attributes:
         weights: one finite number per task, in the order of the tasks (or, in a `Balancer`, a mapping by task name).
 

@@ -23,6 +23,13 @@ class GLS(Stateless):
     weights than these, which are the ones that its gradient follows. A loss of 0 counts as the smallest positive
     number of single precision in L, and its task gets weight 0.
 
+    Example:
+        The geometric mean of the losses is 2; the weights are 2 / (2 * 1) and 2 / (2 * 4).
+
+        >>> from balancers import probe
+        >>> probe("gls", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1, 0.25], update=[0.25, 1])
+
     Reference: Chennupati et al., MultiNet++: Multi-Stream Feature Aggregation and Geometric Loss Strategy for
     Multi-Task Learning, CVPR Workshops 2019.
     """

@@ -40,6 +40,13 @@ class GO4Align(Weighting[GO4AlignState]):
     losses for their mean, which makes its weights K times as large; this is ``flavour="official"``. A task at loss 0
     has indicator 0. The weights have no fixed sum.
 
+    Example:
+        The scales are 2.5 / 1 and 2.5 / 4, the shares of the history nearly 1/2 each. Two tasks make two groups.
+
+        >>> from balancers import probe
+        >>> probe("go4align", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1.25, 0.312], update=[0.313, 1.25])
+
     Attributes:
         groups: their number, at most that of the tasks; one gives every task the mean of the indicators. The paper's
             value for three tasks (NYUv2) is 2, for eleven (QM9) 5.

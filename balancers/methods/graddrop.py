@@ -36,6 +36,14 @@ class GradDrop(Weighting[GradDropState]):
     of P, and then uses P itself, as here. Implementations add 1e-7 to the denominator, or divide 0 by 0 where no task
     has a gradient; here nothing is added, and such elements stay 0.
 
+    Example:
+        In the first element the purity is (1 - 2 / 4) / 2 = 0.25 and the random number larger: the negative gradient
+        is kept. In the second element only the second task has a gradient.
+
+        >>> from balancers import probe
+        >>> probe("graddrop", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[[0, 0], [1, 1]], update=[-3, 4])
+
     Attributes:
         leak: how much passes unmasked, from 0 (the pure method) to 1 (the sum): one number, or one per task in the
             order of the tasks (or, in a `Balancer`, a mapping by task name).

@@ -40,6 +40,16 @@ class GradNorm(Weighting[GradNormState]):
     weight that would become negative becomes 0, from where it can rise again. :math:`\ell_i(0)` is the loss of the
     first step in which the task is present. Rescaling keeps the sum of the weights of the tasks that are present.
 
+    Example:
+        The norms are 1 and 5, their mean is 3: after the first step the first weight has risen by the learning rate,
+        0.025, and the second has fallen by it.
+
+        >>> from balancers import probe
+        >>> probe("gradnorm", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1, 1], update=[-2, 4])
+        >>> probe("gradnorm", gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [1, 4]])
+        Response(weights=[1.025, 0.975], update=[-1.9, 3.9])
+
     Attributes:
         alpha: strength of the pull towards equal training rates; 0 asks for equal norms. The paper's value for NYUv2
             is 1.5, for its regression problem 0.12.

@@ -43,6 +43,14 @@ class GradVac(Weighting[GradVacState]):
     left of it, there is no cosine: nothing is added, and the target stays. A target of exactly 1 cannot be reached by
     adding gradients, and nothing is added either.
 
+    Example:
+        Targets begin at 0, so that the first step is PCGrad's: the first gradient gets 0.12 times the second added,
+        the second 3 times the first.
+
+        >>> from balancers import probe
+        >>> probe("gradvac", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[4, 1.12], update=[0.64, 4.48])
+
     Attributes:
         beta: how fast the targets follow, between 0 and 1; 0 keeps them at 0, which is PCGrad.
 

@@ -43,6 +43,16 @@ class IMTL(Weighting[IMTLState]):
     without weight decay. The paper trains them with the network's optimizer, whose learning rate is often too small
     for them. Losses must not be negative.
 
+    Example:
+        Scales begin at 1, so that the first step is IMTL-G's. Then the scale of the second loss falls to exp(-0.025),
+        and the weights to 4.877 / 5.877 and 0.975 / 5.877.
+
+        >>> from balancers import probe
+        >>> probe("imtl", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.833, 0.167], update=[0.333, 0.667])
+        >>> probe("imtl", gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [1, 4]])
+        Response(weights=[0.83, 0.166], update=[0.332, 0.664])
+
     Attributes:
         learning_rate: of the logarithms of the scales, per step.
 

@@ -32,6 +32,14 @@ class IMTLG(Solving):
 
     The paper measures gradients at the shared representation.
 
+    Example:
+        The norms are 1 and 5, so that the weights are proportional to 1 and 1/5. The projections on both gradients are
+        1/3.
+
+        >>> from balancers import probe
+        >>> probe("imtl-g", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.833, 0.167], update=[0.333, 0.667])
+
     Reference: Liu et al., Towards Impartial Multi-Task Learning, ICLR 2021.
     """
 

@@ -34,6 +34,16 @@ class IMTLL(LearnedScale[IMTLLState]):
     without weight decay. The paper trains them with the network's optimizer, whose learning rate is often too small
     for them, and whose weight decay would pull the weights towards 1.
 
+    Example:
+        The first loss is 1, where its scale belongs. The logarithm of the second scale falls by the learning rate:
+        exp(-0.025) = 0.975.
+
+        >>> from balancers import probe
+        >>> probe("imtl-l", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1, 1], update=[-2, 4])
+        >>> probe("imtl-l", gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [1, 4]])
+        Response(weights=[1, 0.975], update=[-1.926, 3.901])
+
     Attributes:
         learning_rate: of the logarithms of the scales, per step.
 

@@ -29,6 +29,16 @@ class Krum(Stateless):
     nearest to each other always do. If m is larger than K, it is K. Some implementations add up distances that are
     not squared, which can select another gradient.
 
+    Example:
+        Of two gradients both are equally near to each other. A third one, (0, 2), is nearer to the first (squared
+        distance 5) than to the second (13): the first and the third share the weight.
+
+        >>> from balancers import probe
+        >>> probe("krum", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.5, 0.5], update=[-1, 2])
+        >>> probe("krum", gradients=[[1, 0], [-3, 4], [0, 2]], losses=[1, 4, 2])
+        Response(weights=[0.5, 0, 0.5], update=[0.5, 1])
+
     Attributes:
         f: how many gradients may be arbitrary.
         m: how many gradients are averaged.

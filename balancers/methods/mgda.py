@@ -37,6 +37,13 @@ class MGDA(Solving):
 
     MGDA-UB, the paper's approximation, is this method with gradients measured at the shared representation.
 
+    Example:
+        The line between the gradients comes nearest to 0 at (0.5, 0.5), an eighth of the way.
+
+        >>> from balancers import probe
+        >>> probe("mgda", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.875, 0.125], update=[0.5, 0.5])
+
     Attributes:
         normalization: what gradients are divided by: nothing, their norm, their loss, or the product of both.
 

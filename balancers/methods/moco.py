@@ -46,6 +46,14 @@ class MoCo(Weighting[MoCoState]):
     in the place of the projection, which pulls the weights towards equality in every step. Other variants project,
     with :math:`\gamma` doubled in one, and their scripts multiply the update by K.
 
+    Example:
+        The averages are half the gradients. Their Gramian moves equal weights by (0.025, -0.275); the nearest point of
+        the simplex is (0.65, 0.35).
+
+        >>> from balancers import probe
+        >>> probe("moco", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.65, 0.35], update=[-0.2, 0.7])
+
     Attributes:
         beta: step size of the averages, at most 1.
         beta_sigma: its decay, 0 for none.

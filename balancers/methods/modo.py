@@ -38,6 +38,14 @@ class MoDo(Weighting[MoDoState]):
     As in the paper, :math:`\gamma` and :math:`\rho` are not free of scale: gradients c times as long ask for
     :math:`\gamma / c^2` and :math:`c^2 \rho`.
 
+    Example:
+        With both batches alike, the step moves equal weights to (0.595, -0.605). The nearest point of the simplex is a
+        corner.
+
+        >>> from balancers import probe
+        >>> probe("modo", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1, 0], update=[1, 0])
+
     Attributes:
         gamma: step size of the weights. The default is that of the authors' code; a well-known port has 0.001.
         rho: pull of the weights towards equality.

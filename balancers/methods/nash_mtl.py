@@ -27,6 +27,13 @@ class NashMTL(Solving):
     parameters alone to ``max_norm`` = 1, which always happens and which the paper does not mention; and it can reuse
     weights for several steps, for which there is the wrapper ``every``.
 
+    Example:
+        The gains are 0.632 and 3.162, one over the weights. The update is 2 ** 0.5 long.
+
+        >>> from balancers import probe
+        >>> probe("nash-mtl", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1.581, 0.316], update=[0.632, 1.265])
+
     Attributes:
         max_norm: the largest norm of the update, or none. Clipping scales all weights, those of heads too.
 

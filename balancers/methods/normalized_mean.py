@@ -22,6 +22,13 @@ class NormalizedMean(Stateless):
     optimum as that of equal weights does; without it every step would be equally long. A task whose gradient is zero
     gets no weight and does not count in the mean.
 
+    Example:
+        The norms are 1 and 5, their mean is 3.
+
+        >>> from balancers import probe
+        >>> probe("normalized-mean", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[3, 0.6], update=[1.2, 2.4])
+
     Reference: the norm-equalised mean, a baseline without a paper of its own; the direction is that of Lin et al.,
     Dual-Balancing for Multi-Task Learning, arXiv 2308.12029, without its averages over steps.
     """

@@ -22,6 +22,14 @@ class PCGrad(Stateless):
     are onto the original gradients. A task is not projected against itself, and the order is drawn anew for every
     task and step; the official code does neither.
 
+    Example:
+        The inner product of the gradients is -3. The first gets 3/25 times the second added, the second 3 times the
+        first.
+
+        >>> from balancers import probe
+        >>> probe("pcgrad", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[4, 1.12], update=[0.64, 4.48])
+
     Reference: Yu et al., Gradient Surgery for Multi-Task Learning, NeurIPS 2020, Algorithm 1.
     """
 

@@ -27,6 +27,16 @@ class RLW(Stateless):
     through a softmax too, which leaves the weights nearly equal, and does not divide Bernoulli weights by their sum. We
     follow the paper.
 
+    Example:
+        The weights are random and sum to 1. With the distribution c-bernoulli one task has all of it.
+
+        >>> from balancers import create, probe
+        >>> response = probe("rlw", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        >>> round(response.weights.sum().item(), 6)
+        1.0
+        >>> probe(create("rlw", distribution="c-bernoulli"), gradients=[[1, 0], [-3, 4]], losses=[1, 4], seed=0)
+        Response(weights=[1, 0], update=[1, 0])
+
     Attributes:
         distribution: "normal" or "uniform" on [0, 1), both followed by a softmax; "dirichlet", uniform on the simplex;
             "bernoulli", equal weights on a random subset of the tasks, every subset but the empty one being as

@@ -44,6 +44,13 @@ class RotoGrad(Weighting[RotoGradState]):
     Without `Balancer.adapt` only the scaling takes place, which the paper studies as an ablation. The official code
     keeps rotations orthogonal by a parametrization from another library, with an optimizer of the user's choice.
 
+    Example:
+        In the first step both gradients get the mean norm, 3. Nothing is rotated without `Balancer.adapt`.
+
+        >>> from balancers import probe
+        >>> probe("rotograd", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[3, 0.6], update=[1.2, 2.4])
+
     Attributes:
         learning_rate: of the rotations in the first step, in radians per coordinate; chosen here.
         decay: of that learning rate, per step; chosen here.

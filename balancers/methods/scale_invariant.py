@@ -21,6 +21,13 @@ class ScaleInvariant(Stateless):
     :math:`\log(1 + \ell_i)` or an epsilon in its place, which are invariant only where losses are large. A task at
     loss 0 gets weight 0.
 
+    Example:
+        The weights are 1 / 1 and 1 / 4.
+
+        >>> from balancers import probe
+        >>> probe("scale-invariant", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1, 0.25], update=[0.25, 1])
+
     Reference: the scale-invariant baseline of Navon et al., Multi-Task Learning as a Bargaining Game, ICML 2022.
     """
 

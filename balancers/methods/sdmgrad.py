@@ -47,6 +47,14 @@ class SDMGrad(Weighting[SDMGradState]):
     computes is the Gramian of one batch, without double sampling. ``flavour="official"`` does that, and needs no other
     batches. The code also multiplies the update by K, adds the head gradients of all batches up, and clips.
 
+    Example:
+        With both batches alike and a small step size, this is the shortest vector between the gradients, as for MGDA.
+
+        >>> from balancers import create, probe
+        >>> method = create("sdmgrad", learning_rate=0.1, iterations=200)
+        >>> probe(method, gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.875, 0.125], update=[0.5, 0.5])
+
     Attributes:
         lambda_: pull towards the mean gradient; 0 is the min-norm combination. The authors' experiments use 0.3.
         iterations: inner steps per training step.

@@ -38,6 +38,13 @@ class SLAW(Weighting[SLAWState]):
     varied yet, has weight 1, and the others share theirs. The estimate is one of noise: without mini-batches it
     follows the trend of the loss.
 
+    Example:
+        The losses so far have the standard deviations 0.5 and 1.5, so that the weights are as 3 to 1.
+
+        >>> from balancers import probe
+        >>> probe("slaw", gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [2, 1]])
+        Response(weights=[1.5, 0.5], update=[0, 2])
+
     Attributes:
         beta: how much of the averages is kept in a step.
 

@@ -29,6 +29,13 @@ class Tchebycheff(Weighting[TchebycheffState]):
     evenly, which is the limit of ``stch``. The ideal point z, no greater than any value of the losses, is the lower
     bounds that a `Balancer` is told.
 
+    Example:
+        The second loss is the larger one, and its preference is 1/2.
+
+        >>> from balancers import probe
+        >>> probe("tchebycheff", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0, 0.5], update=[-1.5, 2])
+
     Attributes:
         preference: :math:`\lambda`, one positive number per task, in the order of the tasks (or, in a `Balancer`, a
             mapping by task name); divided by their sum over the tasks that are present. Equal unless given.

@@ -24,6 +24,16 @@ class TrimmedMean(Stateless):
     tasks it rarely is, so :math:`b = \lceil \beta K \rceil`, or as many as leave one or two values: for three tasks
     this is the median.
 
+    Example:
+        With two tasks nothing is left out. Of three values only the middle one stays; here it is the third task's in
+        both elements.
+
+        >>> from balancers import probe
+        >>> probe("trimmed-mean", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.5, 0.5], update=[-1, 2])
+        >>> probe("trimmed-mean", gradients=[[1, 0], [-3, 4], [0, 2]], losses=[1, 4, 2])
+        Response(weights=[[0, 0], [0, 0], [1, 1]], update=[0, 2])
+
     Attributes:
         beta: the fraction of tasks left out at either end, below 1/2.
 

@@ -36,6 +36,16 @@ class Uncertainty(LearnedScale[UncertaintyState]):
     classification, which leaves the optimal weight :math:`1/(2\ell_i)` as it is; like all public implementations, we
     use 1/2 throughout.
 
+    Example:
+        The first loss is 1, where its variance belongs. The log-variance of the second rises by the learning rate: 0.5
+        * exp(-0.025) = 0.488.
+
+        >>> from balancers import probe
+        >>> probe("uncertainty", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.5, 0.5], update=[-1, 2])
+        >>> probe("uncertainty", gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [1, 4]])
+        Response(weights=[0.5, 0.488], update=[-0.963, 1.951])
+
     Attributes:
         learning_rate: of the log-variances, per step.
 

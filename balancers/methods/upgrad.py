@@ -26,6 +26,14 @@ class UPGrad(Solving):
     mean, and adds 1e-4 of the trace to the diagonal, so that projections are inexact when norms differ much; here they
     are exact at any scale.
 
+    Example:
+        The projections onto the cone are (0.64, 0.48), which is the first gradient and 0.12 times the second, and (0,
+        4). The update is their mean.
+
+        >>> from balancers import probe
+        >>> probe("upgrad", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[2, 0.56], update=[0.32, 2.24])
+
     Reference: Quinton and Rey, Jacobian Descent for Multi-Objective Optimization, 2024, Section 2.3, Equations 3 to 6.
     """
 

@@ -16,6 +16,14 @@ MOVED = {
 
 
 def keep_earlier_names() -> None:
-    """Let every earlier module name stand for the module of today, where pickle looks it up."""
+    """Let every earlier module name stand for the module of today, where pickle looks it up.
+
+    Example:
+        >>> from importlib import import_module
+        >>> from balancers.naming.earlier import keep_earlier_names
+        >>> keep_earlier_names()
+        >>> import_module("balancers.draws").Draws.__module__
+        'balancers.contract.draws'
+    """
     for earlier, today in MOVED.items():
         sys.modules.setdefault(earlier, import_module(today))

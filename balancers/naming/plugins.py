@@ -11,6 +11,14 @@ from pathlib import Path
 def import_file(path: Path) -> None:
     """Run a Python file, for what it registers.
 
+    Example:
+        >>> from pathlib import Path
+        >>> from balancers.naming.plugins import import_file
+        >>> import_file(Path("no-such-file.py"))
+        Traceback (most recent call last):
+            ...
+        ValueError: plug-in ...no-such-file.py is not a file; give the path of a Python file
+
     Raises:
         ValueError: there is no such file, or it raises.
     """
@@ -32,5 +40,16 @@ def import_file(path: Path) -> None:
 
 
 def digest_of(path: Path) -> str:
-    """What tells one version of a file from another."""
+    """What tells one version of a file from another.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from balancers.naming.plugins import digest_of
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "mine.py")
+        ...     _ = path.write_text("x = 1")
+        ...     len(digest_of(path))
+        8
+    """
     return hashlib.sha256(path.read_bytes()).hexdigest()[:8]

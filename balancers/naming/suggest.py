@@ -7,7 +7,13 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """The end of a sentence that says what ``name`` might have meant, and what there is."""
+    """The end of a sentence that says what ``name`` might have meant, and what there is.
+
+    Example:
+        >>> from balancers.naming.suggest import nearest
+        >>> nearest("pcgrd", ["pcgrad", "mgda"])
+        "; did you mean 'pcgrad'? There is: mgda, pcgrad."
+    """
     names = sorted(names)
     lower = {each.lower(): each for each in names}
     guesses = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)

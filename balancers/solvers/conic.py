@@ -25,6 +25,16 @@ def steepest_in_cone(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, 
     Where no direction in the cone decreases all losses, the problem has no solution, and d has the direction of
     `conflict_averse` for the largest radius that stays in the cone, which is that of the solution where there only
     just is one. Where that direction is lost to rounding, or :math:`g_0 = 0`, the point is the reference.
+
+    Example:
+        The mean of (1, 0) and (-3, 4) is (-1, 2). At most 60 degrees from it, and as long, the best is (1.232, 1.866).
+
+        >>> import torch
+        >>> from balancers.solvers.conic import steepest_in_cone
+        >>> gramian = torch.tensor([[1.0, -3.0], [-3.0, 25.0]], dtype=torch.float64)  # of (1, 0) and (-3, 4)
+        >>> mean = torch.full((2,), 0.5, dtype=torch.float64)
+        >>> steepest_in_cone(gramian, mean, cosine=0.5).point.round(decimals=3).tolist()
+        [2.632, 0.467]
     """
     shape = reference.shape
     gramian, reference = flat(gramian), reference.reshape(-1, shape[-1])

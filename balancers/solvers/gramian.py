@@ -26,14 +26,28 @@ FAINT = 1e-100  # a share in the update below this has no effect
 
 
 class Angles(NamedTuple):
-    """A Gramian with the norms divided out; the cosine with a gradient of norm 0 is 0."""
+    """A Gramian with the norms divided out; the cosine with a gradient of norm 0 is 0.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.gramian import angles
+        >>> angles(torch.tensor([[1.0, -3.0], [-3.0, 25.0]])).norms.tolist()
+        [1.0, 5.0]
+    """
 
     cosines: Float[Tensor, "*B K K"]
     norms: Float[Tensor, "*B K"]
 
 
 def angles(gramian: Float[Tensor, "*B K K"]) -> Angles:
-    """Cosines and norms; cosines that rounding made indefinite are replaced by the nearest ones that are not."""
+    """Cosines and norms; cosines that rounding made indefinite are replaced by the nearest ones that are not.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.gramian import angles
+        >>> round(angles(torch.tensor([[1.0, -3.0], [-3.0, 25.0]])).cosines[0, 1].item(), 3)
+        -0.6
+    """
     norms = gramian.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
     inverse = torch.where(norms > 0, 1 / norms, 0.0)
     cosines = gramian * inverse[..., :, None] * inverse[..., None, :]
@@ -49,6 +63,15 @@ def min_norm(gramian: Float[Tensor, "*B K K"]) -> Solution:
 
     Where gradients are zero, they share the weight. The minimum of :math:`w^\top G w + \tau(1^\top w - 1)^2` over
     :math:`w \ge 0` lies on the same ray for every τ, and is bounded whatever the Gramian.
+
+    Example:
+        The line from (1, 0) to (-3, 4) comes nearest to 0 after an eighth, at (0.5, 0.5).
+
+        >>> import torch
+        >>> from balancers.solvers.gramian import min_norm
+        >>> gramian = torch.tensor([[1.0, -3.0], [-3.0, 25.0]], dtype=torch.float64)  # of (1, 0) and (-3, 4)
+        >>> min_norm(gramian).point.round(decimals=3).tolist()
+        [0.875, 0.125]
     """
     cosines, norms = angles(gramian)
     zero = norms == 0
@@ -65,6 +88,15 @@ def simplex_qp(gramian: Float[Tensor, "*B K K"], linear: Float[Tensor, "*B K"]) 
     At the optimum :math:`Gw + q \ge \nu`, with equality where :math:`w > 0`. In :math:`G + \tau 1 1^\top` in the place
     of G the sum of the weights is unique for every :math:`\nu` and grows steadily with it, whether G is singular or
     not: a search for the :math:`\nu` at which it is 1.
+
+    Example:
+        Of 1/2 (w1 ** 2 + w2 ** 2) - w1 / 2 the minimum on the simplex is at w1 = 3/4.
+
+        >>> import torch
+        >>> from balancers.solvers.gramian import simplex_qp
+        >>> linear = torch.tensor([-0.5, 0.0], dtype=torch.float64)
+        >>> simplex_qp(torch.eye(2, dtype=torch.float64), linear).point.round(decimals=3).tolist()
+        [0.75, 0.25]
 
     Raises:
         ValueError: a gradient is zero.
@@ -96,6 +128,16 @@ def dual_cone(gramian: Float[Tensor, "*B K K"], references: Float[Tensor, "*B R 
     r"""Argmin of :math:`v^\top G v` over :math:`v \ge m`, for R references m at once.
 
     :math:`J^\top v` is then the projection of :math:`J^\top m` onto the cone of vectors that conflict with no gradient.
+
+    Example:
+        The mean of (1, 0) and (-3, 4) is (-1, 2); the nearest vector that conflicts with neither is (0, 2).
+
+        >>> import torch
+        >>> from balancers.solvers.gramian import dual_cone
+        >>> gramian = torch.tensor([[1.0, -3.0], [-3.0, 25.0]], dtype=torch.float64)  # of (1, 0) and (-3, 4)
+        >>> mean = torch.tensor([[0.5, 0.5]], dtype=torch.float64)
+        >>> dual_cone(gramian, mean).point.round(decimals=3).tolist()
+        [[1.5, 0.5]]
     """
     cosines, norms = angles(gramian)
     scaled = references * norms[..., None, :]
@@ -114,6 +156,16 @@ def conflict_averse(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, "
     :math:`g_0` onto :math:`\{u : g_i^\top u \ge \nu\}`, which is a non-negative programme: a search for the ν at which
     the distance is :math:`c\|g_0\|`; at a Pareto stationary point ν may be 0 before that. A gradient of norm zero has
     no say. Where :math:`g_0 = 0`, the point is the reference. Where no solution is found, it is some point in the ball.
+
+    Example:
+        The mean of (1, 0) and (-3, 4) is (-1, 2). Within half its length, 1.118, the best update is (0.118, 2).
+
+        >>> import torch
+        >>> from balancers.solvers.gramian import conflict_averse
+        >>> gramian = torch.tensor([[1.0, -3.0], [-3.0, 25.0]], dtype=torch.float64)  # of (1, 0) and (-3, 4)
+        >>> mean = torch.full((2,), 0.5, dtype=torch.float64)
+        >>> conflict_averse(gramian, mean, radius=0.5).point.round(decimals=3).tolist()
+        [1.618, 0.5]
     """
     shape = reference.shape
     gramian, reference = flat(gramian), reference.reshape(-1, shape[-1])
@@ -150,7 +202,14 @@ def conflict_averse(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, "
 
 
 def length_of(cosines: Float[Tensor, "*B K K"], point: Float[Tensor, "*B K"]) -> Float[Tensor, "*B"]:
-    """Norm of a combination of unit gradients."""
+    """Norm of a combination of unit gradients.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.gramian import length_of
+        >>> length_of(torch.eye(2), torch.tensor([3.0, 4.0])).item()
+        5.0
+    """
     return (point * (cosines @ point[..., None]).squeeze(-1)).sum(-1).clamp(min=0).sqrt()
 
 
@@ -171,6 +230,14 @@ def bargain(gramian: Float[Tensor, "*B K K"], alpha: float) -> Solution:
     Damped Newton on a convex function, in relative changes of w. A gradient of norm zero gets weight 0. At a Pareto
     stationary point there is no solution; there, and where none is found, the point is a multiple of that of
     `min_norm`.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.gramian import bargain
+        >>> gramian = torch.tensor([[1.0, -3.0], [-3.0, 25.0]], dtype=torch.float64)  # of (1, 0) and (-3, 4)
+        >>> weights = bargain(gramian, alpha=1.0).point
+        >>> (weights * (gramian @ weights)).round(decimals=3).tolist()  # Gw = 1/w
+        [1.0, 1.0]
     """
     cosines, norms = angles(gramian)
     zero = norms == 0

@@ -26,6 +26,15 @@ def nonnegative(matrix: Float[Tensor, "*B K K"], target: Float[Tensor, "*B K"]) 
     Block principal pivoting: variables that are negative, or whose multiplier is, change sides all at once. That takes
     a handful of linear systems; where it makes no progress an active-set method takes over.
 
+    Example:
+        Without the constraint the minimum would be at (1, -1).
+
+        >>> import torch
+        >>> from balancers.solvers.programmes import nonnegative
+        >>> matrix, target = torch.eye(2, dtype=torch.float64), torch.tensor([1.0, -1.0], dtype=torch.float64)
+        >>> nonnegative(matrix, target).point.tolist()
+        [1.0, 0.0]
+
     Reference: Portugal, Judice and Vicente, A Comparison of Block Pivoting and Interior-Point Algorithms for Linear
     Least Squares Problems with Nonnegative Variables, Mathematics of Computation 1994.
     """
@@ -120,7 +129,16 @@ Measure = Callable[[Tensor, Tensor], Tensor]  # one number per programme
 
 
 class Line(NamedTuple):
-    """The programmes with targets s * slope - offset, for s between low and high."""
+    """The programmes with targets s * slope - offset, for s between low and high.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.programmes import Line
+        >>> one = torch.ones(1, dtype=torch.float64)
+        >>> line = Line(one[:, None, None], one[:, None], 0 * one[:, None], low=0 * one, high=4 * one)
+        >>> line.high.tolist()
+        [4.0]
+    """
 
     cosines: Float[Tensor, "N K K"]
     slope: Float[Tensor, "N K"]
@@ -135,6 +153,16 @@ def search(line: Line, excess: Measure, root: Measure) -> Solution:
     As long as the same variables are positive the solution is ``s * slope - fixed``, and ``root`` says where its excess
     is zero; where there is no such place in the interval, the interval is halved, or at first left near its lower end,
     because the upper one may be no more than a large number.
+
+    Example:
+        The solution of the programme with target s is s; it is 3 at s = 3.
+
+        >>> import torch
+        >>> from balancers.solvers.programmes import Line, search
+        >>> one = torch.ones(1, dtype=torch.float64)
+        >>> line = Line(one[:, None, None], one[:, None], 0 * one[:, None], low=0 * one, high=4 * one)
+        >>> search(line, lambda point, target: point.sum(-1) - 3, lambda slope, fixed: 3 / slope.sum(-1)).point.tolist()
+        [[3.0]]
     """
     ends = torch.stack([line.slope, line.offset], -1)
     low, high = line.low, line.high
@@ -158,11 +186,27 @@ def search(line: Line, excess: Measure, root: Measure) -> Solution:
 
 
 def flat(matrix: Float[Tensor, "*B K K"]) -> Float[Tensor, "N K K"]:
-    """Matrices with one axis before their own."""
+    """Matrices with one axis before their own.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.programmes import flat
+        >>> flat(torch.zeros(2, 5, 3, 3)).shape
+        torch.Size([10, 3, 3])
+    """
     return matrix.reshape(-1, *matrix.shape[-2:])
 
 
 def shaped(solution: Solution, shape: torch.Size) -> Solution:
-    """A solution with its leading axes as they came."""
+    """A solution with its leading axes as they came.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Solution
+        >>> from balancers.solvers.programmes import shaped
+        >>> solution = Solution(torch.zeros(10, 3), torch.zeros(10), torch.ones(10) > 0)
+        >>> shaped(solution, torch.Size([2, 5, 3])).residual.shape
+        torch.Size([2, 5])
+    """
     batch = shape[:-1]
     return Solution(solution.point.reshape(shape), solution.residual.reshape(batch), solution.solved.reshape(batch))

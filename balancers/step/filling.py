@@ -18,7 +18,25 @@ from balancers.step.parallel import Group
 
 
 class Job(NamedTuple):
-    """What is to be filled, and who says how."""
+    """What is to be filled, and who says how.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Answer, Need
+        >>> from balancers.step.filling import Job, fill
+        >>> from balancers.step.parallel import Group
+        >>> point = torch.ones(2, requires_grad=True)
+        >>> losses = [point[0], -3 * point[0] + 4 * point[1]]  # gradients (1, 0) and (-3, 4)
+        >>> from balancers.step.graph import find_leaves
+        >>> leaves = find_leaves(losses, [point], None)
+        >>> def weigh(gradients):  # equal weights, whatever was measured
+        ...     return Answer(torch.ones(2, dtype=torch.float64))
+        >>> job = Job(losses, leaves, weigh, weigh_heads=False, group=Group(None))
+        >>> fill(job, Need.GRAMIAN, None, None).tolist()
+        [1.0, 1.0]
+        >>> point.grad.tolist()
+        [-2.0, 4.0]
+    """
 
     losses: Sequence[Tensor]
     leaves: Leaves
@@ -28,7 +46,25 @@ class Job(NamedTuple):
 
 
 def fill(job: Job, needs: Need, at: list[Tensor] | None, features: Sequence[Tensor] | None) -> Tensor:
-    """Fill ``.grad`` in the cheapest way that shows the method what it needs, and return the weights."""
+    """Fill ``.grad`` in the cheapest way that shows the method what it needs, and return the weights.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Answer, Need
+        >>> from balancers.step.filling import Job, fill
+        >>> from balancers.step.parallel import Group
+        >>> point = torch.ones(2, requires_grad=True)
+        >>> losses = [point[0], -3 * point[0] + 4 * point[1]]  # gradients (1, 0) and (-3, 4)
+        >>> from balancers.step.graph import find_leaves
+        >>> leaves = find_leaves(losses, [point], None)
+        >>> def weigh(gradients):  # equal weights, whatever was measured
+        ...     return Answer(torch.ones(2, dtype=torch.float64))
+        >>> job = Job(losses, leaves, weigh, weigh_heads=False, group=Group(None))
+        >>> fill(job, Need.GRAMIAN, None, None).tolist()
+        [1.0, 1.0]
+        >>> point.grad.tolist()
+        [-2.0, 4.0]
+    """
     if needs in (Need.LOSSES, Need.LOSSES | Need.LOSSES_AFTER):
         return from_losses(job)
     if at is not None and set(at) != set(job.leaves.shared):
@@ -39,12 +75,46 @@ def fill(job: Job, needs: Need, at: list[Tensor] | None, features: Sequence[Tens
 
 
 def from_losses(job: Job) -> Tensor:
-    """One backward pass of the weighted losses; nothing is measured."""
+    """One backward pass of the weighted losses; nothing is measured.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Answer
+        >>> from balancers.step.filling import Job, from_losses
+        >>> from balancers.step.parallel import Group
+        >>> point = torch.ones(2, requires_grad=True)
+        >>> losses = [point[0], -3 * point[0] + 4 * point[1]]  # gradients (1, 0) and (-3, 4)
+        >>> from balancers.step.graph import find_leaves
+        >>> leaves = find_leaves(losses, [point], None)
+        >>> def weigh(gradients):  # equal weights, whatever was measured
+        ...     return Answer(torch.ones(2, dtype=torch.float64))
+        >>> job = Job(losses, leaves, weigh, weigh_heads=False, group=Group(None))
+        >>> from_losses(job).tolist()
+        [1.0, 1.0]
+        >>> point.grad.tolist()
+        [-2.0, 4.0]
+    """
     return _backward_weighted(job, job.weigh(None))
 
 
 def at_parameters(job: Job, at: list[Tensor]) -> Tensor:
-    """Short backward passes down to the parameters ``at``, and a whole one of the weighted losses."""
+    """Short backward passes down to the parameters ``at``, and a whole one of the weighted losses.
+
+    Example:
+        Gradients are measured at the last of two layers; the update reaches both.
+
+        >>> import torch
+        >>> from balancers import Answer
+        >>> from balancers.step.filling import Job, at_parameters
+        >>> from balancers.step.graph import find_leaves
+        >>> from balancers.step.parallel import Group
+        >>> first, last = (torch.ones(2, requires_grad=True) for _ in range(2))
+        >>> losses = list((first * last).unbind())
+        >>> leaves = find_leaves(losses, [first, last], None)
+        >>> job = Job(losses, leaves, lambda gradients: Answer(gradients.gramian.diagonal()), False, Group(None))
+        >>> at_parameters(job, [last]).tolist(), first.grad.tolist()
+        ([1.0, 1.0], [1.0, 1.0])
+    """
     measured = job.group.gradients(task_gradients(job.losses, Leaves(at, []), retain_graph=True))
     if all(gradient is None for row in measured.rows for gradient in row):
         raise ValueError("none of the parameters in at= is reached by the losses: pass a shared layer's parameters")
@@ -52,7 +122,22 @@ def at_parameters(job: Job, at: list[Tensor]) -> Tensor:
 
 
 def at_features(job: Job, features: Sequence[Tensor]) -> Tensor:
-    """Backward passes through the heads alone, and one through the encoder."""
+    """Backward passes through the heads alone, and one through the encoder.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Answer
+        >>> from balancers.step.filling import Job, at_features
+        >>> from balancers.step.graph import find_leaves
+        >>> from balancers.step.parallel import Group
+        >>> point = torch.ones(2, requires_grad=True)
+        >>> features = 2 * point
+        >>> losses = list((3 * features).unbind())
+        >>> leaves = find_leaves(losses, None, [features])
+        >>> job = Job(losses, leaves, lambda gradients: Answer(torch.ones(2, dtype=torch.float64)), False, Group(None))
+        >>> at_features(job, [features]).tolist(), point.grad.tolist()
+        ([1.0, 1.0], [6.0, 6.0])
+    """
     measured = task_gradients(job.losses, Leaves(list(features), job.leaves.specific), retain_graph=True)
     measured = job.group.gradients(measured, shared=False)
     answer = job.weigh(measured)
@@ -64,7 +149,25 @@ def at_features(job: Job, features: Sequence[Tensor]) -> Tensor:
 
 
 def at_shared(job: Job) -> Tensor:
-    """One backward pass per task; the update is put together from the gradients that were measured."""
+    """One backward pass per task; the update is put together from the gradients that were measured.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Answer
+        >>> from balancers.step.filling import Job, at_shared
+        >>> from balancers.step.parallel import Group
+        >>> point = torch.ones(2, requires_grad=True)
+        >>> losses = [point[0], -3 * point[0] + 4 * point[1]]  # gradients (1, 0) and (-3, 4)
+        >>> from balancers.step.graph import find_leaves
+        >>> leaves = find_leaves(losses, [point], None)
+        >>> def weigh(gradients):  # equal weights, whatever was measured
+        ...     return Answer(torch.ones(2, dtype=torch.float64))
+        >>> job = Job(losses, leaves, weigh, weigh_heads=False, group=Group(None))
+        >>> at_shared(job).tolist()
+        [1.0, 1.0]
+        >>> point.grad.tolist()
+        [-2.0, 4.0]
+    """
     measured = job.group.gradients(task_gradients(job.losses, job.leaves))
     answer = job.weigh(measured)
     for tensor, part in zip(measured.shared, _update(answer, measured), strict=True):

@@ -22,6 +22,15 @@ class Memory(nn.Module):
 
     ``state_dict`` holds everything that a fresh object needs to go on bit for bit, random numbers included. The axes of
     a state that have the length of a flat gradient, or of a representation, are empty until the first one was seen.
+
+    Example:
+        >>> from balancers import Draws, create
+        >>> from balancers.step.memory import Memory
+        >>> memory = Memory(create("imtl-l"), ("a", "b"), Draws.seeded(0))
+        >>> list(memory.state_dict())
+        ['state_log_scales', 'state_first', 'state_second', 'state_steps', '_extra_state']
+        >>> list(memory.parameters())
+        []
     """
 
     def __init__(self, weighting: Weighting, tasks: tuple[str, ...], draws: Draws) -> None:

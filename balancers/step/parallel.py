@@ -28,7 +28,14 @@ from balancers.step.gradients import TaskGradients
 
 
 class Group:
-    """Means over the processes of a ``torch.distributed`` group; over one alone, nothing is sent."""
+    """Means over the processes of a ``torch.distributed`` group; over one alone, nothing is sent.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.parallel import Group
+        >>> Group(None).mean([torch.tensor([1.0, 2.0])])  # one process alone
+        [tensor([1., 2.])]
+    """
 
     def __init__(self, group: dist.ProcessGroup | None) -> None:
         self._group = group

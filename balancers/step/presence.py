@@ -14,17 +14,38 @@ from balancers.contract.weighting import Answer, Draws, Evidence, State, Weighti
 
 
 def task_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
-    """For every field of a state, its axes that count tasks, from the end: those called ``K`` in its annotation."""
+    """For every field of a state, its axes that count tasks, from the end: those called ``K`` in its annotation.
+
+    Example:
+        >>> from balancers import Sizes, create
+        >>> from balancers.step.presence import task_axes
+        >>> task_axes(type(create("gradvac").init(Sizes(3))))  # one number for every pair of tasks
+        {'targets': (-2, -1)}
+    """
     return _axes(state_type, "K")
 
 
 def element_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
-    """For every field of a state, its axes that have the length of a flat gradient: those called ``D``."""
+    """For every field of a state, its axes that have the length of a flat gradient: those called ``D``.
+
+    Example:
+        >>> from balancers import Sizes, create
+        >>> from balancers.step.presence import element_axes
+        >>> element_axes(type(create("moco").init(Sizes(3))))
+        {'averages': (-1,), 'parts': (), 'steps': ()}
+    """
     return _axes(state_type, "D")
 
 
 def width_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
-    """For every field of a state, its axes as long as the shared representation is wide: those called ``M``."""
+    """For every field of a state, its axes as long as the shared representation is wide: those called ``M``.
+
+    Example:
+        >>> from balancers import Sizes, create
+        >>> from balancers.step.presence import width_axes
+        >>> width_axes(type(create("rotograd").init(Sizes(3))))["rotations"]
+        (-2, -1)
+    """
     return _axes(state_type, "M")
 
 
@@ -43,7 +64,16 @@ def _axes(state_type: type[tuple], letter: str) -> dict[str, tuple[int, ...]]:
 
 
 def restrict(state: State, present: Int[Tensor, "P"]) -> State:
-    """The state as a method would have it if only the tasks at ``present`` existed."""
+    """The state as a method would have it if only the tasks at ``present`` existed.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Sizes, create
+        >>> from balancers.step.presence import restrict
+        >>> state = create("fixed", weights=[1.0, 2.0, 3.0]).init(Sizes(3))
+        >>> restrict(state, torch.tensor([0, 2])).weights.tolist()
+        [1.0, 3.0]
+    """
     fields = {}
     for (field, axes), value in zip(task_axes(type(state)).items(), state, strict=True):
         for axis in axes:
@@ -53,7 +83,17 @@ def restrict(state: State, present: Int[Tensor, "P"]) -> State:
 
 
 def restore(state: State, restricted: State, present: Int[Tensor, "P"]) -> State:
-    """The whole state with the entries of the present tasks replaced, the others as they were."""
+    """The whole state with the entries of the present tasks replaced, the others as they were.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Sizes, create
+        >>> from balancers.step.presence import restore, restrict
+        >>> state = create("fixed", weights=[1.0, 2.0, 3.0]).init(Sizes(3))
+        >>> part = restrict(state, torch.tensor([0, 2]))
+        >>> restore(state, part._replace(weights=part.weights * 10), torch.tensor([0, 2])).weights.tolist()
+        [10.0, 2.0, 30.0]
+    """
     fields = {}
     for (field, axes), whole, part in zip(task_axes(type(state)).items(), state, restricted, strict=True):
         fields[field] = _scatter(whole, part, axes, present)
@@ -81,6 +121,16 @@ def update_present(
     """`Weighting.update` where ``seen`` speaks of the present tasks only and ``state`` of all.
 
     Returns the answer for the present tasks, and the state of all.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Draws, Evidence, Sizes, create
+        >>> from balancers.step.presence import update_present
+        >>> method = create("fixed", weights=[1.0, 2.0, 3.0])
+        >>> evidence = Evidence(torch.tensor([4.0, 5.0], dtype=torch.float64))  # of the first and the last task
+        >>> answer, _ = update_present(method, evidence, method.init(Sizes(3)), Draws.seeded(0), torch.tensor([0, 2]))
+        >>> answer.weights.tolist()
+        [1.0, 3.0]
     """
     restricted = restrict(state, present)
     answer, following = weighting.update(evidence, restricted, draws)
@@ -90,14 +140,34 @@ def update_present(
 def after_present(
     weighting: Weighting[State], losses: Float[Tensor, "*B P"], state: State, present: Int[Tensor, "P"]
 ) -> State:
-    """`Weighting.after` where ``losses`` are those of the present tasks only and ``state`` is of all."""
+    """`Weighting.after` where ``losses`` are those of the present tasks only and ``state`` is of all.
+
+    Example:
+        The second task is absent, so that its entry stays 0.
+
+        >>> import torch
+        >>> from balancers import Sizes, create
+        >>> from balancers.step.presence import after_present
+        >>> method = create("famo")
+        >>> losses = torch.tensor([1.0, 0.5], dtype=torch.float64)
+        >>> state = after_present(method, losses, method.init(Sizes(3)), torch.tensor([0, 2]))
+        >>> state.logits[1].item(), (state.logits[0] * state.logits[2]).item() < 0
+        (0.0, True)
+    """
     return restore(state, weighting.after(losses, restrict(state, present)), present)
 
 
 def spread(
     weights: Float[Tensor, "P"] | Float[Tensor, "P D"], present: Int[Tensor, "P"], tasks: int
 ) -> Float[Tensor, "K"] | Float[Tensor, "K D"]:
-    """Weights of the present tasks among those of all: the absent ones have weight 0."""
+    """Weights of the present tasks among those of all: the absent ones have weight 0.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.presence import spread
+        >>> spread(torch.tensor([1.0, 3.0]), torch.tensor([0, 2]), tasks=3).tolist()
+        [1.0, 0.0, 3.0]
+    """
     if len(weights) == tasks:
         return weights
     whole = torch.zeros(tasks, *weights.shape[1:], dtype=weights.dtype, device=weights.device)

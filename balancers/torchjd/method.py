@@ -24,13 +24,25 @@ COUNTS = ("n_tasks", "shape")  # parameters that are the number of tasks unless 
 
 
 class Steps(NamedTuple):
-    """How many steps a method has answered; all else that it remembers is in TorchJD's object."""
+    """How many steps a method has answered; all else that it remembers is in TorchJD's object.
+
+    Example:
+        >>> from balancers import Sizes, create
+        >>> create("torchjd:Sum").init(Sizes(2)).steps.item()
+        0.0
+    """
 
     steps: Float[Tensor, "*B"]
 
 
 class Kind(NamedTuple):
-    """What a family of TorchJD's classes is shown, and how it is asked."""
+    """What a family of TorchJD's classes is shown, and how it is asked.
+
+    Example:
+        >>> from balancers import create
+        >>> create("torchjd:UPGrad").kind.heads
+        'own'
+    """
 
     needs: Need
     heads: Heads
@@ -47,7 +59,16 @@ class _Memory:
 
 
 class TorchJDMethod(Weighting[Steps]):
-    """One of TorchJD's classes; `balancers.torchjd.names.find` makes subclasses whose fields are its parameters."""
+    """One of TorchJD's classes; `balancers.torchjd.names.find` makes subclasses whose fields are its parameters.
+
+    Example:
+        >>> from balancers import create, probe
+        >>> from balancers.torchjd.method import TorchJDMethod
+        >>> isinstance(create("torchjd:UPGrad"), TorchJDMethod)
+        True
+        >>> probe("torchjd:Mean", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.5, 0.5], update=[-1, 2])
+    """
 
     algorithm: ClassVar[type[nn.Module]]
     kind: ClassVar[Kind]
@@ -142,7 +163,16 @@ def _stacked(answers: Sequence[Answer], evidence: Evidence) -> Answer:
 
 
 def weights_from_losses(scalarizer: nn.Module, evidence: Evidence) -> Answer:
-    """The slopes of the scalar in the losses, which are what its backward pass would multiply the gradients with."""
+    """The slopes of the scalar in the losses, which are what its backward pass would multiply the gradients with.
+
+    Example:
+        >>> import torch
+        >>> from torchjd.scalarization import Sum
+        >>> from balancers import Evidence
+        >>> from balancers.torchjd.method import weights_from_losses
+        >>> weights_from_losses(Sum(), Evidence(torch.tensor([1.0, 4.0]))).weights.tolist()
+        [1.0, 1.0]
+    """
     with torch.enable_grad():
         losses = evidence.losses.detach().clone().requires_grad_()
         (slopes,) = torch.autograd.grad(scalarizer(losses), losses)
@@ -150,23 +180,64 @@ def weights_from_losses(scalarizer: nn.Module, evidence: Evidence) -> Answer:
 
 
 def weights_from_gramian(algorithm: nn.Module, evidence: Evidence) -> Answer:
-    """The weights of a weighting, or of the one inside an aggregator."""
+    """The weights of a weighting, or of the one inside an aggregator.
+
+    Example:
+        >>> import torch
+        >>> from torchjd.aggregation import MeanWeighting
+        >>> from balancers import Evidence
+        >>> from balancers.torchjd.method import weights_from_gramian
+        >>> evidence = Evidence(torch.tensor([1.0, 4.0]), torch.tensor([[1.0, -3.0], [-3.0, 25.0]]))
+        >>> weights_from_gramian(MeanWeighting(), evidence).weights.tolist()
+        [0.5, 0.5]
+    """
     weighting = getattr(algorithm, "gramian_weighting", algorithm)
     return Answer(weighting(evidence.gramian).detach().double())
 
 
 def weights_from_cross_gramian(weighting: nn.Module, evidence: Evidence) -> Answer:
-    """The weights of a weighting that is shown two batches."""
+    """The weights of a weighting that is shown two batches.
+
+    Example:
+        >>> import torch
+        >>> from torchjd.aggregation import MeanWeighting
+        >>> from balancers import Evidence
+        >>> from balancers.torchjd.method import weights_from_cross_gramian
+        >>> products = torch.tensor([[1.0, -3.0], [-3.0, 25.0]])
+        >>> evidence = Evidence(torch.tensor([1.0, 4.0]), measured_cross_gramian=products)
+        >>> weights_from_cross_gramian(MeanWeighting(), evidence).weights.tolist()
+        [0.5, 0.5]
+    """
     return Answer(weighting(evidence.cross_gramian).detach().double())
 
 
 def weights_from_gradients(algorithm: nn.Module, evidence: Evidence) -> Answer:
-    """The weights of a weighting that looks at the gradients themselves, or of the one inside an aggregator."""
+    """The weights of a weighting that looks at the gradients themselves, or of the one inside an aggregator.
+
+    Example:
+        >>> import torch
+        >>> from torchjd.aggregation import Mean
+        >>> from balancers import Evidence
+        >>> from balancers.torchjd.method import weights_from_gradients
+        >>> evidence = Evidence(torch.tensor([1.0, 4.0]), measured_gradients=torch.tensor([[1.0, 0.0], [-3.0, 4.0]]))
+        >>> weights_from_gradients(Mean(), evidence).weights.tolist()
+        [0.5, 0.5]
+    """
     weighting = getattr(algorithm, "weighting", algorithm)
     return Answer(weighting(evidence.gradients.detach().double()).detach().double())
 
 
 def update_from_gradients(aggregator: nn.Module, evidence: Evidence) -> Answer:
-    """The update of an aggregator that has no weights, in the place of every task's gradient."""
+    """The update of an aggregator that has no weights, in the place of every task's gradient.
+
+    Example:
+        >>> import torch
+        >>> from torchjd.aggregation import Sum
+        >>> from balancers import Evidence
+        >>> from balancers.torchjd.method import update_from_gradients
+        >>> evidence = Evidence(torch.tensor([1.0, 4.0]), measured_gradients=torch.tensor([[1.0, 0.0], [-3.0, 4.0]]))
+        >>> update_from_gradients(Sum(), evidence).gradients.tolist()
+        [[-2.0, 4.0], [-2.0, 4.0]]
+    """
     update = aggregator(evidence.gradients.detach().double()).to(evidence.gradients.dtype)
     return Answer(torch.full_like(evidence.losses, 1 / evidence.losses.shape[-1]), update.expand_as(evidence.gradients))

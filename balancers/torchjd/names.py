@@ -40,7 +40,13 @@ UNUSABLE = {
 
 
 def names() -> list[str]:
-    """The classes that can be used; none if TorchJD is not installed."""
+    """The classes that can be used; none if TorchJD is not installed.
+
+    Example:
+        >>> from balancers.torchjd.names import names
+        >>> "UPGrad" in names()  # with TorchJD installed
+        True
+    """
     return sorted(_classes())
 
 
@@ -68,6 +74,14 @@ def find(name: str) -> type[Weighting]:
     """The method that is TorchJD's class ``name``, with the constructor's parameters for hyperparameters.
 
     A list becomes a tensor. The number of tasks is filled in. Parameters that are functions stay at TorchJD's defaults.
+
+    Example:
+        >>> from balancers import probe
+        >>> from balancers.torchjd.names import find
+        >>> find("UPGrad").name
+        'torchjd:UPGrad'
+        >>> probe("torchjd:Sum", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1, 1], update=[-2, 4])
 
     Raises:
         ValueError: TorchJD is not installed or too old (the message says how to install it), or has no such class (it

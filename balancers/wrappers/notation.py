@@ -13,7 +13,14 @@ TORCHJD = "torchjd"  # the prefix of another library's methods, which wraps noth
 
 
 class Layer(NamedTuple):
-    """One wrapper with its argument, without the method inside."""
+    """One wrapper with its argument, without the method inside.
+
+    Example:
+        >>> from balancers import Every, create
+        >>> from balancers.wrappers.notation import Layer
+        >>> Layer(Every, 4).around(create("pcgrad")).name
+        'every:4:pcgrad'
+    """
 
     wrapper: type[Wrapper]
     argument: Any
@@ -25,6 +32,12 @@ class Layer(NamedTuple):
 
 def parse(name: str) -> tuple[list[Layer], str]:
     """The wrappers in a name, from the outside in, and the name of the method inside them.
+
+    Example:
+        >>> from balancers.wrappers.notation import parse
+        >>> layers, inner = parse("every:4:smoothed:0.9:pcgrad")
+        >>> [(layer.wrapper.__name__, layer.argument) for layer in layers], inner
+        ([('Every', 4), ('Smoothed', 0.9)], 'pcgrad')
 
     Raises:
         ValueError: an unknown wrapper (with the nearest name), or an argument that is missing or no number.
@@ -50,5 +63,12 @@ def parse(name: str) -> tuple[list[Layer], str]:
 
 
 def spelling(wrapper: type[Wrapper]) -> str:
-    """How a wrapper is written, as in ``every:STEPS:METHOD``."""
+    """How a wrapper is written, as in ``every:STEPS:METHOD``.
+
+    Example:
+        >>> from balancers import Every
+        >>> from balancers.wrappers.notation import spelling
+        >>> spelling(Every)
+        'every:STEPS:METHOD'
+    """
     return f"{wrapper.prefix}:{wrapper.argument}:METHOD"

@@ -25,6 +25,12 @@ class Wrapper(Weighting[tuple]):
 
     A state holds the wrapper's own fields, then those of the inner method with a prefix. In names, a wrapper and its
     argument stand before the method, as in ``every:4:pcgrad``.
+
+    Example:
+        >>> from balancers import create
+        >>> wrapped = create("every:4:pcgrad")
+        >>> wrapped.name, wrapped.stochastic, wrapped.needs == create("pcgrad").needs | create("fixed").needs
+        ('every:4:pcgrad', True, True)
     """
 
     method: Weighting
@@ -154,14 +160,29 @@ def _joint(own: type[tuple], inner: type[tuple]) -> type[tuple]:
 
 
 def split(state: tuple) -> tuple[Any, Any]:
-    """The wrapper's own memory, and the method's."""
+    """The wrapper's own memory, and the method's.
+
+    Example:
+        >>> from balancers import Sizes, create
+        >>> from balancers.wrappers.wrapper import split
+        >>> own, inner = split(create("smoothed:0.9:gls").init(Sizes(2)))
+        >>> own.steps.tolist(), inner
+        ([0.0, 0.0], Empty())
+    """
     own, inner = _parts[type(state)]
     count = len(own._fields)  # pyright: ignore[reportAttributeAccessIssue] - it is a NamedTuple
     return own(*state[:count]), inner(*state[count:])
 
 
 def innermost(weighting: Weighting) -> Weighting:
-    """The method inside all wrappers."""
+    """The method inside all wrappers.
+
+    Example:
+        >>> from balancers import create
+        >>> from balancers.wrappers.wrapper import innermost
+        >>> innermost(create("every:4:smoothed:0.9:pcgrad")).name
+        'pcgrad'
+    """
     while isinstance(weighting, Wrapper):
         weighting = weighting.method
     return weighting

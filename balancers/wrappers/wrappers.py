@@ -24,7 +24,13 @@ LENGTHS = ("mean", "sum", "unit")
 
 
 class Kept(NamedTuple):
-    """The last answer that every task took part in, and how many more steps it will do for."""
+    """The last answer that every task took part in, and how many more steps it will do for.
+
+    Example:
+        >>> from balancers import Sizes, create
+        >>> create("every:4:gls").begin(Sizes(2)).left.tolist()
+        [0.0, 0.0]
+    """
 
     weights: Float[Tensor, "*B K"]
     heads: Float[Tensor, "*B K"]
@@ -42,6 +48,13 @@ class Every(Wrapper):
     A task that is present without a weight of its own, or with one that n steps have used, has the weights of all
     present tasks found anew. Methods that weigh element by element, that put gradients of their own in place, or that
     look at the losses after a step have nothing that could be kept, and are refused.
+
+    Example:
+        In the second step the weights are still those of the first, 1 / 1 and 1 / 4.
+
+        >>> from balancers import probe
+        >>> probe("every:2:scale-invariant", gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [1, 2]])
+        Response(weights=[1, 0.25], update=[0.25, 1])
 
     Attributes:
         method: the method inside.
@@ -104,7 +117,13 @@ def _due(kept: Kept) -> bool:
 
 
 class Average(NamedTuple):
-    """The smoothed weights, and how many steps each task has seen."""
+    """The smoothed weights, and how many steps each task has seen.
+
+    Example:
+        >>> from balancers import Sizes, create
+        >>> create("smoothed:0.9:gls").begin(Sizes(2)).weights.tolist()
+        [0.0, 0.0]
+    """
 
     weights: Float[Tensor, "*B K"]
     steps: Float[Tensor, "*B K"]
@@ -118,6 +137,13 @@ class Smoothed(Wrapper):
     :math:`\lambda_t = a\lambda_{t-1} + (1-a)\hat\lambda_t`. The method does not learn what becomes of its weights. A
     task's average begins with the weight of its first step. The paper lets a grow as the learning rate falls, and a
     weighting does not know the learning rate: here a is constant. Methods that weigh element by element are refused.
+
+    Example:
+        The second weight is 1/4 in the first step and 1/2 in the second: 0.9 * 0.25 + 0.1 * 0.5.
+
+        >>> from balancers import probe
+        >>> probe("smoothed:0.9:scale-invariant", gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [1, 2]])
+        Response(weights=[1, 0.275], update=[0.175, 1.1])
 
     Attributes:
         method: the method inside.
@@ -166,6 +192,13 @@ class Rescaled(Wrapper):
 
     Where the terms of the update cancel down to what is rounding in float32, there is no direction to be had: the
     factor grows no more, and the update stays short. Without any gradient the weights stay as they are.
+
+    Example:
+        MGDA's update (0.5, 0.5) is 0.5 ** 0.5 long. It is brought to length 1.
+
+        >>> from balancers import probe
+        >>> probe("rescaled:unit:mgda", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1.237, 0.177], update=[0.707, 0.707])
 
     Attributes:
         method: the method inside.
