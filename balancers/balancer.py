@@ -16,7 +16,7 @@ from balancers.contract.solution import Certificate
 from balancers.contract.weighting import Answer, Draws, Evidence, Heads, Need, Weighting
 from balancers.registry import weighting_of
 from balancers.step import guards
-from balancers.step.filling import Job, fill
+from balancers.step.filling import FillJob, fill
 from balancers.step.gradients import TaskGradients
 from balancers.step.graph import checked, find_leaves
 from balancers.step.inputs import Losses, Step, collect, lower_bounds_of, task_names
@@ -243,7 +243,7 @@ class Balancer(Memory):
         state = self.state if len(step.losses) == len(self.tasks) else restrict(self.state, step.present)
         needs = self.weighting.needs_now(state) | self.observe
         bounded = self._bounded(step)
-        place = guards.Place(shared is not None, at is not None, features is not None)
+        place = guards.PlaceArguments(shared is not None, at is not None, features is not None)
         guards.require_place(place, self, needs, self._group.size)
         if Need.CROSS_GRAMIAN in needs:
             guards.require_crossed(step, crossed, features is not None, self.weighting.name)
@@ -256,7 +256,7 @@ class Balancer(Memory):
 
         leaves = find_leaves(step.losses, shared, features)
         part = None if at is None else checked(at, "at", within=leaves.shared)
-        job = Job(step.losses, leaves, weigh, self.heads == "weighted", self._group)
+        job = FillJob(step.losses, leaves, weigh, self.heads == "weighted", self._group)
         with torch.autocast(step.present.device.type, enabled=False):  # weights and update are not for half precision
             weights = fill(job, needs, part, features)
         self._awaited = step.present if Need.LOSSES_AFTER in needs else None

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from balancers.conformance import checks, robustness
 from balancers.conformance.claims import declared_claims, declared_degree
-from balancers.conformance.problems import Violation
+from balancers.conformance.problems import PromiseViolation
 from balancers.contract.weighting import Weighting
 from balancers.registry import create
 
@@ -56,7 +56,7 @@ def _run(name: str, function: Callable[[Weighting], None], weighting: Weighting)
     try:
         function(weighting)
     except Exception as error:  # a method that raises fails its check, whatever it raises
-        kind = "" if isinstance(error, Violation) else f"{type(error).__name__}: "
+        kind = "" if isinstance(error, PromiseViolation) else f"{type(error).__name__}: "
         return Result(name, False, f"{kind}{error}")
     return Result(name, True, "")
 

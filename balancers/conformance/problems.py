@@ -20,14 +20,14 @@ TOLERANCE = 1e-6  # relative, for identities that hold up to rounding
 SHOWN = 8  # numbers of a tensor that a complaint lists
 
 
-class Violation(AssertionError):  # noqa: N818 - it is no error of the program
+class PromiseViolation(AssertionError):  # noqa: N818 - it is no error of the program
     """A method does not do what every method must."""
 
 
 def require(condition: bool | Tensor, message: str) -> None:
-    """Complain with `Violation` unless the condition holds."""
+    """Complain with `PromiseViolation` unless the condition holds."""
     if not bool(condition):
-        raise Violation(message)
+        raise PromiseViolation(message)
 
 
 def evidence_of(jacobian: Tensor, losses: Tensor) -> Evidence:

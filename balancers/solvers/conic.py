@@ -8,7 +8,7 @@ from torch import Tensor
 
 from balancers.contract.solution import Solution
 from balancers.solvers.gramian import angles, conflict_averse, length_of
-from balancers.solvers.programmes import Line, Measure, flat, nonnegative, search, shaped
+from balancers.solvers.programmes import Measure, ProgrammeLine, flat, nonnegative, search, shaped
 
 CANCELLED = 1e-9  # a vector is zero if its squared length is below this share of its parts'
 FAR = 1e9  # stands for infinity in a search
@@ -58,7 +58,7 @@ def steepest_in_cone(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, 
     hopeless = excess(nonnegative(cosines, -offset).point, -offset) > 0
     high = torch.where(stationary | inside | hopeless, low, FAR * (1 + low))
     low, high = torch.where(nonzero, low, 0.0), torch.where(nonzero, high, 0.0)
-    bound = search(Line(cosines, ones, offset, low, high), excess, root)
+    bound = search(ProgrammeLine(cosines, ones, offset, low, high), excess, root)
 
     solved = ~stationary & torch.where(inside, free.solved, bound.solved)
     best = torch.where(inside[:, None], free.point, parts / torch.where(nonzero, length, 1.0)[:, None] + bound.point)

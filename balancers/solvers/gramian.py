@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.solution import Solution
-from balancers.solvers.programmes import ACCURATE, RIDGE, Line, flat, nonnegative, search, shaped
+from balancers.solvers.programmes import ACCURATE, RIDGE, ProgrammeLine, flat, nonnegative, search, shaped
 
 NEWTON = 500  # steps; about ten are taken unless α is extreme and norms differ by many orders of magnitude
 CALM = 0.25  # relative change below which Newton steps are taken whole
@@ -119,7 +119,7 @@ def simplex_qp(gramian: Float[Tensor, "*B K K"], linear: Float[Tensor, "*B K"]) 
     low = linear.amin(-1) / unit
     high = (norms.amax(-1) ** 2 + linear.amax(-1)) / unit + 1
     steady = cosines + ones[..., :, None] * ones[..., None, :]
-    solution = search(Line(steady, ones, linear / (norms * smallest), low, high), excess, root)
+    solution = search(ProgrammeLine(steady, ones, linear / (norms * smallest), low, high), excess, root)
     weights = solution.point * ones
     return shaped(solution._replace(point=weights / weights.sum(-1, keepdim=True)), shape)
 
@@ -192,7 +192,9 @@ def conflict_averse(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, "
         at_zero &= _stationary(cosines)
     # g_i'u can be no larger than |g_i| |g_0| (1 + c), and is if all gradients agree: twice that is surely too far.
     low, searched = torch.where(zero, torch.inf, offset / ones).amin(-1), fine & ~at_zero
-    line = Line(cosines, ones, offset, torch.where(searched, low, 0.0), torch.where(searched, 2 * (1 + radius), 0.0))
+    line = ProgrammeLine(
+        cosines, ones, offset, torch.where(searched, low, 0.0), torch.where(searched, 2 * (1 + radius), 0.0)
+    )
     solution = search(line, excess, root)
     inside = solution.point * (radius / length_of(cosines, solution.point)).clamp(max=1)[..., None]
     best = torch.where(at_zero[..., None], cone.point, inside)

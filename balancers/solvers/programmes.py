@@ -128,14 +128,14 @@ def _violation(matrix: Tensor, target: Tensor, point: Tensor) -> Float[Tensor, "
 Measure = Callable[[Tensor, Tensor], Tensor]  # one number per programme
 
 
-class Line(NamedTuple):
+class ProgrammeLine(NamedTuple):
     """The programmes with targets s * slope - offset, for s between low and high.
 
     Example:
         >>> import torch
-        >>> from balancers.solvers.programmes import Line
+        >>> from balancers.solvers.programmes import ProgrammeLine
         >>> one = torch.ones(1, dtype=torch.float64)
-        >>> line = Line(one[:, None, None], one[:, None], 0 * one[:, None], low=0 * one, high=4 * one)
+        >>> line = ProgrammeLine(one[:, None, None], one[:, None], 0 * one[:, None], low=0 * one, high=4 * one)
         >>> line.high.tolist()
         [4.0]
     """
@@ -147,7 +147,7 @@ class Line(NamedTuple):
     high: Float[Tensor, "N"]
 
 
-def search(line: Line, excess: Measure, root: Measure) -> Solution:
+def search(line: ProgrammeLine, excess: Measure, root: Measure) -> Solution:
     """The solution of the programme on the line at which ``excess``, which grows along it, is zero.
 
     As long as the same variables are positive the solution is ``s * slope - fixed``, and ``root`` says where its excess
@@ -158,9 +158,9 @@ def search(line: Line, excess: Measure, root: Measure) -> Solution:
         The solution of the programme with target s is s; it is 3 at s = 3.
 
         >>> import torch
-        >>> from balancers.solvers.programmes import Line, search
+        >>> from balancers.solvers.programmes import ProgrammeLine, search
         >>> one = torch.ones(1, dtype=torch.float64)
-        >>> line = Line(one[:, None, None], one[:, None], 0 * one[:, None], low=0 * one, high=4 * one)
+        >>> line = ProgrammeLine(one[:, None, None], one[:, None], 0 * one[:, None], low=0 * one, high=4 * one)
         >>> search(line, lambda point, target: point.sum(-1) - 3, lambda slope, fixed: 3 / slope.sum(-1)).point.tolist()
         [[3.0]]
     """

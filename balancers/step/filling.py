@@ -17,13 +17,13 @@ from balancers.step.graph import Leaves
 from balancers.step.parallel import Group
 
 
-class Job(NamedTuple):
+class FillJob(NamedTuple):
     """What is to be filled, and who says how.
 
     Example:
         >>> import torch
         >>> from balancers import Answer, Need
-        >>> from balancers.step.filling import Job, fill
+        >>> from balancers.step.filling import FillJob, fill
         >>> from balancers.step.parallel import Group
         >>> point = torch.ones(2, requires_grad=True)
         >>> losses = [point[0], -3 * point[0] + 4 * point[1]]  # gradients (1, 0) and (-3, 4)
@@ -31,7 +31,7 @@ class Job(NamedTuple):
         >>> leaves = find_leaves(losses, [point], None)
         >>> def weigh(gradients):  # equal weights, whatever was measured
         ...     return Answer(torch.ones(2, dtype=torch.float64))
-        >>> job = Job(losses, leaves, weigh, weigh_heads=False, group=Group(None))
+        >>> job = FillJob(losses, leaves, weigh, weigh_heads=False, group=Group(None))
         >>> fill(job, Need.GRAMIAN, None, None).tolist()
         [1.0, 1.0]
         >>> point.grad.tolist()
@@ -45,13 +45,13 @@ class Job(NamedTuple):
     group: Group  # the processes that share the batch
 
 
-def fill(job: Job, needs: Need, at: list[Tensor] | None, features: Sequence[Tensor] | None) -> Tensor:
+def fill(job: FillJob, needs: Need, at: list[Tensor] | None, features: Sequence[Tensor] | None) -> Tensor:
     """Fill ``.grad`` in the cheapest way that shows the method what it needs, and return the weights.
 
     Example:
         >>> import torch
         >>> from balancers import Answer, Need
-        >>> from balancers.step.filling import Job, fill
+        >>> from balancers.step.filling import FillJob, fill
         >>> from balancers.step.parallel import Group
         >>> point = torch.ones(2, requires_grad=True)
         >>> losses = [point[0], -3 * point[0] + 4 * point[1]]  # gradients (1, 0) and (-3, 4)
@@ -59,7 +59,7 @@ def fill(job: Job, needs: Need, at: list[Tensor] | None, features: Sequence[Tens
         >>> leaves = find_leaves(losses, [point], None)
         >>> def weigh(gradients):  # equal weights, whatever was measured
         ...     return Answer(torch.ones(2, dtype=torch.float64))
-        >>> job = Job(losses, leaves, weigh, weigh_heads=False, group=Group(None))
+        >>> job = FillJob(losses, leaves, weigh, weigh_heads=False, group=Group(None))
         >>> fill(job, Need.GRAMIAN, None, None).tolist()
         [1.0, 1.0]
         >>> point.grad.tolist()
@@ -74,13 +74,13 @@ def fill(job: Job, needs: Need, at: list[Tensor] | None, features: Sequence[Tens
     return at_shared(job)
 
 
-def from_losses(job: Job) -> Tensor:
+def from_losses(job: FillJob) -> Tensor:
     """One backward pass of the weighted losses; nothing is measured.
 
     Example:
         >>> import torch
         >>> from balancers import Answer
-        >>> from balancers.step.filling import Job, from_losses
+        >>> from balancers.step.filling import FillJob, from_losses
         >>> from balancers.step.parallel import Group
         >>> point = torch.ones(2, requires_grad=True)
         >>> losses = [point[0], -3 * point[0] + 4 * point[1]]  # gradients (1, 0) and (-3, 4)
@@ -88,7 +88,7 @@ def from_losses(job: Job) -> Tensor:
         >>> leaves = find_leaves(losses, [point], None)
         >>> def weigh(gradients):  # equal weights, whatever was measured
         ...     return Answer(torch.ones(2, dtype=torch.float64))
-        >>> job = Job(losses, leaves, weigh, weigh_heads=False, group=Group(None))
+        >>> job = FillJob(losses, leaves, weigh, weigh_heads=False, group=Group(None))
         >>> from_losses(job).tolist()
         [1.0, 1.0]
         >>> point.grad.tolist()
@@ -97,7 +97,7 @@ def from_losses(job: Job) -> Tensor:
     return _backward_weighted(job, job.weigh(None))
 
 
-def at_parameters(job: Job, at: list[Tensor]) -> Tensor:
+def at_parameters(job: FillJob, at: list[Tensor]) -> Tensor:
     """Short backward passes down to the parameters ``at``, and a whole one of the weighted losses.
 
     Example:
@@ -105,13 +105,13 @@ def at_parameters(job: Job, at: list[Tensor]) -> Tensor:
 
         >>> import torch
         >>> from balancers import Answer
-        >>> from balancers.step.filling import Job, at_parameters
+        >>> from balancers.step.filling import FillJob, at_parameters
         >>> from balancers.step.graph import find_leaves
         >>> from balancers.step.parallel import Group
         >>> first, last = (torch.ones(2, requires_grad=True) for _ in range(2))
         >>> losses = list((first * last).unbind())
         >>> leaves = find_leaves(losses, [first, last], None)
-        >>> job = Job(losses, leaves, lambda gradients: Answer(gradients.gramian.diagonal()), False, Group(None))
+        >>> job = FillJob(losses, leaves, lambda gradients: Answer(gradients.gramian.diagonal()), False, Group(None))
         >>> at_parameters(job, [last]).tolist(), first.grad.tolist()
         ([1.0, 1.0], [1.0, 1.0])
     """
@@ -121,20 +121,21 @@ def at_parameters(job: Job, at: list[Tensor]) -> Tensor:
     return _backward_weighted(job, job.weigh(measured))
 
 
-def at_features(job: Job, features: Sequence[Tensor]) -> Tensor:
+def at_features(job: FillJob, features: Sequence[Tensor]) -> Tensor:
     """Backward passes through the heads alone, and one through the encoder.
 
     Example:
         >>> import torch
         >>> from balancers import Answer
-        >>> from balancers.step.filling import Job, at_features
+        >>> from balancers.step.filling import FillJob, at_features
         >>> from balancers.step.graph import find_leaves
         >>> from balancers.step.parallel import Group
         >>> point = torch.ones(2, requires_grad=True)
         >>> features = 2 * point
         >>> losses = list((3 * features).unbind())
         >>> leaves = find_leaves(losses, None, [features])
-        >>> job = Job(losses, leaves, lambda gradients: Answer(torch.ones(2, dtype=torch.float64)), False, Group(None))
+        >>> equal = Answer(torch.ones(2, dtype=torch.float64))
+        >>> job = FillJob(losses, leaves, lambda gradients: equal, False, Group(None))
         >>> at_features(job, [features]).tolist(), point.grad.tolist()
         ([1.0, 1.0], [6.0, 6.0])
     """
@@ -148,13 +149,13 @@ def at_features(job: Job, features: Sequence[Tensor]) -> Tensor:
     return answer.weights
 
 
-def at_shared(job: Job) -> Tensor:
+def at_shared(job: FillJob) -> Tensor:
     """One backward pass per task; the update is put together from the gradients that were measured.
 
     Example:
         >>> import torch
         >>> from balancers import Answer
-        >>> from balancers.step.filling import Job, at_shared
+        >>> from balancers.step.filling import FillJob, at_shared
         >>> from balancers.step.parallel import Group
         >>> point = torch.ones(2, requires_grad=True)
         >>> losses = [point[0], -3 * point[0] + 4 * point[1]]  # gradients (1, 0) and (-3, 4)
@@ -162,7 +163,7 @@ def at_shared(job: Job) -> Tensor:
         >>> leaves = find_leaves(losses, [point], None)
         >>> def weigh(gradients):  # equal weights, whatever was measured
         ...     return Answer(torch.ones(2, dtype=torch.float64))
-        >>> job = Job(losses, leaves, weigh, weigh_heads=False, group=Group(None))
+        >>> job = FillJob(losses, leaves, weigh, weigh_heads=False, group=Group(None))
         >>> at_shared(job).tolist()
         [1.0, 1.0]
         >>> point.grad.tolist()
@@ -189,7 +190,7 @@ def _update(answer: Answer, measured: TaskGradients) -> list[Tensor | None]:
     ]
 
 
-def _backward_weighted(job: Job, answer: Answer) -> Tensor:
+def _backward_weighted(job: FillJob, answer: Answer) -> Tensor:
     weights = answer.weights
     if weights.dim() > 1 or answer.gradients is not None:
         raise ValueError("a method that acts on the gradients themselves needs them at all shared parameters")
@@ -206,7 +207,7 @@ def _backward_weighted(job: Job, answer: Answer) -> Tensor:
 
 
 def _backward(
-    job: Job,
+    job: FillJob,
     tensors: Sequence[Tensor],
     seeds: Sequence[Tensor],
     inputs: Sequence[Tensor],
@@ -223,7 +224,7 @@ def _backward(
             _accumulate(tensor, gradient)
 
 
-def _fill_specific(job: Job, measured: TaskGradients, answer: Answer) -> None:
+def _fill_specific(job: FillJob, measured: TaskGradients, answer: Answer) -> None:
     factors = answer.heads
     if job.weigh_heads:  # of gradients that a method puts in place, the weights are those of the transformed losses
         own = None if answer.gradients is None else factors

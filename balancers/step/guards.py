@@ -173,12 +173,12 @@ def require_finite_answer(answer: Answer, method: str) -> None:
             raise NonFiniteError(f"{method} gave the {what} {numbers.tolist()}; nothing was written to .grad")
 
 
-class Place(NamedTuple):
+class PlaceArguments(NamedTuple):
     """What a step was told of where gradients are measured.
 
     Example:
-        >>> from balancers.step.guards import Place
-        >>> Place(shared=True, at=False, features=False).at
+        >>> from balancers.step.guards import PlaceArguments
+        >>> PlaceArguments(shared=True, at=False, features=False).at
         False
     """
 
@@ -187,14 +187,14 @@ class Place(NamedTuple):
     features: bool
 
 
-def require_place(place: Place, memory: Memory, needs: Need, processes: int) -> None:
+def require_place(place: PlaceArguments, memory: Memory, needs: Need, processes: int) -> None:
     """Raise ``ValueError`` unless gradients are measured where that makes sense for a method and what it remembers.
 
     Example:
         >>> from balancers import Balancer, Need
-        >>> from balancers.step.guards import Place, require_place
+        >>> from balancers.step.guards import PlaceArguments, require_place
         >>> balancer = Balancer("graddrop", 2)
-        >>> require_place(Place(shared=True, at=True, features=False), balancer, Need.GRADIENTS, processes=1)
+        >>> require_place(PlaceArguments(shared=True, at=True, features=False), balancer, Need.GRADIENTS, processes=1)
         Traceback (most recent call last):
             ...
         ValueError: graddrop acts on the gradients of all shared parameters: leave out at=

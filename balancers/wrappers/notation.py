@@ -12,13 +12,13 @@ from balancers.wrappers.wrappers import WRAPPERS
 TORCHJD = "torchjd"  # the prefix of another library's methods, which wraps nothing
 
 
-class Layer(NamedTuple):
+class WrapperLayer(NamedTuple):
     """One wrapper with its argument, without the method inside.
 
     Example:
         >>> from balancers import Every, create
-        >>> from balancers.wrappers.notation import Layer
-        >>> Layer(Every, 4).around(create("pcgrad")).name
+        >>> from balancers.wrappers.notation import WrapperLayer
+        >>> WrapperLayer(Every, 4).around(create("pcgrad")).name
         'every:4:pcgrad'
     """
 
@@ -30,7 +30,7 @@ class Layer(NamedTuple):
         return self.wrapper(method, self.argument)  # pyright: ignore[reportCallIssue] - every wrapper has one
 
 
-def parse(name: str) -> tuple[list[Layer], str]:
+def parse(name: str) -> tuple[list[WrapperLayer], str]:
     """The wrappers in a name, from the outside in, and the name of the method inside them.
 
     Example:
@@ -55,7 +55,7 @@ def parse(name: str) -> tuple[list[Layer], str]:
         if not text or not rest:
             raise ValueError(f"{name!r}: expected {spelling(wrapper)}, got {prefix}:{behind}")
         try:
-            layers.append(Layer(wrapper, wrapper.convert(text)))
+            layers.append(WrapperLayer(wrapper, wrapper.convert(text)))
         except ValueError:
             wanted = "a whole number" if wrapper.convert is int else "a number"
             raise ValueError(f"{name!r}: expected {wanted} for {spelling(wrapper)}, got {text!r}") from None

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from balancers import Claim, Evidence, Weighting, create, names
 from balancers.conformance.claims import CLAIM_TESTS, has_degree
-from balancers.conformance.problems import STEPS, Violation, all_updates, evidence_of
+from balancers.conformance.problems import STEPS, PromiseViolation, all_updates, evidence_of
 from tests.balancers.jacobians import KINDS
 
 FILE = Path(__file__).with_suffix(".toml")
@@ -86,7 +86,7 @@ def refutes(key: Key, weighting: Weighting, claim: str) -> bool:
             has_some_degree(weighting, key.run())
         else:
             CLAIM_TESTS[Claim[claim]](weighting, key.run())
-    except Violation:
+    except PromiseViolation:
         return True
     return False
 
