@@ -78,16 +78,15 @@ def probe(method: str | Weighting, gradients: Numbers, losses: Numbers, *, seed:
             "expected gradients of shape (tasks, elements) and losses of shape (tasks,), or both with an axis of steps "
             f"before, got {tuple(matrices.shape)} and {tuple(rows.shape)}"
         )
+    *earlier, last = [evidence_of(matrix, row) for matrix, row in zip(matrices, rows, strict=True)]
     draws = Draws.seeded(seed)
-    state = weighting.init(sizes_of(evidence_of(matrices[0], rows[0])))
-    for step, (matrix, row) in enumerate(zip(matrices, rows, strict=True)):
-        evidence = evidence_of(matrix, row)
-        answer, state = weighting.update(evidence, state, draws)
-        if step + 1 == len(rows):
-            break
+    state = weighting.init(sizes_of(last))
+    for evidence, losses_after in zip(earlier, rows[1:], strict=True):
+        _, state = weighting.update(evidence, state, draws)
         if Need.LOSSES_AFTER in weighting.needs:
-            state = weighting.after(rows[step + 1], state)
-    return Response(as_answer(answer).weights, update_of(answer, evidence))
+            state = weighting.after(losses_after, state)
+    answer, _ = weighting.update(last, state, draws)
+    return Response(as_answer(answer).weights, update_of(answer, last))
 
 
 def _rounded(numbers: Tensor) -> str:

@@ -32,22 +32,22 @@ class Solving(Weighting[Certificate]):
         Response(weights=[1.75, 0.25], update=[1, 1])
     """
 
-    def init(self, sizes: Sizes) -> Certificate:
+    def init(self, sizes: Sizes, /) -> Certificate:
         """Nothing solved yet."""
         return Certificate(sizes.scalar(), sizes.scalar())
 
-    def update(self, evidence: Evidence, state: Certificate, draws: Draws) -> tuple[Tensor | Answer, Certificate]:
+    def update(self, evidence: Evidence, state: Certificate, draws: Draws, /) -> tuple[Tensor | Answer, Certificate]:
         """The weights of this step, and the books brought up to date."""
         solution = self.solve(evidence, draws)
         residual = torch.where(solution.solved, torch.maximum(state.residual, solution.residual), state.residual)
         return solution.point, Certificate(residual, state.fallbacks + (~solution.solved).double())
 
-    def certificate(self, state: Certificate) -> Certificate:
+    def certificate(self, state: Certificate, /) -> Certificate:
         """The books."""
         return state
 
     @abstractmethod
-    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws, /) -> Solution:
         """The weights of this step with their certificate; touches none of its arguments."""
 
 

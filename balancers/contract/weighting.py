@@ -125,6 +125,8 @@ class Weighting(ABC, Generic[State]):
 
     name: ClassVar[str]  # set by `register`
     version: ClassVar[int] = 1  # raised whenever its weights are no longer those of before
+    purpose: ClassVar[str] = ""  # what it does, in a few words: a verb first, as lists of methods show it
+    paper: ClassVar[str] = ""  # authors, venue and year, short: "Yu et al., NeurIPS 2020"
     digest: ClassVar[str] = ""  # of the plug-in file that it comes from, set by `load_plugin`
     needs: ClassVar[Need]
     interval: ClassVar[int] = 1  # in how many steps all of ``needs`` is needed once; losses alone in the others
@@ -137,29 +139,29 @@ class Weighting(ABC, Generic[State]):
     degree: ClassVar[float | None] = None  # losses times c make the update times c**degree; None: there is no such law
 
     @abstractmethod
-    def init(self, sizes: Sizes) -> State:
+    def init(self, sizes: Sizes, /) -> State:
         """The state before the first step."""
 
     @abstractmethod
-    def update(self, evidence: Evidence, state: State, draws: Draws) -> tuple[Tensor | Answer, State]:
+    def update(self, evidence: Evidence, state: State, draws: Draws, /) -> tuple[Tensor | Answer, State]:
         """The weights of this step, (*B, K) or (*B, K, D), or an `Answer`; and the next state.
 
         Touches none of its arguments.
         """
 
-    def after(self, losses: Float[Tensor, "*B K"], state: State) -> State:  # noqa: ARG002
+    def after(self, losses: Float[Tensor, "*B K"], state: State, /) -> State:  # noqa: ARG002
         """The next state once the losses after the optimizer's step are known; for ``Need.LOSSES_AFTER`` alone."""
         return state
 
-    def needs_now(self, state: State) -> Need:  # noqa: ARG002
+    def needs_now(self, state: State, /) -> Need:  # noqa: ARG002
         """What the coming step must show; all of ``needs`` unless a method can do with less at times."""
         return self.needs
 
-    def adapt(self, features: Float[Tensor, "*N M"], state: State) -> Float[Tensor, "K *N M"] | None:  # noqa: ARG002
+    def adapt(self, features: Float[Tensor, "*N M"], state: State, /) -> Float[Tensor, "K *N M"] | None:  # noqa: ARG002
         """What every task's head gets in the place of the shared representation; none if that is the same for all."""
         return None
 
-    def certificate(self, state: State) -> Certificate | None:  # noqa: ARG002
+    def certificate(self, state: State, /) -> Certificate | None:  # noqa: ARG002
         """How well the method's equations were solved so far; none if it solves none."""
         return None
 
@@ -190,16 +192,16 @@ class Stateless(Weighting[Empty]):
         Response(weights=[1, 4], update=[-11, 16])
     """
 
-    def init(self, sizes: Sizes) -> Empty:  # noqa: ARG002
+    def init(self, sizes: Sizes, /) -> Empty:  # noqa: ARG002
         """Nothing to remember."""
         return Empty()
 
-    def update(self, evidence: Evidence, state: Empty, draws: Draws) -> tuple[Tensor | Answer, Empty]:
+    def update(self, evidence: Evidence, state: Empty, draws: Draws, /) -> tuple[Tensor | Answer, Empty]:
         """The weights of this step."""
         return self.weigh(evidence, draws), state
 
     @abstractmethod
-    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor | Answer:
+    def weigh(self, evidence: Evidence, draws: Draws, /) -> Tensor | Answer:
         """The weights of this step; touches none of its arguments."""
 
 

@@ -57,6 +57,8 @@ class AlignedMTL(Solving):
     scale: Scale = "min"
     flavour: Flavour = "paper"
 
+    purpose = "replaces the gradients by the nearest ones that are orthogonal and of one length"
+    paper = "Senushkin et al., CVPR 2023"
     needs = Need.GRAMIAN
     space = searching(scale=Choice(("min", "median", "rmse")))
     heads = "own"

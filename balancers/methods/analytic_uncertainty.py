@@ -39,6 +39,8 @@ class AnalyticUncertainty(Stateless):
 
     temperature: float = 1.0
 
+    purpose = "weights the tasks by a softmax of their inverse losses"
+    paper = "Kirchdorfer et al., GCPR 2024"
     needs = Need.LOSSES
     space = searching(temperature=Interval(0.3, 30.0, log=True))
     positive_losses = True

@@ -50,6 +50,8 @@ class CAGrad(Solving):
     c: float = 0.4
     rescale: int = 0
 
+    purpose = "takes, near the mean gradient, the update that helps the worst-off task most"
+    paper = "Liu et al., NeurIPS 2021"
     needs = Need.GRAMIAN
     space = searching(c=Interval(0.1, 0.9))  # the paper tries this range
     heads = "own"

@@ -46,6 +46,8 @@ class ConFIG(Solving):
     Equation 2.
     """
 
+    purpose = "gives the update the same cosine with every task's gradient"
+    paper = "Liu et al., ICLR 2025"
     needs = Need.GRAMIAN
     heads = "own"
     degree = 1

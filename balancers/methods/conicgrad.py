@@ -50,6 +50,8 @@ class ConicGrad(Solving):
 
     c: float = 0.5
 
+    purpose = "takes, in a cone around the mean gradient, the update that decreases the slowest loss fastest"
+    paper = "Hassanpour et al., arXiv 2502.00217"
     needs = Need.GRAMIAN
     space = searching(c=Interval(0.1, 0.9))
     heads = "own"

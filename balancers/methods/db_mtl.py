@@ -58,6 +58,8 @@ class DBMTL(Weighting[DBMTLState | Empty]):
     beta: float = 0.9
     beta_sigma: float = 0.0
 
+    purpose = "averages the gradients of the logarithms of the losses over steps and brings them to one length"
+    paper = "Lin et al., arXiv 2308.12029"
     needs = Need.LOSSES | Need.GRAMIAN | Need.GRADIENTS
     space = searching(beta=Interval(0.0, 0.95), beta_sigma=Choice((0.0, 0.5)))
     positive_losses = True

@@ -35,6 +35,8 @@ class DualProj(Solving):
     aggregator in Quinton and Rey, Jacobian Descent for Multi-Objective Optimization, 2024, Section 4.
     """
 
+    purpose = "projects the mean gradient onto the updates that conflict with no task"
+    paper = "Lopez-Paz and Ranzato, NeurIPS 2017"
     needs = Need.GRAMIAN
     heads = "own"
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, Claim.NON_CONFLICTING})

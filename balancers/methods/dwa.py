@@ -54,6 +54,8 @@ class DWA(Weighting[DWAState]):
     temperature: float = 2.0
     period: int = 25
 
+    purpose = "gives more weight to tasks whose losses fall slowly"
+    paper = "Liu et al., CVPR 2019"
     needs = Need.LOSSES
     space = searching(temperature=Interval(0.5, 8.0, log=True))
     positive_losses = True

@@ -68,6 +68,8 @@ class ExcessMTL(Weighting[ExcessMTLState]):
     warmup: int = 1
     flavour: Flavour = "paper"
 
+    purpose = "gives more weight to tasks that are further from convergence"
+    paper = "He et al., ICML 2024"
     needs = Need.GRADIENTS
     space = searching(eta=Interval(0.01, 1.0, log=True))  # between the two published values
     degree = 1

@@ -45,6 +45,8 @@ class FairGrad(Solving):
     alpha: float = 2.0
     max_norm: float | None = None
 
+    purpose = "shares the gain among the tasks by α-fairness"
+    paper = "Ban and Ji, ICML 2024"
     needs = Need.GRAMIAN
     space = searching(alpha=Interval(0.5, 10.0, log=True))  # the paper tries 1 to 10
     heads = "own"

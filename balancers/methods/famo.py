@@ -73,6 +73,8 @@ class FAMO(Weighting[FAMOState]):
     gamma: float = 0.001
     flavour: Flavour = "paper"
 
+    purpose = "moves the weights until all losses fall at one rate"
+    paper = "Liu et al., NeurIPS 2023"
     needs = Need.LOSSES | Need.LOSSES_AFTER
     space = searching(gamma=Interval(1e-5, 1e-2, log=True))  # the range of the published scripts
     positive_losses = True

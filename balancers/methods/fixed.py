@@ -48,6 +48,8 @@ class Fixed(Weighting[FixedState]):
 
     weights: Sequence[float] | None = None
 
+    purpose = "sums the losses with constant weights, by default equal ones"
+    paper = "Kurin et al., NeurIPS 2022"
     needs = Need.LOSSES
     space = searching(weights=Simplex())
     degree = 1

@@ -34,6 +34,8 @@ class GLS(Stateless):
     Multi-Task Learning, CVPR Workshops 2019.
     """
 
+    purpose = "minimises the geometric mean of the losses"
+    paper = "Chennupati et al., CVPR Workshops 2019"
     needs = Need.LOSSES
     positive_losses = True
     degree = 1

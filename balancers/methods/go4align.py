@@ -60,6 +60,8 @@ class GO4Align(Weighting[GO4AlignState]):
     beta: float = 1e-4
     flavour: Flavour = "paper"
 
+    purpose = "groups the tasks by their losses; a group shares one weight"
+    paper = "Shen et al., NeurIPS 2024"
     needs = Need.LOSSES
     space = searching(beta=Interval(1e-5, 1e-2, log=True))
     positive_losses = True

@@ -54,6 +54,8 @@ class GradDrop(Weighting[GradDropState]):
 
     leak: float | Sequence[float] = 0.0
 
+    purpose = "keeps one sign per element of the update, drawn at random by how much the tasks agree"
+    paper = "Chen et al., NeurIPS 2020"
     version = 2
     needs = Need.GRADIENTS
     space = searching(leak=Interval(0.0, 0.8))

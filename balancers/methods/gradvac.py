@@ -60,6 +60,8 @@ class GradVac(Weighting[GradVacState]):
 
     beta: float = 1e-2
 
+    purpose = "turns each pair of gradients towards each other until their cosine has its usual value"
+    paper = "Wang et al., ICLR 2021"
     needs = Need.GRAMIAN
     space = searching(beta=Interval(1e-3, 0.5, log=True))  # from below the paper's value to that of common ports
     stochastic = True

@@ -61,6 +61,8 @@ class IMTL(Weighting[IMTLState]):
 
     learning_rate: float = 0.025
 
+    purpose = "scales the losses to 1 and gives the update the same projection on every task's gradient"
+    paper = "Liu et al., ICLR 2021"
     needs = Need.LOSSES | Need.GRAMIAN
     space = searching(learning_rate=Interval(1e-3, 0.1, log=True))
     positive_losses = True

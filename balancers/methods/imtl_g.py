@@ -43,6 +43,8 @@ class IMTLG(Solving):
     Reference: Liu et al., Towards Impartial Multi-Task Learning, ICLR 2021.
     """
 
+    purpose = "gives the update the same projection on every task's gradient"
+    paper = "Liu et al., ICLR 2021"
     needs = Need.GRAMIAN
     heads = "own"
     place = "features"

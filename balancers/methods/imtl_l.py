@@ -50,6 +50,8 @@ class IMTLL(LearnedScale[IMTLLState]):
     Reference: Liu et al., Towards Impartial Multi-Task Learning, ICLR 2021, Equation 6.
     """
 
+    purpose = "learns a scale per task that brings its loss to 1"
+    paper = "Liu et al., ICLR 2021"
     state_type = IMTLLState
 
     def weights_and_slope(

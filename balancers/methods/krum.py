@@ -49,6 +49,8 @@ class Krum(Stateless):
     f: int = 0
     m: int = 1
 
+    purpose = "takes the gradient that is nearest to the others"
+    paper = "Blanchard et al., NeurIPS 2017"
     needs = Need.GRAMIAN
     heads = "own"
     degree = 1

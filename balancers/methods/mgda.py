@@ -54,6 +54,8 @@ class MGDA(Solving):
 
     normalization: Normalization = "none"
 
+    purpose = "takes the shortest vector in the convex hull of the task gradients"
+    paper = "Sener and Koltun, NeurIPS 2018"
     needs = Need.LOSSES | Need.GRAMIAN
     space = searching(normalization=Choice(("none", "l2", "loss", "loss+")))
     heads = "own"

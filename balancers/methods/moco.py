@@ -75,6 +75,8 @@ class MoCo(Weighting[MoCoState]):
     rho: float = 0.0
     flavour: Flavour = "paper"
 
+    purpose = "follows the min-norm combination step by step, on running averages of the gradients"
+    paper = "Fernando et al., ICLR 2023"
     needs = Need.LOSSES | Need.GRADIENTS
     space = searching(beta=Interval(0.1, 0.99), gamma=Interval(1e-2, 1.0, log=True))
     heads = "own"

@@ -57,6 +57,8 @@ class MoDo(Weighting[MoDoState]):
     gamma: float = 0.1
     rho: float = 0.1
 
+    purpose = "follows the min-norm combination step by step, on two independent batches"
+    paper = "Chen et al., NeurIPS 2023"
     needs = Need.CROSS_GRAMIAN
     space = searching(gamma=Interval(1e-3, 0.1, log=True), rho=Interval(1e-3, 1.0, log=True))
     heads = "own"

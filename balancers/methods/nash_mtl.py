@@ -42,6 +42,8 @@ class NashMTL(Solving):
 
     max_norm: float | None = None
 
+    purpose = "takes the update that the tasks agree on in Nash bargaining"
+    paper = "Navon et al., ICML 2022"
     needs = Need.GRAMIAN
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, Claim.NON_CONFLICTING})
     degree = 0

@@ -33,6 +33,8 @@ class NormalizedMean(Stateless):
     Dual-Balancing for Multi-Task Learning, arXiv 2308.12029, without its averages over steps.
     """
 
+    purpose = "brings all gradients to one length and sums them"
+    paper = "Lin et al., arXiv 2308.12029"
     needs = Need.GRAMIAN
     heads = "own"
     degree = 1

@@ -33,6 +33,8 @@ class PCGrad(Stateless):
     Reference: Yu et al., Gradient Surgery for Multi-Task Learning, NeurIPS 2020, Algorithm 1.
     """
 
+    purpose = "removes from each gradient its components along the gradients it conflicts with"
+    paper = "Yu et al., NeurIPS 2020"
     needs = Need.GRAMIAN
     stochastic = True
     heads = "own"

@@ -48,6 +48,8 @@ class RLW(Stateless):
 
     distribution: Distribution = "normal"
 
+    purpose = "draws new random weights in every step"
+    paper = "Lin et al., TMLR 2022"
     needs = Need.LOSSES
     space = searching(distribution=Choice(("normal", "uniform", "dirichlet", "bernoulli", "c-bernoulli")))
     stochastic = True

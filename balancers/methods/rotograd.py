@@ -61,6 +61,8 @@ class RotoGrad(Weighting[RotoGradState]):
     learning_rate: float = 1e-3
     decay: float = 0.9999
 
+    purpose = "brings the gradients at the representation to one length and learns rotations that align them"
+    paper = "Javaloy and Valera, ICLR 2022"
     needs = Need.GRAMIAN | Need.GRADIENTS
     space = searching(learning_rate=Interval(1e-4, 1e-2, log=True))
     heads = "own"

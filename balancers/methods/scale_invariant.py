@@ -31,6 +31,8 @@ class ScaleInvariant(Stateless):
     Reference: the scale-invariant baseline of Navon et al., Multi-Task Learning as a Bargaining Game, ICML 2022.
     """
 
+    purpose = "minimises the sum of the logarithms of the losses"
+    paper = "Navon et al., ICML 2022"
     needs = Need.LOSSES
     positive_losses = True
     degree = 0

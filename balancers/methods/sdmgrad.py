@@ -72,6 +72,8 @@ class SDMGrad(Weighting[SDMGradState]):
     momentum: float = 0.5
     flavour: Flavour = "paper"
 
+    purpose = "follows the min-norm combination near the mean gradient, on two independent batches"
+    paper = "Xiao et al., NeurIPS 2023"
     needs = Need.GRAMIAN | Need.CROSS_GRAMIAN  # one of them, as the flavour says
     space = searching(lambda_=Interval(0.1, 10.0, log=True))
     heads = "own"

@@ -54,6 +54,8 @@ class SLAW(Weighting[SLAWState]):
 
     beta: float = 0.99
 
+    purpose = "weights the tasks by the inverse of how much their losses vary"
+    paper = "Crawshaw and Košecká, arXiv 2109.08218"
     needs = Need.LOSSES
     space = searching(beta=Choice((0.9, 0.99, 0.999)))
     degree = 1

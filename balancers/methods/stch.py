@@ -69,6 +69,8 @@ class STCH(Weighting[STCHState]):
     warmup: int = 4
     epoch: int = 25
 
+    purpose = "gives the worst tasks the most weight, by a smooth maximum of the losses"
+    paper = "Lin et al., ICML 2024"
     needs = Need.LOSSES
     space = searching(mu=Interval(0.01, 1.0, log=True))  # the range that the paper tries
     positive_losses = True

@@ -46,6 +46,8 @@ class Tchebycheff(Weighting[TchebycheffState]):
 
     preference: Sequence[float] | None = None
 
+    purpose = "trains the worst task alone"
+    paper = "Steuer and Choo, 1983"
     needs = Need.LOSSES
     positive_losses = True
     degree = 1

@@ -43,6 +43,8 @@ class TrimmedMean(Stateless):
 
     beta: float = 0.1
 
+    purpose = "averages every element of the gradients without the most extreme values"
+    paper = "Yin et al., ICML 2018"
     needs = Need.GRADIENTS
     heads = "own"
     degree = 1

@@ -53,6 +53,8 @@ class Uncertainty(LearnedScale[UncertaintyState]):
     Semantics, CVPR 2018, Equations 7 and 10.
     """
 
+    purpose = "learns a noise level per task; noisy tasks count less"
+    paper = "Kendall et al., CVPR 2018"
     state_type = UncertaintyState
 
     def weights_and_slope(

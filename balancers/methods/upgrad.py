@@ -37,6 +37,8 @@ class UPGrad(Solving):
     Reference: Quinton and Rey, Jacobian Descent for Multi-Objective Optimization, 2024, Section 2.3, Equations 3 to 6.
     """
 
+    purpose = "projects every gradient onto the updates that conflict with no task, and averages the projections"
+    paper = "Quinton and Rey, 2024"
     needs = Need.GRAMIAN
     heads = "own"
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, Claim.NON_CONFLICTING})

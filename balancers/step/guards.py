@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Float
@@ -247,7 +247,7 @@ def require_batches(others: Sequence[Losses] | Losses) -> Sequence[Losses]:
     """
     if isinstance(others, Mapping | Tensor):
         raise ValueError("others is a list of batches: pass others=[losses_2, losses_3]")
-    return others
+    return cast(Sequence[Losses], others)
 
 
 def require_crossed(step: Step, others: Sequence[Step], at_features: bool, method: str) -> None:

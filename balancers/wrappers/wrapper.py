@@ -101,40 +101,40 @@ class Wrapper(Weighting[tuple]):
         """The method's."""
         return None if self.method.degree is None else float(self.method.degree)
 
-    def init(self, sizes: Sizes) -> tuple:
+    def init(self, sizes: Sizes, /) -> tuple:
         """The wrapper's own memory, and the method's."""
         own, inner = self.begin(sizes), self.method.init(sizes)
         return _joint(type(own), type(inner))(*own, *inner)
 
-    def update(self, evidence: Evidence, state: tuple, draws: Draws) -> tuple[Answer, tuple]:
+    def update(self, evidence: Evidence, state: tuple, draws: Draws, /) -> tuple[Answer, tuple]:
         """What the wrapper makes of the method's answer, or of an earlier one."""
         own, inner = split(state)
         answer, own, inner = self.wrap(evidence, own, inner, draws)
         return answer, type(state)(*own, *inner)
 
-    def after(self, losses: Float[Tensor, "*B K"], state: tuple) -> tuple:
+    def after(self, losses: Float[Tensor, "*B K"], state: tuple, /) -> tuple:
         """The method's."""
         own, inner = split(state)
         return type(state)(*own, *self.method.after(losses, inner))
 
-    def needs_now(self, state: tuple) -> Need:
+    def needs_now(self, state: tuple, /) -> Need:
         """The method's."""
         return self.method.needs_now(split(state)[1])
 
-    def adapt(self, features: Float[Tensor, "*N M"], state: tuple) -> Float[Tensor, "K *N M"] | None:
+    def adapt(self, features: Float[Tensor, "*N M"], state: tuple, /) -> Float[Tensor, "K *N M"] | None:
         """The method's."""
         return self.method.adapt(features, split(state)[1])
 
-    def certificate(self, state: tuple) -> Certificate | None:
+    def certificate(self, state: tuple, /) -> Certificate | None:
         """The method's."""
         return self.method.certificate(split(state)[1])
 
     @abstractmethod
-    def begin(self, sizes: Sizes) -> tuple:
+    def begin(self, sizes: Sizes, /) -> tuple:
         """The wrapper's own memory before the first step."""
 
     @abstractmethod
-    def wrap(self, evidence: Evidence, own: Any, inner: tuple, draws: Draws) -> tuple[Answer, tuple, tuple]:
+    def wrap(self, evidence: Evidence, own: Any, inner: tuple, draws: Draws, /) -> tuple[Answer, tuple, tuple]:
         """The answer of this step, and both memories after it; touches none of its arguments."""
 
     def require_one_weight_per_task(self, answer: Answer, evidence: Evidence) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, cast
@@ -42,10 +41,8 @@ def with_defaults(method: type[Weighting]) -> Weighting | None:
 
 
 def purpose(method: type[Weighting]) -> str:
-    """What a method does in a few words: what stands behind the colon in the first line of its file."""
-    module = sys.modules[method.__module__].__doc__ or ""
-    _, colon, words = module.strip().partition("\n")[0].partition(": ")
-    return words.rstrip(".") if colon else summary(method)
+    """What a method does in a few words; the first line of its docstring where its class does not say it."""
+    return method.purpose or summary(method)
 
 
 def summary(described: type) -> str:
@@ -104,7 +101,9 @@ def hyperparameters(method: type[Weighting]) -> str:
 
 
 def paper(method: type[Weighting]) -> str:
-    """Authors, venue and year, as far as the reference names them."""
+    """Authors, venue and year: as the class says, or as far as the reference names them."""
+    if method.paper:
+        return method.paper
     text = reference(method)
     found = _AUTHORS.search(text)
     alone = re.match(rf"{_NAME}(?=, )", text)
