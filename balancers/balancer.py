@@ -1,4 +1,4 @@
-"""The balancer: one module for all methods, which takes the place of ``losses.sum().backward()``."""
+"""`Balancer`: one module for all methods; its `backward` replaces ``losses.sum().backward()``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from balancers.contract.solution import Certificate
 from balancers.contract.weighting import Answer, Draws, Evidence, Heads, Need, Weighting
 from balancers.registry import weighting_of
 from balancers.step import guards
+from balancers.step.absent_tasks import after_present, restrict, spread, update_present
 from balancers.step.filling import FillJob, fill
 from balancers.step.gradients import TaskGradients
 from balancers.step.graph import checked, find_leaves
@@ -23,11 +24,10 @@ from balancers.step.inputs import Losses, Step, collect, lower_bounds_of, task_n
 from balancers.step.measuring import gather_evidence
 from balancers.step.memory import Memory
 from balancers.step.parallel import Group
-from balancers.step.presence import after_present, restrict, spread, update_present
 
 
 class Balancer(Memory):
-    """A method at work in a training loop, in the place of ``losses.sum().backward()``.
+    """A method in a training loop; `backward` replaces ``losses.sum().backward()``.
 
     It has no parameters of its own: a method's state is kept in buffers, which no optimizer and no weight decay can
     touch. ``state_dict`` holds everything that a fresh balancer needs to go on bit for bit, random numbers included.
@@ -117,7 +117,7 @@ class Balancer(Memory):
 
     @property
     def evidence(self) -> Evidence:
-        """What the last step showed about the tasks that were present: losses, and what was measured of gradients.
+        """The losses of the last step and what was measured of its gradients, for the tasks that were present.
 
         Example:
             >>> import torch
@@ -151,7 +151,7 @@ class Balancer(Memory):
 
     @property
     def certificate(self) -> Certificate | None:
-        """How well the method's equations were solved so far, and how often not; none if it solves none.
+        """How well the equations were solved so far, and in how many steps they were not; None if there are none.
 
         Example:
             >>> import torch
@@ -165,9 +165,9 @@ class Balancer(Memory):
         return self.weighting.certificate(self.state)
 
     def adapt(self, features: Float[Tensor, "*N M"]) -> dict[str, Tensor]:
-        """What each task's head is given in the place of the shared representation.
+        """The input of each task's head, by task name.
 
-        That is the representation itself, except for methods that put something between encoder and heads, such as
+        It is the shared representation itself, except for methods that put something between encoder and heads, such as
         rotations. These learn it from gradients at the representation: pass ``features=`` to `backward` too.
 
         Example:
@@ -265,7 +265,7 @@ class Balancer(Memory):
 
     @torch.no_grad()
     def after_step(self, losses: Losses) -> None:
-        """Show the losses of the same batch after ``optimizer.step()``, to methods with ``Need.LOSSES_AFTER``.
+        """Pass the losses of the same batch after ``optimizer.step()``, for methods with ``Need.LOSSES_AFTER``.
 
         Compute them under ``torch.no_grad()``, with the same dropout noise as before the step. Every other method
         ignores the call.
@@ -323,7 +323,7 @@ class Balancer(Memory):
         return answer
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Go on from a checkpoint, which is taken between steps: nothing is awaited.
+        """Continue from a checkpoint. Checkpoints are taken between steps, so that no losses are awaited.
 
         Example:
             >>> from balancers import Balancer

@@ -1,4 +1,4 @@
-"""The public test kit: what every method owes its users, checked on anybody's new method.
+"""Methods without a model: what one answers to given gradients (`probe`), and whether it does all it must (`check`).
 
 From Python, ``check("mine")`` lists what holds and what does not; from a test suite::
 

@@ -27,7 +27,7 @@ from balancers.conformance.problems import (
 )
 from balancers.contract.evidence import as_answer
 from balancers.contract.weighting import Draws, Heads, Need, Place, Weighting
-from balancers.step.presence import task_axes
+from balancers.step.absent_tasks import task_axes
 
 MEASURED = {
     "measured_gramian": Need.GRAMIAN,
@@ -37,7 +37,7 @@ MEASURED = {
 
 
 def facts(weighting: Weighting) -> None:
-    """What a method says of itself has one of the values that there are."""
+    """The facts that a method declares have allowed values."""
     for fact, allowed in (("heads", get_args(Heads)), ("place", get_args(Place))):
         value = getattr(weighting, fact)
         require(value in allowed, f"expected {fact} out of {allowed}, got {value!r}")
@@ -96,7 +96,7 @@ def purity(weighting: Weighting) -> None:
 
 
 def needs(weighting: Weighting) -> None:
-    """It does with what it asks for, and sees nothing else."""
+    """The method reads only what it declares in ``needs``."""
     run = problems(3)
     expected = all_weights(weighting, run)
     state = weighting.init(sizes_of(run[0]))

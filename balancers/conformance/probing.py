@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from balancers.conformance.problems import evidence_of, sizes_of, update_of
 from balancers.contract.evidence import as_answer
-from balancers.contract.weighting import Draws, Need, Weighting
+from balancers.contract.weighting import Draws, Evidence, Need, Weighting
 from balancers.registry import create
 
 DECIMALS = 3  # of the numbers in a printed response
@@ -69,24 +70,28 @@ def probe(method: str | Weighting, gradients: Numbers, losses: Numbers, *, seed:
         ValueError: an unknown method, or gradients and losses whose shapes do not fit.
     """
     weighting = create(method) if isinstance(method, str) else method
+    *earlier, last = _steps(gradients, losses)
+    draws = Draws.seeded(seed)
+    state = weighting.init(sizes_of(last))
+    for evidence, following in pairwise([*earlier, last]):
+        _, state = weighting.update(evidence, state, draws)
+        if Need.LOSSES_AFTER in weighting.needs:
+            state = weighting.after(following.losses, state)
+    answer, _ = weighting.update(last, state, draws)
+    return Response(as_answer(answer).weights, update_of(answer, last))
+
+
+def _steps(gradients: Numbers, losses: Numbers) -> list[Evidence]:
     rows = torch.as_tensor(losses, dtype=torch.float64)
     rows = rows[None] if rows.dim() == 1 else rows
     matrices = torch.as_tensor(gradients, dtype=torch.float64)
-    matrices = matrices.expand(len(rows), *matrices.shape) if matrices.dim() == 2 else matrices
-    if matrices.dim() != 3 or matrices.shape[:2] != rows.shape or not rows.numel():
+    matrices = matrices.expand(len(rows), -1, -1) if rows.dim() == matrices.dim() == 2 else matrices
+    if rows.dim() != 2 or matrices.dim() != 3 or matrices.shape[:2] != rows.shape or not rows.numel():
         raise ValueError(
             "expected gradients of shape (tasks, elements) and losses of shape (tasks,), or both with an axis of steps "
             f"before, got {tuple(matrices.shape)} and {tuple(rows.shape)}"
         )
-    *earlier, last = [evidence_of(matrix, row) for matrix, row in zip(matrices, rows, strict=True)]
-    draws = Draws.seeded(seed)
-    state = weighting.init(sizes_of(last))
-    for evidence, losses_after in zip(earlier, rows[1:], strict=True):
-        _, state = weighting.update(evidence, state, draws)
-        if Need.LOSSES_AFTER in weighting.needs:
-            state = weighting.after(losses_after, state)
-    answer, _ = weighting.update(last, state, draws)
-    return Response(as_answer(answer).weights, update_of(answer, last))
+    return [evidence_of(matrix, row) for matrix, row in zip(matrices, rows, strict=True)]
 
 
 def _rounded(numbers: Tensor) -> str:

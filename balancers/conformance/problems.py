@@ -31,7 +31,7 @@ def require(condition: bool | Tensor, message: str) -> None:
 
 
 def evidence_of(jacobian: Tensor, losses: Tensor) -> Evidence:
-    """What a method would see of these gradients, shape (*B, K, D), and losses, if all batches were alike."""
+    """The evidence for these gradients, (*B, K, D), and losses, (*B, K), if all batches were alike."""
     gramian = gramian_of(jacobian)
     return Evidence(losses, gramian, jacobian, gramian)
 
@@ -49,7 +49,7 @@ def update_of(answer: Tensor | Answer, evidence: Evidence) -> Float[Tensor, "*B 
 
 
 def terms_of(answer: Tensor | Answer, evidence: Evidence) -> Float[Tensor, "*B"]:
-    """The size of the terms that an update is the sum of: where they cancel, the sum is exact relative to this."""
+    """The size of the terms of an update; where the terms cancel, rounding errors are relative to this size."""
     answer = as_answer(answer)
     gradients = evidence.gradients if answer.gradients is None else answer.gradients
     return combine(answer.weights.abs(), gradients.abs()).amax(-1)

@@ -29,7 +29,9 @@ class Need(Flag):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one step shows about K tasks; axes before the tasks' are replicas. Everything K-sized is float64.
+    """The losses and gradients of K tasks in one step; axes before that of the tasks are replicas.
+
+    Everything is float64 except the gradients.
 
     Example:
         >>> import torch
@@ -99,7 +101,7 @@ def _measured(value: Tensor | None, need: Need) -> Tensor:
 
 
 class Answer(NamedTuple):
-    """What a method says when weights alone do not say it.
+    """The answer of a method: weights, and, for some methods, gradients and factors of heads.
 
     The update of the shared parameters is the weighted sum of ``gradients`` where a method puts its own in the place
     of the measured ones (an average over steps, for example). Heads that follow their own loss follow ``heads`` times
@@ -119,7 +121,7 @@ class Answer(NamedTuple):
 
 
 def as_answer(answer: Tensor | Answer) -> Answer:
-    """The same answer, spelt out.
+    """An answer with all its fields, from an answer or from weights alone.
 
     Example:
         >>> import torch

@@ -13,7 +13,7 @@ from balancers.contract.weighting import Sizes
 
 
 def checked_preference(preference: Sequence[float] | None, method: str) -> tuple[float, ...] | None:
-    """The numbers as a tuple.
+    """The numbers of a preference as a tuple.
 
     Example:
         >>> from balancers.contract.preferences import checked_preference
@@ -32,7 +32,7 @@ def checked_preference(preference: Sequence[float] | None, method: str) -> tuple
 
 
 def allocate(preference: Sequence[float] | None, sizes: Sizes, method: str) -> Float[Tensor, "*B K"]:
-    """The numbers of every replica; 1 for every task unless given.
+    """The preference of every replica, (*B, K); 1 for every task unless given.
 
     Example:
         >>> from balancers import Sizes

@@ -1,4 +1,4 @@
-"""What every solver returns: a point with a certificate."""
+"""The result of a solver: a point, and how well it solves the problem."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from balancers.contract.weighting import Answer, Draws, Evidence, Sizes, Weighti
 
 
 class Solving(Weighting[Certificate]):
-    """A method without memory whose weights solve equations; its state keeps the books on how well.
+    """A method without memory whose weights solve equations; its state records how well they were solved.
 
     Example:
         >>> from dataclasses import dataclass
@@ -37,13 +37,13 @@ class Solving(Weighting[Certificate]):
         return Certificate(sizes.scalar(), sizes.scalar())
 
     def update(self, evidence: Evidence, state: Certificate, draws: Draws, /) -> tuple[Tensor | Answer, Certificate]:
-        """The weights of this step, and the books brought up to date."""
+        """The weights of this step, and the updated record of residuals and fallbacks."""
         solution = self.solve(evidence, draws)
         residual = torch.where(solution.solved, torch.maximum(state.residual, solution.residual), state.residual)
         return solution.point, Certificate(residual, state.fallbacks + (~solution.solved).double())
 
     def certificate(self, state: Certificate, /) -> Certificate:
-        """The books."""
+        """The record of residuals and fallbacks."""
         return state
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Spaces of hyperparameters: what a search over a method's own settings may try, stated with the method.
+"""Search spaces of hyperparameters, which methods declare.
 
 A space maps points of the unit cube to values, so that any design of points (random, quasi-random, a grid) becomes a
 design of settings.
@@ -96,7 +96,7 @@ class Simplex(Space):
     scales: tuple[float, ...] = ()
 
     def coordinates(self, tasks: int) -> int:
-        """One fewer than tasks."""
+        """The number of tasks minus 1."""
         return tasks - 1
 
     def at(self, point: Sequence[float]) -> list[float]:
@@ -107,7 +107,7 @@ class Simplex(Space):
 
 
 def searching(**spaces: Space) -> Mapping[str, Space]:
-    """Spaces by the name of the hyperparameter, read-only.
+    """A read-only mapping of spaces by the name of the hyperparameter.
 
     Example:
         >>> from balancers import Interval, searching

@@ -150,19 +150,19 @@ class Weighting(ABC, Generic[State]):
         """
 
     def after(self, losses: Float[Tensor, "*B K"], state: State, /) -> State:  # noqa: ARG002
-        """The next state once the losses after the optimizer's step are known; for ``Need.LOSSES_AFTER`` alone."""
+        """The next state, given the losses after the optimizer's step; for methods with ``Need.LOSSES_AFTER``."""
         return state
 
     def needs_now(self, state: State, /) -> Need:  # noqa: ARG002
-        """What the coming step must show; all of ``needs`` unless a method can do with less at times."""
+        """The needs of the next step: all of ``needs``, or fewer where a method can do without."""
         return self.needs
 
     def adapt(self, features: Float[Tensor, "*N M"], state: State, /) -> Float[Tensor, "K *N M"] | None:  # noqa: ARG002
-        """What every task's head gets in the place of the shared representation; none if that is the same for all."""
+        """The input of every task's head, (K, *N, M); None if all heads get the shared representation itself."""
         return None
 
     def certificate(self, state: State, /) -> Certificate | None:  # noqa: ARG002
-        """How well the method's equations were solved so far; none if it solves none."""
+        """How well the method's equations were solved so far; None if it solves none."""
         return None
 
 
@@ -177,7 +177,7 @@ class Empty(NamedTuple):
 
 
 class Stateless(Weighting[Empty]):
-    """A method whose weights depend on nothing but the step at hand.
+    """A method without memory: its weights depend on the current step alone.
 
     Example:
         >>> from dataclasses import dataclass

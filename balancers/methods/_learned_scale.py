@@ -1,4 +1,4 @@
-"""The body of methods that learn one positive scale per task: its logarithm takes one Adam step per training step."""
+"""The common body of methods that learn the logarithm of a scale per task, by one Adam step per training step."""
 
 from __future__ import annotations
 

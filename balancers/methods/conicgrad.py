@@ -17,7 +17,7 @@ from balancers.solvers.conic import steepest_in_cone
 @register("conicgrad")
 @dataclass(frozen=True)
 class ConicGrad(Solving):
-    r"""An angular constraint.
+    r"""Conic gradients: the best update within an angle of the mean gradient.
 
     With the mean gradient :math:`g_0` the update is
 

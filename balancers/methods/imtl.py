@@ -89,5 +89,5 @@ class IMTL(Weighting[IMTLState]):
         )
 
     def certificate(self, state: IMTLState) -> Certificate:
-        """The books."""
+        """The record of residuals and fallbacks."""
         return Certificate(state.residual, state.fallbacks)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def import_file(path: Path) -> None:
-    """Run a Python file, for what it registers.
+    """Run a Python file, which registers methods or suites.
 
     Example:
         >>> from pathlib import Path
@@ -40,7 +40,7 @@ def import_file(path: Path) -> None:
 
 
 def digest_of(path: Path) -> str:
-    """What tells one version of a file from another.
+    """A short hash of a file's contents, which tells its versions apart.
 
     Example:
         >>> import tempfile

@@ -1,4 +1,4 @@
-"""What an error says about a name that is not known."""
+"""The hint in an error about an unknown name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """The end of a sentence that says what ``name`` might have meant, and what there is.
+    """The end of an error message: the nearest of ``names`` to ``name``, and all of them.
 
     Example:
         >>> from balancers.naming.suggest import nearest

@@ -1,4 +1,4 @@
-"""The simplex: where weights that are shares of a whole live."""
+"""Weights that sum to a total: shares, and the projection onto the simplex."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def shares(parts: Float[Tensor, "*B K"]) -> tuple[Float[Tensor, "*B K"], Float[Tensor, "*B 1"]]:
-    """Parts as shares of their total, equal where that is 0; and the total.
+    """The shares of parts in their total, equal where the total is 0; and the total.
 
     A method that keeps such parts, and multiplies its new shares by the old total, loses nothing when it is asked
     about some of its tasks alone: these divide their total among themselves, and the others keep what they have.

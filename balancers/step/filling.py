@@ -18,7 +18,7 @@ from balancers.step.parallel import Group
 
 
 class FillJob(NamedTuple):
-    """What is to be filled, and who says how.
+    """The losses, parameters and weights function of one step, from which ``.grad`` is filled.
 
     Example:
         >>> import torch

@@ -146,7 +146,7 @@ def _sum_of_products(pieces: Iterable[tuple[Tensor, Tensor]], device: torch.devi
 
 
 def may_look(device: torch.device) -> bool:
-    """Whether a look at numbers costs nothing: on an accelerator it would wait for all that is under way.
+    """Whether reading numbers is free: on an accelerator it waits for all pending work.
 
     Example:
         >>> import torch

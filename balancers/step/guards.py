@@ -1,4 +1,4 @@
-"""Numbers that no step may go on with: each guard names who is to blame, before anything is written to ``.grad``."""
+"""Checks before anything is written to ``.grad``: each raises an error that names the task, method or argument."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def require_finite_answer(answer: Answer, method: str) -> None:
 
 
 class PlaceArguments(NamedTuple):
-    """What a step was told of where gradients are measured.
+    """Which arguments of `Balancer.backward` say where gradients are measured.
 
     Example:
         >>> from balancers.step.guards import PlaceArguments
@@ -188,7 +188,7 @@ class PlaceArguments(NamedTuple):
 
 
 def require_place(place: PlaceArguments, memory: Memory, needs: Need, processes: int) -> None:
-    """Raise ``ValueError`` unless gradients are measured where that makes sense for a method and what it remembers.
+    """Raise ``ValueError`` if gradients cannot be measured at this place for this method and its memory.
 
     Example:
         >>> from balancers import Balancer, Need
@@ -251,7 +251,7 @@ def require_batches(others: Sequence[Losses] | Losses) -> Sequence[Losses]:
 
 
 def require_crossed(step: Step, others: Sequence[Step], at_features: bool, method: str) -> None:
-    """Raise ``ValueError`` unless the other batches of a method that crosses batches are what they must be.
+    """Raise ``ValueError`` unless ``others`` has one or two batches with the tasks of the first, at parameters.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""What users pass as losses, in whatever shape, becomes the losses of the tasks that are present."""
+"""The arguments of users, checked: task names, lower bounds, and the losses of the tasks that are present."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is seen of the task gradients, in a training step and from outside of one."""
+"""Where gradients are measured: in a training step (`gather_evidence`), and without one (`measure`)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def measure(losses: Sequence[Tensor] | Mapping[str, Tensor], shared: Iterable[Te
 def gather_evidence(
     losses: Tensor, gradients: TaskGradients | None, needs: Need, others: Sequence[Step], group: Group
 ) -> Evidence:
-    """What a method with these ``needs`` is shown of a step; ``others`` are the batches beside the first.
+    """The evidence of a step for a method with these ``needs``; ``others`` are the batches beside the first.
 
     Example:
         >>> import torch

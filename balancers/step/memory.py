@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from balancers.contract.weighting import Draws, Sizes, Weighting
-from balancers.step.presence import element_axes, width_axes
+from balancers.step.absent_tasks import element_axes, width_axes
 
 STATE_PREFIX = "state_"  # of the buffers, so that no field of a state can hide an attribute of the module
 
@@ -56,7 +56,7 @@ class Memory(nn.Module):
         return any(width_axes(self._state_type).values())
 
     def remember(self, state: tuple[Tensor, ...]) -> None:
-        """Keep the next state."""
+        """Store the next state in the buffers."""
         for field, value in zip(self._state_type._fields, state, strict=True):
             setattr(self, STATE_PREFIX + field, value)
 

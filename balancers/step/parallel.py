@@ -55,7 +55,7 @@ class Group:
         return [means[i] for i in range(len(tensors))]
 
     def means(self, tensors: Iterable[Tensor | None]) -> list[Tensor | None]:
-        """The same for tensors of which some are not there, which must be so in every process."""
+        """Means of tensors some of which are None; the same ones must be None in every process."""
         entries = list(tensors)
         means = iter(self.mean([tensor for tensor in entries if tensor is not None]))
         return [None if tensor is None else next(means) for tensor in entries]

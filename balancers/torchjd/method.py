@@ -1,4 +1,4 @@
-"""One of TorchJD's classes at work as a weighting; `balancers.torchjd.names` makes them by name.
+"""A class of TorchJD as a weighting; `balancers.torchjd.names` makes them by name.
 
 A class is asked one replica after the other, about float64 matrices, with TorchJD's own settings. What it does beyond a
 weighting's contract is this. TorchJD does not say which of its classes draw random numbers: all are given torch's
@@ -36,7 +36,7 @@ class Steps(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What a family of TorchJD's classes is shown, and how it is asked.
+    """What a family of TorchJD's classes needs, and the function that calls it.
 
     Example:
         >>> from balancers import create
@@ -83,7 +83,7 @@ class TorchJDMethod(Weighting[Steps]):
         object.__setattr__(self, "_memory", None)
 
     def init(self, sizes: Sizes) -> Steps:
-        """No step made; what the object of a stateful class remembered is forgotten."""
+        """The state before the first step; the memory of a stateful class is cleared."""
         if self.stateful and sizes.batch:
             raise ValueError(f"{self.name} remembers in an object of TorchJD's, and cannot run replicas")
         self._build(sizes.tasks, sizes.device)  # a bad value shows here

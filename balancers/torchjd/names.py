@@ -1,4 +1,4 @@
-"""Methods of the library TorchJD by class name, as ``torchjd:UPGrad``: to compare with, and for what is not here."""
+"""Methods of the library TorchJD by class name, such as ``torchjd:UPGrad``."""
 
 from __future__ import annotations
 

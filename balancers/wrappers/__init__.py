@@ -1,4 +1,4 @@
-"""Methods around a method: solve less often, smooth the weights, fix the length of the update; and their notation."""
+"""Wrappers, which are methods around a method, and the notation of their names (``every:4:pcgrad``)."""
 
 from balancers.wrappers.wrappers import Every, Rescaled, Smoothed
 

@@ -1,4 +1,4 @@
-"""What every weighting around a weighting has in common: facts, memory and name are made from the inner one's."""
+"""The base class of wrappers: facts, memory and name are made from those of the method inside."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INNER = "inner_"  # of the fields that belong to the method inside, so that no n
 
 @dataclass(frozen=True)
 class Wrapper(Weighting[tuple]):
-    """A method around a method: what it says of itself and what it remembers is made from the inner one's.
+    """A method around a method: its facts and its memory are made from those of the method inside.
 
     A state holds the wrapper's own fields, then those of the inner method with a prefix. In names, a wrapper and its
     argument stand before the method, as in ``every:4:pcgrad``.
@@ -42,7 +42,7 @@ class Wrapper(Weighting[tuple]):
 
     @property
     def name(self) -> str:
-        """As `balancers.create` takes it."""
+        """The name that `balancers.create` takes."""
         _, argument = fields(self)
         return f"{self.prefix}:{getattr(self, argument.name)}:{self.method.name}"
 
@@ -53,42 +53,42 @@ class Wrapper(Weighting[tuple]):
 
     @property
     def digest(self) -> str:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.digest
 
     @property
     def needs(self) -> Need:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.needs
 
     @property
     def interval(self) -> int:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.interval
 
     @property
     def space(self) -> Mapping[str, Space]:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.space
 
     @property
     def stochastic(self) -> bool:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.stochastic
 
     @property
     def positive_losses(self) -> bool:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.positive_losses
 
     @property
     def heads(self) -> Heads:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.heads
 
     @property
     def place(self) -> Place:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.place
 
     @property
@@ -98,7 +98,7 @@ class Wrapper(Weighting[tuple]):
 
     @property
     def degree(self) -> float | None:
-        """The method's."""
+        """The same as the method inside."""
         return None if self.method.degree is None else float(self.method.degree)
 
     def init(self, sizes: Sizes, /) -> tuple:
@@ -107,26 +107,26 @@ class Wrapper(Weighting[tuple]):
         return _joint(type(own), type(inner))(*own, *inner)
 
     def update(self, evidence: Evidence, state: tuple, draws: Draws, /) -> tuple[Answer, tuple]:
-        """What the wrapper makes of the method's answer, or of an earlier one."""
+        """The wrapper's answer, and the next state."""
         own, inner = split(state)
         answer, own, inner = self.wrap(evidence, own, inner, draws)
         return answer, type(state)(*own, *inner)
 
     def after(self, losses: Float[Tensor, "*B K"], state: tuple, /) -> tuple:
-        """The method's."""
+        """The same as the method inside."""
         own, inner = split(state)
         return type(state)(*own, *self.method.after(losses, inner))
 
     def needs_now(self, state: tuple, /) -> Need:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.needs_now(split(state)[1])
 
     def adapt(self, features: Float[Tensor, "*N M"], state: tuple, /) -> Float[Tensor, "K *N M"] | None:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.adapt(features, split(state)[1])
 
     def certificate(self, state: tuple, /) -> Certificate | None:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.certificate(split(state)[1])
 
     @abstractmethod

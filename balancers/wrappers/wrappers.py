@@ -1,4 +1,4 @@
-"""Weightings around a weighting: solve less often, smooth the weights, fix the length of the update."""
+"""Wrappers: solve less often, smooth the weights, fix the length of the update."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LENGTHS = ("mean", "sum", "unit")
 
 
 class Kept(NamedTuple):
-    """The last answer that every task took part in, and how many more steps it will do for.
+    """The weights that are kept, and for how many more steps each is used.
 
     Example:
         >>> from balancers import Sizes, create
@@ -39,7 +39,7 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True)
 class Every(Wrapper):
-    r"""Weights that are found anew in every n-th step and kept in between, when a step costs one backward pass.
+    r"""Weights that are computed in every n-th step and kept in between, where a step costs one backward pass.
 
     With :math:`\hat\lambda_t` the weights of the method inside, :math:`\lambda_t = \hat\lambda_t` if n divides t, and
     :math:`\lambda_t = \lambda_{t-1}` otherwise, counting from 0. The method sees nothing of the steps in between: what
@@ -184,7 +184,7 @@ class Smoothed(Wrapper):
 
 @dataclass(frozen=True)
 class Rescaled(Wrapper):
-    r"""The method's direction at the length of the mean gradient ("mean"), of the sum of all ("sum"), or 1 ("unit").
+    r"""The method's direction with the length of the mean gradient ("mean"), of the sum of all ("sum"), or 1 ("unit").
 
     All weights are multiplied by the same factor, so that the norm of the update :math:`\|u\|` becomes
     :math:`\|\tfrac1K\sum_i g_i\|`, :math:`\|\sum_i g_i\|`, or 1, at the place where gradients are measured. Heads with
@@ -226,7 +226,7 @@ class Rescaled(Wrapper):
 
     @property
     def claims(self) -> frozenset[Claim]:
-        """All that a positive factor leaves true."""
+        """The claims that a positive factor leaves true."""
         return self.method.claims - {Claim.SIMPLEX, Claim.SUM_TO_TASKS}
 
     @property

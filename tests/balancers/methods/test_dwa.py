@@ -8,7 +8,7 @@ from torchjd.scalarization import DWA
 from balancers import Draws, Evidence, Sizes, create
 from balancers.conformance import check
 from balancers.contract.evidence import as_answer
-from balancers.step.presence import update_present
+from balancers.step.absent_tasks import update_present
 from tests.balancers.histories import losses_like, weights_over
 from tests.balancers.witness import witness
 from tests.references.dwa import dwa

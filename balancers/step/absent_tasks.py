@@ -1,4 +1,4 @@
-"""Tasks that are absent from a batch: a method is asked about the others alone."""
+"""Tasks that are absent from a batch: the method sees the others alone, and the absent ones keep their state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def task_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
 
     Example:
         >>> from balancers import Sizes, create
-        >>> from balancers.step.presence import task_axes
+        >>> from balancers.step.absent_tasks import task_axes
         >>> task_axes(type(create("gradvac").init(Sizes(3))))  # one number for every pair of tasks
         {'targets': (-2, -1)}
     """
@@ -30,7 +30,7 @@ def element_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
 
     Example:
         >>> from balancers import Sizes, create
-        >>> from balancers.step.presence import element_axes
+        >>> from balancers.step.absent_tasks import element_axes
         >>> element_axes(type(create("moco").init(Sizes(3))))
         {'averages': (-1,), 'parts': (), 'steps': ()}
     """
@@ -42,7 +42,7 @@ def width_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
 
     Example:
         >>> from balancers import Sizes, create
-        >>> from balancers.step.presence import width_axes
+        >>> from balancers.step.absent_tasks import width_axes
         >>> width_axes(type(create("rotograd").init(Sizes(3))))["rotations"]
         (-2, -1)
     """
@@ -69,7 +69,7 @@ def restrict(state: State, present: Int[Tensor, "P"]) -> State:
     Example:
         >>> import torch
         >>> from balancers import Sizes, create
-        >>> from balancers.step.presence import restrict
+        >>> from balancers.step.absent_tasks import restrict
         >>> state = create("fixed", weights=[1.0, 2.0, 3.0]).init(Sizes(3))
         >>> restrict(state, torch.tensor([0, 2])).weights.tolist()
         [1.0, 3.0]
@@ -88,7 +88,7 @@ def restore(state: State, restricted: State, present: Int[Tensor, "P"]) -> State
     Example:
         >>> import torch
         >>> from balancers import Sizes, create
-        >>> from balancers.step.presence import restore, restrict
+        >>> from balancers.step.absent_tasks import restore, restrict
         >>> state = create("fixed", weights=[1.0, 2.0, 3.0]).init(Sizes(3))
         >>> part = restrict(state, torch.tensor([0, 2]))
         >>> restore(state, part._replace(weights=part.weights * 10), torch.tensor([0, 2])).weights.tolist()
@@ -118,14 +118,14 @@ def _scatter(whole: Tensor, part: Tensor, axes: tuple[int, ...], present: Tensor
 def update_present(
     weighting: Weighting[State], evidence: Evidence, state: State, draws: Draws, present: Int[Tensor, "P"]
 ) -> tuple[Answer, State]:
-    """`Weighting.update` where ``seen`` speaks of the present tasks only and ``state`` of all.
+    """`Weighting.update` with the evidence of the present tasks only and the state of all tasks.
 
     Returns the answer for the present tasks, and the state of all.
 
     Example:
         >>> import torch
         >>> from balancers import Draws, Evidence, Sizes, create
-        >>> from balancers.step.presence import update_present
+        >>> from balancers.step.absent_tasks import update_present
         >>> method = create("fixed", weights=[1.0, 2.0, 3.0])
         >>> evidence = Evidence(torch.tensor([4.0, 5.0], dtype=torch.float64))  # of the first and the last task
         >>> answer, _ = update_present(method, evidence, method.init(Sizes(3)), Draws.seeded(0), torch.tensor([0, 2]))
@@ -140,14 +140,14 @@ def update_present(
 def after_present(
     weighting: Weighting[State], losses: Float[Tensor, "*B P"], state: State, present: Int[Tensor, "P"]
 ) -> State:
-    """`Weighting.after` where ``losses`` are those of the present tasks only and ``state`` is of all.
+    """`Weighting.after` with the losses of the present tasks only and the state of all tasks.
 
     Example:
         The second task is absent, so that its entry stays 0.
 
         >>> import torch
         >>> from balancers import Sizes, create
-        >>> from balancers.step.presence import after_present
+        >>> from balancers.step.absent_tasks import after_present
         >>> method = create("famo")
         >>> losses = torch.tensor([1.0, 0.5], dtype=torch.float64)
         >>> state = after_present(method, losses, method.init(Sizes(3)), torch.tensor([0, 2]))
@@ -164,7 +164,7 @@ def spread(
 
     Example:
         >>> import torch
-        >>> from balancers.step.presence import spread
+        >>> from balancers.step.absent_tasks import spread
         >>> spread(torch.tensor([1.0, 3.0]), torch.tensor([0, 2]), tasks=3).tolist()
         [1.0, 0.0, 3.0]
     """
