@@ -12,7 +12,7 @@ from tasks.base import Split
 PROGRESS_REPORTS = 200  # per training: often enough for a bar, rare enough to cost nothing
 
 
-class Schedule(NamedTuple):
+class TrainingSchedule(NamedTuple):
     """The steps of a training after which something happens; the first step is number 1."""
 
     steps: int  # all of them
@@ -22,7 +22,7 @@ class Schedule(NamedTuple):
     reports: range  # of progress
 
     @classmethod
-    def of(cls, cell: Cell, train: Split) -> Schedule:
+    def of(cls, cell: Cell, train: Split) -> TrainingSchedule:
         """The schedule of a cell that trains on the split ``train``."""
         epoch = steps_per_epoch(train, cell.batch_size)
         steps = cell.steps or (cell.epochs or 0) * epoch

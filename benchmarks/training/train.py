@@ -17,7 +17,7 @@ from benchmarks.training.machine.environment import describe
 from benchmarks.training.measuring.clock import PeakMemory, Spent, Stopwatch
 from benchmarks.training.measuring.evaluate import Geometry
 from benchmarks.training.run import Run
-from benchmarks.training.schedule import Schedule
+from benchmarks.training.schedule import TrainingSchedule
 from tasks.base import Split
 
 
@@ -59,7 +59,7 @@ class Training:
     """
 
     engine: Engine
-    schedule: Schedule
+    schedule: TrainingSchedule
 
     def __init__(self, cells: Sequence[Cell], loaded: Loaded, watch: Watch) -> None:
         self.suite, self.splits, self.device, self.world = loaded.suite, loaded.splits, loaded.device, loaded.world
@@ -88,7 +88,7 @@ class Training:
         self.engine = make_engine()
         self._built, self._built_at = True, perf_counter()
         cell, train = self.runs[0].cell, self.splits.train
-        self.schedule = Schedule.of(cell, train)
+        self.schedule = TrainingSchedule.of(cell, train)
         self._probe = probe_of(train.only(cell.tasks), cell.batch_size)
         self._training.start()
 

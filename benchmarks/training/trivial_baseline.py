@@ -115,21 +115,21 @@ def _certain(bias: Tensor) -> Tensor:
 
 
 def renew(folder: Path, cells: Iterable[Cell], data: Path | None = None) -> None:
-    """Write the scores of every table that ``cells`` are of into ``folder``, but for those that it has already.
+    """Write the scores of every table of ``cells`` into ``folder``; up-to-date scores that it has already stay.
 
-    A suite without examples to tell apart has none. One that cannot be tried here is left out: it is not known, has
-    another version by now, or its data are not there.
+    A suite that does not generalise to new examples has no scores. A suite is left out, too, if it is not known, has
+    another version by now, or its data are missing.
     """
-    known = read_entries(folder)
+    entries = read_entries(folder)
     for table, cell in {cell.table: cell for cell in cells}.items():
-        about = subject_of(cell)
-        if known.get(table, {}).get("of") == about:
+        subject = subject_of(cell)
+        if entries.get(table, {}).get("of") == subject:
             continue
         try:
             suite = registry.create(cell.suite, **cell.suite_options)
             if suite.generalises and version_of(suite) == cell.suite_version:
-                known[table] = {"of": about, "scores": scores(suite, data, min(BATCH, cell.batch_size))}
-        except Exception as error:  # data or a plug-in that are not here, or a broken suite, of which records tell
-            logger.warning("what one answer to every example scores on %s is not known: %s", table, error)
-    if known:
-        write_atomically(folder / TRIVIAL, json.dumps(known, indent=1) + "\n")
+                entries[table] = {"of": subject, "scores": scores(suite, data, min(BATCH, cell.batch_size))}
+        except Exception as error:  # data or a plug-in are missing, or the suite is broken, as records say
+            logger.warning("the trivial baseline on %s is not known: %s", table, error)
+    if entries:
+        write_atomically(folder / TRIVIAL, json.dumps(entries, indent=1) + "\n")

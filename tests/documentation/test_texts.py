@@ -17,7 +17,7 @@ from benchmarks.analysis.results import Results, read_results
 from benchmarks.analysis.statistics import holm, paired, smallest_detectable
 from benchmarks.cli import app, catalogue
 from benchmarks.protocols.files import available
-from benchmarks.protocols.schema import Axes, Front, MethodEntry, Overrides, Protocol, Search, SuiteEntry
+from benchmarks.protocols.schema import AxesEntry, FrontEntry, MethodEntry, Overrides, Protocol, SearchEntry, SuiteEntry
 from benchmarks.records.record import SINGLE_TASK
 from tasks import registry
 from tests.documentation.blocks import DOCUMENTS, ROOT, prose
@@ -66,7 +66,7 @@ def test_every_method_and_suite_is_in_the_readme() -> None:
     assert [name for name in shown if name not in readme] == []
 
 
-@pytest.mark.parametrize("schema", [Protocol, Overrides, SuiteEntry, MethodEntry, Search, Front, Axes])
+@pytest.mark.parametrize("schema", [Protocol, Overrides, SuiteEntry, MethodEntry, SearchEntry, FrontEntry, AxesEntry])
 def test_the_manual_explains_every_key_of_a_protocol(schema: type[BaseModel]) -> None:
     manual = text_of("benchmarks/README.md")
     tables = {"search", "front", "axes", "defaults", "suites", "methods"}

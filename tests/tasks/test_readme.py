@@ -86,7 +86,7 @@ def run_block(beginning: str) -> dict[str, Any]:
 
 
 def test_the_table_names_every_suite() -> None:
-    assert sorted(SUITES) == registry.names()
+    assert sorted(SUITES) == [name for name in registry.names() if not registry.create(name).digest], "no plug-ins"
 
 
 @pytest.mark.parametrize("name", SUITES)

@@ -344,7 +344,7 @@ def test_cells_train_one_by_one_where_that_is_faster(together: bool, monkeypatch
     found, heard = cells("pcgrad", 2), list[Event]()
     with registered("tiny"):
         Here(Setting()).run([Job(tuple(found))], heard.append)
-    assert [type(event).__name__ for event in heard].count("Split") == (not together)
+    assert [type(event).__name__ for event in heard].count("Divided") == (not together)
     assert {event.record.replicas for event in heard if isinstance(event, Finished)} == {4 if together else 1}
 
 
