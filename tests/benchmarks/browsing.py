@@ -104,7 +104,7 @@ OVERLAPS = """
 const kinds = "h1, h2, h3, p, li, dt, dd, pre, summary, img, figcaption, select, input, .scroll, .plot, .rows, button";
 const boxes = [...document.querySelectorAll(kinds)].map((element) => [element, element.getBoundingClientRect()])
   .filter(([element, box]) => box.width && box.height && element.checkVisibility())
-  .filter(([element]) => !element.closest(".choices, svg, thead"));  // what scrolls by itself
+  .filter(([element]) => !element.closest(".choices, svg, thead, .wide img"));  // what scrolls by itself
 const name = (element) => `${element.tagName}.${element.className} ${element.textContent.slice(0, 40)}`;
 const found = [];
 for (const [k, [a, one]] of boxes.entries()) {

@@ -74,7 +74,8 @@ def panels(
 def sheet(height: float, title: str, width: float = WIDTH) -> Figure:
     """An empty figure of ``width`` inches with ``height`` inches of room below its title."""
     lines = textwrap.wrap(title, int(TITLE_LETTERS * width / WIDTH))
-    figure = Figure(figsize=(width, height + 0.3 + 0.2 * len(lines)), layout="constrained")
+    size = width, height + 0.3 + 0.2 * len(lines)
+    figure = Figure(figsize=size, dpi=PNG_DPI, layout="constrained")  # letters of a PNG are the widest
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=10.5, fontweight="bold")
     return figure
 

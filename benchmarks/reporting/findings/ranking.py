@@ -116,20 +116,22 @@ def _text(tau: float) -> str:
 
 def _sentences(means: dict[str, float]) -> list[str]:
     words = {
-        SEEDS: "Two seeds of one suite order the methods",
-        SUITES: "Two suites order the methods",
-        ANY_TWO: "Two ways to average the metrics of one suite order the methods",
-        OPTIMISERS: "Two optimisers order the methods",
+        SEEDS: "Two seeds of one suite",
+        SUITES: "Two suites",
+        ANY_TWO: "Two ways to average the metrics of one suite",
+        OPTIMISERS: "Two optimisers",
     }
     return [
-        f"{start} {in_words(means[what])} (τ = {_text(means[what])})." for what, start in words.items() if what in means
+        f"{start} give orders of the methods that are {in_words(means[what])} (τ = {_text(means[what])})."
+        for what, start in words.items()
+        if what in means
     ]
 
 
 def in_words(tau: float) -> str:
     """The agreement τ in words; two orders agree on the share (1 + τ) / 2 of the pairs of methods."""
     if tau >= 0.8:
-        return "almost the same way"
+        return "almost the same"
     if tau >= 0.5:
-        return "the same way in most pairs"
-    return "differently in many pairs" if tau >= 0.2 else "almost at random to each other"
+        return "the same in most pairs"
+    return "different in many pairs" if tau >= 0.2 else "almost unrelated"

@@ -89,7 +89,7 @@ def _sentences(means: Mapping[str, Estimate], profiles: Mapping[str, Sequence[fl
     if not known:
         return [f"No method has runs on every suite where {reference} has some."]
     top = max(known, key=lambda row: known[row].mean)
-    sentences = [f"{top} has the best typical run: {formats.delta(known[top])} points against {reference}."]
+    sentences = [f"{top} has the highest interquartile mean: {formats.delta(known[top])} points against {reference}."]
     above = [row for row, value in known.items() if value.has_interval and value.low > 0]
     if any(value.has_interval for value in known.values()):
         names = f"{listed(above)} ({len(above)} of {plural(len(known), 'method')})" if above else "no method"

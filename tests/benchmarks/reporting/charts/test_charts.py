@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -182,3 +183,14 @@ def test_a_long_title_is_broken_into_lines_that_fit() -> None:
     shown = figure.get_suptitle()
     assert shown.replace("\n", " ") == title
     assert max(map(len, shown.split("\n"))) <= style.TITLE_LETTERS
+
+
+def test_names_at_the_left_are_whole_in_the_png(tmp_path: Path) -> None:
+    names = ["equal-weights-again", "analytic-uncertainty"]
+    figure = draw_transfer(names, ["one: left", "one: right"], np.zeros((2, 2)))
+    save(figure, tmp_path, "map")
+    figure.set_dpi(style.PNG_DPI)
+    figure.draw_without_rendering()
+    shown = [label.get_window_extent().x0 for label in figure.axes[0].get_yticklabels()]
+    assert len(shown) == len(names)
+    assert min(shown) >= 0

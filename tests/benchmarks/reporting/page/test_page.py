@@ -142,7 +142,7 @@ def test_sections_come_in_the_order_in_which_people_ask(page: str) -> None:
 
 
 def test_findings_are_on_the_page_with_their_tables(folder: Path, page: str) -> None:
-    blocks = findings.blocks(read_results(folder))
+    blocks = findings.blocks(read_results(folder, titled=True))
     assert blocks
     for block in blocks:
         assert f'id="finding-{block.anchor}"' in page
@@ -158,7 +158,7 @@ def test_what_an_option_changes_has_a_section_with_its_table_and_chart(tmp_path:
         Store(tmp_path).write(record)
     text = without_pictures(write_report(tmp_path).read_text(encoding="utf-8"))
     section = text.split('<section id="options">')[1].split("</section>")[0]
-    (block,) = options.blocks(read_results(tmp_path))
+    (block,) = options.blocks(read_results(tmp_path, titled=True))
     assert f'<h3 id="finding-{block.anchor}">{block.title}</h3>' in section
     assert all(str(escape(sentence)) in section for sentence in block.sentences)
     assert section.count("<table>") == section.count("<img") == 1
@@ -168,12 +168,12 @@ def test_what_an_option_changes_has_a_section_with_its_table_and_chart(tmp_path:
 
 
 def test_rows_that_beat_the_reference_are_marked(folder: Path, page: str) -> None:
-    found = read_results(folder)
+    found = read_results(folder, titled=True)
     table = without_pictures(page).split('aria-label="Table over all suites"')[1].split("</table>")[0]
     marked = {re.sub("<.*?>", "", row).split()[0] for row in re.findall(r"<tr data-beats>(.*?)</tr>", table, re.DOTALL)}
     delta = {row.row: row.delta_taskwise.mean for row in found.aggregates.overall}
-    assert found.reference == "fixed"
-    assert marked == {row for row, value in delta.items() if value >= delta["fixed"]}
+    assert found.reference == "equal-weights"
+    assert marked == {row for row, value in delta.items() if value >= delta["equal-weights"]}
 
 
 def test_the_answer_comes_first_and_warns_of_few_seeds(page: str) -> None:
