@@ -19,7 +19,7 @@ BELOW = {
     "balancers.contract": "",
     "balancers.solvers": "contract",
     "balancers.step": "contract solvers naming",
-    "balancers.methods": "contract solvers step registry",
+    "balancers.methods": "contract solvers step",
     "balancers.wrappers": "contract solvers step naming",
     "balancers.torchjd": "contract solvers step naming wrappers",
     "balancers.registry": "contract step naming methods wrappers torchjd",
