@@ -48,10 +48,10 @@ plots: setup ## draw the charts and write the report anew from what is in result
 	$(RUN) benchmarks report $(or $(RESULTS),results/$(PROTOCOL))
 
 micro: setup ## cost of one balanced step, beside a plain one and TorchJD's, to results/micro
-	$(RUN) benchmarks.studies.step_cost results/micro
+	$(RUN) benchmarks step-cost
 
 throughput: setup ## runs per hour as replicas, on workers and nodes, to results/throughput
-	$(RUN) benchmarks.studies.throughput results/throughput
+	$(RUN) benchmarks throughput
 
 plane: setup ## where every balancer ends on the two-task plane, to results/plane
 	$(RUN) benchmarks plane

@@ -143,7 +143,7 @@ def determinism(weighting: Weighting) -> None:
 
 
 def certificates(weighting: Weighting) -> None:
-    """A method that solves equations says how well: exactly, wherever it did not take its way out."""
+    """A method that solves equations says how well: exactly, except in fallbacks."""
     for tasks in TASK_COUNTS:
         run = problems(tasks)
         for steps, (_, state) in enumerate(play(weighting, run, Draws.seeded(0)), start=1):

@@ -40,4 +40,4 @@ class Certificate(NamedTuple):
     """
 
     residual: Float[Tensor, "*B"]  # the largest relative violation of the optimality conditions among solved steps
-    fallbacks: Float[Tensor, "*B"]  # how many steps found no solution and took the method's documented way out
+    fallbacks: Float[Tensor, "*B"]  # how many steps had no solution and used the method's documented fallback

@@ -24,7 +24,7 @@ class CAGrad(Solving):
     :math:`u = g_0 + c \frac{\|g_0\|}{\|g_w\|} g_w`. Its weights are :math:`\frac1K + c \frac{\|g_0\|}{\|g_w\|} w_i`.
     c = 0 is the mean, and a large c has the direction of MGDA. Where :math:`g_w = 0`, at a Pareto stationary point, no
     update in the ball has a minimum above 0, and of those that have 0 it is the nearest to the mean. A task with a
-    gradient of zero has no say.
+    gradient of zero has no influence.
 
     The update has the scale of the mean gradient. The official code for NYUv2 divides it by :math:`1 + c^2` and
     multiplies it by K, to match the sum; that for the toy problem divides it by :math:`1 + c`. ``rescale`` divides. The

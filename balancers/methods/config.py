@@ -30,7 +30,7 @@ class ConFIG(Solving):
     squares, and the step is counted as unsolved: it never increases the sum of the losses, but may increase some of
     them. For two opposite gradients nothing is left of it, and the weights are zero. The official code solves the same
     least-squares problem by default with a routine that takes full rank for granted on a GPU. A task whose gradient is
-    zero has no say and no weight.
+    zero has no influence and no weight.
 
     The momentum variant, M-ConFIG, is another method.
 

@@ -38,10 +38,18 @@ class GradVac(Weighting[GradVacState]):
     whether the gradient was changed or not. Targets begin at 0. The update is the sum of the :math:`g_i'`.
 
     There is no official code. Ports use β = 0.5, and some move a target only where they changed the gradient: it can
-    then only fall, and in time less is done than by PCGrad. Of the paper's groups of parameters with targets of their
-    own there is one here, ``whole_model``: all at which gradients are measured. Where a gradient is zero, or what is
-    left of it, there is no cosine: nothing is added, and the target stays. A target of exactly 1 cannot be reached by
-    adding gradients, and nothing is added either.
+    then only fall, and in time less is done than by PCGrad. The paper allows groups of parameters with targets of their
+    own; here all parameters at which gradients are measured form one group, ``whole_model``. Where a gradient is zero,
+    or what is left of it, there is no cosine: nothing is added, and the target stays. A target of exactly 1 cannot be
+    reached by adding gradients, and nothing is added either.
+
+    Example:
+        Targets begin at 0, so that the first step is PCGrad's: the first gradient gets 0.12 times the second added,
+        the second 3 times the first.
+
+        >>> from balancers import probe
+        >>> probe("gradvac", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[4, 1.12], update=[0.64, 4.48])
 
     Example:
         Targets begin at 0, so that the first step is PCGrad's: the first gradient gets 0.12 times the second added,

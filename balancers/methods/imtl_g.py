@@ -26,9 +26,9 @@ class IMTLG(Solving):
     such a step is counted as unsolved, and v is divided by the sum of its absolute values instead, so that all losses
     decrease; so it is where the sum is zero to rounding.
 
-    Where C is singular and no vector has equal projections, x is the solution of least squares, and the step is
-    counted as unsolved too; two opposite gradients get weights of zero. A task whose gradient is zero has no say and
-    no weight. Public implementations invert a matrix without a guard, or add 1e-8 to it when that fails.
+    Where C is singular and no vector has equal projections, x is the solution of least squares, and the step is counted
+    as unsolved too; two opposite gradients get weights of zero. A task whose gradient is zero has no influence and no
+    weight. Public implementations invert a matrix without a guard, or add 1e-8 to it when that fails.
 
     The paper measures gradients at the shared representation.
 

@@ -40,11 +40,19 @@ class MoCo(Weighting[MoCoState]):
     As in the paper, :math:`\gamma` and :math:`\rho` are not free of scale: gradients c times as long ask for
     :math:`\gamma / c^2` and :math:`c^2 \rho`. In :math:`\beta_t`, t counts the steps in which a task was present.
 
-    The authors published several variants of their method. The one that the best-known port took over differs from
-    the paper in two things, and is had with ``flavour="official"``: every gradient is first given the length of its
+    The authors published several variants of their method. The one that the best-known port took over differs from the
+    paper in two things, and is selected by ``flavour="official"``: every gradient is first given the length of its
     task's loss, :math:`g_i \leftarrow \ell_i\, g_i / \|g_i\|` (at a loss of 0 or below it is 0), and a softmax stands
-    in the place of the projection, which pulls the weights towards equality in every step. Other variants project,
-    with :math:`\gamma` doubled in one, and their scripts multiply the update by K.
+    in the place of the projection, which pulls the weights towards equality in every step. Other variants project, with
+    :math:`\gamma` doubled in one, and their scripts multiply the update by K.
+
+    Example:
+        The averages are half the gradients. Their Gramian moves equal weights by (0.025, -0.275); the nearest point of
+        the simplex is (0.65, 0.35).
+
+        >>> from balancers import probe
+        >>> probe("moco", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.65, 0.35], update=[-0.2, 0.7])
 
     Example:
         The averages are half the gradients. Their Gramian moves equal weights by (0.025, -0.275); the nearest point of

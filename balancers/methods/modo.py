@@ -27,7 +27,7 @@ class MoDo(Weighting[MoDoState]):
 
     With the task gradients :math:`J_1` and :math:`J_2` on two independent batches,
     :math:`\lambda \leftarrow \Pi_\Delta(\lambda - \gamma (J_1 J_2^\top + \rho I) \lambda)` with the projection onto
-    the simplex, from equal weights on. Of one batch, :math:`J J^\top` would be a biased estimate.
+    the simplex, from equal weights on. On one batch, :math:`J J^\top` would be a biased estimate.
 
     The update is :math:`J_3^\top \lambda` with a third batch, the first in a call of `Balancer.backward` with two in
     ``others``. With one in ``others`` it is :math:`J_1^\top \lambda`, where the paper has the mean

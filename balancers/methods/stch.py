@@ -36,12 +36,19 @@ class STCH(Weighting[STCHState]):
     The weights are :math:`w_i = \lambda_i\,\mathrm{softmax}(\lambda (\ell - z) / \mu)_i`. For :math:`\mu \to 0` this is
     ``tchebycheff``. The ideal point z is the lower bounds that a `Balancer` is told.
 
-    The official code for multi-task learning is another method, which ``flavour="official"`` is. For 4 epochs and a
-    fifth it minimises :math:`\sum_i \log \ell_i`; the mean losses of the fifth are the nadir point n; from then on it
-    minimises :math:`K \mu \log \sum_i (\ell_i / n_i)^{1/\mu}`, that is, the logarithms of the ratios take the place of
+    The official code for multi-task learning is another method: ``flavour="official"``. For 4 epochs and a fifth it
+    minimises :math:`\sum_i \log \ell_i`; the mean losses of the fifth are the nadir point n; from then on it minimises
+    :math:`K \mu \log \sum_i (\ell_i / n_i)^{1/\mu}`, that is, the logarithms of the ratios take the place of
     :math:`\lambda_i (\ell_i - z_i)`. With :math:`\mu = 1`, its default, this is the logarithm of a sum with fixed
-    weights. Epochs are counted in steps in which a task is present. A small number added to the losses is left
-    out: a task at loss 0 gets weight 0.
+    weights. Epochs are counted in steps in which a task is present. A small number added to the losses is left out: a
+    task at loss 0 gets weight 0.
+
+    Example:
+        The preferred losses are 0.5 and 2. The weights are 0.5 times their softmax.
+
+        >>> from balancers import probe
+        >>> probe("stch", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.091, 0.409], update=[-1.135, 1.635])
 
     Example:
         The preferred losses are 0.5 and 2. The weights are 0.5 times their softmax.

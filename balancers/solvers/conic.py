@@ -17,10 +17,10 @@ FAR = 1e9  # stands for infinity in a search
 def steepest_in_cone(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, "*B K"], cosine: float) -> Solution:
     r"""The weights of argmax of :math:`\min_i g_i^\top d` over d as long as :math:`g_0 = J^\top m` and near it.
 
-    Near means :math:`\cos(d, g_0) \ge c`. If the direction of the shortest vector between the gradients is in the
-    cone, it is the best of all. Else d lies on the cone's surface and is a multiple of the projection of :math:`g_0`
-    onto :math:`\{u : g_i^\top u \ge \nu\}`: a search for the ν at which the cosine is c. A gradient of norm zero has no
-    say.
+    Near means :math:`\cos(d, g_0) \ge c`. If the direction of the shortest vector between the gradients is in the cone,
+    it is the best of all. Else d lies on the cone's surface and is a multiple of the projection of :math:`g_0` onto
+    :math:`\{u : g_i^\top u \ge \nu\}`: a search for the ν at which the cosine is c. A gradient of norm zero has no
+    influence.
 
     Where no direction in the cone decreases all losses, the problem has no solution, and d has the direction of
     `conflict_averse` for the largest radius that stays in the cone, which is that of the solution where there only

@@ -152,10 +152,10 @@ def dual_cone(gramian: Float[Tensor, "*B K K"], references: Float[Tensor, "*B R 
 def conflict_averse(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, "*B K"], radius: float) -> Solution:
     r"""The weights of CAGrad's update: that with the largest :math:`\min_i g_i^\top u` near :math:`g_0 = J^\top m`.
 
-    Near means :math:`\|u - g_0\| \le c\|g_0\|`. If the largest minimum is ν, then u is the projection of
-    :math:`g_0` onto :math:`\{u : g_i^\top u \ge \nu\}`, which is a non-negative programme: a search for the ν at which
-    the distance is :math:`c\|g_0\|`; at a Pareto stationary point ν may be 0 before that. A gradient of norm zero has
-    no say. Where :math:`g_0 = 0`, the point is the reference. Where no solution is found, it is some point in the ball.
+    Near means :math:`\|u - g_0\| \le c\|g_0\|`. If the largest minimum is ν, then u is the projection of :math:`g_0`
+    onto :math:`\{u : g_i^\top u \ge \nu\}`, which is a non-negative programme: a search for the ν at which the distance
+    is :math:`c\|g_0\|`; at a Pareto stationary point ν may be 0 before that. A gradient of norm zero has no influence.
+    Where :math:`g_0 = 0`, the point is the reference. Where no solution is found, it is some point in the ball.
 
     Example:
         The mean of (1, 0) and (-3, 4) is (-1, 2). Within half its length, 1.118, the best update is (0.118, 2).

@@ -45,9 +45,9 @@ def spectrum(cosines: Float[Tensor, "*B K K"]) -> Spectrum:
 def equal_projections(cosines: Float[Tensor, "*B K K"]) -> Solution:
     r"""The shortest combination of unit gradients with projection 1 on each of them: :math:`x = C^+ \mathbf 1`.
 
-    A gradient of norm zero has no say and gets 0. Where no vector has equal projections, which takes a singular C, the
-    point is the one of least squares, and exactly 0 where nothing is left of it but rounding, as for two opposite
-    gradients.
+    A gradient of norm zero has no influence and gets 0. Where no vector has equal projections, which takes a singular
+    C, the point is the one of least squares, and exactly 0 where nothing is left of it but rounding, as for two
+    opposite gradients.
 
     Example:
         >>> import torch

@@ -19,7 +19,6 @@ from benchmarks.cli.base import (
     load_plugins,
     out,
     plain_errors,
-    split_names,
 )
 
 
@@ -91,22 +90,3 @@ def check(
             table.add_row("[green]✓[/]" if result.passed else "[red]✗[/]", result.name, escape(result.detail))
         out.print(table)
     raise typer.Exit(0 if all(result.passed for result in checks) else EXIT_FAILED)
-
-
-@app.command()
-def plane(
-    methods: Annotated[str, typer.Option(help="Balancers to train, comma-separated.")] = "",
-    steps: Annotated[int, typer.Option(min=1)] = 50_000,
-    results: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("results/plane"),
-    plugin: Plugins = None,
-    redraw: Annotated[
-        bool, typer.Option("--redraw", help="Write only the table and chart of existing results.")
-    ] = False,
-) -> None:
-    """Train every balancer from five starts on the two-task plane, and show which runs end on the Pareto front."""
-    with plain_errors():
-        from benchmarks.studies.plane import study  # noqa: PLC0415
-
-        load_plugins(plugin)
-        path = study.report(results) if redraw else study.run(split_names(methods), steps, results, out)
-        out.print(f"Table: {path}", soft_wrap=True, highlight=False)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from benchmarks.reporting.blocks import LEGEND_HEAD, Legend, ReportBlock
 
 
-def table(head: Sequence[str], lines: Sequence[Sequence[str]], *, text: bool = False) -> str:
-    """A table. All columns but the first are aligned to the right, or with ``text`` to the left."""
+def table(head: Sequence[str], lines: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
+    """A table; the columns with the numbers ``left`` are aligned to the left, all others to the right."""
 
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
-    rule = "|" + "|".join(["---", *["---" if text else "---:"] * (len(head) - 1)]) + "|"
+    rule = "|" + "|".join("---" if column in left else "---:" for column in range(len(head))) + "|"
     return "\n".join([line(head), rule, *map(line, lines)])
 
 
 def legend(signs: Legend) -> str:
     """The signs of a table with their meanings, as a table of two columns."""
-    return table(LEGEND_HEAD, signs, text=True)
+    return table(LEGEND_HEAD, signs, left=(0, 1))
 
 
 def block(shown: ReportBlock) -> list[str]:

@@ -54,15 +54,7 @@ class Display:
         self._console = console
         self._number = len(finished)
         self._total = len(finished) + len(cells)
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        self._bars = bars(console)
         self._all = self._bars.add_task("cells", total=self._total, completed=self._number, note="")
         self._each: dict[str, TaskID] = {}  # by the job's id
 
@@ -119,6 +111,12 @@ class Display:
     def _left(self) -> str:
         seconds = self._forecast.seconds(self._waiting.values())
         return duration_left(None if seconds is None else seconds / self._workers)
+
+
+def bars(console: Console) -> Progress:
+    """Bars with a name, a count and the field "note"; they are shown in a terminal alone and leave no trace."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def heading(job: Job) -> str:

@@ -193,7 +193,7 @@ class _Desk:
                 self._display.begin(job)
             case Stepped(job, done, total):
                 self._display.steps(job, done, total)
-            case Finished(job, record):
+            case Finished(job, Record() as record):
                 if self._store is not None:  # otherwise another process writes
                     self._store.write(record)
                 self.records.append(record)

@@ -1,1 +1,1 @@
-"""One question each, with measurements, a table and a chart of its own."""
+"""Studies: each answers one question with measurements, tables and a page of its own."""

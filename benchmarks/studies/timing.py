@@ -25,6 +25,10 @@ class Effort(NamedTuple):
     fewest: int = 3
     most: int = 40
 
+    def times(self, factor: float) -> Effort:
+        """The effort of so many times the seconds."""
+        return self._replace(seconds=self.seconds * factor)
+
 
 @contextmanager
 def one_thread() -> Iterator[None]:

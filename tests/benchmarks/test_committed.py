@@ -11,7 +11,7 @@ from benchmarks.analysis.option_gains import along
 from benchmarks.analysis.results import read_results
 from benchmarks.records.record import SINGLE_TASK
 from benchmarks.reporting.findings import trivial_baseline
-from benchmarks.studies.finetuning import results as transfer
+from benchmarks.studies.finetuning.results import TransferResults, rows
 
 RESULTS = Path(__file__).parents[2] / "results"
 FIELDS = {"multifashion", "scenes", "reviews", "sentiment+genre", "ewt", "morphology", "speech", "movielens"}
@@ -20,14 +20,14 @@ SAMPLES = {"nyuv2", "cityscapes", "celeba", "qm9"}
 
 @pytest.mark.parametrize(("folder", "suites"), [("fields", FIELDS), ("samples", SAMPLES)])
 def test_every_task_is_learnt_alone_and_with_equal_weights(folder: str, suites: set[str]) -> None:
-    found = read_results(RESULTS / folder)
-    assert {suite.name for suite in found.aggregates.suites} == suites
-    assert all(len(suite.rows) >= 6 for suite in found.aggregates.suites), "single-task, equal weights and four more"
-    block = trivial_baseline.block(found)
+    results = read_results(RESULTS / folder)
+    assert {suite.name for suite in results.aggregates.suites} == suites
+    assert all(len(suite.rows) >= 6 for suite in results.aggregates.suites), "single-task, equal weights and four more"
+    block = trivial_baseline.block(results)
     assert block is not None
     assert block.table is not None
     head, lines = block.table
-    assert len(lines) == sum(len(suite.tasks) for suite in found.aggregates.suites)
+    assert len(lines) == sum(len(suite.tasks) for suite in results.aggregates.suites)
     for row in (SINGLE_TASK, "fixed"):
         gone = {line[0]: float(line[head.index(row)].replace("−", "-")) for line in lines}
         assert min(gone.values()) >= 100 * trivial_baseline.CLEAR, (row, gone)
@@ -40,22 +40,22 @@ def test_every_task_is_learnt_alone_and_with_equal_weights(folder: str, suites: 
 def test_two_suites_vary_the_option_with_five_seeds_of_every_row(
     folder: str, option: str, values: tuple[float, ...]
 ) -> None:
-    found = read_results(RESULTS / folder)
-    series = option_series.of(found)
+    results = read_results(RESULTS / folder)
+    series = option_series.of(results)
     assert [each.suite for each in series] == ["movielens", "multimnist"]
     for each in series:
         assert each.option.startswith(option)
         assert len(each.values) == 4
         assert each.values == (values or each.values)
         assert (RESULTS / folder / "charts" / f"{each.name}.png").is_file()
-        for lines in along(found, each).tasks.values():
+        for lines in along(results, each).tasks.values():
             assert len(lines) >= 5, "equal weights and four more"
             assert all(value.has_interval for line in lines.values() for value in line)
 
 
 def test_transfer_compares_every_task_of_two_suites_with_five_seeds() -> None:
-    found = transfer.rows(transfer.load(RESULTS / "transfer"))
-    tasks = {(row.suite, row.task) for row in found}
+    comparisons = rows(TransferResults.load(RESULTS / "transfer").outcomes)
+    tasks = {(row.suite, row.task) for row in comparisons}
     assert {suite for suite, _ in tasks} == {"movielens", "multimnist"}
-    assert len(found) == 6 * len(tasks)
-    assert all(row.ahead().has_interval for row in found)
+    assert len(comparisons) == 6 * len(tasks)
+    assert all(row.ahead().has_interval for row in comparisons)

@@ -74,14 +74,14 @@ class Tiny(Suite):
         whole = Split({"x": x}, {"height": x.sum(-1), "side": (x[:, 0] > 0).long()})
         return Splits(whole.take(slice(0, 32)), whole.take(slice(32, 40)), whole.take(slice(40, 48)))
 
-    def read(self, given: str) -> dict[str, torch.Tensor]:
+    def read(self, user_input: str) -> dict[str, torch.Tensor]:
         try:
-            x, y, z = map(float, given.split(","))
+            x, y, z = map(float, user_input.split(","))
         except ValueError:
-            raise ValueError(f"expected three numbers, as in 1,2,3, got {given!r}") from None
+            raise ValueError(f"expected three numbers, as in 1,2,3, got {user_input!r}") from None
         return {"x": torch.tensor([[x, y, z]])}
 
-    def answers(self, given: str, outputs: Mapping[str, torch.Tensor]) -> dict[str, str]:
+    def answers(self, user_input: str, outputs: Mapping[str, torch.Tensor]) -> dict[str, str]:
         return {"height": f"{float(outputs['height']):.1f}", "side": ("left", "right")[int(outputs["side"].argmax())]}
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:

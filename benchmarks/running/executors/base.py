@@ -4,14 +4,39 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from benchmarks.records.record import Cell, Record
+import torch
+
+from benchmarks.records.record import Cell, Status
+from benchmarks.training.loaded import Loaded
+from benchmarks.training.pace import Pace
+from benchmarks.training.run import unfinished
 
 
-class Job(NamedTuple):
-    """Cells of one suite that train together."""
+class Prepared(NamedTuple):
+    """A suite that is ready to train, and how fast its cells are."""
+
+    loaded: Loaded
+    pace: Pace
+
+
+class JobWorker(Protocol):
+    """The side of a worker that a job sees."""
+
+    setting: Setting
+    device: torch.device
+
+    def train(self, job: Job, prepared: Prepared, tell: Tell) -> None:
+        """Train the cells of a job together."""
+        ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """Cells of one suite that train together. A subclass does other work with the data of a suite."""
 
     cells: tuple[Cell, ...]
 
@@ -19,6 +44,14 @@ class Job(NamedTuple):
     def id(self) -> str:
         """The first cell's."""
         return self.cells[0].id
+
+    def run(self, worker: JobWorker, prepared: Prepared, tell: Tell) -> None:
+        """Work on a worker that has the data, and tell `Finished` of every cell."""
+        worker.train(self, prepared, tell)
+
+    def lost(self, cell: Cell, status: Status, reason: str, device: str) -> Any:
+        """What stands in `Finished` for a cell whose worker was lost."""
+        return unfinished(cell, status, reason, device)
 
 
 class Setting(NamedTuple):
@@ -51,7 +84,7 @@ class Finished(NamedTuple):
     """One of a job's cells has ended."""
 
     job: Job
-    record: Record
+    record: Any  # a `Record`; other work than training leaves something else that has the id of the cell
 
 
 class Skip(NamedTuple):

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from benchmarks.running.executors.base import Began, Divided, Event, Executor, Finished, Job, Setting, Stepped, Tell
 from benchmarks.running.executors.worker import Worker
 from benchmarks.training.machine import environment
-from benchmarks.training.run import unfinished
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -128,7 +127,7 @@ class Ray(Executor):
 
     def _lose(self, job: Job, reason: str, tell: Tell) -> None:
         for cell in job.cells:
-            tell(Finished(job, unfinished(cell, "failed", reason, self.setting.device)))
+            tell(Finished(job, job.lost(cell, "failed", reason, self.setting.device)))
 
 
 def _train(setting: Setting, plugins: Plugins, job: Job) -> list[Event]:

@@ -27,7 +27,6 @@ from benchmarks.running.executors.base import (
 )
 from benchmarks.running.executors.worker import Worker
 from benchmarks.training.machine.devices import of_worker
-from benchmarks.training.run import unfinished
 
 GRACE = 60.0  # seconds beyond the time limit of a cell, after which a silent worker is stopped
 POLL = 1.0  # seconds between two looks at the clock
@@ -99,7 +98,7 @@ def _bury(hand: _Hand, waiting: deque[Job], again: set[str], tell: Tell) -> None
         tell(Divided(job))
         waiting.extendleft(Job((cell,)) for cell in reversed(left))
     else:
-        tell(Finished(job, unfinished(left[0], why.status, why.reason, hand.device)))
+        tell(Finished(job, job.lost(left[0], why.status, why.reason, hand.device)))
 
 
 class _Cause(NamedTuple):

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import importlib
-from typing import NamedTuple
 
 import torch
 
 from benchmarks.records.record import Cell
 from benchmarks.records.store import stem
 from benchmarks.running import plugins
-from benchmarks.running.executors.base import Began, Divided, Finished, Job, Setting, Skip, Skipped, Stepped, Tell
+from benchmarks.running.executors.base import (
+    Began,
+    Divided,
+    Finished,
+    Job,
+    Prepared,
+    Setting,
+    Skip,
+    Skipped,
+    Stepped,
+    Tell,
+)
 from benchmarks.training import saved_models
 from benchmarks.training.groups import train_group
 from benchmarks.training.loaded import Loaded
@@ -21,21 +31,14 @@ from tasks import registry
 from tasks.base import DataUnavailableError, MultiTaskModel, Splits
 
 
-class Known(NamedTuple):
-    """A suite that is ready to train, and how fast its cells are."""
-
-    loaded: Loaded
-    pace: Pace
-
-
 class Worker:
-    """Trains one job after the other, and keeps the data of the last suite."""
+    """Does one job after the other, and keeps the data of the last suite."""
 
     def __init__(self, setting: Setting, world: World = World()) -> None:  # noqa: B008
         self.setting = setting
         self.world = world
         self.device = torch.device(setting.device)
-        self._known: dict[str, Known | Skip] = {}  # by suite and options; the data of one suite at a time
+        self._prepared: dict[str, Prepared | Skip] = {}  # by suite and options; the data of one suite at a time
         devices.prepare(self.device)
         if setting.threads is not None:
             torch.set_num_threads(setting.threads)
@@ -48,17 +51,21 @@ class Worker:
             plugins.load(path)
 
     def run(self, job: Job, tell: Tell) -> None:
-        """Train a job, and tell what happens."""
-        known = self._know(job.cells[0])
-        if isinstance(known, Skip):
-            tell(Skipped(job, known))
+        """Do a job, and tell what happens."""
+        prepared = self._prepare(job.cells[0])
+        if isinstance(prepared, Skip):
+            tell(Skipped(job, prepared))
             return
-        loaded, pace = known
-        reason = self.world.indivisible(job.cells[0].batch_size, map(len, loaded.splits.train.sets()))
+        reason = self.world.indivisible(job.cells[0].batch_size, map(len, prepared.loaded.splits.train.sets()))
         if reason:
             tell(Skipped(job, Skip(f"{reason}; choose another batch size, or train in one process", broken=False)))
             return
         tell(Began(job))  # from here on the time limit counts
+        job.run(self, prepared, tell)
+
+    def train(self, job: Job, prepared: Prepared, tell: Tell) -> None:
+        """Train the cells of a job together, or tell that it had better be split."""
+        loaded, pace = prepared
         if len(job.cells) > 1 and self.device.type == "cpu" and not pace.faster_together(job.cells):
             tell(Divided(job))
             return
@@ -67,21 +74,21 @@ class Worker:
         for record in train_group(job.cells, loaded, steps, keep, self.setting.time_limit, pace):
             tell(Finished(job, record))
 
-    def _know(self, cell: Cell) -> Known | Skip:
+    def _prepare(self, cell: Cell) -> Prepared | Skip:
         key = repr((cell.suite, cell.suite_options))
-        if key not in self._known:
-            self._known = {k: v for k, v in self._known.items() if isinstance(v, Skip)}  # room for the next data
+        if key not in self._prepared:
+            self._prepared = {k: v for k, v in self._prepared.items() if isinstance(v, Skip)}  # room for the next data
             outcome = self._try(cell)
             skips = [skip for skip in self.world.gather(outcome if isinstance(outcome, Skip) else None) if skip]
-            self._known[key] = skips[0] if skips else outcome
-        return self._known[key]
+            self._prepared[key] = skips[0] if skips else outcome
+        return self._prepared[key]
 
-    def _try(self, cell: Cell) -> Known | Skip:
+    def _try(self, cell: Cell) -> Prepared | Skip:
         try:
             suite = registry.create(cell.suite, **cell.suite_options)
             splits = suite.load(self.setting.data)
             loaded = Loaded(suite, Splits(*(split.to(self.device) for split in splits)), self.device, self.world)
-            return Known(loaded, Pace(loaded))
+            return Prepared(loaded, Pace(loaded))
         except DataUnavailableError as error:
             return Skip(str(error), broken=False)
         except Exception as error:  # a broken loader must not take the other suites down

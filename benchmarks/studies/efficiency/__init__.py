@@ -1,1 +1,1 @@
-"""One multi-task model against a model per task: parameters, time of training, time of inference."""
+"""Parameters and time of one multi-task model, beside a model for each task."""

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from benchmarks.reporting.charts import style
 from benchmarks.reporting.charts.colors import FAINT, INK, PALETTE
-from benchmarks.studies.efficiency.results import Found
+from benchmarks.studies.efficiency.results import SuiteEfficiency
 
 BAR = 0.14  # inches
 GAP = 1.2  # bars between two suites
@@ -21,15 +21,15 @@ TITLE = "One multi-task model, in parts of a model per task"
 
 
 @style.styled
-def draw(found: Sequence[Found]) -> Figure:
-    """All suites, from top to bottom."""
-    figure, (axes,) = style.panels(1, BAR * (len(LABELS) + GAP) * len(found) + 0.6, TITLE, columns=1)
-    known = [value for each in found for value in each.ratios.values() if math.isfinite(value)]
-    axes.set_xlim(0, 1.12 * max([1.0, *known]))
+def draw(suites: Sequence[SuiteEfficiency]) -> Figure:
+    """Draw all suites, from top to bottom."""
+    figure, (axes,) = style.panels(1, BAR * (len(LABELS) + GAP) * len(suites) + 0.6, TITLE, columns=1)
+    ratios = [value for suite in suites for value in suite.ratios.values() if math.isfinite(value)]
+    axes.set_xlim(0, 1.12 * max([1.0, *ratios]))
     axes.axvline(1, color=INK, linestyle=(0, (2, 1.5)), linewidth=1.0)
-    for k, each in enumerate(found):
-        _bars(axes, k * (len(LABELS) + GAP), each)
-    _names(axes, found)
+    for k, suite in enumerate(suites):
+        _bars(axes, k * (len(LABELS) + GAP), suite)
+    _names(axes, suites)
     handles = [Patch(color=color, label=label) for label, color in zip(LABELS, PALETTE, strict=False)]
     line = Line2D([], [], color=INK, lw=1.0, linestyle=(0, (2, 1.5)), label="a model per task")
     width, height = figure.get_size_inches()
@@ -38,21 +38,21 @@ def draw(found: Sequence[Found]) -> Figure:
     return figure
 
 
-def _bars(axes: Axes, top: float, found: Found) -> None:
-    for k, (value, color) in enumerate(zip(found.ratios.values(), PALETTE, strict=False)):
-        known = math.isfinite(value)
-        end = value if known else 0.0
+def _bars(axes: Axes, top: float, suite: SuiteEfficiency) -> None:
+    for k, (value, color) in enumerate(zip(suite.ratios.values(), PALETTE, strict=False)):
+        finite = math.isfinite(value)
+        end = value if finite else 0.0
         axes.barh(top + k, end, height=0.86, color=color)
-        text = f"{value:.2f}" if known else "no value"
+        text = f"{value:.2f}" if finite else "no value"
         label = axes.annotate(text, (end, top + k), (3, 0), textcoords="offset points", fontsize=7, va="center")
-        label.set_color(INK if known else FAINT)
+        label.set_color(INK if finite else FAINT)
         label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.4})  # over the dashed line
 
 
-def _names(axes: Axes, found: Sequence[Found]) -> None:
-    places = [k * (len(LABELS) + GAP) + (len(LABELS) - 1) / 2 for k in range(len(found))]
-    axes.set_yticks(places, [f"{each.suite}\n{each.tasks} tasks" for each in found])
-    axes.set_ylim(len(found) * (len(LABELS) + GAP) - GAP, -1)
+def _names(axes: Axes, suites: Sequence[SuiteEfficiency]) -> None:
+    places = [k * (len(LABELS) + GAP) + (len(LABELS) - 1) / 2 for k in range(len(suites))]
+    axes.set_yticks(places, [f"{suite.suite}\n{suite.tasks} tasks" for suite in suites])
+    axes.set_ylim(len(suites) * (len(LABELS) + GAP) - GAP, -1)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     style.few_ticks(axes, x=6, y=None)

@@ -1,4 +1,4 @@
-"""What one multi-task model and K single-task models take: counted, and timed."""
+"""Parameters of one multi-task model and of K single-task models, counted, and their times."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def step_seconds(suite: Suite, train: Split, cell: Cell, seconds: float) -> dict
     models = {str(tuple(model.heads)): model.train() for model in _models(suite)}
     steps = {name: _step(suite, model, train, cell) for name, model in models.items()}
     with one_thread(), seeded("noise", 0):
-        found = alternate(steps, lambda: None, Effort(seconds, FEWEST, MOST))
-    return {tuple(models[name].heads): took for name, took in found.items()}
+        medians = alternate(steps, lambda: None, Effort(seconds, FEWEST, MOST))
+    return {tuple(models[name].heads): median for name, median in medians.items()}
 
 
 def training(records: Sequence[Record], equal: str, step: Mapping[Tasks, float]) -> dict[str, Seconds]:
@@ -93,8 +93,7 @@ def inference(suite: Suite, inputs: Mapping[str, Tensor], seconds: float) -> Sec
     model, *single = _models(suite)
     with one_thread(), torch.inference_mode():
         sides = {"multi": lambda: model(inputs), "single": lambda: [one(inputs) for one in single]}
-        found = alternate(sides, lambda: None, Effort(seconds, FEWEST, MOST))
-    return Seconds(**found)
+        return Seconds(**alternate(sides, lambda: None, Effort(seconds, FEWEST, MOST)))
 
 
 def _step(suite: Suite, model: MultiTaskModel, train: Split, cell: Cell) -> Callable[[], None]:

@@ -1,62 +1,90 @@
-"""What came out of the efficiency study: a line per suite, and one per suite and method, on disk."""
+"""What the efficiency study finds out, on disk: a row per suite, and one per suite and method."""
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from benchmarks.studies.efficiency.measure import Parameters, Seconds
+from benchmarks.studies.results import StudyResults, table
 
-SUITES, METHODS = "efficiency.csv", "training.csv"
 UNKNOWN = Seconds(math.nan, math.nan)
 
 
-class Found(NamedTuple):
-    """What is known of one suite; what is not is None, empty or NaN, and the reason says why."""
+class SuiteEfficiency(NamedTuple):
+    """One suite; times are in seconds. Numbers that are not known are None or NaN, and the reason says why."""
 
     suite: str
     tasks: int
-    parameters: Parameters | None
-    training: dict[str, Seconds]  # by row
-    equal_weights: str  # the row that stands for plain training
-    one: Seconds  # inference for one example
-    batch: int  # examples in the larger batch
-    many: Seconds  # inference for those
-    reason: str = ""
+    shared: int | None  # parameters of the encoder
+    heads: int | None
+    single: int | None  # parameters of all K single-task models
+    training_multi: float  # with equal weights
+    training_single: float
+    one_multi: float  # inference for one example
+    one_single: float
+    batch: int  # examples of the larger batch
+    batch_multi: float
+    batch_single: float
+    parameters: float  # this and the following: multi-task relative to K single-task models
+    training: float
+    inference_one: float
+    inference_batch: float
+    reason: str
 
     @property
     def ratios(self) -> dict[str, float]:
-        """What multi-task takes for what K single-task models take, by what it is."""
-        return {
-            "parameters": math.nan if self.parameters is None else self.parameters.ratio,
-            "training": self.training.get(self.equal_weights, UNKNOWN).ratio,
-            "inference_one": self.one.ratio,
-            "inference_batch": self.many.ratio,
-        }
+        """What multi-task takes relative to K single-task models."""
+        return {name: getattr(self, name) for name in ("parameters", "training", "inference_one", "inference_batch")}
 
 
-def save(found: Iterable[Found], folder: Path) -> None:
-    """Write both files; times are seconds."""
-    kept = list(found)
-    head = ["suite", "tasks", "shared", "heads", "single", "training_multi", "training_single"]
-    head += ["one_multi", "one_single", "batch", "batch_multi", "batch_single", *kept[0].ratios, "reason"]
-    _write(folder / SUITES, [head, *map(_line, kept)])
-    rows = [[each.suite, row, *took, took.ratio] for each in kept for row, took in each.training.items()]
-    _write(folder / METHODS, [["suite", "row", "seconds", "seconds_single", "ratio"], *rows])
+class MethodEfficiency(NamedTuple):
+    """The training of one method on one suite."""
+
+    suite: str
+    row: str
+    seconds: float
+    seconds_single: float  # of all K single-task models
+    ratio: float
 
 
-def _line(found: Found) -> list[object]:
-    counted = [""] * 3 if found.parameters is None else [*found.parameters]
-    plain = found.training.get(found.equal_weights, UNKNOWN)
-    times = [*plain, *found.one, found.batch, *found.many]
-    return [found.suite, found.tasks, *counted, *times, *found.ratios.values(), found.reason]
+@dataclass(frozen=True)
+class EfficiencyResults(StudyResults):
+    """All suites, and the training time of every method on them."""
+
+    study = "efficiency"
+
+    suites: Sequence[SuiteEfficiency] = table("efficiency.csv")
+    methods: Sequence[MethodEfficiency] = table("training.csv")
 
 
-def _write(path: Path, lines: Iterable[Iterable[object]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(
-            [f"{value:.6g}" if isinstance(value, float) else value for value in line] for line in lines
-        )
+def of_suite(
+    suite: str,
+    tasks: int,
+    parameters: Parameters | None = None,
+    training: Seconds = UNKNOWN,
+    inference: tuple[Seconds, int, Seconds] = (UNKNOWN, 0, UNKNOWN),
+    reason: str = "",
+) -> SuiteEfficiency:
+    """The row of a suite.
+
+    Args:
+        suite: its name.
+        tasks: how many it has.
+        parameters: of its models.
+        training: with equal weights.
+        inference: for one example, then the size of a batch and the inference for it.
+        reason: why something is missing.
+    """
+    one, batch, many = inference
+    counts = (None, None, None) if parameters is None else parameters
+    share = math.nan if parameters is None else parameters.ratio
+    ratios = (share, training.ratio, one.ratio, many.ratio)
+    return SuiteEfficiency(suite, tasks, *counts, *training, *one, batch, *many, *ratios, reason)
+
+
+def of_methods(suite: str, training: dict[str, Seconds]) -> list[MethodEfficiency]:
+    """The rows of all methods of a suite."""
+    return [MethodEfficiency(suite, row, *seconds, seconds.ratio) for row, seconds in training.items()]

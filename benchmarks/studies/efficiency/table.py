@@ -1,61 +1,69 @@
-"""The tables of the efficiency study, with what they show in sentences."""
+"""The page of the efficiency study: what it shows in sentences, and its tables."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from benchmarks.analysis.statistics import geometric_mean
 from benchmarks.reporting import formats
 from benchmarks.reporting.markdown import table
-from benchmarks.studies.efficiency.results import Found
+from benchmarks.studies.efficiency.results import EfficiencyResults, MethodEfficiency, SuiteEfficiency
+from benchmarks.studies.page import Page, legend, section
+from benchmarks.studies.results import Origin
 
-READING = """\
-Everything is relative to K single-task models, one for each task: 0.50× is half of what they take together.
-*Parameters* are those of the models that the suites build, frozen ones included. What a suite computes once before
-training, such as frozen layers of a pretrained encoder, is no part of them nor of any time: an answer to a new example
-needs it as well, once for all tasks and once for K single-task models that share it, so that there the ratio is nearer
-to 1 than it stands here. *Training* is the time of all steps of one run by the sum of the K single-task runs. Plain
-steps of all models are timed in turns on one thread; how many there were, and how much dearer than one with equal
-weights a method's step is, is read from the records. Evaluation is left out. *Inference* is the median time of a
-forward pass for all tasks, by that of K forward passes, on one thread and in turns, for one test example and for a
-batch of up to 64, as many as the heading or the cell says."""
+SIGNS = {
+    "K": "number of tasks",
+    "shared, heads": "parameters of the encoder, and of all heads, of the multi-task model",
+    "K models": "parameters of K single-task models, one for each task",
+    "parameters": "those of the multi-task model relative to K single-task models; frozen ones count",
+    "training": "time of all steps of one run with equal weights, relative to the sum of K single-task runs; without "
+    "evaluations. Plain steps of all models are timed in turns on one thread. The number of steps, and the cost of "
+    "a method's step relative to equal weights, come from the records.",
+    "inference": "median time of a forward pass for all tasks, relative to K forward passes, in turns on one thread: "
+    "for one test example, and for a batch with the number of examples in brackets",
+    "0.50×": "half of what K single-task models take together",
+    "–": "not known; the reason stands below",
+}
+BEFORE_TRAINING = """\
+Some suites compute a part of the model once before training, such as frozen layers of a pretrained encoder. This part
+is in none of the numbers. A new example needs it as well: once for the multi-task model, and once for K single-task
+models that share it. With it, the ratios of these suites would be nearer to 1."""
 
 
-def as_markdown(found: Sequence[Found], command: str, machine: Mapping[str, str]) -> str:
-    """The sentences, how to read the tables, the tables, and what lacks."""
-    facts = "; ".join(f"{key}: {value}" for key, value in sorted(machine.items()))
-    lacking = [f"- {each.suite}: {each.reason}" for each in found if each.reason]
-    paragraphs = [
-        "# Efficiency: one multi-task model against a model per task",
-        "\n".join(sentences(found)),
-        READING,
-        table(*_suites(found)),
-        *_methods(found),
-        *(["## What lacks", "\n".join(lacking)] if lacking else []),
-        f"Command: `{command}`.\nMachine: {facts}",
+def as_markdown(results: EfficiencyResults, origin: Origin) -> str:
+    """The sentences, the legend, the tables, and what is missing."""
+    missing = [f"- {suite.suite}: {suite.reason}" for suite in results.suites if suite.reason]
+    sections = [
+        "\n".join(sentences(results)),
+        legend(SIGNS),
+        BEFORE_TRAINING,
+        table(*_suites(results.suites)),
+        *section("Training time of every method", _methods(results)),
+        *section("What is missing", "\n".join(missing)),
     ]
-    return "\n\n".join(paragraphs) + "\n"
+    return Page("Efficiency: one multi-task model against a model per task", sections, origin).as_markdown()
 
 
-def sentences(found: Sequence[Found]) -> list[str]:
-    """How much multi-task takes of what single-task models take: parameters, training, inference."""
-    by = {name: _known([each.ratios[name] for each in found]) for name in found[0].ratios}
+def sentences(results: EfficiencyResults) -> list[str]:
+    """How much multi-task takes relative to single-task models: parameters, training, inference."""
+    names = results.suites[0].ratios
+    by = {name: _known([suite.ratios[name] for suite in results.suites]) for name in names}
     return [
         f"One multi-task model has {_told(by['parameters'], 'the parameters of K single-task models')}.",
-        f"Its training with equal weights takes {_told(by['training'], 'the time of K trainings')}{_dearest(found)}.",
+        f"Its training with equal weights takes {_told(by['training'], 'the time of K trainings')}"
+        f"{_dearest(results.methods)}.",
         f"A forward pass for all tasks takes {_told(by['inference_one'], 'the time of K for one example')}, and "
         f"{_told(by['inference_batch'], 'that for a batch')}.",
     ]
 
 
-def _dearest(found: Sequence[Found]) -> str:
-    """What the most expensive method of all takes."""
-    every = [(took.ratio, row, each.suite) for each in found for row, took in each.training.items()]
-    if not every:
+def _dearest(methods: Sequence[MethodEfficiency]) -> str:
+    """The time of the most expensive method of all."""
+    if not methods:
         return ""
-    ratio, row, suite = max(every)
-    return f"; the most expensive method, {row} on {suite}, takes {ratio:.2f} times"
+    dearest = max(methods, key=lambda method: (method.ratio, method.row, method.suite))
+    return f"; the most expensive method, {dearest.row} on {dearest.suite}, takes {dearest.ratio:.2f} times"
 
 
 def _told(values: Sequence[float], what: str) -> str:
@@ -68,40 +76,28 @@ def _told(values: Sequence[float], what: str) -> str:
     return f"{min(values):.2f} to {max(values):.2f} times {what} ({mean})"
 
 
-def _suites(found: Sequence[Found]) -> tuple[list[str], list[list[str]]]:
-    head = [
-        "suite",
-        "K",
-        "shared",
-        "heads",
-        "K models",
-        "parameters",
-        "training",
-        "inference, 1",
-        "inference, up to 64",
-    ]
-    return head, [_line(each) for each in found]
+def _suites(suites: Sequence[SuiteEfficiency]) -> tuple[list[str], list[list[str]]]:
+    head = ["suite", "K", "shared", "heads", "K models", "parameters", "training"]
+    return [*head, "inference, 1", "inference, up to 64"], [_line(suite) for suite in suites]
 
 
-def _line(found: Found) -> list[str]:
-    counted = [formats.NONE] * 3 if found.parameters is None else [f"{value:,}" for value in found.parameters]
-    *others, many = map(formats.ratio, found.ratios.values())
-    size = f" ({found.batch})" if found.batch and math.isfinite(found.many.ratio) else ""
-    return [found.suite, str(found.tasks), *counted, *others, many + size]
+def _line(suite: SuiteEfficiency) -> list[str]:
+    counts = [suite.shared, suite.heads, suite.single]
+    counted = [formats.NONE if count is None else f"{count:,}" for count in counts]
+    size = f" ({suite.batch})" if suite.batch and math.isfinite(suite.inference_batch) else ""
+    *others, many = map(formats.ratio, suite.ratios.values())
+    return [suite.suite, str(suite.tasks), *counted, *others, many + size]
 
 
-def _methods(found: Sequence[Found]) -> list[str]:
-    """The table of all methods; nothing where no training can be compared."""
-    suites = [each for each in found if each.training]
+def _methods(results: EfficiencyResults) -> str:
+    """The table of all methods; empty where no training can be compared."""
+    ratios = {(method.suite, method.row): method.ratio for method in results.methods}
+    suites = [suite.suite for suite in results.suites if any(suite.suite == name for name, _ in ratios)]
     if not suites:
-        return []
-    rows = dict.fromkeys(row for each in suites for row in each.training)
-
-    def cell(each: Found, row: str) -> str:
-        return formats.ratio(each.training[row].ratio) if row in each.training else formats.NONE
-
-    lines = [[row, *(cell(each, row) for each in suites)] for row in rows]
-    return ["## Training time of every method", table(["row", *(each.suite for each in suites)], lines)]
+        return ""
+    rows = dict.fromkeys(method.row for method in results.methods)
+    lines = [[row, *(formats.ratio(ratios.get((suite, row), math.nan)) for suite in suites)] for row in rows]
+    return table(["method", *suites], lines)
 
 
 def _known(values: Sequence[float]) -> list[float]:

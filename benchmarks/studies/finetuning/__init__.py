@@ -1,1 +1,1 @@
-"""Does a multi-task model, fine-tuned on one task, beat a model of that task alone at equal compute?"""
+"""Multi-task models fine-tuned on one task, beside a model of that task alone at equal compute."""

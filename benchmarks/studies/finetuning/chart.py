@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmarks.reporting.charts import style
-from benchmarks.reporting.charts.colors import FAINT, INK, RowStyle
-from benchmarks.studies.finetuning.results import Outcome, Row, rows
+from benchmarks.reporting.charts.colors import FAINT, INK, RowStyle, styles
+from benchmarks.studies.finetuning.results import Row, TransferOutcome, rows
 
 ROW_HEIGHT = 0.26  # inches
 HEADER = 0.78  # inches of a panel for its title and axis
@@ -23,17 +23,17 @@ STATES = ("multi", "tuned", "single")
 
 
 @style.styled
-def draw(found: Sequence[Outcome]) -> Figure:
-    """All tasks; 0 is the single-task model before it goes on."""
-    several = rows(found)
+def draw(outcomes: Sequence[TransferOutcome]) -> Figure:
+    """Draw all tasks; 0 is the single-task model before it goes on."""
+    several = rows(outcomes)
     tasks = list(dict.fromkeys((row.suite, row.task) for row in several))
     methods = list(dict.fromkeys(row.row for row in several))
-    looks = style.styles(methods)
+    looks = styles(methods)
     height = HEADER + ROW_HEIGHT * max(len(methods), 2)
     figure, axes = style.panels(len(tasks), height, TITLE, share_y=True)
     for panel, (suite, task) in zip(axes, tasks, strict=True):
-        there = {row.row: row for row in several if (row.suite, row.task) == (suite, task)}
-        _panel(panel, [there.get(method) for method in methods], looks)
+        of_task = {row.row: row for row in several if (row.suite, row.task) == (suite, task)}
+        _panel(panel, [of_task.get(method) for method in methods], looks)
         style.name_rows(panel, methods)
         panel.set_title(f"{suite}: {task}")
     for panel in axes[-2:]:
@@ -44,15 +44,15 @@ def draw(found: Sequence[Outcome]) -> Figure:
 
 def _panel(axes: Axes, several: Sequence[Row | None], looks: dict[str, RowStyle]) -> None:
     means = {row.row: [row.ahead(state, "plain").mean for state in STATES] for row in several if row is not None}
-    low, high = style.reach([value for found in means.values() for value in found], [0.0])
+    low, high = style.reach([value for of_row in means.values() for value in of_row], [0.0])
     axes.axvline(0, color=INK, linestyle=(0, (2, 1.5)), linewidth=1.0)
     axes.set_xlim(low, high)
     for y, row in enumerate(several):
-        known = {} if row is None else {s: v for s, v in zip(STATES, means[row.row], strict=True) if math.isfinite(v)}
-        if row is None or not known:
+        states = {} if row is None else {s: v for s, v in zip(STATES, means[row.row], strict=True) if math.isfinite(v)}
+        if row is None or not states:
             axes.text(0.03, y, "no result", transform=axes.get_yaxis_transform(), color=FAINT, fontsize=8, va="center")
             continue
-        _marks(axes, y, {state: float(np.clip(value, low, high)) for state, value in known.items()}, looks[row.row])
+        _marks(axes, y, {state: float(np.clip(value, low, high)) for state, value in states.items()}, looks[row.row])
 
 
 def _marks(axes: Axes, y: int, at: dict[str, float], look: RowStyle) -> None:

@@ -1,4 +1,4 @@
-"""What a multi-task forward pass takes in single-task ones, timed once and kept, because a machine's speed drifts."""
+"""The time of a multi-task forward pass relative to single-task ones, kept because the speed of a machine drifts."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def _timed(suite: Suite, splits: Splits, cell: Cell, task: str) -> float:
             "multi": _forward(suite, splits, cell, cell.tasks),
             "single": _forward(suite, splits, cell, (task,)),
         }
-        found = alternate(sides, lambda: None, EFFORT)
-    return found["multi"] / found["single"]
+        seconds = alternate(sides, lambda: None, EFFORT)
+    return seconds["multi"] / seconds["single"]
 
 
 def _forward(suite: Suite, splits: Splits, cell: Cell, names: Sequence[str]) -> Callable[[], object]:

@@ -1,4 +1,4 @@
-"""What is to be fine-tuned for how long: every finished run on each of its tasks, baselines for all budgets at once."""
+"""The plan: every finished run is fine-tuned on each of its tasks, and baselines once for all budgets."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from benchmarks.records.record import SINGLE_TASK, Cell, MetricFact, Record
 from benchmarks.studies.finetuning.budget import further_epochs, relative_cost
-from benchmarks.studies.finetuning.tuning import Job
+from benchmarks.studies.finetuning.tuning import PlannedTuning
 
 EpochsOf = Callable[[Cell], float]  # of a cell's training
-ForwardOf = Callable[[Sequence[Record], Sequence[Record]], float]  # of multi-task runs, in that of single-task runs
+ForwardOf = Callable[[Sequence[Record], Sequence[Record]], float]  # of multi-task runs, relative to single-task runs
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def comparisons(
     Raises:
         ValueError: nothing can be compared.
     """
-    found = []
+    compared = []
     for suite in dict.fromkeys(record.cell.problem for record in records):
         runs = [record for record in records if record.cell.problem == suite]
         by_row = {row: [run for run in runs if run.cell.row == row] for row in rows if row != SINGLE_TASK}
@@ -70,25 +70,27 @@ def comparisons(
         for task in tasks:
             single = [run for run in runs if run.cell.row == SINGLE_TASK and run.cell.tasks == (task,)]
             if any(task in run.metrics for several in (single, *methods.values()) for run in several):
-                found.append(_comparison(task, single, methods, more, epochs_of, forward_of))
+                compared.append(_comparison(task, single, methods, more, epochs_of, forward_of))
             else:
                 logger.warning("%s: %s is left out, because none of its runs left a result", suite, task)
-    if not any(comparison.budgets for comparison in found):
+    if not any(comparison.budgets for comparison in compared):
         raise ValueError(
             "there is nothing to compare: no suite has a finished run of a method and one of a single-task baseline; "
             "the records say why, and --retry-failed of `python -m benchmarks run` tries again what failed"
         )
-    return found
+    return compared
 
 
-def jobs(found: Sequence[Comparison], more: int) -> list[Job]:
+def planned_tunings(compared: Sequence[Comparison], more: int) -> list[PlannedTuning]:
     """All fine-tunings of finished runs; one of a single-task model is as long as the longest that it serves."""
     planned = []
-    for comparison in found:
+    for comparison in compared:
         longest = max(comparison.budgets.values(), default=0)
-        planned += [Job(run.cell, comparison.task, longest) for run in _finished(comparison.single) if longest]
+        planned += [
+            PlannedTuning(run.cell, comparison.task, longest) for run in _finished(comparison.single) if longest
+        ]
         for row in comparison.budgets:
-            planned += [Job(run.cell, comparison.task, more) for run in _finished(comparison.methods[row])]
+            planned += [PlannedTuning(run.cell, comparison.task, more) for run in _finished(comparison.methods[row])]
     return planned
 
 

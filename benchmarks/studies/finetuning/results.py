@@ -1,31 +1,30 @@
-"""What came out of the transfer study: one outcome per task, method and seed, on disk and summed up over seeds."""
+"""What the transfer study finds out: one outcome per task, method and seed, on disk and summed up over seeds."""
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import NamedTuple, get_type_hints
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from benchmarks.analysis.scores import difference, percent, unit
 from benchmarks.analysis.statistics import Estimate, estimate
 from benchmarks.records.record import MetricFact, Record
 from benchmarks.studies.finetuning.plan import Comparison
 from benchmarks.studies.finetuning.tuning import Tuned
+from benchmarks.studies.results import StudyResults, table
 from benchmarks.training.finetune import best_within
 
-OUTCOMES = "transfer.csv"
 BETWEEN = "; "  # the parts of a note
 
 # The fine-tuning of a run on a task, at least so many epochs long, or why there is none.
 Find = Callable[[Record, str, int], Tuned | str]
 
 
-class Outcome(NamedTuple):
+class TransferOutcome(NamedTuple):
     """One method's model of one seed beside single-task models, on one task: its primary metric on the test split.
 
-    What there is not, because a run broke, is NaN.
+    What is missing, because a run broke, is NaN.
     """
 
     suite: str
@@ -38,7 +37,7 @@ class Outcome(NamedTuple):
     higher_is_better: bool
     trained: float  # E, epochs of the trainings
     more: int  # F, epochs of fine-tuning
-    rate: float  # learning rate of fine-tuning in that of the training
+    rate: float  # learning rate of fine-tuning, relative to the training
     cost: float  # c, of a multi-task step in single-task steps
     budget: float  # epochs that the single-task model goes on for
     plain: float  # the single-task model after E epochs
@@ -55,23 +54,32 @@ class Outcome(NamedTuple):
         return MetricFact(name=self.metric, best=self.best, higher_is_better=self.higher_is_better)
 
 
+@dataclass(frozen=True)
+class TransferResults(StudyResults):
+    """All outcomes."""
+
+    study = "transfer"
+
+    outcomes: Sequence[TransferOutcome] = table("transfer.csv")
+
+
 class Row(NamedTuple):
     """One method on one task, over seeds; differences are in percent, above 0 is better."""
 
     suite: str
     task: str
     row: str
-    outcomes: list[Outcome]
+    outcomes: list[TransferOutcome]
 
     def metric(self, state: str) -> Estimate:
         """Of one of the four states, over the seeds that have it."""
-        return estimate(_known(getattr(outcome, state) for outcome in self.outcomes))
+        return estimate(_finite(getattr(outcome, state) for outcome in self.outcomes))
 
     def ahead(self, state: str = "tuned", reference: str = "single") -> Estimate:
         """How far a state is ahead of another one in the same seed, in percent of the latter's mean over seeds."""
         per = unit(self.metric(reference).mean, self.outcomes[0].fact)
-        found = [percent(difference(getattr(o, state), getattr(o, reference), o.fact), per) for o in self.outcomes]
-        return estimate(_known(found))
+        ahead = [percent(difference(getattr(o, state), getattr(o, reference), o.fact), per) for o in self.outcomes]
+        return estimate(_finite(ahead))
 
 
 class _Best(NamedTuple):
@@ -82,56 +90,25 @@ class _Best(NamedTuple):
     lacks: str = ""
 
 
-def outcomes(found: Sequence[Comparison], more: int, rate: float, find: Find) -> list[Outcome]:
+def outcomes(compared: Sequence[Comparison], more: int, rate: float, find: Find) -> list[TransferOutcome]:
     """All outcomes, in the order of the comparisons."""
     return [
         _outcome(comparison, row, seed, (more, rate), find)
-        for comparison in found
+        for comparison in compared
         for row, runs in comparison.methods.items()
         for seed in runs
     ]
 
 
-def rows(found: Iterable[Outcome]) -> list[Row]:
+def rows(several: Iterable[TransferOutcome]) -> list[Row]:
     """Outcomes by task and method, in their order."""
-    by: dict[tuple[str, str, str], list[Outcome]] = {}
-    for outcome in found:
+    by: dict[tuple[str, str, str], list[TransferOutcome]] = {}
+    for outcome in several:
         by.setdefault((outcome.suite, outcome.task, outcome.row), []).append(outcome)
-    return [Row(*key, several) for key, several in by.items()]
+    return [Row(*key, of_row) for key, of_row in by.items()]
 
 
-def save(found: Iterable[Outcome], folder: Path) -> None:
-    """Write outcomes as CSV."""
-    with (folder / OUTCOMES).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(Outcome._fields)
-        writer.writerows([f"{value:.6g}" if isinstance(value, float) else value for value in each] for each in found)
-
-
-def load(folder: Path) -> list[Outcome]:
-    """What `save` wrote.
-
-    Raises:
-        ValueError: it did not.
-    """
-    if not (folder / OUTCOMES).is_file():
-        raise ValueError(f"{folder} has no {OUTCOMES}: run `python -m benchmarks transfer --results {folder}` first")
-    read: dict[type, Callable[[str], object]] = {bool: lambda text: text == "True", int: int, float: float, str: str}
-    kinds = get_type_hints(Outcome)
-    with (folder / OUTCOMES).open(encoding="utf-8", newline="") as file:
-        lines = list(csv.reader(file))
-    try:
-        if lines[:1] != [list(Outcome._fields)]:
-            raise ValueError("it has other columns")
-        texts = [zip(Outcome._fields, line, strict=True) for line in lines[1:]]
-        return [Outcome(**{name: read[kinds[name]](text) for name, text in line}) for line in texts]  # pyright: ignore[reportArgumentType] - as the annotations say
-    except ValueError as error:
-        raise ValueError(
-            f"{folder / OUTCOMES} is not what `python -m benchmarks transfer` writes ({error}); run that again"
-        ) from error
-
-
-def _outcome(of: Comparison, row: str, seed: int, how: tuple[int, float], find: Find) -> Outcome:
+def _outcome(of: Comparison, row: str, seed: int, how: tuple[int, float], find: Find) -> TransferOutcome:
     more, rate = how
     fact, run, baseline = of.metrics[0], of.methods[row][seed], of.single.get(seed)
     budget = of.budgets.get(row)
@@ -139,7 +116,7 @@ def _outcome(of: Comparison, row: str, seed: int, how: tuple[int, float], find: 
     single = _chosen(baseline, of, budget, find)
     both = ((row, tuned), ("single-task", single))
     lacking = [f"{name}: {best.lacks.replace(BETWEEN, ', ')}" for name, best in both if best.lacks]
-    return Outcome(
+    return TransferOutcome(
         suite=of.suite,
         task=of.task,
         tasks=of.tasks,
@@ -171,16 +148,16 @@ def _chosen(run: Record | None, of: Comparison, budget: int | None, find: Find) 
         return _Best(lacks=f"{run.status} ({run.reason})")
     if budget is None:  # without the time of a step, which another run's note tells about
         return _Best()
-    found = find(run, of.task, budget)
-    if isinstance(found, str):
-        return _Best(lacks=f"fine-tuning on {of.task} {found}")
-    epoch = best_within(found.epochs, of.metrics, budget)
-    return _Best(found.epochs[epoch].test[of.metrics[0].name], epoch)
+    tuned = find(run, of.task, budget)
+    if isinstance(tuned, str):
+        return _Best(lacks=f"fine-tuning on {of.task} {tuned}")
+    epoch = best_within(tuned.epochs, of.metrics, budget)
+    return _Best(tuned.epochs[epoch].test[of.metrics[0].name], epoch)
 
 
 def _as_it_is(run: Record | None, of: Comparison) -> float:
     return math.nan if run is None or run.best is None else run.best.test[of.task][of.metrics[0].name]
 
 
-def _known(values: Iterable[float]) -> list[float]:
+def _finite(values: Iterable[float]) -> list[float]:
     return [value for value in values if math.isfinite(value)]

@@ -1,4 +1,4 @@
-"""The tables of the transfer study: one per task, a row per method."""
+"""The page of the transfer study: a table per task, with a row per method."""
 
 from __future__ import annotations
 
@@ -7,44 +7,59 @@ from collections.abc import Mapping, Sequence
 from benchmarks.analysis.statistics import MIN_SEEDS
 from benchmarks.reporting import formats
 from benchmarks.reporting.markdown import table
-from benchmarks.studies.finetuning.results import BETWEEN, Outcome, Row, rows
+from benchmarks.studies.finetuning.results import BETWEEN, Row, TransferOutcome, rows
 from benchmarks.studies.finetuning.words import sentences
+from benchmarks.studies.page import Page, legend, section
+from benchmarks.studies.results import Origin
 
-HEAD = ["row", "c", "epochs", "as trained", "fine-tuned", "single-task, equal compute", "ahead, %"]
-READING = f"""\
-Primary metrics on the test split: mean ± standard deviation over seeds, and how many. Compute is counted in epochs of
-the single-task model of the task. A step of a method costs *c* single-task steps: each in forward passes of its own
-run, and the forward pass of all tasks in that of the one, timed in turns; what a method puts between encoder and heads
-is no part of it. The multi-task model is trained for E epochs and fine-tuned on the task alone for F more, which costs
-c·E + F; the single-task model, trained for the same E, goes on for max(F, F + (c − 1)·E) more, rounded up (in its
-favour, by less than an epoch), in the same way: all parameters, the training's optimizer with fresh state, batch size
-and learning rate. *Epochs* are all that it may have had, E included. Of both, the epoch that is best on validation
-counts, the state before the first included. *Ahead*: how much better the fine-tuned model is
-than the single-task model of the same seed, above 0 is better; with {MIN_SEEDS} seeds or more, a 95 % interval.
+TITLE = "Transfer: multi-task training and fine-tuning against single-task training"
+HEAD = ["method", "c", "epochs", "as trained", "fine-tuned", "single-task, equal compute", "ahead, %"]
+SIGNS = {
+    "K": "number of tasks of the suite",
+    "E": "epochs of every training",
+    "F": "epochs of fine-tuning on the task alone",
+    "c": "cost of a multi-task step in single-task steps. Each step is measured in forward passes of its own run; the "
+    "forward pass of all tasks is timed in turns with that of the task alone. A layer that a method puts between "
+    "encoder and heads does not count.",
+    "epochs": "all epochs that the single-task model may train for, E included: E + max(F, F + (c − 1)·E), rounded up",
+    "as trained": "the multi-task model after E epochs",
+    "fine-tuned": "the same model after fine-tuning",
+    "single-task, equal compute": "the single-task model after all its epochs; in the row single-task, *as trained* is "
+    "this model after E epochs",
+    "±": "mean and standard deviation over seeds of the primary metric on the test split, and the number of seeds",
+    "ahead, %": "how much better the fine-tuned model is than the single-task model of the same seed; above 0 is "
+    f"better. From {MIN_SEEDS} seeds on with a 95 % interval.",
+    "–": "no value",
+}
+COMPUTE = """\
+Compute is counted in epochs of the single-task model. Multi-task training and fine-tuning cost c·E + F; the single-task
+model gets at least as much, because its epochs are rounded up. Both go on in the same way: all parameters, the
+optimizer of the training with fresh state, its batch size, and its learning rate unless the heading says otherwise. The
+epoch with the best validation metric is selected; the state before the first epoch is a candidate, too.
 
-The whole multi-task training is charged to every task here, although one training serves all K tasks: whoever needs
-them all pays c·E once and F for each, where single-task models cost K trainings."""
+Every task pays for the whole multi-task training here, although one training serves all K tasks. All tasks together
+cost c·E once and F for each; single-task models cost K trainings."""
 
 
-def as_markdown(found: Sequence[Outcome], command: str, skipped: Mapping[str, str], machine: Mapping[str, str]) -> str:
-    """The sentences, how to read the tables, the tables, and what broke or was skipped."""
-    several = rows(found)
-    broken = dict.fromkeys(f"{o.suite}, seed {o.seed}: {part}" for o in found for part in o.note.split(BETWEEN) if part)
-    facts = "; ".join(f"{key}: {value}" for key, value in sorted(machine.items()))
-    paragraphs = [
-        "# Transfer: multi-task training and fine-tuning against single-task training",
+def as_markdown(outcomes: Sequence[TransferOutcome], origin: Origin, skipped: Mapping[str, str]) -> str:
+    """The sentences, the legend, the tables, and what broke or was skipped."""
+    several = rows(outcomes)
+    broken = dict.fromkeys(
+        f"- {outcome.suite}, seed {outcome.seed}: {part}"
+        for outcome in outcomes
+        for part in outcome.note.split(BETWEEN)
+        if part
+    )
+    tasks = dict.fromkeys((row.suite, row.task) for row in several)
+    of_tasks = [_section([row for row in several if (row.suite, row.task) == task]) for task in tasks]
+    sections = [
         "\n".join(sentences(several)),
-        READING,
-        *(
-            paragraph
-            for task in dict.fromkeys((row.suite, row.task) for row in several)
-            for paragraph in _section([row for row in several if (row.suite, row.task) == task])
-        ),
-        *(["\n".join(f"- {line}" for line in broken)] if broken else []),
-        *(["\n".join(f"- {suite} was skipped: {why}" for suite, why in skipped.items())] if skipped else []),
-        f"Command: `{command}`.\nMachine: {facts}",
+        legend(SIGNS),
+        COMPUTE,
+        *(paragraph for paragraphs in of_tasks for paragraph in paragraphs),
+        *section("What broke", "\n".join(broken)),
     ]
-    return "\n\n".join(paragraphs) + "\n"
+    return Page(TITLE, sections, origin, skipped).as_markdown()
 
 
 def _section(several: Sequence[Row]) -> list[str]:
@@ -53,10 +68,10 @@ def _section(several: Sequence[Row]) -> list[str]:
     direction = "higher" if first.higher_is_better else "lower"
     times = "" if first.rate == 1 else f", {first.rate:g} times the learning rate"
     more = f"K = {first.tasks}, E = {first.trained:g}, F = {first.more}{times}"
-    title = f"## {first.suite}: {first.task} ({first.metric}, {direction} is better; {more})"
+    title = f"{first.suite}: {first.task} ({first.metric}, {direction} is better; {more})"
     plain = max((row.metric("plain") for row in several), key=lambda value: value.count)
     reference = ["single-task", "1.00", f"{first.trained:g}", formats.spread(plain), *[formats.NONE] * 3]
-    return [title, table(HEAD, [reference, *map(_cells, several)])]
+    return section(title, table(HEAD, [reference, *map(_cells, several)]))
 
 
 def _cells(row: Row) -> list[str]:

@@ -24,19 +24,19 @@ TUNED = "tuned"  # the folder of the files
 logger = logging.getLogger(__name__)
 
 
-class Setting(NamedTuple):
+class TuningSetting(NamedTuple):
     """What fine-tunings have in common; it can be sent to another process."""
 
     folder: Path  # of the results
-    rate: float = 1.0  # learning rate in that which the training began with
+    rate: float = 1.0  # learning rate, relative to the rate that the training began with
     device: str = "cpu"
     threads: int | None = None
     data: Path | None = None
     plugins: tuple[Path, ...] = ()
 
 
-class Job(NamedTuple):
-    """The model that a cell trained, on one of its tasks, for so many epochs."""
+class PlannedTuning(NamedTuple):
+    """The model that a cell trained is to be fine-tuned on one of its tasks, for so many epochs."""
 
     cell: Cell
     task: str
@@ -54,29 +54,37 @@ class Tuned(BaseModel):
     epochs: list[Epoch]
 
 
-def path_of(job: Job, setting: Setting) -> Path:
-    """Where the outcome of a job is, or will be."""
-    task = re.sub(r"[^\w.-]+", "-", job.task)
-    return setting.folder / TUNED / f"{stem(job.cell)}--{task}.json"
+def path_of(planned: PlannedTuning, setting: TuningSetting) -> Path:
+    """Where the file of a fine-tuning is, or will be."""
+    task = re.sub(r"[^\w.-]+", "-", planned.task)
+    return setting.folder / TUNED / f"{stem(planned.cell)}--{task}.json"
 
 
-def known(job: Job, setting: Setting) -> Tuned | None:
-    """The outcome of a job if it has been run on today's model, at least as long as wanted; none otherwise."""
-    path, model = path_of(job, setting), _model(job.cell, setting) / saved_models.WEIGHTS
+def save(tuned: Tuned, planned: PlannedTuning, setting: TuningSetting) -> None:
+    """Keep what a fine-tuning left behind."""
+    path = path_of(planned, setting)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, tuned.model_dump_json())
+
+
+def load(planned: PlannedTuning, setting: TuningSetting) -> Tuned | None:
+    """What a fine-tuning left behind, if it ran on today's model and at least as long as planned; none otherwise."""
+    path, model = path_of(planned, setting), _model(planned.cell, setting) / saved_models.WEIGHTS
     if not path.is_file() or (model.is_file() and model.stat().st_mtime > path.stat().st_mtime):
         return None
     try:
-        found = Tuned.model_validate_json(path.read_bytes())
+        tuned = Tuned.model_validate_json(path.read_bytes())
     except ValidationError:
         logger.warning("%s cannot be read and is made anew", path)
         return None
-    alike = (found.run, found.task, found.learning_rate) == (job.cell.id, job.task, _rate(job.cell, setting))
-    return found if alike and len(found.epochs) > job.epochs else None
+    wanted = (planned.cell.id, planned.task, _rate(planned.cell, setting))
+    alike = (tuned.run, tuned.task, tuned.learning_rate) == wanted
+    return tuned if alike and len(tuned.epochs) > planned.epochs else None
 
 
-def require_models(jobs: list[Job], setting: Setting) -> None:
-    """Raise ``ValueError`` if the model of a job is not there."""
-    lost = {stem(job.cell) for job in jobs if not _model(job.cell, setting).is_dir()}
+def require_models(planned: list[PlannedTuning], setting: TuningSetting) -> None:
+    """Raise ``ValueError`` if a model that is to be fine-tuned is not there."""
+    lost = {stem(each.cell) for each in planned if not _model(each.cell, setting).is_dir()}
     if lost:
         raise ValueError(
             f"{setting.folder / MODELS} lacks the models of {len(lost)} runs, such as {min(lost)}: train them with "
@@ -84,33 +92,27 @@ def require_models(jobs: list[Job], setting: Setting) -> None:
         )
 
 
-class Tuner:
-    """Runs one job after the other, and keeps the data of the last suite."""
+def tune(planned: PlannedTuning, setting: TuningSetting, suite: Suite, splits: Splits) -> Tuned:
+    """Fine-tune a model on data that are on its device.
 
-    def __init__(self, setting: Setting) -> None:
+    Raises:
+        ValueError: there is no usable model.
+    """
+    cell, rate = planned.cell, _rate(planned.cell, setting)
+    folder = _model(cell, setting)
+    model = saved_models.restore(folder, suite, saved_models.read_card(folder)).to(torch.device(setting.device))
+    how = Finetuning(planned.epochs, rate, cell.batch_size, seed=cell.repetition, optimizer=cell.optimizer)
+    task = next(task for task in suite.tasks if task.name == planned.task)
+    return Tuned(run=cell.id, task=planned.task, learning_rate=rate, epochs=follow(model, task, splits, how))
+
+
+class Tuner:
+    """The data of the study in the driver's process: those of one suite at a time."""
+
+    def __init__(self, setting: TuningSetting) -> None:
         self.setting = setting
         self._key = ""
         self._loaded: tuple[Suite, Splits] | None = None
-
-    def run(self, job: Job) -> Tuned:
-        """Fine-tune, and keep the outcome.
-
-        Raises:
-            ValueError: there is no usable model.
-            DataUnavailableError: the data cannot be had here.
-        """
-        device, rate = torch.device(self.setting.device), _rate(job.cell, self.setting)
-        folder = _model(job.cell, self.setting)
-        card = saved_models.read_card(folder)
-        suite, splits = self.load(job.cell)
-        model = saved_models.restore(folder, suite, card).to(device)
-        how = Finetuning(job.epochs, rate, job.cell.batch_size, seed=job.cell.repetition, optimizer=job.cell.optimizer)
-        task = next(task for task in suite.tasks if task.name == job.task)
-        found = Tuned(run=job.cell.id, task=job.task, learning_rate=rate, epochs=follow(model, task, splits, how))
-        path = path_of(job, self.setting)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, found.model_dump_json())
-        return found
 
     def epochs_of(self, cell: Cell) -> float:
         """The epochs of a cell's training; of one that counts steps, by the size of its data."""
@@ -120,7 +122,11 @@ class Tuner:
         return cell.steps / steps_per_epoch(self.load(cell)[1].train, cell.batch_size)
 
     def load(self, cell: Cell) -> tuple[Suite, Splits]:
-        """A cell's suite with its data on the device."""
+        """A cell's suite with its data on the device.
+
+        Raises:
+            DataUnavailableError: the data cannot be had here.
+        """
         key = repr((cell.suite, cell.suite_options))
         if self._loaded is None or key != self._key:
             self._loaded = None  # room for the next data
@@ -131,9 +137,9 @@ class Tuner:
         return self._loaded
 
 
-def _model(cell: Cell, setting: Setting) -> Path:
+def _model(cell: Cell, setting: TuningSetting) -> Path:
     return setting.folder / MODELS / stem(cell)
 
 
-def _rate(cell: Cell, setting: Setting) -> float:
+def _rate(cell: Cell, setting: TuningSetting) -> float:
     return cell.learning_rate * setting.rate

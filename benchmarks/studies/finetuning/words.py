@@ -1,4 +1,4 @@
-"""What the transfer study shows, in sentences made from its outcomes."""
+"""Sentences about the outcomes of the transfer study."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from benchmarks.words import listed, plural
 
 def sentences(rows: Sequence[Row]) -> list[str]:
     """How often and by how much fine-tuned multi-task models win, with which methods, and how sure that is."""
-    known = [row for row in rows if row.ahead().count]
-    if not known:
+    compared = [row for row in rows if row.ahead().count]
+    if not compared:
         return ["No method has a fine-tuned model beside a single-task model of the same seed: nothing can be said."]
-    return [_wins(known), *_methods(known), _sizes(known), _certainty(known)]
+    return [_wins(compared), *_methods(compared), _sizes(compared), _certainty(compared)]
 
 
 def _wins(rows: Sequence[Row]) -> str:
@@ -60,7 +60,7 @@ def _sizes(rows: Sequence[Row]) -> str:
 def _certainty(rows: Sequence[Row]) -> str:
     judged = [row.ahead() for row in rows if row.ahead().has_interval]
     if judged:
-        ahead, behind = sum(found.low > 0 for found in judged), sum(found.high < 0 for found in judged)
+        ahead, behind = sum(gain.low > 0 for gain in judged), sum(gain.high < 0 for gain in judged)
         others = len(rows) - len(judged)
         lacking = f" {plural(others, 'pair')} with fewer than {MIN_SEEDS} seeds have none." if others else ""
         return (

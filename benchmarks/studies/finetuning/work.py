@@ -1,141 +1,157 @@
-"""Fine-tunings that are not there yet, one after the other or on local processes, with the time left."""
+"""Fine-tunings that are not there yet, on the executors of the benchmark, with the time left."""
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
 
-import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from benchmarks.running import plugins
+from benchmarks.records.record import Cell, Status
+from benchmarks.running.executors.base import (
+    Event,
+    Executor,
+    Finished,
+    Job,
+    JobWorker,
+    Prepared,
+    Setting,
+    Skipped,
+    Tell,
+)
+from benchmarks.running.executors.here import Here
+from benchmarks.running.executors.processes import Processes
 from benchmarks.running.progress import duration, duration_left
-from benchmarks.studies.finetuning.tuning import Job, Setting, Tuner, known
+from benchmarks.studies.finetuning.tuning import PlannedTuning, Tuned, TuningSetting, load, save, tune
+from benchmarks.studies.progress import StudyProgress
 from benchmarks.words import plural
 
-_tuner: Tuner | None = None  # of a worker process
 
+class TuningEnd(NamedTuple):
+    """A fine-tuning is over."""
 
-class _Ended(NamedTuple):
-    job: Job
+    id: str  # of the cell
     seconds: float
-    reason: str  # why it failed; empty if it did not
+    tuned: Tuned | None  # none if it failed
+    reason: str = ""  # why it failed
 
 
-def work(jobs: Sequence[Job], setting: Setting, workers: int, console: Console) -> dict[tuple[str, str], str]:
-    """Run the jobs whose outcome is not there; an interruption loses those in flight alone.
+@dataclass(frozen=True)
+class TuningJob(Job):
+    """One fine-tuning, as executors take it."""
 
-    One that fails leaves no outcome, is told, and does not keep the others from running.
+    task: str
+    epochs: int
+    setting: TuningSetting
+
+    @property
+    def planned(self) -> PlannedTuning:
+        """What it does."""
+        return PlannedTuning(self.cells[0], self.task, self.epochs)
+
+    @property
+    def id(self) -> str:
+        """The cell's, with the task."""
+        return f"{self.cells[0].id} {self.task}"
+
+    def run(self, worker: JobWorker, prepared: Prepared, tell: Tell) -> None:
+        """Fine-tune; an error is told, because a loss or a metric of a suite can raise anything, hours into a study."""
+        began, tuned, reason = perf_counter(), None, ""
+        setting = self.setting._replace(device=str(worker.device))
+        try:
+            tuned = tune(self.planned, setting, prepared.loaded.suite, prepared.loaded.splits)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+        tell(Finished(self, TuningEnd(self.cells[0].id, perf_counter() - began, tuned, reason)))
+
+    def lost(self, cell: Cell, status: Status, reason: str, device: str) -> TuningEnd:  # noqa: ARG002
+        """A fine-tuning whose worker was lost has failed."""
+        return TuningEnd(cell.id, 0.0, None, reason)
+
+
+def work(
+    planned: Sequence[PlannedTuning], setting: TuningSetting, workers: int, console: Console
+) -> dict[tuple[str, str], str]:
+    """Run the fine-tunings whose file is not there; an interruption loses those in flight alone.
+
+    One that fails leaves no file, is told, and does not keep the others from running.
+
+    Args:
+        planned: all fine-tunings.
+        setting: what they have in common.
+        workers: the number of local processes; below 2, all run in this one.
+        console: where to show the progress.
 
     Returns:
-        Why jobs failed, by the cell's id and the task.
+        Why fine-tunings failed, by the cell's id and the task.
 
     Raises:
-        ValueError: a process died.
-        DataUnavailableError: the data cannot be had here.
+        ValueError: the data of a suite cannot be had here.
     """
-    waiting = [job for job in jobs if known(job, setting) is None]
-    failed: dict[tuple[str, str], str] = {}
+    waiting = [each for each in planned if load(each, setting) is None]
     if not waiting:
-        return failed
-    with _Display(waiting, len(jobs), workers, console) as display:
-        for ended in _done(waiting, setting, workers):
-            display.finish(ended)
-            if ended.reason:
-                failed[ended.job.cell.id, ended.job.task] = ended.reason
-    return failed
+        return {}
+    jobs = [TuningJob((each.cell,), each.task, each.epochs, setting) for each in waiting]
+    executor = _executor(setting, min(workers, len(jobs)))
+    with StudyProgress("fine-tunings", len(planned), console, len(planned) - len(waiting)) as progress:
+        desk = _Desk(waiting, executor.width(), progress)
+        executor.run(jobs, desk.hear)
+    return desk.failed
 
 
-def _done(jobs: Sequence[Job], setting: Setting, workers: int) -> Iterator[_Ended]:
-    """The jobs as they end."""
-    if workers < 2 or len(jobs) < 2:
-        tuner = Tuner(setting)
-        for job in jobs:
-            yield _run(tuner, job)
-        return
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), multiprocessing.get_context("spawn"), _begin, (setting,))
-    try:
-        for future in as_completed([pool.submit(_work, job) for job in jobs]):
-            yield future.result()
-    except BrokenProcessPool as error:
-        raise ValueError(
-            "a process that fine-tuned has died, probably for want of memory; what has finished is kept, and the same "
-            "command goes on from there, with fewer --workers in less memory"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _executor(setting: TuningSetting, workers: int) -> Executor:
+    how = Setting(device=setting.device, threads=setting.threads, data=setting.data, plugins=setting.plugins)
+    return Here(how) if workers < 2 else Processes(how, workers)
 
 
-def _begin(setting: Setting) -> None:
-    """Make a fresh process ready; Ctrl-C ends it without a word, because the driver has the last one."""
-    global _tuner  # noqa: PLW0603 - a worker process has one for all its jobs
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    for path in setting.plugins:
-        plugins.load(path)
-    if setting.threads is not None:
-        torch.set_num_threads(setting.threads)
-    _tuner = Tuner(setting)
+class _Desk:
+    """Hears what becomes of fine-tunings, keeps their files, and shows the time left from the epochs so far."""
 
-
-def _work(job: Job) -> _Ended:
-    assert _tuner is not None, "the process began with it"
-    return _run(_tuner, job)
-
-
-def _run(tuner: Tuner, job: Job) -> _Ended:
-    tuner.load(job.cell)  # before the clock starts: it is for the first job of a suite alone
-    began, reason = perf_counter(), ""
-    try:
-        tuner.run(job)
-    except Exception as error:  # a suite's loss or metric can raise anything, hours into a study
-        reason = f"{type(error).__name__}: {error}"
-    return _Ended(job, perf_counter() - began, reason)
-
-
-class _Display:
-    """A bar in a terminal, a line per job elsewhere; the time left from what an epoch on each suite took so far."""
-
-    def __init__(self, waiting: Sequence[Job], total: int, workers: int, console: Console) -> None:
-        self._waiting, self._total = list(waiting), total
-        self._workers = max(1, min(workers, len(waiting)))
-        self._console = console
+    def __init__(self, waiting: Sequence[PlannedTuning], workers: int, progress: StudyProgress) -> None:
+        self._waiting, self._workers, self._progress = list(waiting), workers, progress
         self._spent: dict[str, list[tuple[float, int]]] = defaultdict(list)  # suite -> seconds and epochs
-        columns = (TextColumn("fine-tunings"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
-        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._all = self._bar.add_task("", total=total, completed=total - len(waiting), note="")
+        self.failed: dict[tuple[str, str], str] = {}
 
-    def __enter__(self) -> _Display:
-        self._bar.start()
-        return self
+    def hear(self, event: Event) -> None:
+        """One event.
 
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        Raises:
+            ValueError: a suite cannot run.
+        """
+        match event:
+            case Finished(TuningJob() as job, TuningEnd() as end):
+                self._finish(job, end)
+            case Skipped(job, why):
+                raise ValueError(f"{job.cells[0].problem} cannot be fine-tuned: {why.reason}")
+            case _:  # the others are for longer work
+                pass
 
-    def finish(self, ended: _Ended) -> None:
-        """A job is over."""
-        job, seconds, reason = ended
-        self._waiting.remove(job)
-        self._spent[job.cell.table].append((seconds, max(1, job.epochs)))
-        number, left = self._total - len(self._waiting), duration_left(self._left())
-        self._bar.update(self._all, completed=number, note=left)
-        what = f"{job.cell.problem} {job.cell.row} {job.task}, seed {job.cell.seed}: {plural(job.epochs, 'epoch')}"
-        if reason:
-            line = f"{what}, failed ({reason})"
-            self._console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
-        elif not self._console.is_terminal:
-            line = f"[{number}/{self._total}] {what}, {duration(seconds)}" + (f"; {left}" if left else "")
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+    def _finish(self, job: TuningJob, end: TuningEnd) -> None:
+        planned = job.planned
+        if end.tuned is not None:
+            save(end.tuned, planned, job.setting)
+        else:
+            self.failed[end.id, job.task] = end.reason
+        self._waiting.remove(planned)
+        if end.seconds:
+            self._spent[planned.cell.table].append((end.seconds, max(1, planned.epochs)))
+        cell = planned.cell
+        what = f"{cell.problem} {cell.row} {planned.task}, seed {cell.seed}: {plural(planned.epochs, 'epoch')}"
+        if end.tuned is not None:
+            self._progress.advance(f"{what}, {duration(end.seconds)}", self._left())
+        else:
+            self._progress.move(self._progress.done + 1, duration_left(self._left()))
+            self._progress.warn(f"{what}, failed ({end.reason})")
 
     def _left(self) -> float:
-        everything = [found for several in self._spent.values() for found in several]
-        paces = [_pace(self._spent.get(job.cell.table) or everything) * max(1, job.epochs) for job in self._waiting]
+        """Seconds that the others will take; 0 where nobody knows."""
+        everything = [spent for several in self._spent.values() for spent in several]
+        if not everything:
+            return 0.0
+        paces = [_pace(self._spent.get(each.cell.table) or everything) * max(1, each.epochs) for each in self._waiting]
         return sum(paces) / self._workers
 
 

@@ -1,1 +1,1 @@
-"""Every method on the two-task plane, all starts at once: where does each end, and what do papers print?"""
+"""Every method from several starts on the two-task plane, with the Pareto front it should reach."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.reporting.charts import style
 from benchmarks.reporting.charts.colors import INK, PALETTE
-from benchmarks.studies.plane.results import Results, order, score
+from benchmarks.studies.plane.results import PlaneResults, order, score
 from tasks.base import Landscape
 from tasks.suites.plane import TwoTaskPlane
 
@@ -25,16 +25,16 @@ THIN = 2  # of the points of the landscape one in so many, along each axis
 
 
 @style.styled
-def draw(found: Results) -> Figure:
-    """All methods in the order of the table."""
+def draw(results: PlaneResults) -> Figure:
+    """Draw all methods in the order of the table."""
     picture = TwoTaskPlane().landscape()
-    rows = list(found.ends)
+    rows = list(results.ends)
     figure, axes = style.panels(len(rows), PANEL, "Where every method goes on the plane", columns=COLUMNS)
-    for panel, row in zip(axes, order(found), strict=True):
+    for panel, row in zip(axes, order(results), strict=True):
         _landscape(panel, picture)
-        for end, color in zip(found.ends[row], PALETTE, strict=False):
-            _path(panel, found.points[:, rows.index(row), end.start - 1].numpy(), color, end.on_front)
-        panel.set_title(f"{row}\n{score(found, row)}", fontsize=6.0, pad=2)
+        for end, color in zip(results.ends[row], PALETTE, strict=False):
+            _path(panel, results.points[:, rows.index(row), end.start - 1].numpy(), color, end.on_front)
+        panel.set_title(f"{row}\n{score(results, row)}", fontsize=6.0, pad=2)
     _legend(figure)
     return figure
 

@@ -14,7 +14,7 @@ FILE = Path(__file__).with_suffix(".toml")
 
 
 class Statement(NamedTuple):
-    """What a source says of one row."""
+    """A claim of a source about one row."""
 
     says: str
     source: str
@@ -22,18 +22,18 @@ class Statement(NamedTuple):
 
 def rows(methods: Sequence[str]) -> dict[str, Weighting]:
     """The methods by name, each followed by the settings of its published runs where these are not its defaults."""
-    found: dict[str, Weighting] = {}
+    weightings: dict[str, Weighting] = {}
     for name in methods:
-        found[name] = create(name)
+        weightings[name] = create(name)
         for variant in _read()["variant"]:
             if variant["method"] == name:
-                found[variant["row"]] = create(name, **variant["hyperparameters"])
-    return found
+                weightings[variant["row"]] = create(name, **variant["hyperparameters"])
+    return weightings
 
 
 def statements(row: str) -> list[Statement]:
     """Everything that the sources say of a row."""
-    return [Statement(found["says"], found["source"]) for found in _read()["statement"] if row in found["rows"]]
+    return [Statement(each["says"], each["source"]) for each in _read()["statement"] if row in each["rows"]]
 
 
 @cache

@@ -1,9 +1,10 @@
-"""What came out of the plane: where every run ended and how it got there, on disk and in memory."""
+"""Where every run on the plane ended and how it got there, on disk and in memory."""
 
 from __future__ import annotations
 
-import csv
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +14,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.studies.plane.train import Trajectories
+from benchmarks.studies.results import StudyResults, table
 from tasks.suites.plane import distance_to_front, first_loss, second_loss
 
 TOLERANCE = 0.1  # a point is on the front if it is nearer; the plane is 20 wide
-ENDS, PATHS = "plane.csv", "trajectories.npz"
+PATHS = "trajectories.npz"
 
 
 class End(NamedTuple):
@@ -38,8 +40,17 @@ class End(NamedTuple):
         return self.distance < TOLERANCE and not self.failed
 
 
-class Results(NamedTuple):
-    """All that a report needs."""
+@dataclass(frozen=True)
+class PlaneEnds(StudyResults):
+    """The ends of all runs."""
+
+    study = "plane"
+
+    ends: Sequence[End] = table("plane.csv")
+
+
+class PlaneResults(NamedTuple):
+    """Everything that a report needs."""
 
     ends: dict[str, list[End]]  # of every row, one for each start
     starts: Float[Tensor, "S 2"]
@@ -47,11 +58,11 @@ class Results(NamedTuple):
     points: Float[Tensor, "T M S 2"]
 
 
-def study(rows: list[str], starts: Tensor, found: Trajectories) -> Results:
+def with_ends(rows: list[str], starts: Tensor, paths: Trajectories) -> PlaneResults:
     """Trajectories with the facts about their ends."""
 
     def end_of(m: int, s: int) -> End:
-        path, failure = found.points[:, m, s], found.failures.get((m, s))
+        path, breakdown = paths.points[:, m, s], paths.breakdowns.get((m, s))
         distance = distance_to_front(path)
         return End(
             method=rows[m],
@@ -61,12 +72,12 @@ def study(rows: list[str], starts: Tensor, found: Trajectories) -> Results:
             first=float(first_loss(path[-1])),
             second=float(second_loss(path[-1])),
             distance=float(distance[-1]),
-            reached=_since(distance, found.steps),
-            failed="" if failure is None else f"step {failure.step}: {failure.reason}",
+            reached=_since(distance, paths.steps),
+            failed="" if breakdown is None else f"step {breakdown.step}: {breakdown.reason}",
         )
 
     ends = {row: [end_of(m, s) for s in range(len(starts))] for m, row in enumerate(rows)}
-    return Results(ends, starts, found.steps, found.points)
+    return PlaneResults(ends, starts, paths.steps, paths.points)
 
 
 def _since(distance: Tensor, steps: list[int]) -> float:
@@ -75,62 +86,56 @@ def _since(distance: Tensor, steps: list[int]) -> float:
     return float(steps[last + 1]) if last + 1 < len(steps) else math.nan
 
 
-def save(found: Results, folder: Path) -> None:
+def save(results: PlaneResults, folder: Path) -> None:
     """Write the ends and the trajectories."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ENDS).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(End._fields)
-        for end in (end for ends in found.ends.values() for end in ends):
-            writer.writerow([f"{value:.6g}" if isinstance(value, float) else value for value in end])
-    points = found.points.float().numpy()
-    np.savez_compressed(folder / PATHS, points=points, steps=np.array(found.steps), starts=found.starts.numpy())
+    PlaneEnds([end for ends in results.ends.values() for end in ends]).save(folder)
+    points = results.points.float().numpy()
+    np.savez_compressed(folder / PATHS, points=points, steps=np.array(results.steps), starts=results.starts.numpy())
 
 
 def present(folder: Path) -> bool:
     """Whether `save` has written to a folder."""
-    return all((folder / name).is_file() for name in (ENDS, PATHS))
+    return PlaneEnds.present(folder) and (folder / PATHS).is_file()
 
 
-def load(folder: Path) -> Results:
-    """What `save` wrote.
+def load(folder: Path) -> PlaneResults:
+    """Read what `save` wrote.
 
     Raises:
-        ValueError: it did not.
+        ValueError: a file is missing, or something else wrote it.
     """
-    if not present(folder):
-        raise ValueError(f"{folder} has no {ENDS} and {PATHS}: run `python -m benchmarks plane` first")
+    if not (folder / PATHS).is_file():
+        raise ValueError(f"{folder} has no {PATHS}: run `python -m benchmarks plane` first")
     ends: dict[str, list[End]] = {}
-    with (folder / ENDS).open(encoding="utf-8", newline="") as file:
-        for line in csv.DictReader(file):
-            method, start, failed = line.pop("method"), line.pop("start"), line.pop("failed")
-            numbers = {field: float(value) for field, value in line.items()}
-            ends.setdefault(method, []).append(End(method, int(start), **numbers, failed=failed))
+    for end in PlaneEnds.load(folder).ends:
+        ends.setdefault(end.method, []).append(end)
     with np.load(folder / PATHS) as file:
         starts, points = torch.from_numpy(file["starts"]), torch.from_numpy(file["points"])
-        return Results(ends, starts, file["steps"].tolist(), points)
+        return PlaneResults(ends, starts, file["steps"].tolist(), points)
 
 
-def merge(old: Results, new: Results) -> Results:
+def merge(old: PlaneResults, new: PlaneResults) -> PlaneResults:
     """The rows of both, of ``new`` where both have them; of ``new`` alone if the runs are not alike."""
     if old.steps != new.steps or not torch.equal(old.starts, new.starts):
         return new
     kept = [i for i, row in enumerate(old.ends) if row not in new.ends]
-    ends = {row: found for row, found in old.ends.items() if row not in new.ends} | new.ends
-    return Results(ends, new.starts, new.steps, torch.cat([old.points[:, kept], new.points.to(old.points)], 1))
+    ends = {row: old_ends for row, old_ends in old.ends.items() if row not in new.ends} | new.ends
+    return PlaneResults(ends, new.starts, new.steps, torch.cat([old.points[:, kept], new.points.to(old.points)], 1))
 
 
-def order(found: Results) -> list[str]:
+def order(results: PlaneResults) -> list[str]:
     """Rows by how many starts end on the front, then by how near to its middle."""
-    return sorted(found.ends, key=lambda row: (-sum(end.on_front for end in found.ends[row]), imbalance(found, row)))
+    return sorted(
+        results.ends, key=lambda row: (-sum(end.on_front for end in results.ends[row]), imbalance(results, row))
+    )
 
 
-def score(found: Results, row: str) -> str:
+def score(results: PlaneResults, row: str) -> str:
     """How many of the starts end on the front, for example "4/5"."""
-    return f"{sum(end.on_front for end in found.ends[row])}/{len(found.ends[row])}"
+    return f"{sum(end.on_front for end in results.ends[row])}/{len(results.ends[row])}"
 
 
-def imbalance(found: Results, row: str) -> float:
+def imbalance(results: PlaneResults, row: str) -> float:
     """Mean distance from the middle of the front, along x1, of the runs that end on it; infinite without any."""
-    offsets = [abs(end.x1) for end in found.ends[row] if end.on_front]
+    offsets = [abs(end.x1) for end in results.ends[row] if end.on_front]
     return sum(offsets) / len(offsets) if offsets else math.inf

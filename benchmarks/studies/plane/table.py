@@ -1,69 +1,65 @@
-"""The table of the plane study, with what papers print beside it."""
+"""The page of the plane study, with the claims of papers beside its results."""
 
 from __future__ import annotations
 
 from statistics import median
 
 from benchmarks.reporting import formats
+from benchmarks.reporting.markdown import table
+from benchmarks.studies.page import Page, legend
 from benchmarks.studies.plane.published import statements
-from benchmarks.studies.plane.results import TOLERANCE, End, Results, imbalance, order, score
+from benchmarks.studies.plane.results import TOLERANCE, End, PlaneResults, imbalance, order, score
 from benchmarks.studies.plane.train import Schedule
+from benchmarks.studies.results import Origin
 
-INTRODUCTION = f"""\
-The losses are those of Nash-MTL, the first times 0.1. The cells say where a run ended: x1 on the Pareto front, which
-goes from −7 (best for the second task) by 0 (the middle) to 7 (best for the first task); or *off* and the distance to
-the front where that is {TOLERANCE} or more; ✗ where the run broke. *Imbalance* is the mean of abs(x1) over the runs on
-the front: 0 is the middle, 7 leaves one task out. *Steps* is the median number of steps until a run was on the front
-for good. With two tasks, `krum` and `trimmed-mean` are the mean; `rotograd` is its scaling alone, because nothing
-stands between the point and the losses that it could rotate."""
+SIGNS = {
+    "on the front": "how many starts end on the Pareto front",
+    "from (a, b)": "x1 at the end of the run that starts at x1 = a, x2 = b, if it ends on the front: −7 is the end "
+    "that is best for the second task, 0 is the middle, 7 is the end that is best for the first task",
+    "*off 1.2*": "the run ends off the front, at this distance; a run is on the front if the distance is below "
+    f"{TOLERANCE}",
+    "✗": "the run broke; the reason stands below the table",
+    "imbalance": "mean of abs(x1) over the runs that end on the front: 0 is the middle, 7 leaves one task out",
+    "steps": "median number of steps until a run stays on the front",
+    "[1]": "the source, in the list below the table",
+}
+NOTES = """\
+The losses are those of Nash-MTL; the first is multiplied by 0.1. With two tasks, `krum` and `trimmed-mean` are the
+mean. `rotograd` only scales here: it rotates a representation, and there is none between the point and the losses."""
 
 
-def as_markdown(found: Results, schedule: Schedule, machine: dict[str, str]) -> str:
+def as_markdown(results: PlaneResults, schedule: Schedule, origin: Origin) -> str:
     """The table, its sources, and the runs that broke."""
-    starts = [f"from ({x1:g}, {x2:g})".replace("-", "−") for x1, x2 in found.starts.tolist()]
-    heads = ["method", "on the front", *starts, "imbalance", "steps", "what papers print"]
+    starts = [f"from ({x1:g}, {x2:g})".replace("-", "−") for x1, x2 in results.starts.tolist()]
+    head = ["method", "on the front", *starts, "imbalance", "steps", "what papers print"]
     sources: list[str] = []
-    rows = [_cells(found, row, sources) for row in order(found)]
-    broken = [end for row in order(found) for end in found.ends[row] if end.failed]
-    facts = "; ".join(f"{key}: {value}" for key, value in sorted(machine.items()))
-    lines = [
-        "# The two-task plane",
-        "",
+    lines = [_cells(results, row, sources) for row in order(results)]
+    broken = [end for row in order(results) for end in results.ends[row] if end.failed]
+    sections = [
         f"Every method from {len(starts)} starts, {schedule.steps:,} steps of Adam at learning rate "
-        f"{schedule.learning_rate:g}, float64.",
-        INTRODUCTION,
-        "",
-        _line(heads),
-        "| --- | --- |" + " ---: |" * (len(starts) + 2) + " --- |",
-        *map(_line, rows),
-        "",
-        *(f"{number}. {source}" for number, source in enumerate(sources, start=1)),
-        *(f"- {end.method} from start {end.start} broke in {end.failed}" for end in broken),
-        "",
-        f"Command: `python -m benchmarks plane --steps {schedule.steps}`.",
-        f"Machine: {facts}",
+        f"{schedule.learning_rate:g}, float64.\n{NOTES}",
+        legend(SIGNS),
+        table(head, lines, left=(0, 1, len(head) - 1)),
+        "\n".join(f"{number}. {source}" for number, source in enumerate(sources, start=1)),
+        "\n".join(f"- {end.method} from start {end.start} broke in {end.failed}" for end in broken),
     ]
-    return "\n".join([*lines, ""])
+    return Page("The two-task plane", sections, origin).as_markdown()
 
 
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _cells(found: Results, row: str, sources: list[str]) -> list[str]:
+def _cells(results: PlaneResults, row: str, sources: list[str]) -> list[str]:
     """A row's cells; sources that no row before has cited are added to ``sources``."""
     printed = []
     for statement in statements(row):
         if statement.source not in sources:
             sources.append(statement.source)
         printed.append(f"{statement.says} [{sources.index(statement.source) + 1}]")
-    ends = found.ends[row]
+    ends = results.ends[row]
     reached = [end.reached for end in ends if end.on_front]
     return [
         row,
-        score(found, row),
+        score(results, row),
         *map(_end, ends),
-        formats.plain(imbalance(found, row), 1),
+        formats.plain(imbalance(results, row), 1),
         f"{median(reached):,.0f}" if reached else formats.NONE,
         "; ".join(printed),
     ]

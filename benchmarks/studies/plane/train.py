@@ -1,7 +1,9 @@
 """Train many methods from many starts in one call: every tensor has an axis for methods and one for starts.
 
-A method sees its starts as replicas and is asked once per step. What it is shown, and Adam, are computed for all
-methods together. Nothing is sampled on the plane, so that further batches are the same as the first.
+Methods are at work as in `benchmarks.training.engines.replicas`: each sees its starts as replicas. The loop is the
+study's own. The engine of replicas trains cells whose methods have the same needs, and gives a whole group up if a
+method raises an error; here all methods train together in float64, and what breaks stays where it is while the others
+go on. Nothing is sampled on the plane, so that further batches are the same as the first.
 """
 
 from __future__ import annotations
@@ -14,13 +16,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from balancers import Draws, Evidence, Need, Sizes, Weighting
-from balancers.contract.evidence import as_answer
-from balancers.step.gradients import combine, gramian_of
+from balancers import Draws, Evidence, Need, Weighting
+from balancers.step.gradients import gramian_of
+from benchmarks.training.engines.replicas.optimizers import DECAYS, EPSILON, Stepper
+from benchmarks.training.engines.replicas.team import Player, update_of
 from tasks.suites.plane import BOUND, SCALE, first_loss, second_loss
 
 LOWER_BOUNDS = torch.tensor([SCALE * BOUND, BOUND], dtype=torch.float64)
-DECAYS, EPSILON = (0.9, 0.999), 1e-8  # Adam as the papers use it
+TASKS = ("first", "second")
 
 Points = Float[Tensor, "M S 2"]  # methods, starts, coordinates
 
@@ -34,100 +37,94 @@ class Schedule:
     every: int = 100  # steps between two points that are kept
 
 
-class Failure(NamedTuple):
-    """Why a replica stopped moving, and when."""
+class Breakdown(NamedTuple):
+    """Why a method stopped moving from a start, and in which step."""
 
     step: int
     reason: str
 
 
 class Trajectories(NamedTuple):
-    """Where every replica was, and which of them broke."""
+    """Where every method was from every start, and which of them broke."""
 
     steps: list[int]
     points: Float[Tensor, "T M S 2"]
-    failures: dict[tuple[int, int], Failure]  # (method, start) -> what happened
+    breakdowns: dict[tuple[int, int], Breakdown]  # by method and start
 
 
-class Plane(NamedTuple):
-    """What the plane is like at some points."""
+class Slopes(NamedTuple):
+    """The losses at some points, and their gradients."""
 
     losses: Float[Tensor, "M S 2"]  # the last axis counts tasks
     gradients: Float[Tensor, "M S 2 2"]  # tasks, coordinates
 
 
-def look(points: Points) -> Plane:
+def slopes_at(points: Points) -> Slopes:
     """Losses and gradients at all points."""
     leaf = points.detach().requires_grad_()
     with torch.enable_grad():
         losses = torch.stack([first_loss(leaf), second_loss(leaf)], -1)
         rows = [torch.autograd.grad(losses[..., task].sum(), leaf, retain_graph=task == 0)[0] for task in range(2)]
-    return Plane(losses.detach(), torch.stack(rows, -2))
+    return Slopes(losses.detach(), torch.stack(rows, -2))
 
 
-class Player:
-    """One method at work on all starts, which are its replicas; start i draws what it would draw alone with seed i."""
+class PlaneRuns:
+    """All methods from all starts; start i draws what it would draw alone with seed i.
 
-    def __init__(self, weighting: Weighting, starts: int) -> None:
-        self.weighting = weighting
-        self.draws = Draws.seeded(0, (starts,))
-        self.state = weighting.init(Sizes(2, 2, (starts,), torch.float64))
-        self._moved = False
+    What breaks stays where it was, and the reason is kept.
 
-    def update(self, seen: Evidence) -> Float[Tensor, "S 2"]:
-        """The update of this step; the losses after the step before are those of this one."""
-        if self._moved and Need.LOSSES_AFTER in self.weighting.needs:
-            self.state = self.weighting.after(seen.losses, self.state)
-        answer, self.state = self.weighting.update(seen, self.state, self.draws)
-        self._moved = True
-        answer = as_answer(answer)
-        return combine(answer.weights, seen.gradients if answer.gradients is None else answer.gradients)
-
-
-class Team:
-    """All methods, and which of their replicas are alive: what breaks stays where it was, and the reason is kept."""
+    Attributes:
+        alive: which methods still move, from which starts.
+        breakdowns: those that broke, by method and start.
+    """
 
     def __init__(self, methods: Sequence[Weighting], starts: int) -> None:
-        self.players = [Player(method, starts) for method in methods]
-        self.alive = torch.ones(len(methods), starts, dtype=torch.bool)
-        self.failures: dict[tuple[int, int], Failure] = {}
+        self._players = [Player(method, TASKS, Draws.seeded(0, (starts,))) for method in methods]
+        self.alive: Bool[Tensor, "M S"] = torch.ones(len(methods), starts, dtype=torch.bool)
+        self.breakdowns: dict[tuple[int, int], Breakdown] = {}
 
-    def updates(self, plane: Plane, step: int) -> Points:
-        """The update of every replica; zero for those that broke."""
-        found = torch.zeros_like(plane.gradients[..., 0, :])
-        for i, (player, seen) in enumerate(zip(self.players, _evidence(plane), strict=True)):
+    def updates(self, slopes: Slopes, step: int) -> Points:
+        """The updates of this step, the first of which is step 1; zero for those that broke."""
+        updates = torch.zeros_like(slopes.gradients[..., 0, :])
+        for i, (player, evidence) in enumerate(zip(self._players, _evidence(slopes), strict=True)):
             if self.alive[i].any():
                 try:
-                    found[i] = player.update(seen)
+                    updates[i] = _update(player, evidence, first=step == 1)
                 except (ValueError, RuntimeError, ArithmeticError) as error:
-                    self._lose(i, self.alive[i].clone(), Failure(step, f"{type(error).__name__}: {error}"))
-        sound = found.isfinite().all(-1)
+                    self._lose(i, self.alive[i].clone(), Breakdown(step, f"{type(error).__name__}: {error}"))
+        sound = updates.isfinite().all(-1)
         for i in (self.alive & ~sound).any(-1).nonzero().flatten().tolist():
-            self._lose(i, self.alive[i] & ~sound[i], Failure(step, "the update is not finite"))
-        return torch.where(self.alive[..., None], found, 0.0)
+            self._lose(i, self.alive[i] & ~sound[i], Breakdown(step, "the update is not finite"))
+        return torch.where(self.alive[..., None], updates, 0.0)
 
-    def _lose(self, method: int, starts: Bool[Tensor, "S"], failure: Failure) -> None:
+    def _lose(self, method: int, starts: Bool[Tensor, "S"], breakdown: Breakdown) -> None:
         self.alive[method] &= ~starts
         for start in starts.nonzero().flatten().tolist():
-            self.failures[method, start] = failure
+            self.breakdowns[method, start] = breakdown
 
 
-class Adam:
-    """Adam for all replicas, with one count of steps."""
+class PlaneAdam(Stepper):
+    """Adam, rounded as in the committed results of the study.
 
-    def __init__(self, points: Points, learning_rate: float) -> None:
-        self.learning_rate = learning_rate
-        self.first, self.second = torch.zeros_like(points), torch.zeros_like(points)
-        self.steps = 0
+    It takes the operations in another order than torch and the Adam of `benchmarks.training.engines.replicas`. The
+    results differ in the last digit of float64, which the narrow valleys of the plane amplify: within 1,000 steps the
+    paths of a dozen methods part visibly.
+    """
 
-    def step(self, points: Points, gradients: Points) -> Points:
-        """The next points."""
-        self.steps += 1
-        self.first = self.first.lerp(gradients, 1 - DECAYS[0])
-        self.second = self.second.lerp(gradients**2, 1 - DECAYS[1])
-        corrections = [1 - decay**self.steps for decay in DECAYS]
-        size = (self.second / corrections[1]).sqrt() + EPSILON
-        return points - self.learning_rate / corrections[0] * self.first / size
+    def __init__(self, rates: Float[Tensor, "R 1"]) -> None:
+        super().__init__(rates)
+        self._steps = 0
+        self._first, self._second = torch.zeros_like(rates), torch.zeros_like(rates)
+
+    @torch.no_grad()
+    def step(self, parameters: Float[Tensor, "R 2"], gradients: Float[Tensor, "R 2"]) -> None:
+        """One step of all methods from all starts."""
+        self._steps += 1
+        self._first = self._first.lerp(gradients, 1 - DECAYS[0])
+        self._second = self._second.lerp(gradients**2, 1 - DECAYS[1])
+        corrections = [1 - decay**self._steps for decay in DECAYS]
+        size = (self._second / corrections[1]).sqrt() + EPSILON
+        parameters.sub_(self.rates / corrections[0] * self._first / size)
 
 
 @torch.no_grad()
@@ -143,24 +140,33 @@ def train(
         methods: what to train.
         starts: the points to begin at.
         schedule: how long, and how often to keep the points.
-        watch: is called after every step with the number of steps done, if given.
+        watch: is called after every step with the number of steps done, if there is one.
     """
     points = starts.double().expand(len(methods), -1, -1).clone()
-    team, adam = Team(methods, len(starts)), Adam(points, schedule.learning_rate)
+    runs = PlaneRuns(methods, len(starts))
+    adam = PlaneAdam(points.new_full((len(methods) * len(starts), 1), schedule.learning_rate))
     kept, steps = [points], [0]
     for step in range(1, schedule.steps + 1):
-        moved = adam.step(points, team.updates(look(points), step))
-        points = torch.where(team.alive[..., None], moved, points)
+        updates, moved = runs.updates(slopes_at(points), step), points.clone()
+        adam.step(moved.view(-1, 2), updates.view(-1, 2))
+        points = torch.where(runs.alive[..., None], moved, points)
         if step % schedule.every == 0 or step == schedule.steps:
             kept.append(points)
             steps.append(step)
         if watch is not None:
             watch(step)
-    return Trajectories(steps, torch.stack(kept), team.failures)
+    return Trajectories(steps, torch.stack(kept), runs.breakdowns)
 
 
-def _evidence(plane: Plane) -> list[Evidence]:
-    """What each method is shown: losses above their lower bounds, gradients, and their inner products."""
-    gramians = gramian_of(plane.gradients)
-    shown = zip(plane.losses - LOWER_BOUNDS, gramians, plane.gradients, strict=True)
-    return [Evidence(losses, gramian, gradients, gramian) for losses, gramian, gradients in shown]
+def _update(player: Player, evidence: Evidence, *, first: bool) -> Float[Tensor, "S 2"]:
+    """The update of a method from all starts; the losses after the step before are those of this one."""
+    if not first and Need.LOSSES_AFTER in player.weighting.needs:
+        player.after(evidence.losses)
+    return update_of(player.answer(evidence), evidence.gradients)
+
+
+def _evidence(slopes: Slopes) -> list[Evidence]:
+    """What each method sees: losses above their lower bounds, gradients, and their inner products."""
+    gramians = gramian_of(slopes.gradients)
+    parts = zip(slopes.losses - LOWER_BOUNDS, gramians, slopes.gradients, strict=True)
+    return [Evidence(losses, gramian, gradients, gramian) for losses, gramian, gradients in parts]

@@ -1,1 +1,1 @@
-"""What one balanced step costs, beside a plain step and beside TorchJD's, all in one run: ``make micro``."""
+"""The cost of one balanced step, beside a plain step and TorchJD's, all timed in one run."""

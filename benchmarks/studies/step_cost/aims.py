@@ -1,4 +1,4 @@
-"""What was aimed at, and what was reached."""
+"""The aims for the cost of a step, and whether they are reached."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ DEAREST = ("fairgrad", "nash-mtl")  # for which published codes take 9 to 12 pla
 
 
 def aims(cases: Sequence[Case], solves: Sequence[Solve], checks: Sequence[Check]) -> list[str]:
-    """A line for each aim that the measurements speak of."""
+    """A line for each aim that can be judged."""
     lines = [*_against_torchjd(cases), *_weights(cases), *_solvers(cases, solves), *_features(cases), *_dearest(cases)]
     if checks:
         off = max(abs(check.derived / check.measured - 1) for check in checks)
         lines.append(
-            f"- How exact this is: steps measured in full differ from derived ones by up to {off:.0%} (last table). "
-            "Ratios that are nearer to each other than that say nothing."
+            f"- *Accuracy*: derived steps differ from those measured in full by up to {off:.0%} (last table). "
+            "A smaller difference between two ratios means nothing."
         )
     return lines
 
@@ -43,10 +43,10 @@ def _against_torchjd(cases: Sequence[Case]) -> list[str]:
 
 
 def _weights(cases: Sequence[Case]) -> list[str]:
-    found = [c for c in cases if c.model == LARGE and c.tasks <= MANY and not math.isnan(c.weights)]
-    if not found:
+    derived = [c for c in cases if c.model == LARGE and c.tasks <= MANY and not math.isnan(c.weights)]
+    if not derived:
         return []
-    worst = max(found, key=lambda case: case.weights / case.plain)
+    worst = max(derived, key=lambda case: case.weights / case.plain)
     share = worst.weights / worst.plain
     return [
         f"- *Weights below {SHARE:.0%} of a plain step of `{LARGE}`, up to {MANY} tasks*: at most {share:.1%} on its "
@@ -64,10 +64,10 @@ def _solvers(cases: Sequence[Case], solves: Sequence[Solve]) -> list[str]:
 
 
 def _features(cases: Sequence[Case]) -> list[str]:
-    found = [c for c in cases if c.model == LARGE and c.place == "features" and c.tasks <= FEW]
-    if not found:
+    at_features = [c for c in cases if c.model == LARGE and c.place == "features" and c.tasks <= FEW]
+    if not at_features:
         return []
-    worst = max(found, key=lambda case: case.ours / case.plain)
+    worst = max(at_features, key=lambda case: case.ours / case.plain)
     return [
         f"- *At the features within {FEATURES} of a plain step of `{LARGE}`, up to {FEW} tasks*: at most "
         f"{worst.ours / worst.plain:.2f} (`{worst.method}`, K={worst.tasks})."
@@ -75,11 +75,11 @@ def _features(cases: Sequence[Case]) -> list[str]:
 
 
 def _dearest(cases: Sequence[Case]) -> list[str]:
-    found = [c for c in cases if c.model == LARGE and c.tasks == MANY and c.method in DEAREST]
-    if not found:
+    dearest = [c for c in cases if c.model == LARGE and c.tasks == MANY and c.method in DEAREST]
+    if not dearest:
         return []
-    named = "; ".join(f"`{c.method}` at {c.place}: {c.ours / c.plain:.1f}" for c in found)
+    named = "; ".join(f"`{c.method}` at {c.place}: {c.ours / c.plain:.1f}" for c in dearest)
     return [
-        f"- *Published codes take 9 to 12 plain steps for FairGrad and Nash-MTL with {MANY} tasks*, on their own "
-        f"models. On `{LARGE}`: {named}. At all shared parameters that is {MANY} backward passes."
+        f"- *FairGrad and Nash-MTL with {MANY} tasks*: the published code takes 9 to 12 plain steps on its own models. "
+        f"Here, on `{LARGE}`: {named}. At all shared parameters, {MANY} of these are backward passes."
     ]

@@ -14,7 +14,7 @@ TASKS, PLACES = 3, ("shared", "features")  # of the methods that are run in full
 
 
 class Check(NamedTuple):
-    """A step in units of the plain step beside it, because the machine's speed may have changed in between."""
+    """A step in units of the plain step that was timed beside it, because the speed of a machine changes."""
 
     model: str
     tasks: int
@@ -24,22 +24,29 @@ class Check(NamedTuple):
     measured: float
 
 
-def checks(cases: Sequence[Case]) -> Iterator[Check]:
-    """On every model with derived times, the methods with the cheapest, the median and the dearest weights."""
+def checks(cases: Sequence[Case], effort: float = 1.0) -> Iterator[Check]:
+    """Measure three methods in full on every model with derived times: with the cheapest, median and dearest weights.
+
+    Args:
+        cases: those with derived times among others.
+        effort: how long to measure, in the usual time.
+    """
     for model in dict.fromkeys(case.model for case in cases):
         for place in PLACES:
             wanted = (model, TASKS, place, DERIVED)
-            found = sorted(
+            by_weights = sorted(
                 (case for case in cases if (case.model, case.tasks, case.place, case.how) == wanted),
                 key=lambda case: case.weights,
             )
-            for case in (found[0], found[len(found) // 2], found[-1]) if len(found) > 2 else found:
-                yield _check(case)
+            middle = len(by_weights) // 2
+            chosen = (by_weights[0], by_weights[middle], by_weights[-1]) if len(by_weights) > 2 else by_weights
+            for case in chosen:
+                yield _check(case, effort)
 
 
-def _check(case: Case) -> Check:
+def _check(case: Case, effort: float) -> Check:
     problem = build(case.model, case.tasks)
-    bench = Bench(case.model, case.tasks, PLANS[case.model], problem)
+    bench = Bench(case.model, case.tasks, PLANS[case.model].times(effort), problem)
     balanced = balanced_step(problem, Balancer(case.method, case.tasks), case.place)
     seconds = bench.time({PLAIN: plain_step(problem), OURS: balanced})
     measured = seconds[OURS] / seconds[PLAIN]

@@ -24,24 +24,28 @@ from benchmarks.studies.timing import Effort, Step, alternate
 PLAIN, OURS, THEIRS = "plain", "ours", "torchjd"
 MEASURED, DERIVED, NOT = "measured", "derived", ""
 ON_GRADIENTS = (aggregation.ConFIG, aggregation.ExcessMTL, aggregation.GradDrop, aggregation.TrimmedMean)
-ALONE = Effort(0.05, fewest=3, most=200)  # for weights alone
 
 
-class Plan(NamedTuple):
-    """What is measured on a model, at shared parameters up to so many tasks: a large model takes long otherwise."""
+class ModelPlan(NamedTuple):
+    """What is measured on a model. Limits are numbers of tasks at shared parameters, where a large model takes long."""
 
     effort: Effort  # for what many methods rest on
     brief: Effort  # for one method
     in_full: bool = False  # every method; elsewhere only those that look at the gradients themselves
     gradients: float = math.inf  # for methods that look at the gradients themselves
     batches: float = math.inf  # for methods that look at three batches, and for TorchJD with all rows at once
+    alone: Effort = Effort(0.05, fewest=3, most=200)  # for weights alone
+
+    def times(self, factor: float) -> ModelPlan:
+        """The plan with so many times the seconds."""
+        return self._replace(**{name: getattr(self, name).times(factor) for name in ("effort", "brief", "alone")})
 
 
-PLANS = {
-    "mlp": Plan(Effort(1.5), Effort(1.0), in_full=True),
-    "lenet": Plan(Effort(4.0), Effort(1.0, fewest=2)),
-    "transformer": Plan(Effort(4.0), Effort(1.0, fewest=2)),
-    "encoder-22m": Plan(Effort(6.0, fewest=2), Effort(2.0, fewest=2), gradients=2, batches=11),
+PLANS: dict[str, ModelPlan] = {
+    "mlp": ModelPlan(Effort(1.5), Effort(1.0), in_full=True),
+    "lenet": ModelPlan(Effort(4.0), Effort(1.0, fewest=2)),
+    "transformer": ModelPlan(Effort(4.0), Effort(1.0, fewest=2)),
+    "encoder-22m": ModelPlan(Effort(6.0, fewest=2), Effort(2.0, fewest=2), gradients=2, batches=11),
 }
 
 
@@ -71,7 +75,7 @@ class Bench:
 
     model: str
     tasks: int
-    plan: Plan
+    plan: ModelPlan
     problem: Problem
     plain: float = math.nan
     around: dict[tuple[Sort, str], float] = field(default_factory=dict)  # by sort and place
@@ -107,9 +111,16 @@ class Bench:
         return peer_step(self.problem, peer, place, VARIANTS[self.variant])
 
 
-def cases(model: str, tasks: int, methods: Sequence[str]) -> Iterator[Case]:
-    """All cases of a model with a number of tasks."""
-    bench = Bench(model, tasks, PLANS[model], build(model, tasks))
+def cases(model: str, tasks: int, methods: Sequence[str], effort: float = 1.0) -> Iterator[Case]:
+    """All cases of a model with a number of tasks.
+
+    Args:
+        model: its name.
+        tasks: how many.
+        methods: their names.
+        effort: how long to measure, in the usual time.
+    """
+    bench = Bench(model, tasks, PLANS[model].times(effort), build(model, tasks))
     weightings = {name: create(name) for name in methods}
     _measure_around(bench, {sort_of(weighting) for weighting in weightings.values()})
     for name, weighting in weightings.items():
@@ -161,34 +172,34 @@ def derived(bench: Bench, name: str, weighting: Weighting) -> Iterator[Case]:
     """A method's steps as the sum of what is around the weights and the time for the weights."""
     sort = sort_of(weighting)
     for place in bench.places(weighting):
-        seen = bench.evidence[sort, place]
-        weights = _seconds_of_weights(weighting, seen)
-        theirs, how = _peers_time(bench, name, place, seen)
+        evidence = bench.evidence[sort, place]
+        weights = _seconds_of_weights(weighting, evidence, bench.plan.alone)
+        theirs, how = _peers_time(bench, name, place, evidence)
         numbers = (bench.plain, bench.around[sort, place] + weights, DERIVED, weights, theirs)
         yield Case(bench.model, bench.tasks, name, place, *numbers, how)
 
 
 @torch.no_grad()
-def _seconds_of_weights(weighting: Weighting, seen: Evidence) -> float:
+def _seconds_of_weights(weighting: Weighting, evidence: Evidence, effort: Effort) -> float:
     """The median time of one update of a method on evidence that stays the same."""
-    state, draws = weighting.init(Sizes(seen.losses.shape[-1])), Draws.seeded(0)
+    state, draws = weighting.init(Sizes(evidence.losses.shape[-1])), Draws.seeded(0)
 
     def update() -> None:
         nonlocal state
-        _, state = weighting.update(seen, state, draws)
+        _, state = weighting.update(evidence, state, draws)
         if Need.LOSSES_AFTER in weighting.needs:
-            state = weighting.after(0.999 * seen.losses, state)
+            state = weighting.after(0.999 * evidence.losses, state)
 
-    return alternate({OURS: update}, lambda: None, ALONE)[OURS]
+    return alternate({OURS: update}, lambda: None, effort)[OURS]
 
 
-def _peers_time(bench: Bench, name: str, place: str, seen: Evidence) -> tuple[float, str]:
+def _peers_time(bench: Bench, name: str, place: str, evidence: Evidence) -> tuple[float, str]:
     """TorchJD's step: derived in the same way where its method looks at a Gramian, measured elsewhere."""
     peer = PEERS[name](bench.tasks) if name in PEERS else None
     if isinstance(peer, aggregation.GramianWeightedAggregator) and place in bench.around_torchjd:
-        gramian = seen.gramian.float()
-        found = alternate({THEIRS: lambda: peer.gramian_weighting(gramian)}, lambda: None, ALONE)
-        return (bench.around_torchjd[place] + found[THEIRS], DERIVED) if found else (math.nan, NOT)
+        gramian = evidence.gramian.float()
+        seconds = alternate({THEIRS: lambda: peer.gramian_weighting(gramian)}, lambda: None, bench.plan.alone)
+        return (bench.around_torchjd[place] + seconds[THEIRS], DERIVED) if seconds else (math.nan, NOT)
     step = bench.peer(name, place)
-    found = bench.time({THEIRS: step}) if step is not None else {}
-    return (found[THEIRS], MEASURED) if found else (math.nan, NOT)
+    seconds = bench.time({THEIRS: step}) if step is not None else {}
+    return (seconds[THEIRS], MEASURED) if seconds else (math.nan, NOT)

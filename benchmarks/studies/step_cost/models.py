@@ -13,7 +13,7 @@ VOCABULARY, POSITIONS, WIDTH = 30522, 512, 384  # of the encoder with 22 million
 
 
 class Problem(NamedTuple):
-    """Everything that a step needs."""
+    """A model with its data: everything that a step needs."""
 
     encoder: nn.Module
     last: nn.Module  # the last shared layer
@@ -30,7 +30,7 @@ class Problem(NamedTuple):
         return [(head(features) - self.targets).square().mean() for head in self.heads]
 
     def parameters(self) -> list[nn.Parameter]:
-        """All of them."""
+        """All parameters: of the encoder, then of the heads."""
         return [*self.encoder.parameters(), *self.heads.parameters()]
 
 

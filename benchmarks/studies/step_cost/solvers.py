@@ -1,8 +1,8 @@
-"""What each solver costs by itself, for 2 to 100 tasks."""
+"""The time of each solver by itself, for 2 to 100 tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -17,7 +17,7 @@ from benchmarks.studies.timing import Effort, alternate
 TASKS = (2, 3, 5, 11, 20, 40, 100)
 EFFORT = Effort(0.3, fewest=3, most=50)
 
-# By what it finds, and for which methods, on a Gramian.
+# The name says what a solver finds on a Gramian, and which methods use it.
 SOLVERS: dict[str, Callable[[Tensor], object]] = {
     "shortest vector (MGDA)": min_norm,
     "projection onto the dual cone (DualProj)": lambda gramian: dual_cone(gramian, _mean(gramian)[None]),
@@ -42,14 +42,19 @@ class Solve(NamedTuple):
     seconds: float
 
 
-def solves() -> Iterator[Solve]:
-    """Every solver on random gradients: in twice as many dimensions as there are tasks, and in half as many."""
-    for tasks in TASKS:
+def solves(numbers: Sequence[int] = TASKS, effort: float = 1.0) -> Iterator[Solve]:
+    """Every solver on random gradients: in twice as many dimensions as there are tasks, and in half as many.
+
+    Args:
+        numbers: the numbers of tasks.
+        effort: how long to measure, in the usual time.
+    """
+    for tasks in numbers:
         for gradients, dimension in (("independent", 2 * tasks), ("dependent", max(1, tasks // 2))):
             generator = torch.Generator().manual_seed(tasks)
             gramian = gramian_of(torch.randn(tasks, dimension, generator=generator, dtype=torch.float64))
             steps = {name: _call(solver, gramian) for name, solver in SOLVERS.items()}
-            for name, seconds in alternate(steps, lambda: None, EFFORT).items():
+            for name, seconds in alternate(steps, lambda: None, EFFORT.times(effort)).items():
                 yield Solve(name, tasks, gradients, seconds)
 
 

@@ -1,1 +1,1 @@
-"""How many runs an hour: replicas, workers and nodes against one run at a time, and against a plain loop."""
+"""How many runs an hour the benchmark trains: one at a time, as replicas, on workers and nodes, and in a plain loop."""

@@ -1,4 +1,4 @@
-"""What the driver of a sweep does for every cell, whoever trains it."""
+"""What the driver of many runs does for every cell, whoever trains it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from benchmarks.training.groups import grouped
 
 T = TypeVar("T")
 
-SWEEP, SEEDS = "methods", 50  # a protocol of many methods, and how many seeds of it
 COPIES = 4  # of every record
 REPLICAS = 64
 
@@ -29,10 +28,9 @@ class Chore(NamedTuple):
     unit: str
 
 
-def chores(records: Sequence[Record]) -> list[Chore]:
-    """What cells of a sweep, and records like these, take."""
-    protocol = read(find(SWEEP))
-    cells, expanding = _timed(lambda: expand(protocol, Filters(seeds=SEEDS)))
+def chores(protocol: str, seeds: int, records: Sequence[Record]) -> list[Chore]:
+    """What the driver does for the cells of a protocol, and for records like these."""
+    cells, expanding = _timed(lambda: expand(read(find(protocol)), Filters(seeds=seeds)))
     _, hashing = _timed(lambda: [cell.id for cell in cells])
     _, grouping = _timed(lambda: grouped(cells, lambda _: True, REPLICAS))
     times = {
@@ -54,6 +52,7 @@ def chores(records: Sequence[Record]) -> list[Chore]:
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:
+    """What some work returns, and the seconds that it takes."""
     began = time.perf_counter()
-    found = work()
-    return found, time.perf_counter() - began
+    value = work()
+    return value, time.perf_counter() - began

@@ -1,9 +1,9 @@
-"""One run as a user of TorchJD would write it: the yardstick.
+"""One run as a user of TorchJD would write it, to compare the benchmark with.
 
-``python -m benchmarks.studies.throughput.plain SUITE METHOD``.
+``python -m benchmarks.studies.throughput.plain PROTOCOL SUITE METHOD DEVICE``.
 
-The same problem, batches, optimizer, number of steps and evaluations on validation as the harness has, without what
-the harness adds: no curves of gradients, no record.
+It has the same problem, batches, optimizer, number of steps and evaluations on validation as the benchmark, without
+what the benchmark adds: curves of gradients, and a record.
 """
 
 from __future__ import annotations
@@ -17,25 +17,27 @@ from torch import Tensor
 from torchjd.aggregation import PCGrad
 from torchjd.autojac import jac_to_grad, mtl_backward
 
-from benchmarks.studies.throughput.rates import cells_of, load, now, steps_of
+from benchmarks.studies.throughput.options import cells_of
+from benchmarks.studies.throughput.rates import load, now, steps_of
 from benchmarks.training.batches import batches_of
 from benchmarks.training.measuring.evaluate import evaluate
 from benchmarks.training.schedule import evaluation_points
 from tasks.base import MultiTaskModel, Task
 
-AGGREGATORS = {"pcgrad": PCGrad}  # "fixed" is the sum of the losses, which needs none
+AGGREGATORS = {"fixed": None, "pcgrad": PCGrad}  # the sum of the losses needs none
 
 
-def main(suite: str, method: str, device_name: str) -> None:
-    """Train, and print what it took in seconds as JSON."""
+def main(protocol: str, suite: str, method: str, device_name: str) -> None:
+    """Train, and print the seconds of a step, of an evaluation and of everything as JSON."""
     device = torch.device(device_name)
-    (cell,) = cells_of(suite, method, 1)
+    cell = cells_of(protocol, suite, method, 1)[0]
     loaded = load(cell, device)
     tasks, splits = loaded.suite.tasks, loaded.splits
     torch.manual_seed(cell.seed)
     model = loaded.suite.build(cell.seed, cell.tasks).to(device).train()
     optimizer = torch.optim.Adam(model.parameters(), cell.learning_rate)
-    aggregator = AGGREGATORS[method]() if method in AGGREGATORS else None
+    aggregator_type = AGGREGATORS[method]
+    aggregator = None if aggregator_type is None else aggregator_type()
     batches = batches_of(splits.train, cell.batch_size, cell.seed)
     total = steps_of(cell, loaded)
     points = evaluation_points(total, cell.evaluations)
@@ -57,8 +59,8 @@ def main(suite: str, method: str, device_name: str) -> None:
             evaluating += now(device) - mark
     evaluate(model, tasks, splits.test)
     took = now(device) - began
-    found = {"step": (took - evaluating) / total, "evaluation": evaluating / len(points), "total": took}
-    sys.stdout.write(json.dumps(found))
+    seconds = {"step": (took - evaluating) / total, "evaluation": evaluating / len(points), "total": took}
+    sys.stdout.write(json.dumps(seconds))
 
 
 def _backward(model: MultiTaskModel, tasks: Sequence[Task], features: Tensor, losses: Sequence[Tensor]) -> None:

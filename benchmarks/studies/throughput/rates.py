@@ -7,36 +7,30 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 
-from benchmarks.protocols.expand import Filters, expand
-from benchmarks.protocols.files import find, read
 from benchmarks.records.record import Cell
+from benchmarks.studies.throughput.options import ThroughputOptions, cells_of
 from benchmarks.training.batches import probe_of, steps_per_epoch
 from benchmarks.training.engines.engine import Engine
 from benchmarks.training.engines.replicas.engine import Replicas
 from benchmarks.training.engines.single import Alone
 from benchmarks.training.loaded import Loaded
-from benchmarks.training.machine.environment import REPOSITORY
 from benchmarks.training.schedule import evaluation_points
 from tasks import registry
 from tasks.base import Splits
 
-PROTOCOL = "quick"  # what a run is
-SUITES = ("plane", "gradnorm-regression-2", "multimnist")
-METHODS = ("fixed", "pcgrad")  # one that looks at losses alone, and one that measures gradients
-REPLICAS = (1, 4, 16, 64)
 WARM_UP = 3  # repetitions
-SECONDS = 4.0  # for the steps, and as long for the evaluations
+WITH_TORCHJD = ("fixed", "pcgrad")  # the methods of `benchmarks.studies.throughput.plain`
 
 ALONE, TOGETHER, PLAIN = "one at a time", "replicas", "plain loop with TorchJD"
 
 
 class Rate(NamedTuple):
-    """What one way of training gives."""
+    """The rate of one way of training a method on a suite."""
 
     suite: str
     method: str
@@ -48,61 +42,71 @@ class Rate(NamedTuple):
     runs_per_hour: float
 
 
-def rates(device: torch.device, tell: Callable[[str], None]) -> Iterator[Rate]:
-    """All rates; ``tell`` hears of each."""
-    engine_rate(SUITES[0], METHODS[0], 1, device, together=False)  # not counted: what happens once in a process
-    for suite in SUITES:
-        for method in METHODS:
-            ways = [lambda s, m: plain(s, m, device), lambda s, m: engine_rate(s, m, 1, device, together=False)]
-            ways += [lambda s, m, r=r: engine_rate(s, m, r, device, together=True) for r in REPLICAS]
-            for way in ways:
-                found = way(suite, method)
-                tell(f"{suite} {method}, {found.way}, {found.replicas}: {found.runs_per_hour:,.0f} runs an hour")
-                yield found
+def rates(options: ThroughputOptions, device: torch.device) -> Iterator[Rate]:
+    """The rates of all suites, methods and ways."""
+    first = cells_of(options.protocol, options.suites[0], options.methods[0], 1)
+    engine_rate(first, device, 0.0, together=False)  # not counted: what happens once in a process
+    for suite in options.suites:
+        for method in options.methods:
+            if method in WITH_TORCHJD:
+                yield plain(options.protocol, suite, method, device)
+            cells = cells_of(options.protocol, suite, method, max(options.replicas))
+            yield engine_rate(cells[:1], device, options.seconds, together=False)
+            for replicas in options.replicas:
+                yield engine_rate(cells[:replicas], device, options.seconds, together=True)
 
 
-def engine_rate(suite: str, method: str, replicas: int, device: torch.device, *, together: bool) -> Rate:
-    """The rate of one engine, from some of the steps and evaluations of a run."""
-    cells = cells_of(suite, method, replicas)
-    loaded = load(cells[0], device)
+def count_of(options: ThroughputOptions) -> int:
+    """How many rates there are."""
+    ways = sum(1 + len(options.replicas) + (method in WITH_TORCHJD) for method in options.methods)
+    return len(options.suites) * ways
+
+
+def engine_rate(cells: Sequence[Cell], device: torch.device, seconds: float, *, together: bool) -> Rate:
+    """The rate of one engine, from some of the steps and evaluations of a run.
+
+    Args:
+        cells: what it trains; a single one if not ``together``.
+        device: where.
+        seconds: about how long to time the steps, and then the evaluations.
+        together: whether as replicas.
+    """
+    first = cells[0]
+    loaded = load(first, device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         began = now(device)
         engine: Engine = (
             Replicas(cells, loaded.suite, loaded.splits.train, device)
             if together
-            else Alone(cells[0], loaded.suite, loaded.splits.train, device)
+            else Alone(first, loaded.suite, loaded.splits.train, device)
         )
         start = now(device) - began
-        step = _seconds(engine.step, device)
-        probe = probe_of(loaded.splits.train, cells[0].batch_size)
-        evaluation = _seconds(lambda: (engine.evaluate(loaded.splits.validation), engine.geometry(probe)), device)
-    steps = steps_of(cells[0], loaded)
-    whole = start + steps * step + (len(evaluation_points(steps, cells[0].evaluations)) + 1) * evaluation
+        step = _seconds(engine.step, device, seconds)
+        probe = probe_of(loaded.splits.train, first.batch_size)
+        evaluation = _seconds(
+            lambda: (engine.evaluate(loaded.splits.validation), engine.geometry(probe)), device, seconds
+        )
+    steps = steps_of(first, loaded)
+    whole = start + steps * step + (len(evaluation_points(steps, first.evaluations)) + 1) * evaluation
     way = TOGETHER if together else ALONE
-    return Rate(suite, method, way, replicas, step, evaluation, start, 3600 * replicas / whole)
+    return Rate(first.table, first.row, way, len(cells), step, evaluation, start, 3600 * len(cells) / whole)
 
 
-def plain(suite: str, method: str, device: torch.device) -> Rate:
+def plain(protocol: str, suite: str, method: str, device: torch.device) -> Rate:
     """The rate of a plain loop with TorchJD, from a whole run in a process of its own."""
     threads = torch.get_num_threads()
     began = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.studies.throughput.plain", suite, method, str(device)],
-        cwd=REPOSITORY,
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-        capture_output=True,
+    process = subprocess.run(
+        [sys.executable, "-m", "benchmarks.studies.throughput.plain", protocol, suite, method, str(device)],
+        env={**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdout=subprocess.PIPE,
         text=True,
         check=True,
     )
     total = time.perf_counter() - began
-    found = json.loads(done.stdout)
-    return Rate(suite, method, PLAIN, 1, found["step"], found["evaluation"], total - found["total"], 3600 / total)
-
-
-def cells_of(suite: str, method: str, seeds: int) -> list[Cell]:
-    """The protocol's cells of a method."""
-    found = expand(read(find(PROTOCOL)), Filters((method,), (suite,), seeds))
-    return [cell for cell in found if cell.row == method]
+    seconds = json.loads(process.stdout)
+    start = total - seconds["total"]
+    return Rate(suite, method, PLAIN, 1, seconds["step"], seconds["evaluation"], start, 3600 / total)
 
 
 def load(cell: Cell, device: torch.device) -> Loaded:
@@ -116,12 +120,12 @@ def steps_of(cell: Cell, loaded: Loaded) -> int:
     return cell.steps or (cell.epochs or 0) * steps_per_epoch(loaded.splits.train, cell.batch_size)
 
 
-def _seconds(work: Callable[[], object], device: torch.device) -> float:
-    """Mean seconds over some seconds of repetitions, which a GPU takes without a wait in between."""
+def _seconds(work: Callable[[], object], device: torch.device, seconds: float) -> float:
+    """Mean time of some work over about so many seconds of repetitions, without a wait for a GPU in between."""
     began = now(device)
     for _ in range(WARM_UP):
         work()
-    count = max(1, round(SECONDS * WARM_UP / (now(device) - began)))
+    count = max(1, round(seconds * WARM_UP / (now(device) - began)))
     began = now(device)
     for _ in range(count):
         work()
@@ -129,7 +133,7 @@ def _seconds(work: Callable[[], object], device: torch.device) -> float:
 
 
 def now(device: torch.device) -> float:
-    """The time when all that was asked of the device is done."""
+    """The time, after the device has done all that it was asked to do."""
     if device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter()

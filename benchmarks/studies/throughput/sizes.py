@@ -1,4 +1,4 @@
-"""What a model and its passes hold in memory."""
+"""How large the models of suites are, and how much memory a forward pass keeps."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from benchmarks.studies.throughput.rates import METHODS, SUITES, cells_of, load
+from benchmarks.records.record import Cell
+from benchmarks.studies.throughput.options import ThroughputOptions, cells_of
+from benchmarks.studies.throughput.rates import load
 from benchmarks.training.batches import losses_of
 
 BATCH = 100  # examples
 
 
-class Size(NamedTuple):
-    """Numbers of a suite's model."""
+class ModelSize(NamedTuple):
+    """The size of a suite's model, in parameters and elements."""
 
     suite: str
     tasks: int
@@ -27,13 +29,12 @@ class Size(NamedTuple):
     saved: float  # bytes that a forward pass keeps for the backward pass, per example
 
 
-def sizes() -> list[Size]:
-    """Those of the suites whose rates are measured."""
-    return [_size(suite) for suite in SUITES]
+def sizes(options: ThroughputOptions) -> list[ModelSize]:
+    """The sizes of the suites whose rates are measured."""
+    return [_size(cells_of(options.protocol, suite, options.methods[0], 1)[0]) for suite in options.suites]
 
 
-def _size(name: str) -> Size:
-    cell = cells_of(name, METHODS[0], 1)[0]
+def _size(cell: Cell) -> ModelSize:
     loaded = load(cell, torch.device("cpu"))
     suite, train = loaded.suite, loaded.splits.train
     model, batch = suite.build(cell.seed, cell.tasks), train.take(torch.arange(min(BATCH, len(train))))
@@ -47,8 +48,8 @@ def _size(name: str) -> Size:
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         features, outputs = model(batch.inputs)
         losses_of(suite.tasks, outputs, batch)
-    return Size(
-        suite=name,
+    return ModelSize(
+        suite=cell.table,
         tasks=len(suite.tasks),
         shared=_count(model.shared_parameters()),
         last=_count(model.last_shared_parameters()),

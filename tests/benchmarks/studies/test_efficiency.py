@@ -18,7 +18,15 @@ from benchmarks.records.record import SINGLE_TASK, Cell, Record
 from benchmarks.records.store import Store
 from benchmarks.studies.efficiency import chart, measure, study, table
 from benchmarks.studies.efficiency.measure import Parameters, Seconds
-from benchmarks.studies.efficiency.results import UNKNOWN, Found
+from benchmarks.studies.efficiency.results import (
+    UNKNOWN,
+    EfficiencyResults,
+    MethodEfficiency,
+    SuiteEfficiency,
+    of_methods,
+    of_suite,
+)
+from benchmarks.studies.results import Origin
 from benchmarks.studies.timing import Effort
 from benchmarks.training.batches import make_optimizer
 from tests.benchmarks import synthetic
@@ -173,30 +181,45 @@ def test_a_suite_without_unseen_examples_has_no_inference(tmp_path: Path, monkey
     assert line.endswith("× | – | – |")
 
 
-def made(suite: str, **changes: object) -> Found:
-    training = {"fixed": Seconds(2.0, 4.0), "pcgrad": Seconds(6.0, 4.0)}
-    whole = Found(suite, 2, Parameters(6, 2, 16), training, "fixed", Seconds(1.0, 4.0), 64, Seconds(3.0, 4.0))
-    return whole._replace(**changes)  # pyright: ignore[reportArgumentType]
+TRAINING = {"fixed": Seconds(2.0, 4.0), "pcgrad": Seconds(6.0, 4.0)}
+
+
+def suite_row(suite: str, **changes: object) -> SuiteEfficiency:
+    """A suite whose ratios are 0.5, 0.5, 0.25 and 0.75 unless changed."""
+    whole = {"parameters": Parameters(6, 2, 16), "training": Seconds(2.0, 4.0)}
+    times = {"inference": (Seconds(1.0, 4.0), 64, Seconds(3.0, 4.0))}
+    return of_suite(suite, 2, **whole | times | changes)  # pyright: ignore[reportArgumentType]
+
+
+UNMEASURED = {"parameters": None, "training": UNKNOWN, "inference": (UNKNOWN, 0, UNKNOWN)}
+
+
+def method_rows(*suites: str) -> list[MethodEfficiency]:
+    return [row for suite in suites for row in of_methods(suite, TRAINING)]
 
 
 def test_the_sentences_say_what_multi_task_takes() -> None:
-    first, second, third = table.sentences([made("a"), made("b", parameters=Parameters(2, 0, 16))])
+    first, second, third = table.sentences(
+        EfficiencyResults([suite_row("a"), suite_row("b", parameters=Parameters(2, 0, 16))], method_rows("a", "b"))
+    )
     assert "0.12 to 0.50 times the parameters of K single-task models (2 suites, geometric mean 0.25)" in first
     assert "0.50 to 0.50 times the time of K trainings" in second
     assert "the most expensive method, pcgrad on b, takes 1.50 times" in second
     assert "0.25 to 0.25 times the time of K for one example" in third
     assert "0.75 to 0.75 times that for a batch" in third
-    nothing = table.sentences([made("a", parameters=None, training={}, one=UNKNOWN, many=UNKNOWN)])
+    nothing = table.sentences(EfficiencyResults([suite_row("a", **UNMEASURED)], []))
     assert nothing[0] == "One multi-task model has an unknown part of the parameters of K single-task models."
 
 
 def test_every_method_has_its_training_time() -> None:
-    text = table.as_markdown([made("a"), made("b", training={})], "command", {})
+    text = table.as_markdown(
+        EfficiencyResults([suite_row("a"), suite_row("b", training=UNKNOWN)], method_rows("a")), Origin("command", {})
+    )
     assert "| fixed | 0.50× |\n| pcgrad | 1.50× |" in text
 
 
 def test_every_suite_has_four_bars_or_says_what_lacks() -> None:
-    figure = chart.draw([made("a"), made("b", one=UNKNOWN)])
+    figure = chart.draw([suite_row("a"), suite_row("b", inference=(UNKNOWN, 64, Seconds(3.0, 4.0)))])
     (axes,) = figure.axes
     widths = [bar.get_width() for bar in axes.patches]  # pyright: ignore[reportAttributeAccessIssue]
     assert widths == pytest.approx([0.5, 0.5, 0.25, 0.75, 0.5, 0.5, 0, 0.75])
@@ -210,7 +233,12 @@ def test_the_command_writes_tables_chart_and_numbers(tmp_path: Path) -> None:
     assert said.exit_code == 0, said.output
     names = {"efficiency.md", "efficiency.csv", "training.csv", "efficiency.png", "efficiency.svg", "environment.json"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
-    assert str(tmp_path) not in (tmp_path / "out" / "efficiency.md").read_text(encoding="utf-8")
+    text = (tmp_path / "out" / "efficiency.md").read_text(encoding="utf-8")
+    assert str(tmp_path) not in text
+    assert "Command: `python -m benchmarks efficiency records`" in text
+    (tmp_path / "out" / "efficiency.md").unlink()
+    assert call("--redraw", "--results", tmp_path / "out").exit_code == 0
+    assert (tmp_path / "out" / "efficiency.md").read_text(encoding="utf-8") == text
 
 
 def test_where_nothing_can_be_measured_nothing_is_written(tmp_path: Path) -> None:
@@ -228,4 +256,4 @@ def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_numbers_are_nan() -> None:
-    assert all(map(math.isnan, made("a", parameters=None, training={}, one=UNKNOWN, many=UNKNOWN).ratios.values()))
+    assert all(map(math.isnan, suite_row("a", **UNMEASURED).ratios.values()))

@@ -7,8 +7,6 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +21,19 @@ from benchmarks.protocols.expand import ALL
 from benchmarks.records.record import SINGLE_TASK, MetricFact, Record
 from benchmarks.records.store import Store, load
 from benchmarks.running import runner
-from benchmarks.studies.finetuning import chart, forwards, results, study, table, words, work
+from benchmarks.studies.finetuning import chart, forwards, results, study, table, words
 from benchmarks.studies.finetuning.budget import further_epochs, relative_cost
-from benchmarks.studies.finetuning.plan import comparisons, jobs
-from benchmarks.studies.finetuning.results import Outcome, rows
-from benchmarks.studies.finetuning.tuning import TUNED, Setting, Tuned, Tuner
+from benchmarks.studies.finetuning.plan import comparisons, planned_tunings
+from benchmarks.studies.finetuning.results import TransferOutcome, TransferResults, rows
+from benchmarks.studies.finetuning.tuning import TUNED, Tuned, Tuner, TuningSetting
+from benchmarks.studies.results import Origin
 from benchmarks.training.finetune import Epoch, Finetuning, best_within, follow
+from tasks.base import DataUnavailableError
 from tests.benchmarks import synthetic
 from tests.benchmarks.tiny_suite import PROTOCOL, Tiny, registered
 
 MORE = 2
+NOWHERE = Origin("command", {})
 E = 3  # 12 steps of 10 of 32 points
 ERROR = [MetricFact(name="mse", best=0.0, higher_is_better=False)]
 
@@ -64,7 +65,7 @@ def again(folder: Path, protocol: Path) -> str:
     """Run the study, and return what it says on the way."""
     console = Console(file=io.StringIO(), width=200)
     options = runner.Options(torch.device("cpu"))
-    study.run(protocol, ALL, Setting(folder), MORE, options, console)
+    study.run(protocol, ALL, TuningSetting(folder), MORE, options, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -132,12 +133,12 @@ def test_forward_passes_are_timed_once_with_the_losses_of_their_tasks(
     multi = [record for record in records if record.cell.row != SINGLE_TASK]
     single = [record for record in records if record.cell.tasks == ("side",)]
     for _ in range(2):
-        found = forwards.Forwards(Tuner(Setting(tmp_path)), tmp_path)
+        found = forwards.Forwards(Tuner(TuningSetting(tmp_path)), tmp_path)
         assert found.ratio(multi, single) == 1.5
         assert math.isnan(found.ratio(multi, []))
     assert timed == [[["height", "side"], ["side"]]]
     larger = [r.model_copy(update={"cell": r.cell.model_copy(update={"batch_size": 20})}) for r in multi]
-    assert forwards.Forwards(Tuner(Setting(tmp_path)), tmp_path).ratio(larger, single) == 1.5
+    assert forwards.Forwards(Tuner(TuningSetting(tmp_path)), tmp_path).ratio(larger, single) == 1.5
     assert len(timed) == 2, "what was timed with another batch size is no answer"
 
 
@@ -146,7 +147,7 @@ def test_on_a_gpu_forward_passes_are_those_of_the_records(finished: Path, tmp_pa
     (multi, *_), (single, *_) = ([r for r in records if (len(r.cell.tasks) == 1) == alone] for alone in (False, True))
     assert multi.cost is not None
     assert single.cost is not None
-    found = forwards.Forwards(Tuner(Setting(tmp_path, device="cuda")), tmp_path).ratio([multi], [single])
+    found = forwards.Forwards(Tuner(TuningSetting(tmp_path, device="cuda")), tmp_path).ratio([multi], [single])
     assert found == pytest.approx(multi.cost.forward / single.cost.forward)
 
 
@@ -188,7 +189,7 @@ def test_fine_tuning_on_a_task_leaves_the_heads_of_others() -> None:
 def test_one_continuation_of_a_baseline_serves_all_methods(finished: Path) -> None:
     found = read_results(finished / "results")
     compared = comparisons(found.records, found.aggregates.rows, MORE, lambda _: E, lambda *_: 1.2)
-    planned = jobs(compared, MORE)
+    planned = planned_tunings(compared, MORE)
     alone = [job for job in planned if job.cell.row == SINGLE_TASK]
     assert len(alone) == 2 * 2  # tasks, seeds
     longest = {one.task: max(one.budgets.values()) for one in compared}
@@ -203,7 +204,7 @@ def test_every_outcome_is_what_the_files_say(finished: Path) -> None:
     by = {(r.cell.row, r.cell.tasks, r.cell.seed): r for r in read_results(folder).records}
     files = [Tuned.model_validate_json(path.read_bytes()) for path in (folder / TUNED).iterdir()]
     tuned = {(one.run, one.task): one.epochs for one in files}
-    found = results.load(folder)
+    found = TransferResults.load(folder).outcomes
     assert len(found) == 3 * 2 * 2
     for outcome in found:
         run, alone = (
@@ -228,12 +229,12 @@ def test_every_outcome_is_what_the_files_say(finished: Path) -> None:
         assert tuned[run.id, outcome.task][0].test[outcome.metric] == near(outcome.multi)
 
 
-def metric(run: Record, outcome: Outcome) -> float:
+def metric(run: Record, outcome: TransferOutcome) -> float:
     assert run.best is not None
     return run.best.test[outcome.task][outcome.metric]
 
 
-def near(value: float) -> object:
+def near(value: object) -> object:
     return pytest.approx(value, rel=1e-5)  # as precise as the file
 
 
@@ -246,8 +247,8 @@ def test_a_poisoned_test_split_changes_no_choice(copy: Path) -> None:
             for k, one in enumerate(found.epochs)
         ]
         path.write_text(found.model_copy(update={"epochs": tempting}).model_dump_json(), encoding="utf-8")
-    before = results.load(folder)
-    after, _ = study.tune(Setting(folder), MORE, 0, Console(quiet=True))
+    before = TransferResults.load(folder).outcomes
+    after, _ = study.tune(TuningSetting(folder), MORE, 0, Console(quiet=True))
     assert [(o.tuned_epoch, o.single_epoch) for o in after] == [(o.tuned_epoch, o.single_epoch) for o in before]
     assert {o.tuned for o in after} | {o.single for o in after} <= {0.0, -1.0, 200.0, -3.0, 400.0, -5.0, 600.0, -7.0}
 
@@ -272,7 +273,7 @@ def test_the_study_goes_on_where_it_was_interrupted(copy: Path) -> None:
 
 def test_another_learning_rate_is_tuned_anew(copy: Path) -> None:
     console = Console(file=io.StringIO(), width=200)
-    found, _ = study.tune(Setting(copy / "results", rate=0.1), MORE, 0, console)
+    found, _ = study.tune(TuningSetting(copy / "results", rate=0.1), MORE, 0, console)
     assert {outcome.rate for outcome in found} == {0.1}
     assert console.file.getvalue().count("epoch") == 16  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -282,7 +283,7 @@ def test_a_model_that_was_trained_again_is_tuned_anew(copy: Path) -> None:
     later = max(path.stat().st_mtime for path in (copy / "results" / TUNED).iterdir()) + 10
     os.utime(model, (later, later))
     console = Console(file=io.StringIO(), width=200)
-    study.tune(Setting(copy / "results"), MORE, 0, console)
+    study.tune(TuningSetting(copy / "results"), MORE, 0, console)
     assert console.file.getvalue().count("epoch") == 2, "both tasks of one model"  # pyright: ignore[reportAttributeAccessIssue]
 
 
@@ -296,29 +297,75 @@ def test_a_fine_tuning_that_fails_is_told_and_the_others_count(copy: Path) -> No
     assert again.exit_code == 1
     assert again.output.count("tiny pcgrad") == again.output.count(", failed (") == 2, "both tasks of one model"
     assert "2 failed, as the table says; the same command tries fine-tunings again" in again.output
-    lost = [outcome for outcome in results.load(folder) if math.isnan(outcome.tuned)]
+    lost = [outcome for outcome in TransferResults.load(folder).outcomes if math.isnan(outcome.tuned)]
     assert [(o.row, o.seed, o.task) for o in lost] == [("pcgrad", 1, task) for task in ("height", "side")]
     assert all(o.note.startswith(f"pcgrad: fine-tuning on {o.task} failed (ValueError: ") for o in lost)
-    assert "pcgrad: fine-tuning on side failed" in (folder / study.TABLE).read_text(encoding="utf-8")
+    assert "pcgrad: fine-tuning on side failed" in (folder / study.PAGE).read_text(encoding="utf-8")
 
 
-def test_a_process_that_dies_is_told_in_a_sentence(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Dead:
-        def __init__(self, *_: object) -> None:
-            pass
+DEADLY = """
+import os
+import signal
 
-        def submit(self, *_: object) -> Future[None]:
-            future: Future[None] = Future()
-            future.set_exception(BrokenProcessPool("a process was terminated abruptly"))
-            return future
+from tasks import registry
+from tests.benchmarks.tiny_suite import Tiny
 
-        def shutdown(self, **_: object) -> None:
-            pass
 
+@registry.register("tiny")
+class Deadly(Tiny):
+    def _regression(self, outputs, targets):
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_that_dies_takes_one_fine_tuning_with_it(copy: Path) -> None:
+    """The task "height" kills its process, "side" does not."""
+    folder, plugin = copy / "results", copy / "deadly.py"
+    plugin.write_text(DEADLY, encoding="utf-8")
+    before = TransferResults.load(folder).outcomes
+    files = [path for path in sorted((folder / TUNED).iterdir()) if "pcgrad" in path.name and "s1" in path.name]
+    assert [path.name.rpartition("--")[2] for path in files] == ["height.json", "side.json"]
+    whole = files[1].read_bytes()
+    for path in files:
+        path.unlink()
+    console = Console(file=io.StringIO(), width=200)
+    outcomes, failed = study.tune(TuningSetting(folder, threads=1, plugins=(plugin,)), MORE, 2, console)
+    told = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+    assert failed == 1
+    assert "tiny pcgrad height, seed 1: 2 epochs, failed (its process died (signal SIGKILL); if memory ran out" in told
+    assert "use fewer --workers" in told
+    assert files[1].read_bytes() == whole
+    (lost,) = (outcome for outcome in outcomes if math.isnan(outcome.tuned))
+    assert (lost.row, lost.seed, lost.task) == ("pcgrad", 1, "height")
+    assert "fine-tuning on height failed (its process died (signal SIGKILL)" in lost.note
+    again, failed = study.tune(TuningSetting(folder), MORE, 0, Console(quiet=True))
+    assert failed == 0
+    assert [outcome.tuned for outcome in again] == near([outcome.tuned for outcome in before])
+
+
+def test_processes_leave_what_this_process_leaves(copy: Path) -> None:
+    folder = copy / "results"
+    files = {path: path.read_bytes() for path in (folder / TUNED).iterdir() if "fixed" in path.name}
+    assert len(files) == 2 * 2
+    for path in files:
+        path.unlink()
+    plugin = copy / "tiny_suite.py"
+    plugin.write_text(DEADLY.partition("    def")[0] + "    pass\n", encoding="utf-8")
+    _, failed = study.tune(TuningSetting(folder, threads=1, plugins=(plugin,)), MORE, 2, Console(quiet=True))
+    assert failed == 0
+    assert {path: path.read_bytes() for path in files} == files
+
+
+def test_data_that_are_gone_end_the_study_with_the_reason(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(copy / "results" / TUNED)
-    monkeypatch.setattr(work, "ProcessPoolExecutor", Dead)
-    with pytest.raises(ValueError, match=r"has died.*the same command goes on from there, with fewer --workers"):
-        study.tune(Setting(copy / "results"), MORE, 2, Console(quiet=True))
+    monkeypatch.setattr(Tuner, "epochs_of", lambda *_: E)
+
+    def load_nothing(*_: object) -> None:
+        raise DataUnavailableError("the 48 points are gone")
+
+    monkeypatch.setattr(Tiny, "load", load_nothing)
+    with pytest.raises(ValueError, match="tiny cannot be fine-tuned: the 48 points are gone"):
+        study.tune(TuningSetting(copy / "results"), MORE, 0, Console(quiet=True))
 
 
 def test_runs_in_another_precision_are_refused(copy: Path) -> None:
@@ -329,13 +376,13 @@ def test_runs_in_another_precision_are_refused(copy: Path) -> None:
         cell = record.cell.model_copy(update={"precision": "bfloat16"})
         Store(folder).write(record.model_copy(update={"cell": cell, "id": cell.id}))
     with pytest.raises(ValueError, match="has runs in bfloat16, and fine-tuning is in float32"):
-        study.tune(Setting(folder), MORE, 0, Console(quiet=True))
+        study.tune(TuningSetting(folder), MORE, 0, Console(quiet=True))
 
 
 def test_a_model_that_is_lost_is_told(copy: Path) -> None:
     shutil.rmtree(copy / "results" / "models")
     with pytest.raises(ValueError, match=r"lacks the models of 10 runs.*--save-models"):
-        study.tune(Setting(copy / "results"), MORE, 0, Console(quiet=True))
+        study.tune(TuningSetting(copy / "results"), MORE, 0, Console(quiet=True))
 
 
 def test_a_run_that_broke_is_kept_as_a_note(finished: Path) -> None:
@@ -343,7 +390,7 @@ def test_a_run_that_broke_is_kept_as_a_note(finished: Path) -> None:
     broken = next(i for i, r in enumerate(records) if r.cell.row == "pcgrad" and r.cell.seed == 1)
     records[broken] = records[broken].model_copy(update={"status": "diverged", "reason": "step 3", "best": None})
     compared = comparisons(records, ["fixed", "pcgrad"], MORE, lambda _: E, lambda *_: 1.2)
-    assert len(jobs(compared, MORE)) == 2 * (2 + 2 + 1)
+    assert len(planned_tunings(compared, MORE)) == 2 * (2 + 2 + 1)
 
     def find(run: Record, task: str, count: int) -> Tuned:
         seen = [Epoch(validation={"mse": 1.0, "accuracy": 0.5}, test={"mse": 1.0, "accuracy": 0.5})] * (count + 1)
@@ -353,7 +400,7 @@ def test_a_run_that_broke_is_kept_as_a_note(finished: Path) -> None:
     (lost,) = [o for o in found if o.row == "pcgrad" and o.seed == 1 and o.task == "height"]
     assert math.isnan(lost.tuned)
     assert lost.note == "pcgrad: diverged (step 3)"
-    text = table.as_markdown(found, "command", {"far": "no data"}, {})
+    text = table.as_markdown(found, NOWHERE, {"far": "no data"})
     assert "- tiny, seed 1: pcgrad: diverged (step 3)" in text
     assert "- far was skipped: no data" in text
     assert "1.000 (1)" in text
@@ -378,8 +425,8 @@ def test_without_baselines_there_is_nothing_to_compare(finished: Path) -> None:
         comparisons(records, ["fixed"], MORE, lambda _: E, lambda *_: 1.2)
 
 
-def outcome(row: str, seed: int, tuned: float, single: float, *, higher: bool = True) -> Outcome:
-    return Outcome(
+def outcome(row: str, seed: int, tuned: float, single: float, *, higher: bool = True) -> TransferOutcome:
+    return TransferOutcome(
         suite="made",
         task="up" if higher else "down",
         tasks=2,
@@ -403,7 +450,7 @@ def outcome(row: str, seed: int, tuned: float, single: float, *, higher: bool = 
     )
 
 
-def made(seeds: int) -> list[Outcome]:
+def made(seeds: int) -> list[TransferOutcome]:
     """Row "a" is 25 % ahead where higher is better and where lower is better, row "b" is as much behind."""
     return [
         outcome(row, seed, 0.5 + sign * 0.125 * (1 if higher else -1), 0.5, higher=higher)
@@ -422,7 +469,7 @@ def test_differences_are_in_percent_of_single_task_and_above_0_is_better() -> No
 def test_intervals_need_five_seeds() -> None:
     assert not rows(made(4))[0].ahead().has_interval
     assert rows(made(5))[0].ahead().has_interval
-    assert "+25.0 [+25.0, +25.0]" in table.as_markdown(made(5), "command", {}, {})
+    assert "+25.0 [+25.0, +25.0]" in table.as_markdown(made(5), NOWHERE, {})
 
 
 def test_the_sentences_say_who_wins_by_how_much_and_how_surely() -> None:
@@ -450,19 +497,19 @@ def test_models_that_begin_at_an_accuracy_of_0_do_not_break_the_sentences() -> N
 
 
 def test_a_table_that_another_program_wrote_is_refused(tmp_path: Path) -> None:
-    results.save(made(1), tmp_path)
-    path = tmp_path / results.OUTCOMES
+    TransferResults(made(1)).save(tmp_path)
+    path = tmp_path / "transfer.csv"
     whole = path.read_text(encoding="utf-8")
     for damaged in (whole.replace("suite,", "problem,"), whole.replace("0.5", "half"), whole.replace("0.5,", ""), ""):
         path.write_text(damaged, encoding="utf-8")
         with pytest.raises(ValueError, match=r"transfer.csv is not what `python -m benchmarks transfer` writes"):
-            results.load(tmp_path)
+            TransferResults.load(tmp_path)
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
     found = [*made(2), made(1)[0]._replace(single=math.nan, note="a: failed (it, broke)")]
-    results.save(found, tmp_path)
-    assert list(map(str, results.load(tmp_path))) == list(map(str, found))
+    TransferResults(found).save(tmp_path)
+    assert list(map(str, TransferResults.load(tmp_path).outcomes)) == list(map(str, found))
 
 
 def test_every_task_has_a_panel_with_a_line_per_method() -> None:
@@ -514,4 +561,4 @@ def test_what_cannot_be_is_told(arguments: list[object], message: str) -> None:
 
 def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds no records"):
-        study.tune(Setting(tmp_path), MORE, 0, Console(quiet=True))
+        study.tune(TuningSetting(tmp_path), MORE, 0, Console(quiet=True))

@@ -13,12 +13,14 @@ from torch import Tensor
 from balancers import Balancer, Draws, Evidence, Need, Stateless, Weighting, create, names
 from benchmarks.studies.plane import results, study, table
 from benchmarks.studies.plane.published import rows, statements
-from benchmarks.studies.plane.results import Results
-from benchmarks.studies.plane.train import LOWER_BOUNDS, Failure, Schedule, Trajectories, train
+from benchmarks.studies.plane.results import PlaneResults
+from benchmarks.studies.plane.train import LOWER_BOUNDS, Breakdown, Schedule, Trajectories, train
+from benchmarks.studies.results import Origin
 from tasks.suites.plane import STARTS, first_loss, pareto_front, second_loss
 
 METHODS = names()  # now: other tests register methods that break
 STEPS = 150
+NOWHERE = Origin("command", {"cores": "1"})
 TOGETHER = torch.tensor(STARTS, dtype=torch.float64)[[0, 2]]
 
 
@@ -43,7 +45,7 @@ def alone(method: str, start: Tensor, seed: int) -> Tensor:
 @pytest.fixture(scope="module")
 def together() -> dict[str, Tensor]:
     found = train([create(name) for name in METHODS], TOGETHER, Schedule(STEPS))
-    assert not found.failures
+    assert not found.breakdowns
     return dict(zip(METHODS, found.points[-1], strict=True))
 
 
@@ -79,9 +81,9 @@ def test_a_replica_that_breaks_stays_where_it_was_and_the_others_go_on() -> None
     methods: list[Weighting] = [Breaks(above=limit), Breaks(), Breaks(below=1e9)]
     found = train(methods, starts, Schedule(20, every=10))
     assert found.steps == [0, 10, 20]
-    assert found.failures[0, worst] == (1, "the update is not finite")
-    assert {key for key in found.failures if key[0] != 2} == {(0, worst)}
-    assert found.failures[2, 0] == (1, "ValueError: too low")
+    assert found.breakdowns[0, worst] == (1, "the update is not finite")
+    assert {key for key in found.breakdowns if key[0] != 2} == {(0, worst)}
+    assert found.breakdowns[2, 0] == (1, "ValueError: too low")
     torch.testing.assert_close(found.points[:, 0, worst], starts[worst].expand(3, 2))
     others = [i for i in range(len(starts)) if i != worst]
     torch.testing.assert_close(found.points[:, 0, others], found.points[:, 1, others])
@@ -95,14 +97,14 @@ def test_progress_is_told_after_every_step() -> None:
     assert seen == list(range(1, 8))
 
 
-def made() -> Results:
+def made() -> PlaneResults:
     """Two rows from two starts: one ends on the front twice, the other once and breaks once."""
     front = pareto_front()
     far = torch.tensor([0.0, 0.0], dtype=torch.float64)
     paths = [[far, front[350], front[350]], [far, far, front[700]], [far, front[0], front[0]], [front[0], far, far]]
     points = torch.stack([torch.stack(path) for path in paths], 1).reshape(3, 2, 2, 2)
-    found = Trajectories([0, 10, 20], points, {(1, 1): Failure(7, "it broke")})
-    return results.study(["both", "one"], torch.tensor(STARTS, dtype=torch.float64)[:2], found)
+    found = Trajectories([0, 10, 20], points, {(1, 1): Breakdown(7, "it broke")})
+    return results.with_ends(["both", "one"], torch.tensor(STARTS, dtype=torch.float64)[:2], found)
 
 
 def test_an_end_counts_if_it_is_on_the_front_and_from_when_on_it_stays_is_known() -> None:
@@ -126,14 +128,14 @@ def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
     found = made()
     results.save(found, tmp_path)
     again = results.load(tmp_path)
-    assert table.as_markdown(again, Schedule(20), {}) == table.as_markdown(found, Schedule(20), {})
+    assert table.as_markdown(again, Schedule(20), NOWHERE) == table.as_markdown(found, Schedule(20), NOWHERE)
     torch.testing.assert_close(again.points.double(), found.points)
     with pytest.raises(ValueError, match="benchmarks plane"):
         results.load(tmp_path / "nowhere")
 
 
 def test_the_table_says_where_runs_ended() -> None:
-    text = table.as_markdown(made(), Schedule(20), {"cores": "1"})
+    text = table.as_markdown(made(), Schedule(20), NOWHERE)
     assert "| both | 2/2 | +0.0 | +7.0 | 3.5 | 15 |  |" in text
     assert "| one | 1/2 | −7.0 | ✗ | 7.0 | 10 |  |" in text
     assert "- one from start 2 broke in step 7: it broke" in text
@@ -163,7 +165,7 @@ def test_the_study_writes_table_chart_and_what_they_are_made_from(tmp_path: Path
         "trajectories.png",
         "trajectories.svg",
     }
-    assert "[20/40 steps] about" in console.file.getvalue()  # pyright: ignore
+    assert "[20/40] about" in console.file.getvalue()  # pyright: ignore
     before = path.read_text(encoding="utf-8")
     study.report(tmp_path)
     assert path.read_text(encoding="utf-8") == before

@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from balancers import Balancer, Need, create, names
-from benchmarks.studies.step_cost import measure, report
+from benchmarks.studies.results import Origin
+from benchmarks.studies.step_cost import measure, study
 from benchmarks.studies.step_cost.aims import aims
 from benchmarks.studies.step_cost.checks import Check, checks
-from benchmarks.studies.step_cost.measure import DERIVED, MEASURED, Case, Plan, cases
+from benchmarks.studies.step_cost.measure import DERIVED, MEASURED, Case, ModelPlan, cases
 from benchmarks.studies.step_cost.models import MODELS, build
 from benchmarks.studies.step_cost.peers import PEERS, VARIANTS, features_step, peer_step, shared_step
+from benchmarks.studies.step_cost.results import StepCostResults
 from benchmarks.studies.step_cost.solvers import SOLVERS, Solve
 from benchmarks.studies.step_cost.steps import balanced_step, places, plain_step, probe, sort_of
 from benchmarks.studies.timing import Effort, alternate
@@ -88,9 +90,9 @@ def test_steps_take_turns_and_impossible_ones_are_left_out() -> None:
 
 def test_a_step_is_measured_in_full_or_derived_from_what_is_around_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = ["pcgrad", "graddrop", "uncertainty", "modo"]
-    monkeypatch.setitem(measure.PLANS, "mlp", Plan(NO_TIME, NO_TIME, in_full=True))
+    monkeypatch.setitem(measure.PLANS, "mlp", ModelPlan(NO_TIME, NO_TIME, in_full=True))
     full = list(cases("mlp", 2, chosen))
-    monkeypatch.setitem(measure.PLANS, "mlp", Plan(NO_TIME, NO_TIME, gradients=1))
+    monkeypatch.setitem(measure.PLANS, "mlp", ModelPlan(NO_TIME, NO_TIME, gradients=1))
     found = list(cases("mlp", 2, chosen))
     assert {case.how for case in full} == {MEASURED}
     assert {case.method: case.how for case in found} == {
@@ -115,7 +117,7 @@ def test_a_step_is_measured_in_full_or_derived_from_what_is_around_its_weights(m
 
 
 def test_derived_times_are_checked_on_the_cheapest_the_median_and_the_dearest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(measure.PLANS, "mlp", Plan(NO_TIME, NO_TIME))
+    monkeypatch.setitem(measure.PLANS, "mlp", ModelPlan(NO_TIME, NO_TIME))
     weights = {"pcgrad": 3.0, "fixed": 1.0, "mgda": 5.0, "gls": 2.0, "upgrad": 4.0}
     made = [case(name, "shared", ours=2.0, weights=value) for name, value in weights.items()]
     assert [check.method for check in checks(made)] == ["fixed", "pcgrad", "mgda"]
@@ -127,23 +129,24 @@ def case(method: str, place: str, ours: float, *, weights: float = math.nan, tor
 
 
 def test_the_summary_counts_and_averages_ratios(tmp_path: Path) -> None:
-    found = [
+    ratios = [
         case("a", "shared", 2.0, torchjd=1.0),  # twice as slow
         case("b", "shared", 1.0, torchjd=8.0),
         case("a", "features", 1.01, torchjd=1.0),  # a difference too small to count
         case("c", "shared", 3.0),
     ]
     solves = [Solve(next(iter(SOLVERS)), 2, kind, 1e-3) for kind in ("independent", "dependent")]
-    report.write(
-        tmp_path, report.Results(found, solves, [Check("mlp", 3, "a", "shared", 2.0, 2.1)]), "command", {"cores": "1"}
-    )
+    StepCostResults(ratios, solves, [Check("mlp", 3, "a", "shared", 2.0, 2.1)]).save(tmp_path)
+    Origin("command", {"cores": "1"}).save(tmp_path)
+    assert study.report(tmp_path) == tmp_path / "micro.md"
     text = (tmp_path / "micro.md").read_text(encoding="utf-8")
+    assert text.endswith("Command: `command`.\nMachine: cores: 1\n")
     mean = (2 * 1 / 8 * 1.01) ** (1 / 3)
     assert f"| all | 3 | 67% | {mean:.2f} | 2.00: a, mlp, K=3, shared | 0.12: b, mlp, K=3, shared |" in text
     assert "| shared | 2 | 50% | 0.50 |" in text
     assert "| c | 3.00 |" in text
     assert "| mlp | 3 | a | shared | 2.00 | 2.10 |" in text
-    assert (tmp_path / "micro.csv").read_text(encoding="utf-8").count("\n") == 1 + len(found)
+    assert (tmp_path / "micro.csv").read_text(encoding="utf-8").count("\n") == 1 + len(ratios)
     assert (tmp_path / "solvers.csv").exists()
 
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from balancers import Answer, Certificate, Draws, Evidence, Need, create
+from balancers import Answer, Certificate, Draws, Evidence, Need, Weighting, create
 from balancers.contract.evidence import as_answer
 from balancers.step.gradients import combine
 from balancers.step.memory import Memory
@@ -19,13 +19,26 @@ from tasks.base import seed_for
 
 
 class Player(Memory):
-    """One method on a slice of the replicas; every replica draws the random numbers that it would draw alone."""
+    """One method on replicas that are a slice of all; replica i draws what it would draw alone.
 
-    def __init__(self, cells: Sequence[Cell], start: int) -> None:
-        seeds = [seed_for("balancer", cell.seed) for cell in cells]
-        draws = Draws([Generator().manual_seed(seed) for seed in seeds], (len(cells),))
-        super().__init__(create(cells[0].balancer, **cells[0].hyperparameters), cells[0].tasks, draws)
-        self.slice = slice(start, start + len(cells))
+    Args:
+        weighting: the method.
+        tasks: names of the tasks.
+        draws: the random numbers, with a generator for each replica.
+        start: the number of its first replica among all.
+    """
+
+    def __init__(self, weighting: Weighting, tasks: tuple[str, ...], draws: Draws, start: int = 0) -> None:
+        super().__init__(weighting, tasks, draws)
+        self.slice = slice(start, start + len(draws.generators))
+
+    @classmethod
+    def of_cells(cls, cells: Sequence[Cell], start: int) -> Player:
+        """The method of cells that differ in seed and learning rate alone."""
+        first = cells[0]
+        generators = [Generator().manual_seed(seed_for("balancer", cell.seed)) for cell in cells]
+        draws = Draws(generators, (len(cells),))
+        return cls(create(first.balancer, **first.hyperparameters), first.tasks, draws, start)
 
     def answer(self, evidence: Evidence) -> Answer:
         """The method's answer to the evidence of all replicas, for its own."""
@@ -37,6 +50,15 @@ class Player(Memory):
         answer, following = self.weighting.update(mine, self.state, self.draws)
         self.remember(following)
         return as_answer(answer)
+
+    def after(self, losses: Float[Tensor, "R K"]) -> None:
+        """Show the losses of all replicas after the optimizer's step."""
+        self.remember(self.weighting.after(losses[self.slice], self.state))
+
+
+def update_of(answer: Answer, gradients: Float[Tensor, "R K D"]) -> Float[Tensor, "R D"]:
+    """The update that an answer to these gradients stands for."""
+    return combine(answer.weights, gradients if answer.gradients is None else answer.gradients)
 
 
 class Mixed(NamedTuple):
@@ -60,7 +82,7 @@ class Team:
         start = 0
         for _, group in groupby(cells, key=lambda cell: (cell.balancer, sorted(cell.hyperparameters.items()))):
             mine = list(group)
-            self.players.append(Player(mine, start).to(device))
+            self.players.append(Player.of_cells(mine, start).to(device))
             start += len(mine)
         self.weigh_heads = cells[0].heads == "weighted"
 
@@ -93,16 +115,11 @@ class Team:
         update = None
         if evidence.measured_gradients is not None:
             rows = [evidence.gradients[player.slice] for player in self.players]
-            update = torch.cat(
-                [
-                    combine(a.weights, row if a.gradients is None else a.gradients)
-                    for a, row in zip(answers, rows, strict=True)
-                ]
-            )
+            update = torch.cat([update_of(answer, row) for answer, row in zip(answers, rows, strict=True)])
         return Mixed(weights, weights if self.weigh_heads else torch.cat(heads), update)
 
     @torch.no_grad()
     def after(self, losses: Float[Tensor, "R K"]) -> None:
         """Show the methods the losses after the optimizer's step."""
         for player in self.players:
-            player.remember(player.weighting.after(losses[player.slice], player.state))
+            player.after(losses)
