@@ -46,8 +46,8 @@ def blocks(results: Results) -> list[ReportBlock]:
         ]
     )
     every = [*against_tuned, _block(results, "gains-equal-weights", equal, chosen)]
-    first, *others = [block for block in every if block.table is not None] or [None]
-    return [] if first is None else [first, *(block._replace(legend=()) for block in others)]  # one legend for all
+    filled = [block for block in every if block.table is not None]
+    return [*filled[:1], *(block._replace(legend=()) for block in filled[1:])]  # one legend for all
 
 
 def _block(results: Results, anchor: str, reference: str, deltas: Deltas) -> ReportBlock:

@@ -55,7 +55,10 @@ RC: dict[Any, Any] = {
     "svg.hashsalt": "balancers",  # the same chart gives the same bytes
 }
 
+TITLES_ABOVE: dict[Any, Any] = {**RC, "axes.titley": None}
+
 styled = rc_context(RC)  # a decorator for every function that draws
+styled_with_labels_on_top = rc_context(TITLES_ABOVE)  # the same for axes whose titles stand above labels
 
 
 def panels(

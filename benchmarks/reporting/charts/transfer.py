@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import SymLogNorm
@@ -27,7 +26,7 @@ STRONGEST = (10.0, 100.0)  # percent: the least and the most that the strongest 
 STRONG_BLUE = 0.88  # from here on, of 0 to 1, colours are so dark that numbers are white
 
 
-@rc_context(style.RC | {"axes.titley": None})  # names of suites stand above those of tasks
+@style.styled_with_labels_on_top
 def draw_transfer(rows: Sequence[str], names: Sequence[str], values: NDArray[np.float64]) -> Figure:
     """A heat map of rows and tasks.
 

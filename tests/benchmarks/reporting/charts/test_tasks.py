@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
@@ -32,14 +33,20 @@ def lines(axes: Axes) -> list[str]:
     return [label.get_text() for label in axes.get_yticklabels()]
 
 
+def dots(axes: Axes) -> list[list[tuple[float, float]]]:
+    """The places of the marks that were drawn together."""
+    collections = [each for each in axes.collections if isinstance(each, PathCollection)]
+    return [[(float(x), float(y)) for x, y in np.asarray(each.get_offsets())] for each in collections]
+
+
 def test_references_come_first_then_the_best_and_all_others_share_a_line() -> None:
     results = many(9)
     named = [SINGLE_TASK, results.aggregates.equal_weights, "tuned", "good-8", "good-7", "good-6", "good-5"]
     assert tasks.named_rows(results) == named
     panel = panels(tasks.draw_test_metrics(results))[0]
     assert lines(panel) == [*named, "5 other methods"], "the copy of equal weights is no method"
-    dots = [c for c in panel.collections if isinstance(c, PathCollection) and len(c.get_offsets()) == 5]
-    assert sorted(x for x, _ in dots[0].get_offsets().tolist()) == pytest.approx([0.5 + 0.005 * k for k in range(5)])
+    (others,) = (places for places in dots(panel) if len(places) == 5)
+    assert sorted(x for x, _ in others) == pytest.approx([0.5 + 0.005 * k for k in range(5)])
 
 
 def test_without_other_methods_there_is_no_line_for_them() -> None:
@@ -72,10 +79,7 @@ def test_a_method_far_beyond_all_others_is_an_arrow_head_at_the_edge() -> None:
     panel = panels(tasks.draw_test_metrics(results))[0]
     low, _ = panel.get_xlim()
     assert low > 0.5 - 0.9 * 0.5
-    edge = [
-        c for c in panel.collections if isinstance(c, PathCollection) and c.get_offsets().tolist()[:1] == [[low, 7.0]]
-    ]
-    assert len(edge) == 1
+    assert [(low, 7.0)] in dots(panel)
 
 
 @pytest.mark.parametrize(
