@@ -1,10 +1,12 @@
 """Gradient balancers for multi-task learning: interchangeable methods that put K losses into one update."""
 
 from balancers.balancer import Balancer
+from balancers.conformance.probing import Response, probe
 from balancers.contract.solution import Certificate, Solution
 from balancers.contract.solving import Solving
 from balancers.contract.space import Choice, Interval, Simplex, Space, searching
 from balancers.contract.weighting import Answer, Claim, Draws, Evidence, Need, Sizes, Stateless, Weighting, reference
+from balancers.naming.earlier import keep_earlier_names
 from balancers.registry import create, get, load_plugin, names, register
 from balancers.step.guards import NonFiniteError, NonFiniteGradientError, NonFiniteLossError
 from balancers.step.measuring import measure
@@ -25,6 +27,7 @@ __all__ = [
     "NonFiniteGradientError",
     "NonFiniteLossError",
     "Rescaled",
+    "Response",
     "Simplex",
     "Sizes",
     "Smoothed",
@@ -38,7 +41,10 @@ __all__ = [
     "load_plugin",
     "measure",
     "names",
+    "probe",
     "reference",
     "register",
     "searching",
 ]
+
+keep_earlier_names()

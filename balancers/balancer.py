@@ -1,4 +1,4 @@
-"""The balancer: one module for all methods, which takes the place of ``losses.sum().backward()``."""
+"""`Balancer`: one module for all methods; its `backward` replaces ``losses.sum().backward()``."""
 
 from __future__ import annotations
 
@@ -14,30 +14,41 @@ from torch.distributed import ProcessGroup
 from balancers.contract.evidence import as_answer
 from balancers.contract.solution import Certificate
 from balancers.contract.weighting import Answer, Draws, Evidence, Heads, Need, Weighting
+from balancers.registry import weighting_of
 from balancers.step import guards
-from balancers.step.filling import Job, fill
+from balancers.step.absent_tasks import after_present, restrict, spread, update_present
+from balancers.step.filling import FillJob, fill
 from balancers.step.gradients import TaskGradients
 from balancers.step.graph import checked, find_leaves
-from balancers.step.inputs import Losses, Step, collect, lower_bounds_of, task_names, weighting_of
-from balancers.step.measuring import evident
+from balancers.step.inputs import Losses, Step, collect, lower_bounds_of, task_names
+from balancers.step.measuring import gather_evidence
 from balancers.step.memory import Memory
 from balancers.step.parallel import Group
-from balancers.step.presence import after_present, restrict, spread, update_present
 
 
 class Balancer(Memory):
-    """A method at work in a training loop, in the place of ``losses.sum().backward()``.
-
-    For example::
-
-        balancer = Balancer("pcgrad", tasks=["segmentation", "depth"])
-        ...
-        optimizer.zero_grad()
-        weights = balancer.backward({"segmentation": loss_s, "depth": loss_d}, shared=encoder.parameters())
-        optimizer.step()
+    """A method in a training loop; `backward` replaces ``losses.sum().backward()``.
 
     It has no parameters of its own: a method's state is kept in buffers, which no optimizer and no weight decay can
     touch. ``state_dict`` holds everything that a fresh balancer needs to go on bit for bit, random numbers included.
+
+    Example:
+        Two tasks with the gradients (1, 0) and (-3, 4) at a shared point. A gradient step for their sum would increase
+        the first loss; a step with PCGrad increases neither.
+
+        >>> import torch
+        >>> from balancers import Balancer
+        >>> point = torch.ones(2, requires_grad=True)
+        >>> optimizer = torch.optim.SGD([point], lr=0.1)
+        >>> balancer = Balancer("pcgrad", tasks=["depth", "normals"])
+        >>> losses = {"depth": point[0], "normals": -3 * point[0] + 4 * point[1]}
+        >>> optimizer.zero_grad()
+        >>> weights = balancer.backward(losses, shared=[point])  # in the place of sum(losses.values()).backward()
+        >>> optimizer.step()
+        >>> [round(weight, 3) for weight in weights.tolist()]
+        [4.0, 1.12]
+        >>> [round(number, 3) for number in point.tolist()]
+        [0.936, 0.552]
 
     Args:
         method: a name (see `balancers.names`) or a `Weighting`.
@@ -87,6 +98,17 @@ class Balancer(Memory):
         Parts are of one size, and the same tasks are present in all. The balancer averages what has to be averaged (see
         `balancers.step.parallel`): the model is not wrapped in anything. Every process ends with the same ``.grad``.
 
+        Example:
+            >>> import tempfile
+            >>> from torch import distributed
+            >>> from balancers import Balancer
+            >>> with tempfile.NamedTemporaryFile() as file:
+            ...     distributed.init_process_group("gloo", init_method=f"file://{file.name}", rank=0, world_size=1)
+            ...     balancer = Balancer("pcgrad", ["depth", "normals"]).across(distributed.group.WORLD)
+            ...     distributed.destroy_process_group()
+            >>> balancer.tasks
+            ('depth', 'normals')
+
         Returns:
             The balancer itself.
         """
@@ -95,28 +117,67 @@ class Balancer(Memory):
 
     @property
     def evidence(self) -> Evidence:
-        """What the last step showed about the tasks that were present: losses, and what was measured of gradients."""
+        """The losses of the last step and what was measured of its gradients, for the tasks that were present.
+
+        Example:
+            >>> import torch
+            >>> from balancers import Balancer
+            >>> point = torch.ones(2, requires_grad=True)
+            >>> balancer = Balancer("pcgrad", ["depth", "normals"])
+            >>> _ = balancer.backward({"depth": point[0], "normals": -3 * point[0] + 4 * point[1]}, shared=[point])
+            >>> balancer.evidence.gramian.tolist()
+            [[1.0, -3.0], [-3.0, 25.0]]
+        """
         if self._evidence is None:
             raise ValueError("there is no evidence before the first call of backward")
         return self._evidence
 
     @property
     def weights(self) -> Tensor:
-        """The weights of the last step, as `backward` returned them."""
+        """The weights of the last step, as `backward` returned them.
+
+        Example:
+            >>> import torch
+            >>> from balancers import Balancer
+            >>> point = torch.ones(2, requires_grad=True)
+            >>> balancer = Balancer("mgda", ["depth", "normals"])
+            >>> _ = balancer.backward({"depth": point[0], "normals": -3 * point[0] + 4 * point[1]}, shared=[point])
+            >>> balancer.weights.round(decimals=3).tolist()
+            [0.875, 0.125]
+        """
         if self._weights is None:
             raise ValueError("there are no weights before the first call of backward")
         return self._weights
 
     @property
     def certificate(self) -> Certificate | None:
-        """How well the method's equations were solved so far, and how often not; none if it solves none."""
+        """How well the equations were solved so far, and in how many steps they were not; None if there are none.
+
+        Example:
+            >>> import torch
+            >>> from balancers import Balancer
+            >>> point = torch.ones(2, requires_grad=True)
+            >>> balancer = Balancer("mgda", ["depth", "normals"])
+            >>> _ = balancer.backward({"depth": point[0], "normals": -3 * point[0] + 4 * point[1]}, shared=[point])
+            >>> balancer.certificate.residual.item() < 1e-9, balancer.certificate.fallbacks.item()
+            (True, 0.0)
+        """
         return self.weighting.certificate(self.state)
 
     def adapt(self, features: Float[Tensor, "*N M"]) -> dict[str, Tensor]:
-        """What each task's head is given in the place of the shared representation.
+        """The input of each task's head, by task name.
 
-        That is the representation itself, except for methods that put something between encoder and heads, such as
+        It is the shared representation itself, except for methods that put something between encoder and heads, such as
         rotations. These learn it from gradients at the representation: pass ``features=`` to `backward` too.
+
+        Example:
+            RotoGrad begins without a rotation.
+
+            >>> import torch
+            >>> from balancers import Balancer
+            >>> adapted = Balancer("rotograd", ["depth", "normals"]).adapt(torch.tensor([[1.0, 2.0]]))
+            >>> adapted["depth"].tolist(), adapted["normals"].tolist()
+            ([[1.0, 2.0]], [[1.0, 2.0]])
         """
         self.widen(features)
         adapted = self.weighting.adapt(features, self.state)
@@ -138,6 +199,20 @@ class Balancer(Memory):
         for the update), or where ``at`` or ``features`` say. The graph is freed. Nothing is written to ``.grad``
         before the method has answered. Hooks on the accumulation of gradients do not run for parameters whose update
         is put together from measured gradients.
+
+        Example:
+            The gradients are (1, 0) and (-3, 4). In a second batch there is no loss for the second task.
+
+            >>> import torch
+            >>> from balancers import Balancer
+            >>> point = torch.ones(2, requires_grad=True)
+            >>> balancer = Balancer("pcgrad", ["depth", "normals"])
+            >>> losses = {"depth": point[0], "normals": -3 * point[0] + 4 * point[1]}
+            >>> weights = balancer.backward(losses, shared=[point])
+            >>> [round(number, 3) for number in (*weights.tolist(), *point.grad.tolist())]
+            [4.0, 1.12, 0.64, 4.48]
+            >>> balancer.backward({"depth": point[0]}, shared=[point]).tolist()
+            [1.0, 0.0]
 
         Args:
             losses: scalars of the K tasks: a tensor ``(K,)``, a sequence, or a mapping by task name. A task that a
@@ -168,20 +243,20 @@ class Balancer(Memory):
         state = self.state if len(step.losses) == len(self.tasks) else restrict(self.state, step.present)
         needs = self.weighting.needs_now(state) | self.observe
         bounded = self._bounded(step)
-        place = guards.Place(shared is not None, at is not None, features is not None)
+        place = guards.PlaceArguments(shared is not None, at is not None, features is not None)
         guards.require_place(place, self, needs, self._group.size)
         if Need.CROSS_GRAMIAN in needs:
             guards.require_crossed(step, crossed, features is not None, self.weighting.name)
 
-        def weigh(found: TaskGradients | None) -> Answer:
-            if found is not None:
-                guards.require_reached(found, [self.tasks[i] for i in step.present.tolist()])
-            seen = evident(bounded, found, needs, crossed, self._group)
-            return self._weigh(seen if features is None else self._group.of_examples(seen), step)
+        def weigh(gradients: TaskGradients | None) -> Answer:
+            if gradients is not None:
+                guards.require_reached(gradients, [self.tasks[i] for i in step.present.tolist()])
+            evidence = gather_evidence(bounded, gradients, needs, crossed, self._group)
+            return self._weigh(evidence if features is None else self._group.of_examples(evidence), step)
 
         leaves = find_leaves(step.losses, shared, features)
         part = None if at is None else checked(at, "at", within=leaves.shared)
-        job = Job(step.losses, leaves, weigh, self.heads == "weighted", self._group)
+        job = FillJob(step.losses, leaves, weigh, self.heads == "weighted", self._group)
         with torch.autocast(step.present.device.type, enabled=False):  # weights and update are not for half precision
             weights = fill(job, needs, part, features)
         self._awaited = step.present if Need.LOSSES_AFTER in needs else None
@@ -190,10 +265,21 @@ class Balancer(Memory):
 
     @torch.no_grad()
     def after_step(self, losses: Losses) -> None:
-        """Show the losses of the same batch after ``optimizer.step()``, to methods with ``Need.LOSSES_AFTER``.
+        """Pass the losses of the same batch after ``optimizer.step()``, for methods with ``Need.LOSSES_AFTER``.
 
         Compute them under ``torch.no_grad()``, with the same dropout noise as before the step. Every other method
         ignores the call.
+
+        Example:
+            >>> import torch
+            >>> from balancers import Balancer
+            >>> point = torch.ones(2, requires_grad=True)
+            >>> balancer = Balancer("famo", 2)
+            >>> optimizer = torch.optim.SGD([point], lr=0.1)
+            >>> balancer.backward([point[0], 3 * point[1]], shared=[point]).tolist()
+            [0.75, 0.25]
+            >>> optimizer.step()
+            >>> balancer.after_step([point[0], 3 * point[1]])
 
         Raises:
             NonFiniteError: a loss is NaN or infinite.
@@ -218,26 +304,32 @@ class Balancer(Memory):
         return bounded
 
     @torch.no_grad()
-    def _weigh(self, seen: Evidence, step: Step) -> Answer:
-        guards.require_finite_gradients(seen, [self.tasks[i] for i in step.present.tolist()])
-        if seen.measured_gradients is not None:
-            self.fit(seen.measured_gradients)
+    def _weigh(self, evidence: Evidence, step: Step) -> Answer:
+        guards.require_finite_gradients(evidence, [self.tasks[i] for i in step.present.tolist()])
+        if evidence.measured_gradients is not None:
+            self.fit(evidence.measured_gradients)
         started = time.perf_counter()
         if len(step.losses) == len(self.tasks):
-            answer, following = self.weighting.update(seen, self.state, self.draws)
+            answer, following = self.weighting.update(evidence, self.state, self.draws)
         else:
-            answer, following = update_present(self.weighting, seen, self.state, self.draws, step.present)
+            answer, following = update_present(self.weighting, evidence, self.state, self.draws, step.present)
         answer = as_answer(answer)
         guards.require_finite_answer(answer, self.weighting.name)
         if self.heads == "weighted" and answer.weights.dim() > 1:
             raise ValueError('a method that weighs element by element has no weight for a head: use heads="own"')
         self.remember(following)
         self.weighting_seconds = time.perf_counter() - started
-        self._evidence = seen
+        self._evidence = evidence
         return answer
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Go on from a checkpoint, which is taken between steps: nothing is awaited."""
+        """Continue from a checkpoint. Checkpoints are taken between steps, so that no losses are awaited.
+
+        Example:
+            >>> from balancers import Balancer
+            >>> balancer = Balancer("pcgrad", 2, seed=1)
+            >>> balancer.set_extra_state(Balancer("pcgrad", 2, seed=2).get_extra_state())
+        """
         super().set_extra_state(state)
         self._awaited = None
 
@@ -245,5 +337,11 @@ class Balancer(Memory):
         return super()._about() | {"heads": self.heads, "lower_bounds": self._lower_bounds.tolist()}
 
     def extra_repr(self) -> str:
-        """The method with its hyperparameters, the tasks and the treatment of heads."""
+        """The method with its hyperparameters, the tasks and the treatment of heads.
+
+        Example:
+            >>> from balancers import Balancer
+            >>> Balancer("cagrad", ["depth", "normals"], c=0.5)
+            Balancer(CAGrad(c=0.5, rescale=0), tasks=['depth', 'normals'], heads='own')
+        """
         return f"{self.weighting!r}, tasks={list(self.tasks)}, heads={self.heads!r}"

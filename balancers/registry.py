@@ -6,67 +6,49 @@ import dataclasses
 import importlib
 import pkgutil
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from balancers import methods
-from balancers.contract.weighting import Need, Weighting
+from balancers.contract import registration
+from balancers.contract.registration import register
+from balancers.contract.weighting import Weighting
 from balancers.naming.plugins import digest_of, import_file
 from balancers.naming.suggest import nearest
+from balancers.step.inputs import per_task
 from balancers.torchjd import names as from_torchjd
 from balancers.wrappers.notation import TORCHJD, parse
 
+__all__ = ["create", "get", "load_plugin", "names", "noting", "register", "require_hyperparameters", "weighting_of"]
+
 ENTRY_POINT_GROUP = "balancers"
-
-_registered: dict[str, type[Weighting]] = {}
-Method = TypeVar("Method", bound=type[Weighting])
-
-
-def register(name: str) -> Callable[[Method], Method]:
-    """Class decorator: make a frozen dataclass derived from `Weighting` known under ``name``.
-
-    Raises:
-        ValueError: the name is taken, or the class is not what a method must be.
-    """
-
-    def decorate(cls: Method) -> Method:
-        _check_method(name, cls)
-        cls.name = name
-        _registered[name] = cls
-        return cls
-
-    return decorate
-
-
-def _check_method(name: str, cls: type) -> None:
-    if not (isinstance(cls, type) and issubclass(cls, Weighting)):
-        raise ValueError(f"balancer {name!r}: expected a class derived from Weighting, got {cls!r}")
-    parameters = getattr(cls, "__dataclass_params__", None)
-    if parameters is None or not parameters.frozen:
-        raise ValueError(f"balancer {name!r}: put @dataclass(frozen=True) between @register and class {cls.__name__}")
-    if ":" in name:
-        raise ValueError(f"balancer {name!r}: a name has no colon, which stands between wrappers and what they wrap")
-    if not isinstance(getattr(cls, "needs", None), Need | property):
-        raise ValueError(f"balancer {name!r}: class {cls.__name__} must say `needs = Need.LOSSES`, or more")
-    taken = _registered.get(name)
-    if taken is not None and (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
-        raise ValueError(f"balancer {name!r} is already registered by {taken.__module__}.{taken.__qualname__}")
 
 
 def names() -> list[str]:
-    """The names of all methods, sorted."""
+    """The names of all methods, sorted.
+
+    Example:
+        >>> from balancers import names
+        >>> names()[:3]
+        ['aligned-mtl', 'analytic-uncertainty', 'cagrad']
+    """
     _discover()
-    return sorted(_registered)
+    return sorted(registration.registered)
 
 
 def get(name: str) -> type[Weighting]:
     """The class of a method; of a wrapped one, that of the method inside.
 
     Facts may depend on hyperparameters and on wrappers: read them from what `create` returns.
+
+    Example:
+        >>> from balancers import get
+        >>> get("every:4:pcgrad").__name__
+        'PCGrad'
 
     Raises:
         ValueError: there is no such method or wrapper; the message names the nearest.
@@ -75,9 +57,9 @@ def get(name: str) -> type[Weighting]:
     _, inner = parse(name)
     if inner.startswith(f"{TORCHJD}:"):
         return from_torchjd.find(inner.removeprefix(f"{TORCHJD}:"))
-    if inner not in _registered:
-        raise ValueError(f"there is no balancer {inner!r}{nearest(inner, _registered)}")
-    return _registered[inner]
+    if inner not in registration.registered:
+        raise ValueError(f"there is no balancer {inner!r}{nearest(inner, registration.registered)}")
+    return registration.registered[inner]
 
 
 def create(name: str, **hyperparameters: Any) -> Weighting:
@@ -85,6 +67,17 @@ def create(name: str, **hyperparameters: Any) -> Weighting:
 
     Wrappers stand before a name, the outermost first, as in ``every:4:smoothed:0.9:pcgrad``; hyperparameters go to the
     method inside. ``torchjd:UPGrad`` is the class UPGrad of the library TorchJD, where that is installed.
+
+    Example:
+        >>> from balancers import create
+        >>> create("cagrad", c=0.5)
+        CAGrad(c=0.5, rescale=0)
+        >>> create("every:4:pcgrad")
+        Every(method=PCGrad(), steps=4)
+        >>> create("pcgrd")
+        Traceback (most recent call last):
+            ...
+        ValueError: there is no balancer 'pcgrd'; did you mean 'pcgrad'? There is: aligned-mtl, ...
 
     Raises:
         ValueError: unknown method, wrapper or hyperparameter (with the nearest name), or a value that is refused.
@@ -100,17 +93,67 @@ def create(name: str, **hyperparameters: Any) -> Weighting:
     return weighting
 
 
-def require_hyperparameters(name: str, given: Iterable[str]) -> None:
-    """Raise ``ValueError`` unless the method inside all wrappers has all the given hyperparameters."""
+def weighting_of(method: str | Weighting, hyperparameters: Mapping[str, Any], tasks: tuple[str, ...]) -> Weighting:
+    """The method, made by name with its hyperparameters, of which some have a value for each task.
+
+    Example:
+        >>> from balancers.registry import weighting_of
+        >>> weighting_of("fixed", {"weights": {"b": 2.0, "a": 1.0}}, ("a", "b"))
+        Fixed(weights=(1.0, 2.0))
+
+    Raises:
+        ValueError: an unknown name, or hyperparameters that do not fit.
+    """
+    if isinstance(method, Weighting):
+        if hyperparameters:
+            raise ValueError(f"hyperparameters {sorted(hyperparameters)} belong into the {method.name} object itself")
+        return method
+    named = {k: per_task(k, v, tasks) if isinstance(v, Mapping) else v for k, v in hyperparameters.items()}
+    return create(method, **named)
+
+
+def require_hyperparameters(name: str, requested: Iterable[str]) -> None:
+    """Raise ``ValueError`` unless the method inside all wrappers has all the given hyperparameters.
+
+    Example:
+        >>> from balancers.registry import require_hyperparameters
+        >>> require_hyperparameters("cagrad", ["c"])
+        >>> require_hyperparameters("cagrad", ["k"])
+        Traceback (most recent call last):
+            ...
+        ValueError: balancer 'cagrad' has no hyperparameter 'k'. There is: c, rescale.
+    """
     cls = get(name)
-    known = [field.name for field in dataclasses.fields(cls)]  # pyright: ignore[reportArgumentType]
-    for key in given:
-        if key not in known:
-            raise ValueError(f"balancer {cls.name!r} has no hyperparameter {key!r}{nearest(key, known)}")
+    available = [field.name for field in dataclasses.fields(cls)]  # pyright: ignore[reportArgumentType]
+    for key in requested:
+        if key not in available:
+            raise ValueError(f"balancer {cls.name!r} has no hyperparameter {key!r}{nearest(key, available)}")
 
 
 def load_plugin(path: str | Path) -> list[str]:
     """Import a Python file that registers methods, and return their names.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from balancers import load_plugin, probe, register
+        >>> text = '''
+        ... from dataclasses import dataclass
+        ... from balancers import Need, Stateless, register
+        ... @register("by-loss")
+        ... @dataclass(frozen=True)
+        ... class ByLoss(Stateless):
+        ...     needs = Need.LOSSES
+        ...     def weigh(self, evidence, draws):
+        ...         return evidence.losses
+        ... '''
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "mine.py")
+        ...     _ = path.write_text(text)
+        ...     load_plugin(path)
+        ['by-loss']
+        >>> probe("by-loss", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1, 4], update=[-11, 16])
 
     Raises:
         ValueError: there is no such file, it raises, or it registers nothing.
@@ -124,19 +167,29 @@ def load_plugin(path: str | Path) -> list[str]:
 
 @contextmanager
 def noting(path: Path) -> Iterator[list[str]]:
-    """The names that the plug-in at ``path`` registers in a block, known after it; if that fails, all is as before."""
+    """The names that the plug-in at ``path`` registers in a block, known after it; if that fails, all is as before.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from balancers.registry import noting
+        >>> with tempfile.NamedTemporaryFile(suffix=".py") as file, noting(Path(file.name)) as added:
+        ...     pass
+        >>> added
+        []
+    """
     _discover()
-    before = dict(_registered)
+    before = dict(registration.registered)
     added: list[str] = []
     try:
         yield added
     except BaseException:
-        _registered.clear()
-        _registered.update(before)
+        registration.registered.clear()
+        registration.registered.update(before)
         raise
-    added += sorted(name for name, cls in _registered.items() if before.get(name) is not cls)
+    added += sorted(name for name, cls in registration.registered.items() if before.get(name) is not cls)
     for name in added:
-        _registered[name].digest = digest_of(path)
+        registration.registered[name].digest = digest_of(path)
 
 
 @cache

@@ -1,1 +1,1 @@
-"""Multi-task problems: data, a shared encoder, and heads, losses and metrics for each task."""
+"""Suites, which are multi-task problems: data, a shared encoder, and a head, a loss and metrics for each task."""

@@ -16,16 +16,17 @@ from torch import Tensor, nn
 
 
 class DataUnavailableError(RuntimeError):
-    """The data of a suite cannot be had here; the message says why and what to do."""
+    """The data of a suite are missing and cannot be downloaded; the message says which file goes where."""
 
 
 @dataclass(frozen=True)
 class Metric:
     """A number that says how well one task is solved on a whole split.
 
-    It is accumulated batch by batch, so that a split never has to fit in memory: ``collect(outputs, targets)`` gives
-    a tensor of sums for one batch, these are added up, and ``value(total)`` turns the total into the metric. What needs
-    all examples at once, as a ranking does, is ``pooled``: ``collect`` gives rows, which are put one after the other.
+    A metric is computed batch by batch, so that a split need not fit into memory: ``collect(outputs, targets)`` returns
+    a tensor of sums for one batch, the sums of all batches are added, and ``value(total)`` turns the total into the
+    metric. A metric that needs all examples at once, such as a ranking, is ``pooled``: ``collect`` returns one row for
+    each example, and ``value`` gets the rows of all batches.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Metric:
     pooled: bool = False
 
     def of(self, parts: Sequence[Tensor]) -> float:
-        """The metric of a split from what `collect` gave for its batches."""
+        """The metric of a split from the tensors that `collect` returned for its batches."""
         return float(self.value(torch.cat(tuple(parts)) if self.pooled else torch.stack(tuple(parts)).sum(0)))
 
 
@@ -44,9 +45,10 @@ class Metric:
 class Task:
     """One task: its training loss (mean over the batch) and its metrics, the primary one first.
 
-    ``lower_bound`` is a known infimum of the loss. Balancers that take ratios or logarithms of losses see the loss
-    minus this bound; it is 0 for all common losses. ``absent`` is the number in a target that says that there is none,
-    if loss and metrics know such a number; the other way is `Split.present`.
+    ``lower_bound`` is the smallest value that the loss can have; it is 0 for all common losses. Balancers that take
+    ratios or logarithms of losses get the loss minus this bound. ``absent`` is the number that stands in a target where
+    there is no label, if the loss and the metrics leave such places out; examples without a target at all are declared
+    in `Split.present`.
     """
 
     name: str
@@ -57,17 +59,17 @@ class Task:
 
     @property
     def primary(self) -> Metric:
-        """The metric that decides, declared before any run."""
+        """The metric by which checkpoints and settings are chosen."""
         return self.metrics[0]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Examples as tensors that share their first axis: the encoder's keyword arguments, and one target per task.
+    """Examples as tensors with the same first axis: the encoder's keyword arguments, and one target per task.
 
-    ``present`` says by task which examples have its target; a task that is not named there has one in all of them. What
-    stands in the target of an example without one is never looked at. Examples that have the same tasks are a set, and
-    every training batch has as many of each set: that is how tasks come with data of their own.
+    ``present`` maps a task to a mask: which examples have a target of this task. A task without a mask has a target in
+    every example. The values in missing targets are ignored. Examples that have the same tasks form a set, and every
+    training batch takes equally many examples from each set; so tasks can have examples of their own.
     """
 
     inputs: Mapping[str, Tensor]
@@ -78,7 +80,7 @@ class Split:
         return len(next(iter(self.inputs.values())))
 
     def take(self, index: Tensor | slice) -> Split:
-        """The examples at ``index`` (a slice, a tensor of positions, or one of truth values)."""
+        """The examples at ``index``: a slice, a tensor of positions, or a mask (N,)."""
         return self._each(lambda values: values[index])
 
     def to(self, device: torch.device) -> Split:
@@ -90,7 +92,7 @@ class Split:
         return (self.take(slice(start, start + size)) for start in range(0, len(self), size))
 
     def having(self, task: str, values: Tensor) -> Tensor:
-        """Those of ``values``, one for each example, whose example has a target of ``task``."""
+        """The rows of ``values`` (N, ...) whose examples have a target of ``task``."""
         return values[self.present[task]] if task in self.present else values
 
     def only(self, tasks: Sequence[str]) -> Split:
@@ -100,7 +102,7 @@ class Split:
         return self.take(torch.stack([self.present[task] for task in tasks]).any(0))
 
     def sets(self) -> list[Tensor]:
-        """The positions of the examples of every set; sets in the order of their first examples."""
+        """The positions of the examples of every set; the sets are in the order of their first examples."""
         if not self.present:
             return [torch.arange(len(self), device=next(iter(self.inputs.values())).device)]
         patterns = torch.stack(list(self.present.values()), 1)
@@ -114,7 +116,7 @@ class Split:
 
 
 class Splits(NamedTuple):
-    """The three parts of a data set. Training sees the first, selection the second, the final table the third."""
+    """The three parts of a data set: for training, for choosing checkpoints and settings, and for the final table."""
 
     train: Split
     validation: Split
@@ -122,7 +124,7 @@ class Splits(NamedTuple):
 
 
 class Adapter(Protocol):
-    """What may stand between encoder and heads: a module that gives every task its view of the representation."""
+    """A module between encoder and heads, which gives every task its own view of the representation."""
 
     def adapt(self, features: Tensor) -> Mapping[str, Tensor]:
         """The input of every task's head."""
@@ -130,7 +132,7 @@ class Adapter(Protocol):
 
 
 class MultiTaskModel(nn.Module):
-    """A shared encoder and one head per task, with room between them for an `Adapter`.
+    """A shared encoder and one head per task; an `Adapter` may stand between them.
 
     ``last_shared`` is the encoder's last layer, whose gradients GradNorm measures (default: the whole encoder).
     """
@@ -147,8 +149,8 @@ class MultiTaskModel(nn.Module):
     def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The shared representation, and the output of every head by task name."""
         features = self.encoder(**inputs)
-        given = dict.fromkeys(self.heads, features) if self.adapter is None else self.adapter.adapt(features)
-        return features, {name: head(given[name]) for name, head in self.heads.items()}
+        head_inputs = dict.fromkeys(self.heads, features) if self.adapter is None else self.adapter.adapt(features)
+        return features, {name: head(head_inputs[name]) for name, head in self.heads.items()}
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """The encoder's trainable parameters."""
@@ -160,7 +162,7 @@ class MultiTaskModel(nn.Module):
 
 
 class Landscape(NamedTuple):
-    """A two-dimensional problem as a picture: total loss on a grid, and the Pareto front in the plane."""
+    """The picture of a two-dimensional problem: the losses on a grid, and the Pareto front in the plane."""
 
     x: Tensor  # (W,)
     y: Tensor  # (H,)
@@ -177,11 +179,11 @@ class Suite(ABC):
 
     name: ClassVar[str]
     version: ClassVar[int]  # raised whenever numbers are no longer comparable with earlier ones
-    summary: ClassVar[str]  # one line for lists and reports
-    digest: ClassVar[str] = ""  # of the file that a plug-in came from
+    summary: ClassVar[str]  # one line for lists and for the report
+    digest: ClassVar[str] = ""  # digest of the plug-in file; empty for a suite of this package
     replicable: ClassVar[bool] = False  # whether many of its models can train in one vectorised loop
-    generalises: ClassVar[bool] = True  # whether there are examples that training does not see
-    separate: ClassVar[bool] = False  # whether tasks have examples of their own, so that none has the targets of all
+    generalises: ClassVar[bool] = True  # whether validation and test have examples that training does not have
+    separate: ClassVar[bool] = False  # whether some training examples lack the target of a task (`Split.present`)
 
     @property
     @abstractmethod
@@ -190,10 +192,10 @@ class Suite(ABC):
 
     @abstractmethod
     def load(self, data: Path | None = None) -> Splits:
-        """The data; ``data`` is a folder to look into first.
+        """The three splits; ``data`` is a folder that is searched first.
 
         Raises:
-            DataUnavailableError: the data cannot be had here.
+            DataUnavailableError: the data are missing; the message says which file goes where.
         """
 
     @abstractmethod
@@ -202,32 +204,32 @@ class Suite(ABC):
 
     @property
     def loss_scales(self) -> tuple[float, ...]:
-        """How large the tasks' losses are beside each other; a search over fixed weights is relative to it."""
+        """The size of each task's loss relative to the others; the search for fixed weights starts from there."""
         return (1.0,) * len(self.tasks)
 
-    def read(self, given: str) -> dict[str, Tensor]:  # noqa: ARG002
-        """The encoder's inputs, with a first axis of 1, for what somebody wants answers to: a text, or a file's name.
+    def read(self, user_input: str) -> dict[str, Tensor]:  # noqa: ARG002
+        """The encoder's inputs, with a first axis of 1, for a user's input: a text, or the path of a file.
 
         Raises:
-            ValueError: the suite takes nothing of the kind, or it makes no sense; the message says what would.
+            ValueError: the suite takes no inputs, or this one cannot be read; the message says what is expected.
         """
         raise ValueError(f"suite {self.name!r} cannot answer for inputs of one's own")
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
-        """What the outputs of the heads, with a first axis of 1, say in words, by task."""
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
+        """The answer of every task in words, from the outputs of the heads, which have a first axis of 1."""
         raise NotImplementedError  # every suite that can `read` has it
 
     def snapshot(self, model: MultiTaskModel) -> dict[str, list[float]]:  # noqa: ARG002
-        """Numbers about the model to keep at every evaluation, by name. None for most suites."""
+        """Numbers about the model, by name, that are kept at every evaluation. Most suites have none."""
         return {}
 
     def landscape(self) -> Landscape | None:
-        """The picture behind trajectories, for problems that live in a plane."""
+        """The background for plots of trajectories, for problems in the plane; else none."""
         return None
 
 
 def seed_for(purpose: str, seed: int) -> int:
-    """A seed for one purpose ("init", "data", "head/left", ...) of run ``seed``; unrelated between purposes."""
+    """The seed of one purpose ("init", "data", "head/left", ...) in run ``seed``; purposes have unrelated seeds."""
     digest = hashlib.sha256(f"{purpose}/{seed}".encode()).digest()
     return int.from_bytes(digest[:4], "big")
 
@@ -241,7 +243,7 @@ def seeded(purpose: str, seed: int) -> Iterator[None]:
 
 
 def seeded_heads(seed: int, tasks: Sequence[str], make: Callable[[str], nn.Module]) -> dict[str, nn.Module]:
-    """Heads by task name; each is initialised the same way whatever other tasks there are."""
+    """Heads by task name; the initial weights of a head do not depend on the other tasks."""
     heads = {}
     for name in tasks:
         with seeded(f"head/{name}", seed):
@@ -276,7 +278,7 @@ def split_indices(count: int, shares: Sequence[float], seed: int) -> list[Tensor
 
 def check_tasks(suite: Suite, names: Iterable[str]) -> None:
     """Raise ``ValueError`` if a name is not one of the suite's tasks."""
-    known = [task.name for task in suite.tasks]
+    task_names = [task.name for task in suite.tasks]
     for name in names:
-        if name not in known:
-            raise ValueError(f"suite {suite.name!r} has no task {name!r}; its tasks are {', '.join(known)}")
+        if name not in task_names:
+            raise ValueError(f"suite {suite.name!r} has no task {name!r}; its tasks are {', '.join(task_names)}")

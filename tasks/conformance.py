@@ -1,6 +1,6 @@
-"""The public test kit for suites: what every suite owes the harness, checked on anybody's new one.
+"""The public checks of suites: whether a suite keeps the rules that the benchmark relies on.
 
-From Python, ``check(MySuite())`` lists what holds and what does not; from a test suite::
+In Python, ``check(MySuite())`` returns the result of every check; in a test suite::
 
     @pytest.mark.parametrize("name", CHECKS)
     def test_conformance(name):
@@ -18,21 +18,21 @@ import torch
 from torch import Tensor, nn
 
 from balancers.conformance import Result
-from tasks.base import Split, Splits, Suite, check_tasks
+from tasks.base import Split, Splits, Suite, Task, check_tasks
 from tasks.offline import refused
 
-BATCH = 64  # examples that losses and gradients are looked at with
+BATCH = 64  # examples of each set with which losses and gradients are computed
 
 
-class Violation(AssertionError):  # noqa: N818 - it is no error of the program
-    """A suite does not keep what suites promise; the message says what, and where."""
+class SuiteViolation(AssertionError):  # noqa: N818 - it is no error of the program
+    """A suite breaks a rule; the message says which one, and where."""
 
 
 def check(suite: Suite, data: Path | None = None) -> list[Result]:
-    """Run all checks on a suite, with its data from the folder ``data`` where they are there.
+    """Run all checks on a suite; ``data`` is a folder that is searched for its data first.
 
     Raises:
-        DataUnavailableError: the data cannot be had here.
+        DataUnavailableError: the data are missing; the message says which file goes where.
     """
     suite.load(data)
     return [_run(name, function, suite, data) for name, function in CHECKS.items()]
@@ -42,7 +42,7 @@ def _run(name: str, function: Callable[..., None], suite: Suite, data: Path | No
     try:
         function(suite, data)
     except Exception as error:  # a suite that raises fails its check, whatever it raises
-        kind = "" if isinstance(error, Violation) else f"{type(error).__name__}: "
+        kind = "" if isinstance(error, SuiteViolation) else f"{type(error).__name__}: "
         return Result(name, False, f"{kind}{error}")
     return Result(name, True, "")
 
@@ -77,7 +77,7 @@ def shapes(suite: Suite, data: Path | None = None) -> None:
 
 
 def disjoint_splits(suite: Suite, data: Path | None = None) -> None:
-    """No example is in two splits, where there is anything to generalise to."""
+    """No example is in two splits, unless the suite says that it does not generalise."""
     if not suite.generalises:
         return
     rows = {name: _rows(split) for name, split in zip(Splits._fields, suite.load(data), strict=True)}
@@ -87,7 +87,7 @@ def disjoint_splits(suite: Suite, data: Path | None = None) -> None:
 
 
 def same_model(suite: Suite, data: Path | None = None) -> None:
-    """The same seed gives the same encoder and heads, bit for bit and whatever the tasks; torch's generator stays."""
+    """The same seed gives the same encoder and heads, whatever the tasks; torch's generator stays as it was."""
     suite.load(data)
     names = [task.name for task in suite.tasks]
     before = torch.random.get_rng_state()
@@ -96,7 +96,10 @@ def same_model(suite: Suite, data: Path | None = None) -> None:
     _require(_same(whole, again), "the same seed gives another model")
     for name in names:
         alone = suite.build(3, [name])
-        _require(_same(whole.encoder, alone.encoder), f"the encoder for {name!r} alone is another than that for all")
+        _require(
+            _same(whole.encoder, alone.encoder),
+            f"the encoder for {name!r} alone differs from the encoder for all tasks",
+        )
         _require(_same(whole.heads[name], alone.heads[name]), f"the head of {name!r} depends on the other tasks")
 
 
@@ -110,13 +113,13 @@ def finite_start(suite: Suite, data: Path | None = None) -> None:
         features, outputs = model(batch.inputs)
         _require(len(features) == len(batch), f"{len(features)} features for {len(batch)} examples")
         for task in suite.tasks:
-            seen = batch.having(task.name, outputs[task.name]), batch.having(task.name, batch.targets[task.name])
-            loss = task.loss(*seen)
+            outputs_and_targets = _having_target(batch, task, outputs[task.name])
+            loss = task.loss(*outputs_and_targets)
             _require(loss.shape == (), f"the loss of {task.name!r} has shape {tuple(loss.shape)}; expected a scalar")
             _require(bool(loss.isfinite()), f"{part}: the loss of {task.name!r} is {float(loss)} at the start")
             _require(float(loss) >= task.lower_bound, f"{part}: the loss of {task.name!r} is below its lower bound")
             for metric in task.metrics:
-                value = metric.of([metric.collect(*seen)])
+                value = metric.of([metric.collect(*outputs_and_targets)])
                 _require(math.isfinite(value), f"{part}: {task.name} {metric.name} is {value}")
 
 
@@ -129,11 +132,11 @@ def tasks_reach_the_encoder(suite: Suite, data: Path | None = None) -> None:
     batch = _few(splits.train)
     _, outputs = model(batch.inputs)
     for task in suite.tasks:
-        seen = batch.having(task.name, outputs[task.name]), batch.having(task.name, batch.targets[task.name])
-        gradients = torch.autograd.grad(task.loss(*seen), last, retain_graph=True, allow_unused=True)
-        found = [gradient for gradient in gradients if gradient is not None]
-        _require(any(bool(gradient.any()) for gradient in found), f"{task.name!r} has no gradient at the encoder")
-        _require(all(bool(g.isfinite().all()) for g in found), f"{task.name!r} has a gradient that is not finite")
+        loss = task.loss(*_having_target(batch, task, outputs[task.name]))
+        by_parameter = torch.autograd.grad(loss, last, retain_graph=True, allow_unused=True)
+        gradients = [gradient for gradient in by_parameter if gradient is not None]
+        _require(any(bool(gradient.any()) for gradient in gradients), f"{task.name!r} has no gradient at the encoder")
+        _require(all(bool(g.isfinite().all()) for g in gradients), f"{task.name!r} has a gradient that is not finite")
 
 
 @torch.no_grad()
@@ -143,7 +146,7 @@ def metrics_by_batches(suite: Suite, data: Path | None = None) -> None:
     model = suite.build(0, [task.name for task in suite.tasks]).eval()
     _, outputs = model(split.inputs)
     for task in suite.tasks:
-        output, target = (split.having(task.name, v) for v in (outputs[task.name], split.targets[task.name]))
+        output, target = _having_target(split, task, outputs[task.name])
         for metric in task.metrics:
             whole = metric.of([metric.collect(output, target)])
             cut = metric.of([metric.collect(*part) for part in zip(output.split(3), target.split(3), strict=True)])
@@ -152,30 +155,35 @@ def metrics_by_batches(suite: Suite, data: Path | None = None) -> None:
 
 
 def unknown_tasks(suite: Suite, data: Path | None = None) -> None:
-    """A task that there is not is refused, with the tasks that there are."""
+    """An unknown task is refused with the names of the tasks."""
     suite.load(data)
     try:
         suite.build(0, ["no-such-task"])
     except ValueError:
         check_tasks(suite, [task.name for task in suite.tasks])
         return
-    raise Violation("building a model for an unknown task raised no ValueError; call check_tasks in build")
+    raise SuiteViolation("building a model for an unknown task raised no ValueError; call check_tasks in build")
 
 
 def no_network(suite: Suite, data: Path | None = None) -> None:
-    """Only loading asks for a network or another program: not making the suite, its tasks, nor a model once loaded."""
+    """Only `load` uses a network or another program; creating the suite and its tasks and building a model do not."""
     if not is_dataclass(suite):
-        raise Violation(f"{type(suite).__name__} is no dataclass; a suite is a frozen one")
+        raise SuiteViolation(f"{type(suite).__name__} is no dataclass; a suite must be a frozen dataclass")
     suite.load(data)
     with refused() as asked:
         names = [task.name for task in replace(suite).tasks]
         suite.build(0, names)
-    _require(not asked, f"it goes on without {', '.join(asked)}, but only load() may ask")
+    _require(not asked, f"it asked for {', '.join(asked)}, but only load() may use a network or another program")
 
 
 def _few(split: Split) -> Split:
     """Some examples of every set."""
     return split.take(torch.cat([index[:BATCH] for index in split.sets()]))
+
+
+def _having_target(split: Split, task: Task, outputs: Tensor) -> tuple[Tensor, Tensor]:
+    """The outputs and targets of the examples that have a target of ``task``."""
+    return split.having(task.name, outputs), split.having(task.name, split.targets[task.name])
 
 
 def _rows(split: Split) -> set[bytes]:
@@ -194,7 +202,7 @@ def _equal(one: Tensor, other: Tensor) -> bool:
 
 def _require(holds: bool, otherwise: str) -> None:
     if not holds:
-        raise Violation(otherwise)
+        raise SuiteViolation(otherwise)
 
 
 CHECKS: dict[str, Callable[..., None]] = {

@@ -1,4 +1,4 @@
-"""A block of code that gets neither a network nor another program, and a list of what it asked for."""
+"""Refusing a block of code the network and other programs, with a list of its attempts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-# What the interpreter tells before it does it, under whatever name it is called; in words, and which argument says of
-# what. A download may be left to another program, as to pip.
+# The interpreter's audit events, each with its words for a message and the position of the argument that names the
+# target. Programs are among them because pip can download as well.
 REFUSED = {
     "socket.connect": ("a connection to", 1),
     "socket.sendto": ("a message to", 1),
@@ -21,22 +21,22 @@ REFUSED = {
     "os.system": ("the command", 0),
 }
 
-_open: list[list[str]] = []  # what each block has asked for, the innermost last
+_open: list[list[str]] = []  # the attempts of each open block, the innermost last
 
 
 class RefusedError(OSError):
-    """What was asked for is not to be had here, as on a machine without a network."""
+    """A block tried to use the network or another program while both are refused."""
 
 
 @contextmanager
 def refused() -> Iterator[list[str]]:
-    """Refuse connections, look-ups of hosts and other programs in a block; the list says what was asked for.
+    """Refuse connections, look-ups of hosts and other programs in a block; yields the list of attempts.
 
-    What the block goes on without is in the list as well. Seen is what Python opens, not what a C library opens by
-    itself.
+    Attempts whose error the block catches are in the list as well. Connections that a C library opens by itself are not
+    noticed.
 
     Raises:
-        RefusedError: the block asked, and does not go on without.
+        RefusedError: the block made an attempt.
     """
     _watch()
     _open.append([])
@@ -48,7 +48,7 @@ def refused() -> Iterator[list[str]]:
 
 @cache
 def _watch() -> None:
-    """Hear of what the interpreter is about to do, from now on: there is no way to stop listening."""
+    """Add the audit hook; Python offers no way to remove one."""
     sys.addaudithook(_heard)
 
 
@@ -56,4 +56,6 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
     if _open and event in REFUSED:
         what, place = REFUSED[event]
         _open[-1].append(f"{what} {arguments[place]!r}")
-        raise RefusedError(f"{_open[-1][-1]} was asked for, where neither a network nor another program is to be had")
+        raise RefusedError(
+            f"{_open[-1][-1]} was asked for, but neither the network nor another program may be used here"
+        )

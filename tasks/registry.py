@@ -1,4 +1,4 @@
-"""Suites by name: every file of this folder that registers one is found by a scan."""
+"""Suites by name; a scan of the folder ``suites`` imports every file whose name does not begin with an underscore."""
 
 from __future__ import annotations
 
@@ -23,22 +23,25 @@ S = TypeVar("S", bound=Suite)
 
 class _Entry(NamedTuple):
     suite: type[Suite]
-    preset: dict[str, Any]  # options that belong to the name and that nobody else may set
+    preset: dict[str, Any]  # options that the name fixes
 
 
 _entries: dict[str, _Entry] = {}
 
 
 def register(name: str, **options: Any) -> Callable[[type[S]], type[S]]:
-    """Class decorator: make a suite known as ``name``, with ``options`` fixed.
+    """Class decorator: register a suite as ``name``; ``options`` are values of its fields that nobody else can set.
 
     It may be stacked, so that one class serves several names; each name has its own subclass that differs only in
     ``name``.
+
+    Raises:
+        ValueError: the name is taken.
     """
 
     def add(suite: type[S]) -> type[S]:
-        known = _entries[name].suite if name in _entries else None
-        if known is not None and not (known.digest and known.__module__ == suite.__module__):  # a plug-in loaded anew
+        earlier = _entries[name].suite if name in _entries else None
+        if earlier is not None and not _is_reloaded(earlier, suite):
             raise ValueError(f"a suite named {name!r} is registered already; choose another name")
         named = suite
         if "name" in vars(suite):
@@ -52,9 +55,14 @@ def register(name: str, **options: Any) -> Callable[[type[S]], type[S]]:
     return add
 
 
+def _is_reloaded(earlier: type[Suite], suite: type[Suite]) -> bool:
+    """Whether ``suite`` comes from the plug-in that ``earlier`` came from."""
+    return bool(earlier.digest) and earlier.__module__ == suite.__module__
+
+
 @contextmanager
 def noting(path: Path) -> Iterator[list[str]]:
-    """The names that the plug-in at ``path`` registers in a block, known after it; if that fails, all is as before."""
+    """Collect the names that the plug-in at ``path`` registers; if the block raises, nothing is registered."""
     _scan()
     before = dict(_entries)
     added: list[str] = []
@@ -81,26 +89,26 @@ def create(name: str, **options: Any) -> Suite:
     ``label_fraction`` is an option of all suites: see `Starved`.
 
     Raises:
-        ValueError: unknown suite or option (the nearest name is given), or an option's value that makes no sense.
+        ValueError: unknown suite or option (the message names the nearest), or a value that an option cannot have.
     """
     _scan()
     if name not in _entries:
         raise ValueError(_unknown("suite", name, _entries))
-    suite, preset = _entries[name]
-    known = [option.name for option in _options(name)]
+    suite_class, preset = _entries[name]
+    option_names = [option.name for option in _options(name)]
     fractions = options.pop(LABEL_FRACTION, None)
     for option in options:
-        if option not in known:
-            raise ValueError(_unknown(f"option of suite {name!r}", option, [*known, LABEL_FRACTION]))
-    made = suite(**preset, **options)
-    return made if fractions is None else Starved(made, fractions)
+        if option not in option_names:
+            raise ValueError(_unknown(f"option of suite {name!r}", option, [*option_names, LABEL_FRACTION]))
+    suite = suite_class(**preset, **options)
+    return suite if fractions is None else Starved(suite, fractions)
 
 
 def defaults(name: str) -> dict[str, Any]:
-    """What the options of a suite are where nobody sets them; those without a simple default are left out.
+    """The default of every option of a suite; options without a simple default are left out.
 
     Raises:
-        ValueError: unknown suite (the nearest name is given).
+        ValueError: unknown suite (the message names the nearest).
     """
     _scan()
     if name not in _entries:
@@ -114,10 +122,10 @@ def _options(name: str) -> list[Field[Any]]:
 
 
 def resolve(pattern: str) -> list[str]:
-    """The suites meant by ``pattern``: one exact name, or a family ("gradnorm-regression" means all its sizes).
+    """The suites that ``pattern`` names: one suite, or a family ("gradnorm-regression" names all its sizes).
 
     Raises:
-        ValueError: nothing is called so; the nearest names are given.
+        ValueError: no suite has this name; the message names the nearest.
     """
     _scan()
     if pattern in _entries:
@@ -128,14 +136,15 @@ def resolve(pattern: str) -> list[str]:
     return family
 
 
-def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    known = sorted(known)
-    near = get_close_matches(name, known, n=1)
+def _unknown(kind: str, name: str, candidates: Iterable[str]) -> str:
+    candidates = sorted(candidates)
+    near = get_close_matches(name, candidates, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"unknown {kind}: {name!r}{hint} (there is {', '.join(known) or 'none'})"
+    return f"unknown {kind}: {name!r}{hint} (there is {', '.join(candidates) or 'none'})"
 
 
 @cache
 def _scan() -> None:
     for module in pkgutil.iter_modules([str(Path(__file__).parent / "suites")]):
-        importlib.import_module(f"tasks.suites.{module.name}")
+        if not module.name.startswith("_"):
+            importlib.import_module(f"tasks.suites.{module.name}")

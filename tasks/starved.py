@@ -1,4 +1,4 @@
-"""Any suite with few labels for some of its tasks."""
+"""A suite with fewer training labels for some of its tasks."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, check_tasks, 
 
 @dataclass(frozen=True)
 class Starved(Suite):
-    """``suite`` with a share of the training labels of some tasks: ``{"rating": 0.01}`` leaves one in a hundred.
+    """``suite`` with a part of the training labels of some tasks: ``{"rating": 0.01}`` keeps one label in a hundred.
 
-    A starved task's labelled examples become a set of their own, so that it has a whole batch in every step; all other
-    tasks keep their examples. An example counts as labelled if any number in its target is a label. The labels of a
-    smaller share are among those of a larger one. Validation and test stay as they are. With a fraction of 1 a task has
-    a set of its own as well, so that fractions differ in labels alone.
+    The labelled examples of a starved task become a set of their own, so that the task has a whole batch in every step.
+    All other tasks keep their examples. An example counts as labelled if any number in its target is a label. A larger
+    fraction keeps all labels of a smaller one. Validation and test stay as they are. With a fraction of 1 the task has
+    a set of its own as well, so that two fractions differ in the labels only.
 
     Raises:
         ValueError: an unknown task, or a fraction that is not above 0 and at most 1.
@@ -45,16 +45,16 @@ class Starved(Suite):
             if not isinstance(fraction, Real) or not 0 < fraction <= 1:
                 raise ValueError(f"label_fraction of {task!r} must be above 0 and at most 1, not {fraction!r}")
         for fact in ("name", "version", "digest", "summary"):
-            object.__setattr__(self, fact, getattr(self.suite, fact))  # facts of a class, here of what is inside
+            object.__setattr__(self, fact, getattr(self.suite, fact))  # attributes of a class, copied from the suite
 
     @property
     def tasks(self) -> tuple[Task, ...]:
-        """The suite's."""
+        """Those of the suite."""
         return self.suite.tasks
 
     @property
     def loss_scales(self) -> tuple[float, ...]:
-        """The suite's."""
+        """Those of the suite."""
         return self.suite.loss_scales
 
     def load(self, data: Path | None = None) -> Splits:
@@ -66,17 +66,17 @@ class Starved(Suite):
         """The suite's model."""
         return self.suite.build(seed, tasks)
 
-    def read(self, given: str) -> dict[str, Tensor]:
-        """As the suite does."""
-        return self.suite.read(given)
+    def read(self, user_input: str) -> dict[str, Tensor]:
+        """The same as of the suite."""
+        return self.suite.read(user_input)
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
-        """As the suite does."""
-        return self.suite.answers(given, outputs)
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
+        """The same as of the suite."""
+        return self.suite.answers(user_input, outputs)
 
 
 def starve(split: Split, fractions: Mapping[str, float], of: Sequence[Task]) -> Split:
-    """The examples of ``split`` for all other tasks, then, for each starved one, those whose label it keeps."""
+    """The examples of ``split`` for all other tasks, then for each starved task the examples whose label it keeps."""
     everywhere = torch.ones(len(split), dtype=torch.bool)
     tasks = [task.name for task in of]
     absent = {task.name: task.absent for task in of}

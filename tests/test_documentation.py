@@ -1,6 +1,6 @@
-"""The examples of the documentation run as they stand."""
+"""The complete examples of the documentation, a balancer and a suite, keep every promise."""
 
-import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -12,29 +12,25 @@ from balancers.conformance import check
 from benchmarks.cli import app
 from benchmarks.records import store
 from tests.balancers.network import small_network
-
-ROOT = Path(__file__).parents[1]
-
-
-def python_blocks(document: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), flags=re.DOTALL)
+from tests.documentation.blocks import ROOT, saved_files
 
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("plugin") / "inverse_norm.py"
-    path.write_text(python_blocks("CONTRIBUTING.md")[0])
+    path.write_text(saved_files()["inverse_norm.py"])
     (name,) = load_plugin(path)
     return name
 
 
-def test_the_readmes_training_loop_runs_and_its_checkpoint_resumes(
+def test_the_training_loop_runs_and_its_checkpoint_resumes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (loop,) = (block for block in python_blocks("README.md") if block.startswith("import torch"))
+    recipe = ROOT / "docs" / "recipes" / "plain_loop.py"
     monkeypatch.chdir(tmp_path)
-    exec(compile(loop, "README.md", "exec"), {})
+    names = runpy.run_path(str(recipe))
     assert "tensor" in capsys.readouterr().out
+    torch.save({"balancer": names["balancer"].state_dict()}, "checkpoint.pt")
     resumed = Balancer("gradnorm", tasks=["sum", "sign"], alpha=1.5)
     resumed.load_state_dict(torch.load("checkpoint.pt", weights_only=True)["balancer"])
 
@@ -42,12 +38,11 @@ def test_the_readmes_training_loop_runs_and_its_checkpoint_resumes(
 @pytest.fixture(scope="module")
 def example_suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("plugin") / "bits.py"
-    (text,) = (block for block in python_blocks("README.md") if "class Bits(Suite)" in block)
-    path.write_text(text)
+    path.write_text(saved_files()["bits.py"])
     return path
 
 
-def test_the_readmes_suite_keeps_every_promise(example_suite: Path) -> None:
+def test_the_example_suite_keeps_every_promise(example_suite: Path) -> None:
     result = CliRunner().invoke(app, ["check", "bits", "--plugin", str(example_suite)])
     assert result.exit_code == 0, result.output
     assert "9 of 9 passed" in result.output
@@ -69,7 +64,7 @@ evaluations = 2
 """
 
 
-def test_the_readmes_suite_trains_from_the_command_line(example_suite: Path, tmp_path: Path) -> None:
+def test_the_example_suite_trains_from_the_command_line(example_suite: Path, tmp_path: Path) -> None:
     protocol = tmp_path / "longer.toml"
     protocol.write_text(LONGER)
     arguments = ["--protocol", str(protocol), "--results", str(tmp_path), "--plugin", str(example_suite)]

@@ -1,4 +1,4 @@
-"""The public test kit: what every method owes its users, checked on anybody's new method.
+"""Methods without a model: what one answers to given gradients (`probe`), and whether it does all it must (`check`).
 
 From Python, ``check("mine")`` lists what holds and what does not; from a test suite::
 
@@ -14,13 +14,20 @@ from typing import NamedTuple
 
 from balancers.conformance import checks, robustness
 from balancers.conformance.claims import declared_claims, declared_degree
-from balancers.conformance.problems import Violation
+from balancers.conformance.problems import PromiseViolation
 from balancers.contract.weighting import Weighting
 from balancers.registry import create
 
 
 class Result(NamedTuple):
-    """One line of a report: what was checked, whether it holds, and if not, what happened."""
+    """One line of a report: what was checked, whether it holds, and if not, what happened.
+
+    Example:
+        >>> import torch
+        >>> from balancers.conformance import Result
+        >>> Result("shapes", False, "expected weights in float64, got torch.float32").passed
+        False
+    """
 
     name: str
     passed: bool
@@ -29,6 +36,14 @@ class Result(NamedTuple):
 
 def check(method: str | Weighting) -> list[Result]:
     """Run all checks on a method, by name (with its default hyperparameters) or as an object.
+
+    Example:
+        >>> from balancers.conformance import check
+        >>> results = check("gls")
+        >>> [result.name for result in results if not result.passed]
+        []
+        >>> results[0]
+        Result(name='facts', passed=True, detail='')
 
     Raises:
         ValueError: there is no method of that name.
@@ -41,7 +56,7 @@ def _run(name: str, function: Callable[[Weighting], None], weighting: Weighting)
     try:
         function(weighting)
     except Exception as error:  # a method that raises fails its check, whatever it raises
-        kind = "" if isinstance(error, Violation) else f"{type(error).__name__}: "
+        kind = "" if isinstance(error, PromiseViolation) else f"{type(error).__name__}: "
         return Result(name, False, f"{kind}{error}")
     return Result(name, True, "")
 

@@ -16,7 +16,7 @@ from balancers.conformance.problems import (
     TOLERANCE,
     all_answers,
     all_weights,
-    evidence,
+    evidence_of,
     play,
     problems,
     require,
@@ -27,7 +27,7 @@ from balancers.conformance.problems import (
 )
 from balancers.contract.evidence import as_answer
 from balancers.contract.weighting import Draws, Heads, Need, Place, Weighting
-from balancers.step.presence import task_axes
+from balancers.step.absent_tasks import task_axes
 
 MEASURED = {
     "measured_gramian": Need.GRAMIAN,
@@ -37,7 +37,7 @@ MEASURED = {
 
 
 def facts(weighting: Weighting) -> None:
-    """What a method says of itself has one of the values that there are."""
+    """The facts that a method declares have allowed values."""
     for fact, allowed in (("heads", get_args(Heads)), ("place", get_args(Place))):
         value = getattr(weighting, fact)
         require(value in allowed, f"expected {fact} out of {allowed}, got {value!r}")
@@ -84,42 +84,42 @@ def purity(weighting: Weighting) -> None:
     run = problems(3)
     state = weighting.init(sizes_of(run[0]))
     draws = Draws.seeded(0)
-    for step, seen in enumerate(run):
-        parts = [seen.losses, seen.gramian, seen.gradients, seen.cross_gramian, *state]
+    for step, evidence in enumerate(run):
+        parts = [evidence.losses, evidence.gramian, evidence.gradients, evidence.cross_gramian, *state]
         before = [part.clone() for part in parts]
-        _, following = weighting.update(seen, state, draws)
+        _, following = weighting.update(evidence, state, draws)
         require(all(map(torch.equal, before, parts)), f"update changed an argument in step {step}")
-        parts = [seen.losses, *following]
+        parts = [evidence.losses, *following]
         before = [part.clone() for part in parts]
-        state = weighting.after(seen.losses, following)
+        state = weighting.after(evidence.losses, following)
         require(all(map(torch.equal, before, parts)), f"after changed an argument in step {step}")
 
 
 def needs(weighting: Weighting) -> None:
-    """It does with what it asks for, and sees nothing else."""
+    """The method reads only what it declares in ``needs``."""
     run = problems(3)
     expected = all_weights(weighting, run)
     state = weighting.init(sizes_of(run[0]))
     draws = Draws.seeded(0)
-    for step, (seen, want) in enumerate(zip(run, expected, strict=True)):
+    for step, (evidence, want) in enumerate(zip(run, expected, strict=True)):
         now = weighting.needs_now(state)
         require(now in weighting.needs, f"step {step} needs {now}, and only {weighting.needs} is declared")
         hidden = {field: None for field, need in MEASURED.items() if need not in now}
-        answer, state = weighting.update(replace(seen, **hidden), state, draws)
+        answer, state = weighting.update(replace(evidence, **hidden), state, draws)
         require(torch.equal(as_answer(answer).weights, want), f"step {step}: it looks at what it does not ask for")
         if Need.LOSSES_AFTER in weighting.needs:
-            state = weighting.after(0.9 * seen.losses, state)
+            state = weighting.after(0.9 * evidence.losses, state)
 
 
 def batch_axes(weighting: Weighting) -> None:
     """Replicas along leading axes behave as each of them alone, to rounding, whatever the others are like."""
     batch = (2, 3)
     scale = torch.tensor([[1, 0, 1e6], [1e-6, 1, 1]], dtype=torch.float64)  # one has no gradients at all
-    run = [evidence(scale[..., None, None] * s.gradients, s.losses) for s in problems(4, batch=batch)]
+    run = [evidence_of(scale[..., None, None] * s.gradients, s.losses) for s in problems(4, batch=batch)]
     together = all_weights(weighting, run)
     for i in range(batch[0]):
         for j in range(batch[1]):
-            alone = [evidence(s.gradients[i, j], s.losses[i, j]) for s in run]
+            alone = [evidence_of(s.gradients[i, j], s.losses[i, j]) for s in run]
             expected = all_weights(weighting, alone, seed=i * batch[1] + j)
             for got, want in zip(together, expected, strict=True):
                 require_close(got[i, j], want, f"replica {(i, j)}")
@@ -147,12 +147,15 @@ def certificates(weighting: Weighting) -> None:
     for tasks in TASK_COUNTS:
         run = problems(tasks)
         for steps, (_, state) in enumerate(play(weighting, run, Draws.seeded(0)), start=1):
-            found = weighting.certificate(state)
-            if found is None:
+            certificate = weighting.certificate(state)
+            if certificate is None:
                 return
-            require((found.residual <= TOLERANCE).all(), f"{tasks} tasks: the residual is {shown(found.residual)}")
-            counted = (found.fallbacks >= 0) & (found.fallbacks <= steps)
-            require(counted.all(), f"{tasks} tasks: {shown(found.fallbacks)} ways out in {steps} steps")
+            require(
+                (certificate.residual <= TOLERANCE).all(),
+                f"{tasks} tasks: the residual is {shown(certificate.residual)}",
+            )
+            counted = (certificate.fallbacks >= 0) & (certificate.fallbacks <= steps)
+            require(counted.all(), f"{tasks} tasks: {shown(certificate.fallbacks)} ways out in {steps} steps")
 
 
 def resume(weighting: Weighting) -> None:
@@ -175,7 +178,7 @@ def _small_run(weighting: Weighting, *, interrupted: bool) -> list[Tensor]:
         features = encoder(inputs[batch])
         return [(head(features) - aim).square().mean() for head, aim in zip(heads, targets[batch], strict=True)]
 
-    seen = []
+    evidence = []
     for step in range(6):
         if interrupted and step == 3:
             saved = balancer.state_dict()
@@ -183,8 +186,8 @@ def _small_run(weighting: Weighting, *, interrupted: bool) -> list[Tensor]:
             balancer.load_state_dict(saved)
         optimizer.zero_grad()
         others = [losses(1), losses(2)] if Need.CROSS_GRAMIAN in weighting.needs else []
-        seen.append(balancer.backward(losses(0), shared=encoder.parameters(), others=others))
+        evidence.append(balancer.backward(losses(0), shared=encoder.parameters(), others=others))
         optimizer.step()
         balancer.after_step(losses(0))
-        seen.append(next(encoder.parameters()).detach().clone())
-    return seen
+        evidence.append(next(encoder.parameters()).detach().clone())
+    return evidence

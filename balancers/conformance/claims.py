@@ -12,7 +12,7 @@ from balancers.conformance.problems import (
     TOLERANCE,
     all_answers,
     all_weights,
-    evidence,
+    evidence_of,
     problems,
     require,
     require_close,
@@ -48,7 +48,7 @@ def has_degree(weighting: Weighting, run: list[Evidence], degree: float) -> None
     """Losses times c make the update times c**degree."""
     expected = _updates(weighting, run)
     for scale in SCALES:
-        scaled = [evidence(seen.gradients * scale, seen.losses * scale) for seen in run]
+        scaled = [evidence_of(evidence.gradients * scale, evidence.losses * scale) for evidence in run]
         for (got, _), (want, size) in zip(_updates(weighting, scaled), expected, strict=True):
             require_close(got / scale**degree, want, f"declares degree {degree:g}; at scale {scale:g}", size)
 
@@ -77,22 +77,22 @@ def _permutation_equivariant(weighting: Weighting, run: list[Evidence]) -> None:
     expected = _updates(weighting, run)
     positions = torch.arange(run[0].losses.shape[-1])
     for what, order in (("in reverse", positions.flip(0)), ("with the first one last", positions.roll(-1))):
-        permuted = [evidence(seen.gradients[order], seen.losses[order]) for seen in run]
+        permuted = [evidence_of(evidence.gradients[order], evidence.losses[order]) for evidence in run]
         for (got, _), (want, size) in zip(_updates(weighting, permuted), expected, strict=True):
             require_close(got, want, f"claims {Claim.PERMUTATION_EQUIVARIANT.value!r}; tasks {what}", size)
 
 
 def _non_conflicting(weighting: Weighting, run: list[Evidence]) -> None:
-    for seen, (update, size) in zip(run, _updates(weighting, run), strict=True):
-        products = seen.gradients @ update
-        slack = TOLERANCE * seen.norms * size
+    for evidence, (update, size) in zip(run, _updates(weighting, run), strict=True):
+        products = evidence.gradients @ update
+        slack = TOLERANCE * evidence.norms * size
         require((products >= -slack).all(), f"claims {Claim.NON_CONFLICTING.value!r}, got {shown(products)}")
 
 
 def _updates(weighting: Weighting, run: list[Evidence]) -> list[tuple[Tensor, Tensor]]:
     """Every update of a run, and the size of the terms that it is the sum of."""
     answers = zip(all_answers(weighting, run), run, strict=True)
-    return [(update_of(answer, seen), terms_of(answer, seen)) for answer, seen in answers]
+    return [(update_of(answer, evidence), terms_of(answer, evidence)) for answer, evidence in answers]
 
 
 CLAIM_TESTS: dict[Claim, Callable[[Weighting, list[Evidence]], None]] = {

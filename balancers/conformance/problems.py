@@ -20,38 +20,38 @@ TOLERANCE = 1e-6  # relative, for identities that hold up to rounding
 SHOWN = 8  # numbers of a tensor that a complaint lists
 
 
-class Violation(AssertionError):  # noqa: N818 - it is no error of the program
+class PromiseViolation(AssertionError):  # noqa: N818 - it is no error of the program
     """A method does not do what every method must."""
 
 
 def require(condition: bool | Tensor, message: str) -> None:
-    """Complain with `Violation` unless the condition holds."""
+    """Complain with `PromiseViolation` unless the condition holds."""
     if not bool(condition):
-        raise Violation(message)
+        raise PromiseViolation(message)
 
 
-def evidence(jacobian: Tensor, losses: Tensor) -> Evidence:
-    """What a method would see of these gradients, shape (*B, K, D), and losses, if all batches were alike."""
+def evidence_of(jacobian: Tensor, losses: Tensor) -> Evidence:
+    """The evidence for these gradients, (*B, K, D), and losses, (*B, K), if all batches were alike."""
     gramian = gramian_of(jacobian)
     return Evidence(losses, gramian, jacobian, gramian)
 
 
-def sizes_of(seen: Evidence) -> Sizes:
+def sizes_of(evidence: Evidence) -> Sizes:
     """The sizes that a state needs for this evidence."""
-    *batch, tasks, elements = seen.gradients.shape
-    return Sizes(tasks, elements, tuple(batch), seen.gradients.dtype, seen.losses.device)
+    *batch, tasks, elements = evidence.gradients.shape
+    return Sizes(tasks, elements, tuple(batch), evidence.gradients.dtype, evidence.losses.device)
 
 
-def update_of(answer: Tensor | Answer, seen: Evidence) -> Float[Tensor, "*B D"]:
+def update_of(answer: Tensor | Answer, evidence: Evidence) -> Float[Tensor, "*B D"]:
     """The update of the shared parameters that an answer stands for."""
     answer = as_answer(answer)
-    return combine(answer.weights, seen.gradients if answer.gradients is None else answer.gradients)
+    return combine(answer.weights, evidence.gradients if answer.gradients is None else answer.gradients)
 
 
-def terms_of(answer: Tensor | Answer, seen: Evidence) -> Float[Tensor, "*B"]:
-    """The size of the terms that an update is the sum of: where they cancel, the sum is exact relative to this."""
+def terms_of(answer: Tensor | Answer, evidence: Evidence) -> Float[Tensor, "*B"]:
+    """The size of the terms of an update; where the terms cancel, rounding errors are relative to this size."""
     answer = as_answer(answer)
-    gradients = seen.gradients if answer.gradients is None else answer.gradients
+    gradients = evidence.gradients if answer.gradients is None else answer.gradients
     return combine(answer.weights.abs(), gradients.abs()).amax(-1)
 
 
@@ -60,21 +60,21 @@ def problems(
 ) -> list[Evidence]:
     """A short run: random gradients of the given scale, and positive losses of that scale."""
     generator = torch.Generator().manual_seed(seed)
-    found = []
+    run = []
     for _ in range(STEPS):
         jacobian = torch.randn(*batch, tasks, DIMENSION, generator=generator, dtype=torch.float64)
         losses = torch.rand(*batch, tasks, generator=generator, dtype=torch.float64) + 0.1
-        found.append(evidence((scale * jacobian).to(dtype), scale * losses))
-    return found
+        run.append(evidence_of((scale * jacobian).to(dtype), scale * losses))
+    return run
 
 
 def play(weighting: Weighting, run: list[Evidence], draws: Draws) -> Iterator[tuple[Answer, tuple]]:
     """The answer and the state after every step of a run; a step leaves every loss at 0.9 of what it was."""
     state = weighting.init(sizes_of(run[0]))
-    for seen in run:
-        answer, state = weighting.update(seen, state, draws)
+    for evidence in run:
+        answer, state = weighting.update(evidence, state, draws)
         if Need.LOSSES_AFTER in weighting.needs:
-            state = weighting.after(0.9 * seen.losses, state)
+            state = weighting.after(0.9 * evidence.losses, state)
         yield as_answer(answer), state
 
 
@@ -90,16 +90,18 @@ def all_weights(weighting: Weighting, run: list[Evidence], seed: int = 0) -> lis
 
 def all_updates(weighting: Weighting, run: list[Evidence], seed: int = 0) -> list[Tensor]:
     """The update of the shared parameters in every step of a run."""
-    return [update_of(answer, seen) for answer, seen in zip(all_answers(weighting, run, seed), run, strict=True)]
+    return [
+        update_of(answer, evidence) for answer, evidence in zip(all_answers(weighting, run, seed), run, strict=True)
+    ]
 
 
 def require_finite(weighting: Weighting, run: list[Evidence], where: str) -> None:
     """Complain if a number of an answer in the run, or of the update that it stands for, is NaN or infinite."""
-    for step, (answer, seen) in enumerate(zip(all_answers(weighting, run), run, strict=True)):
+    for step, (answer, evidence) in enumerate(zip(all_answers(weighting, run), run, strict=True)):
         for field, value in zip(answer._fields, answer, strict=True):
             if value is not None:
                 require(value.isfinite().all(), f"{where}, step {step}: {field} are {shown(value)}")
-        require(update_of(answer, seen).isfinite().all(), f"{where}, step {step}: the update is not finite")
+        require(update_of(answer, evidence).isfinite().all(), f"{where}, step {step}: the update is not finite")
 
 
 def require_close(got: Tensor, want: Tensor, where: str, size: Tensor | None = None) -> None:

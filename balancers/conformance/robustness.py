@@ -8,11 +8,11 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from balancers.conformance.problems import evidence, problems, require, require_finite, shown, sizes_of
+from balancers.conformance.problems import evidence_of, problems, require, require_finite, shown, sizes_of
 from balancers.contract.evidence import Evidence, as_answer
 from balancers.contract.weighting import Draws, Need, Weighting
+from balancers.step.absent_tasks import after_present, task_axes, update_present
 from balancers.step.gradients import cross_gramian_of
-from balancers.step.presence import after_present, task_axes, update_present
 
 SCALES = (1e-12, 1.0, 1e12)
 DECADES = 6  # on either side of 1, over which scales of tasks are spread
@@ -38,7 +38,7 @@ def degenerate_gradients(weighting: Weighting) -> None:
     for tasks in (FEW, MORE):
         base = problems(tasks)
         for what, change in DEGENERATE.items():
-            run = [evidence(change(seen.gradients), seen.losses) for seen in base]
+            run = [evidence_of(change(evidence.gradients), evidence.losses) for evidence in base]
             require_finite(weighting, run, f"{tasks} tasks, {what}")
 
 
@@ -49,12 +49,14 @@ def degenerate_losses(weighting: Weighting) -> None:
     if not weighting.positive_losses:
         factors["negative losses"] = [-1.0, -2, 0.5]
     for what, factor in factors.items():
-        run = [evidence(s.gradients, s.losses * torch.tensor(factor, dtype=torch.float64)) for s in base]
+        run = [evidence_of(s.gradients, s.losses * torch.tensor(factor, dtype=torch.float64)) for s in base]
         require_finite(weighting, run, what)
-    require_finite(weighting, [evidence(s.gradients, torch.ones_like(s.losses)) for s in base], "constant losses")
-    rising = [evidence(s.gradients, s.losses * 1e4**step) for step, s in enumerate(base)]
+    require_finite(weighting, [evidence_of(s.gradients, torch.ones_like(s.losses)) for s in base], "constant losses")
+    rising = [evidence_of(s.gradients, s.losses * 1e4**step) for step, s in enumerate(base)]
     require_finite(weighting, rising, "rising losses")
-    require_finite(weighting, [*base[:1], evidence(base[1].gradients, 0 * base[1].losses)], "losses that fall to zero")
+    require_finite(
+        weighting, [*base[:1], evidence_of(base[1].gradients, 0 * base[1].losses)], "losses that fall to zero"
+    )
 
 
 def extreme_scales(weighting: Weighting) -> None:
@@ -69,12 +71,12 @@ def extreme_scales(weighting: Weighting) -> None:
                 ("gradients", spread, torch.ones_like(spread)),
                 ("gradients against losses", spread, spread.flip(0)),
             ):
-                run = [_scaled(seen, of_gradients, of_losses, dtype) for seen in problems(tasks)]
+                run = [_scaled(evidence, of_gradients, of_losses, dtype) for evidence in problems(tasks)]
                 require_finite(weighting, run, f"{tasks} tasks, {dtype}, {what} over {2 * DECADES} decades")
 
 
-def _scaled(seen: Evidence, of_gradients: Tensor, of_losses: Tensor, dtype: torch.dtype) -> Evidence:
-    return evidence((seen.gradients * of_gradients[:, None]).to(dtype), seen.losses * of_losses)
+def _scaled(evidence: Evidence, of_gradients: Tensor, of_losses: Tensor, dtype: torch.dtype) -> Evidence:
+    return evidence_of((evidence.gradients * of_gradients[:, None]).to(dtype), evidence.losses * of_losses)
 
 
 def unlike_batches(weighting: Weighting) -> None:
@@ -96,10 +98,10 @@ def absent_tasks(weighting: Weighting) -> None:
     run = problems(tasks)
     state = weighting.init(sizes_of(run[0]))
     draws = Draws.seeded(0)
-    for step, (seen, positions) in enumerate(zip(run, PRESENT, strict=True)):
+    for step, (evidence, positions) in enumerate(zip(run, PRESENT, strict=True)):
         present = torch.tensor(positions)
         absent = torch.tensor([i for i in range(tasks) if i not in positions], dtype=torch.long)
-        part = evidence(seen.gradients[present], seen.losses[present])
+        part = evidence_of(evidence.gradients[present], evidence.losses[present])
         answer, following = update_present(weighting, part, state, draws, present)
         if Need.LOSSES_AFTER in weighting.needs:
             following = after_present(weighting, 0.9 * part.losses, following, present)

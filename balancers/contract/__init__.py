@@ -1,1 +1,1 @@
-"""What a method is, what it sees and what it may answer; nothing here imports another room."""
+"""The contract of a method: its base classes, what it is shown, what it answers and what it declares about itself."""

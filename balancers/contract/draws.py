@@ -13,6 +13,14 @@ class Draws:
     """Random numbers for a method, from generators of its own: one per replica, always on the CPU.
 
     A replica therefore draws what it would draw alone, and a GPU draws what a CPU draws.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Draws
+        >>> draws = Draws.seeded(0, batch=[2])  # two replicas
+        >>> numbers = draws.uniform(torch.zeros(2, 3))
+        >>> torch.equal(numbers[1], Draws.seeded(1).uniform(torch.zeros(3)))
+        True
     """
 
     def __init__(self, generators: Sequence[Generator], batch: Sequence[int] = ()) -> None:

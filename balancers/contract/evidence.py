@@ -12,7 +12,13 @@ from torch import Tensor
 
 
 class Need(Flag):
-    """What a method must be shown at every step; the balancer measures exactly this and nothing more."""
+    """What a method must be shown at every step; the balancer measures exactly this and nothing more.
+
+    Example:
+        >>> from balancers import Need
+        >>> Need.GRAMIAN in (Need.LOSSES | Need.GRAMIAN)
+        True
+    """
 
     LOSSES = auto()  # always there: one backward pass in all
     GRAMIAN = auto()  # inner products of the task gradients: one backward pass per task
@@ -23,7 +29,19 @@ class Need(Flag):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one step shows about K tasks; axes before the tasks' are replicas. Everything K-sized is float64.
+    """The losses and gradients of K tasks in one step; axes before that of the tasks are replicas.
+
+    Everything is float64 except the gradients.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Evidence
+        >>> gradients = torch.tensor([[1.0, 0.0], [-3.0, 4.0]], dtype=torch.float64)
+        >>> evidence = Evidence(torch.tensor([1.0, 4.0]).double(), gradients @ gradients.T, gradients)
+        >>> evidence.norms.tolist()
+        [1.0, 5.0]
+        >>> round(evidence.cosines[0, 1].item(), 3), evidence.conflicts.item()
+        (-0.6, 1.0)
 
     Attributes:
         losses: minus their known lower bounds, where the balancer was told of any.
@@ -83,11 +101,18 @@ def _measured(value: Tensor | None, need: Need) -> Tensor:
 
 
 class Answer(NamedTuple):
-    """What a method says when weights alone do not say it.
+    """The answer of a method: weights, and, for some methods, gradients and factors of heads.
 
     The update of the shared parameters is the weighted sum of ``gradients`` where a method puts its own in the place
     of the measured ones (an average over steps, for example). Heads that follow their own loss follow ``heads`` times
     that loss where a method transforms the losses.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Answer
+        >>> answer = Answer(torch.tensor([1.0, 0.5]), heads=torch.ones(2))
+        >>> answer.gradients is None, answer.heads.tolist()
+        (True, [1.0, 1.0])
     """
 
     weights: Float[Tensor, "*B K"] | Float[Tensor, "*B K D"]
@@ -96,5 +121,12 @@ class Answer(NamedTuple):
 
 
 def as_answer(answer: Tensor | Answer) -> Answer:
-    """The same answer, spelt out."""
+    """An answer with all its fields, from an answer or from weights alone.
+
+    Example:
+        >>> import torch
+        >>> from balancers.contract.evidence import as_answer
+        >>> as_answer(torch.tensor([1.0, 0.5])).weights.tolist()
+        [1.0, 0.5]
+    """
     return answer if isinstance(answer, Answer) else Answer(answer)

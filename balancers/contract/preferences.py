@@ -13,7 +13,12 @@ from balancers.contract.weighting import Sizes
 
 
 def checked_preference(preference: Sequence[float] | None, method: str) -> tuple[float, ...] | None:
-    """The numbers as a tuple.
+    """The numbers of a preference as a tuple.
+
+    Example:
+        >>> from balancers.contract.preferences import checked_preference
+        >>> checked_preference([1.0, 3.0], "stch")
+        (1.0, 3.0)
 
     Raises:
         ValueError: one of them is not a positive number.
@@ -27,7 +32,15 @@ def checked_preference(preference: Sequence[float] | None, method: str) -> tuple
 
 
 def allocate(preference: Sequence[float] | None, sizes: Sizes, method: str) -> Float[Tensor, "*B K"]:
-    """The numbers of every replica; 1 for every task unless given.
+    """The preference of every replica, (*B, K); 1 for every task unless given.
+
+    Example:
+        >>> from balancers import Sizes
+        >>> from balancers.contract.preferences import allocate
+        >>> allocate((1.0, 3.0), Sizes(2), "stch").tolist()
+        [1.0, 3.0]
+        >>> allocate(None, Sizes(2), "stch").tolist()
+        [1.0, 1.0]
 
     Raises:
         ValueError: there are not as many numbers as tasks.
@@ -39,5 +52,12 @@ def allocate(preference: Sequence[float] | None, sizes: Sizes, method: str) -> F
 
 
 def on_simplex(numbers: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
-    """The numbers divided by their sum over the tasks, all of which are present."""
+    """The numbers divided by their sum over the tasks, all of which are present.
+
+    Example:
+        >>> import torch
+        >>> from balancers.contract.preferences import on_simplex
+        >>> on_simplex(torch.tensor([1.0, 3.0])).tolist()
+        [0.25, 0.75]
+    """
     return numbers / numbers.sum(-1, keepdim=True)

@@ -1,4 +1,4 @@
-"""What every solver returns: a point with a certificate."""
+"""The result of a solver: a point, and how well it solves the problem."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ class Solution(NamedTuple):
     ``residual`` is the violation of the optimality conditions at ``point``, relative to the sizes of the terms that
     have to cancel: around 1e-15 where a solution is exact. Where ``solved`` is False the problem has no solution, or
     none was found within the limit of iterations, and ``point`` is what the solver's docstring promises instead.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Solution
+        >>> solution = Solution(torch.tensor([0.5, 0.5]), torch.tensor(1e-16), torch.tensor(True))
+        >>> bool(solution.solved), solution.point.tolist()
+        (True, [0.5, 0.5])
     """
 
     point: Float[Tensor, "*B K"]
@@ -22,7 +29,15 @@ class Solution(NamedTuple):
 
 
 class Certificate(NamedTuple):
-    """How well a method's equations were solved, over all steps so far."""
+    """How well a method's equations were solved, over all steps so far.
+
+    Example:
+        >>> from balancers import Sizes, create
+        >>> method = create("nash-mtl")
+        >>> certificate = method.certificate(method.init(Sizes(2)))  # before the first step
+        >>> certificate.residual.item(), certificate.fallbacks.item()
+        (0.0, 0.0)
+    """
 
     residual: Float[Tensor, "*B"]  # the largest relative violation of the optimality conditions among solved steps
     fallbacks: Float[Tensor, "*B"]  # how many steps found no solution and took the method's documented way out

@@ -13,30 +13,59 @@ from balancers.contract.weighting import Answer, Draws, Evidence, Sizes, Weighti
 
 
 class Solving(Weighting[Certificate]):
-    """A method without memory whose weights solve equations; its state keeps the books on how well."""
+    """A method without memory whose weights solve equations; its state records how well they were solved.
 
-    def init(self, sizes: Sizes) -> Certificate:
+    Example:
+        >>> from dataclasses import dataclass
+        >>> import torch
+        >>> from balancers import Need, Solution, Solving, probe, register
+        >>> @register("equal-gains")
+        ... @dataclass(frozen=True)
+        ... class EqualGains(Solving):
+        ...     needs = Need.GRAMIAN
+        ...     def solve(self, evidence, draws):
+        ...         ones = torch.ones_like(evidence.losses)
+        ...         weights = torch.linalg.solve(evidence.gramian, ones)
+        ...         residual = (evidence.gramian @ weights - ones).abs().amax(-1)
+        ...         return Solution(weights, residual, residual < 1e-9)
+        >>> probe("equal-gains", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1.75, 0.25], update=[1, 1])
+    """
+
+    def init(self, sizes: Sizes, /) -> Certificate:
         """Nothing solved yet."""
         return Certificate(sizes.scalar(), sizes.scalar())
 
-    def update(self, seen: Evidence, state: Certificate, draws: Draws) -> tuple[Tensor | Answer, Certificate]:
-        """The weights of this step, and the books brought up to date."""
-        found = self.solve(seen, draws)
-        residual = torch.where(found.solved, torch.maximum(state.residual, found.residual), state.residual)
-        return found.point, Certificate(residual, state.fallbacks + (~found.solved).double())
+    def update(self, evidence: Evidence, state: Certificate, draws: Draws, /) -> tuple[Tensor | Answer, Certificate]:
+        """The weights of this step, and the updated record of residuals and fallbacks."""
+        solution = self.solve(evidence, draws)
+        residual = torch.where(solution.solved, torch.maximum(state.residual, solution.residual), state.residual)
+        return solution.point, Certificate(residual, state.fallbacks + (~solution.solved).double())
 
-    def certificate(self, state: Certificate) -> Certificate:
-        """The books."""
+    def certificate(self, state: Certificate, /) -> Certificate:
+        """The record of residuals and fallbacks."""
         return state
 
     @abstractmethod
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws, /) -> Solution:
         """The weights of this step with their certificate; touches none of its arguments."""
 
 
-def clipped(found: Solution, gramian: Float[Tensor, "*B K K"], max_norm: float | None) -> Solution:
-    """The same weights, made smaller where their update would be longer than ``max_norm``."""
+def clipped(solution: Solution, gramian: Float[Tensor, "*B K K"], max_norm: float | None) -> Solution:
+    """The same weights, made smaller where their update would be longer than ``max_norm``.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Solution
+        >>> from balancers.contract.solving import clipped
+        >>> gramian = torch.tensor([[9.0, 0.0], [0.0, 16.0]])  # of (3, 0) and (0, 4): their sum is 5 long
+        >>> solution = Solution(torch.ones(2), torch.tensor(0.0), torch.tensor(True))
+        >>> [round(weight, 3) for weight in clipped(solution, gramian, max_norm=2.5).point.tolist()]
+        [0.5, 0.5]
+    """
     if max_norm is None:
-        return found
-    length = (found.point * (gramian @ found.point[..., None]).squeeze(-1)).sum(-1, keepdim=True).clamp(min=0).sqrt()
-    return found._replace(point=torch.where(length > max_norm, found.point * (max_norm / length), found.point))
+        return solution
+    length = (
+        (solution.point * (gramian @ solution.point[..., None]).squeeze(-1)).sum(-1, keepdim=True).clamp(min=0).sqrt()
+    )
+    return solution._replace(point=torch.where(length > max_norm, solution.point * (max_norm / length), solution.point))

@@ -1,4 +1,4 @@
-"""Spaces of hyperparameters: what a search over a method's own settings may try, stated with the method.
+"""Search spaces of hyperparameters, which methods declare.
 
 A space maps points of the unit cube to values, so that any design of points (random, quasi-random, a grid) becomes a
 design of settings.
@@ -17,7 +17,13 @@ DIGITS = 3  # of searched numbers: finer differences mean nothing, and short one
 
 
 class Space(ABC):
-    """The values that one hyperparameter may have."""
+    """The values that one hyperparameter may have.
+
+    Example:
+        >>> from balancers import create
+        >>> {name: space.at([0.5]) for name, space in create("cagrad").space.items()}
+        {'c': 0.5}
+    """
 
     def coordinates(self, tasks: int) -> int:  # noqa: ARG002
         """How many coordinates a value takes, given the number of tasks."""
@@ -30,7 +36,15 @@ class Space(ABC):
 
 @dataclass(frozen=True)
 class Interval(Space):
-    """Numbers between two ends, evenly, or evenly in their logarithm."""
+    """Numbers between two ends, evenly, or evenly in their logarithm.
+
+    Example:
+        >>> from balancers import Interval
+        >>> Interval(0.0, 8.0).at([0.5])
+        4.0
+        >>> Interval(0.01, 100.0, log=True).at([0.5])
+        1.0
+    """
 
     low: float
     high: float
@@ -43,13 +57,19 @@ class Interval(Space):
     def at(self, point: Sequence[float]) -> float:
         """The number at a coordinate."""
         (u,) = point
-        found = self.low * (self.high / self.low) ** u if self.log else self.low + (self.high - self.low) * u
-        return float(f"{found:.{DIGITS}g}")
+        value = self.low * (self.high / self.low) ** u if self.log else self.low + (self.high - self.low) * u
+        return float(f"{value:.{DIGITS}g}")
 
 
 @dataclass(frozen=True)
 class Choice(Space):
-    """One of several values."""
+    """One of several values.
+
+    Example:
+        >>> from balancers import Choice
+        >>> Choice(("none", "l2")).at([0.75])
+        'l2'
+    """
 
     options: tuple[Any, ...]
 
@@ -64,21 +84,34 @@ class Simplex(Space):
     """Weights, one per task, that sum to the number of tasks; uniform points give weights uniform on the simplex.
 
     With the ``scales`` of the losses, it is the weights times the scales that are uniform.
+
+    Example:
+        Three tasks have two coordinates, which cut the unit interval into pieces of 0.25, 0.25 and 0.5.
+
+        >>> from balancers import Simplex
+        >>> Simplex().at([0.5, 0.25])
+        [0.75, 0.75, 1.5]
     """
 
     scales: tuple[float, ...] = ()
 
     def coordinates(self, tasks: int) -> int:
-        """One fewer than tasks."""
+        """The number of tasks minus 1."""
         return tasks - 1
 
     def at(self, point: Sequence[float]) -> list[float]:
         """The gaps between the sorted coordinates over the scales, normalised."""
         gaps = [b - a for a, b in pairwise([0.0, *sorted(point), 1.0])]
-        found = [gap / scale for gap, scale in zip(gaps, self.scales or [1.0] * len(gaps), strict=True)]
-        return [float(f"{len(gaps) * value / sum(found):.{DIGITS}g}") for value in found]
+        weights = [gap / scale for gap, scale in zip(gaps, self.scales or [1.0] * len(gaps), strict=True)]
+        return [float(f"{len(gaps) * weight / sum(weights):.{DIGITS}g}") for weight in weights]
 
 
 def searching(**spaces: Space) -> Mapping[str, Space]:
-    """Spaces by the name of the hyperparameter, read-only."""
+    """A read-only mapping of spaces by the name of the hyperparameter.
+
+    Example:
+        >>> from balancers import Interval, searching
+        >>> list(searching(c=Interval(0.1, 0.9)))
+        ['c']
+    """
     return MappingProxyType(spaces)

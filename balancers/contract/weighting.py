@@ -25,7 +25,13 @@ CPU = torch.device("cpu")
 
 
 class Claim(Enum):
-    """A property that a method promises; the conformance kit tests every promise."""
+    """A property that a method promises; the conformance kit tests every promise.
+
+    Example:
+        >>> from balancers import Claim, create
+        >>> Claim.SIMPLEX in create("mgda").claims
+        True
+    """
 
     NON_NEGATIVE = "no weight is negative"
     SIMPLEX = "weights are non-negative and sum to 1"
@@ -37,6 +43,14 @@ class Claim(Enum):
 @dataclass(frozen=True)
 class Sizes:
     """How large a state must be, and where it lives; makes the zeros that states begin with.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Sizes
+        >>> Sizes(tasks=3).per_task().tolist()
+        [0.0, 0.0, 0.0]
+        >>> Sizes(tasks=3, elements=5, batch=(2,)).per_element().shape
+        torch.Size([2, 3, 5])
 
     Attributes:
         tasks: their number K.
@@ -86,10 +100,33 @@ class Weighting(ABC, Generic[State]):
     axes called ``K`` count tasks: when a task is absent from a batch, a method is asked about the others alone, and
     the absent one's entries stay as they were. An axis called ``D`` has the length of a flat gradient. A state has no
     other memory: no ``None``, no Python numbers.
+
+    Example:
+        Weights that follow the losses with a delay of one step, beginning with 1:
+
+        >>> from dataclasses import dataclass
+        >>> from jaxtyping import Float
+        >>> from typing import NamedTuple
+        >>> from torch import Tensor
+        >>> from balancers import Need, Weighting, probe, register
+        >>> class LastLosses(NamedTuple):
+        ...     losses: Float[Tensor, "*B K"]
+        >>> @register("last-losses")
+        ... @dataclass(frozen=True)
+        ... class Delayed(Weighting[LastLosses]):
+        ...     needs = Need.LOSSES
+        ...     def init(self, sizes):
+        ...         return LastLosses(sizes.per_task() + 1)
+        ...     def update(self, evidence, state, draws):
+        ...         return state.losses, LastLosses(evidence.losses)
+        >>> probe("last-losses", gradients=[[1, 0], [-3, 4]], losses=[[2, 3], [9, 9]])
+        Response(weights=[2, 3], update=[-7, 12])
     """
 
     name: ClassVar[str]  # set by `register`
     version: ClassVar[int] = 1  # raised whenever its weights are no longer those of before
+    purpose: ClassVar[str] = ""  # what it does, in a few words: a verb first, as lists of methods show it
+    paper: ClassVar[str] = ""  # authors, venue and year, short: "Yu et al., NeurIPS 2020"
     digest: ClassVar[str] = ""  # of the plug-in file that it comes from, set by `load_plugin`
     needs: ClassVar[Need]
     interval: ClassVar[int] = 1  # in how many steps all of ``needs`` is needed once; losses alone in the others
@@ -102,54 +139,79 @@ class Weighting(ABC, Generic[State]):
     degree: ClassVar[float | None] = None  # losses times c make the update times c**degree; None: there is no such law
 
     @abstractmethod
-    def init(self, sizes: Sizes) -> State:
+    def init(self, sizes: Sizes, /) -> State:
         """The state before the first step."""
 
     @abstractmethod
-    def update(self, seen: Evidence, state: State, draws: Draws) -> tuple[Tensor | Answer, State]:
+    def update(self, evidence: Evidence, state: State, draws: Draws, /) -> tuple[Tensor | Answer, State]:
         """The weights of this step, (*B, K) or (*B, K, D), or an `Answer`; and the next state.
 
         Touches none of its arguments.
         """
 
-    def after(self, losses: Float[Tensor, "*B K"], state: State) -> State:  # noqa: ARG002
-        """The next state once the losses after the optimizer's step are known; for ``Need.LOSSES_AFTER`` alone."""
+    def after(self, losses: Float[Tensor, "*B K"], state: State, /) -> State:  # noqa: ARG002
+        """The next state, given the losses after the optimizer's step; for methods with ``Need.LOSSES_AFTER``."""
         return state
 
-    def needs_now(self, state: State) -> Need:  # noqa: ARG002
-        """What the coming step must show; all of ``needs`` unless a method can do with less at times."""
+    def needs_now(self, state: State, /) -> Need:  # noqa: ARG002
+        """The needs of the next step: all of ``needs``, or fewer where a method can do without."""
         return self.needs
 
-    def adapt(self, features: Float[Tensor, "*N M"], state: State) -> Float[Tensor, "K *N M"] | None:  # noqa: ARG002
-        """What every task's head gets in the place of the shared representation; none if that is the same for all."""
+    def adapt(self, features: Float[Tensor, "*N M"], state: State, /) -> Float[Tensor, "K *N M"] | None:  # noqa: ARG002
+        """The input of every task's head, (K, *N, M); None if all heads get the shared representation itself."""
         return None
 
-    def certificate(self, state: State) -> Certificate | None:  # noqa: ARG002
-        """How well the method's equations were solved so far; none if it solves none."""
+    def certificate(self, state: State, /) -> Certificate | None:  # noqa: ARG002
+        """How well the method's equations were solved so far; None if it solves none."""
         return None
 
 
 class Empty(NamedTuple):
-    """The state of a method without memory."""
+    """The state of a method without memory.
+
+    Example:
+        >>> from balancers import Sizes, create
+        >>> create("pcgrad").init(Sizes(3))
+        Empty()
+    """
 
 
 class Stateless(Weighting[Empty]):
-    """A method whose weights depend on nothing but the step at hand."""
+    """A method without memory: its weights depend on the current step alone.
 
-    def init(self, sizes: Sizes) -> Empty:  # noqa: ARG002
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from balancers import Need, Stateless, probe, register
+        >>> @register("loss-weighted")
+        ... @dataclass(frozen=True)
+        ... class LossWeighted(Stateless):
+        ...     needs = Need.LOSSES
+        ...     def weigh(self, evidence, draws):
+        ...         return evidence.losses
+        >>> probe("loss-weighted", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1, 4], update=[-11, 16])
+    """
+
+    def init(self, sizes: Sizes, /) -> Empty:  # noqa: ARG002
         """Nothing to remember."""
         return Empty()
 
-    def update(self, seen: Evidence, state: Empty, draws: Draws) -> tuple[Tensor | Answer, Empty]:
+    def update(self, evidence: Evidence, state: Empty, draws: Draws, /) -> tuple[Tensor | Answer, Empty]:
         """The weights of this step."""
-        return self.weigh(seen, draws), state
+        return self.weigh(evidence, draws), state
 
     @abstractmethod
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor | Answer:
+    def weigh(self, evidence: Evidence, draws: Draws, /) -> Tensor | Answer:
         """The weights of this step; touches none of its arguments."""
 
 
 def reference(method: type[Weighting]) -> str:
-    """The paper, as the last paragraph of the method's docstring names it; empty if it names none."""
-    _, found, text = inspect.cleandoc(method.__doc__ or "").partition("Reference:")
-    return " ".join(text.split()) if found else ""
+    """The paper, as the last paragraph of the method's docstring names it; empty if it names none.
+
+    Example:
+        >>> from balancers import get, reference
+        >>> reference(get("upgrad"))[:38]
+        'Quinton and Rey, Jacobian Descent for '
+    """
+    _, marker, text = inspect.cleandoc(method.__doc__ or "").partition("Reference:")
+    return " ".join(text.split()) if marker else ""

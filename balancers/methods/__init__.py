@@ -1,1 +1,1 @@
-"""One file per method; every module in this folder is found by itself."""
+"""The methods, one paper per file; a new file is found by itself (files that begin with _ are helpers)."""

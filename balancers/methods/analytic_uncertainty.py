@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
-from balancers.registry import register
 from balancers.solvers.positive import SMALLEST, inverse
 
 
@@ -24,6 +24,13 @@ class AnalyticUncertainty(Stateless):
     grid of a few values; ours is a neutral 1. The weights depend on the unit of the losses: where these are small, a
     T of that size makes one task take all. A task at loss 0 gets weight 0, unless all are.
 
+    Example:
+        The weights are the softmax of 1 and 1/4.
+
+        >>> from balancers import probe
+        >>> probe("analytic-uncertainty", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.679, 0.321], update=[-0.283, 1.283])
+
     Attributes:
         temperature: T; large values give equal weights.
 
@@ -32,6 +39,8 @@ class AnalyticUncertainty(Stateless):
 
     temperature: float = 1.0
 
+    purpose = "weights the tasks by a softmax of their inverse losses"
+    paper = "Kirchdorfer et al., GCPR 2024"
     needs = Need.LOSSES
     space = searching(temperature=Interval(0.3, 30.0, log=True))
     positive_losses = True
@@ -41,10 +50,10 @@ class AnalyticUncertainty(Stateless):
         if not 0 < self.temperature < float("inf"):
             raise ValueError(f"analytic-uncertainty: expected a positive temperature, got {self.temperature}")
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+    def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """The softmax over the tasks that are not at loss 0."""
-        positive = seen.losses >= SMALLEST
+        positive = evidence.losses >= SMALLEST
         counted = positive | ~positive.any(-1, keepdim=True)
-        optimal = inverse(seen.losses)
+        optimal = inverse(evidence.losses)
         below = optimal - optimal.amax(-1, keepdim=True)
         return torch.softmax(torch.where(counted, below / self.temperature, -torch.inf), -1)

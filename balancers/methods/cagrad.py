@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
+from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.registry import register
 from balancers.solvers.gramian import conflict_averse
 
 
@@ -30,6 +30,14 @@ class CAGrad(Solving):
     multiplies it by K, to match the sum; that for the toy problem divides it by :math:`1 + c`. ``rescale`` divides. The
     official code solves the dual by SLSQP from equal weights, which may stop early; here the solution is exact.
 
+    Example:
+        The mean gradient is (-1, 2) and increases the first loss. The update moves away from it along the first
+        gradient, by 0.4 times its length: 0.4 * 5 ** 0.5 = 0.894.
+
+        >>> from balancers import probe
+        >>> probe("cagrad", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1.394, 0.5], update=[-0.106, 2])
+
     Attributes:
         c: how far from the mean gradient the update may lie, in units of the mean gradient's norm; below 1 in the
             paper. The official code uses 0.4 for NYUv2 and 0.5 for the toy problem.
@@ -42,6 +50,8 @@ class CAGrad(Solving):
     c: float = 0.4
     rescale: int = 0
 
+    purpose = "takes, near the mean gradient, the update that helps the worst-off task most"
+    paper = "Liu et al., NeurIPS 2021"
     needs = Need.GRAMIAN
     space = searching(c=Interval(0.1, 0.9))  # the paper tries this range
     heads = "own"
@@ -59,9 +69,9 @@ class CAGrad(Solving):
         always = {Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT}
         return frozenset(always | {Claim.NON_CONFLICTING} if self.c >= 1 else always)
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Weights of at least 1/K, before rescaling."""
-        tasks = seen.losses.shape[-1]
-        found = conflict_averse(seen.gramian, torch.full_like(seen.losses, 1 / tasks), self.c)
+        tasks = evidence.losses.shape[-1]
+        solution = conflict_averse(evidence.gramian, torch.full_like(evidence.losses, 1 / tasks), self.c)
         divisor = (1.0, 1 + self.c**2, 1 + self.c)[self.rescale]
-        return found._replace(point=found.point / divisor)
+        return solution._replace(point=solution.point / divisor)

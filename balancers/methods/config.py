@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
+from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.registry import register
 from balancers.solvers.spectral import equal_projections
 
 
@@ -34,21 +34,31 @@ class ConFIG(Solving):
 
     The momentum variant, M-ConFIG, is another method.
 
+    Example:
+        The unit gradients are (1, 0) and (-0.6, 0.8). The update halves the angle between them, and its length is the
+        sum of both projections, 6 / 5 ** 0.5.
+
+        >>> from balancers import probe
+        >>> probe("config", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[3, 0.6], update=[1.2, 2.4])
+
     Reference: Liu et al., ConFIG: Towards Conflict-free Training of Physics Informed Neural Networks, ICLR 2025,
     Equation 2.
     """
 
+    purpose = "gives the update the same cosine with every task's gradient"
+    paper = "Liu et al., ICLR 2025"
     needs = Need.GRAMIAN
     heads = "own"
     degree = 1
     claims = frozenset({Claim.PERMUTATION_EQUIVARIANT})
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Equal cosines, or what comes nearest."""
-        norms = seen.norms
-        found = equal_projections(seen.cosines)
-        projections = (seen.cosines @ found.point[..., None]).squeeze(-1)
-        square = (found.point * projections).sum(-1, keepdim=True)
+        norms = evidence.norms
+        solution = equal_projections(evidence.cosines)
+        projections = (evidence.cosines @ solution.point[..., None]).squeeze(-1)
+        square = (solution.point * projections).sum(-1, keepdim=True)
         length = (norms * projections).sum(-1, keepdim=True)
-        shares = torch.where(square > 0, found.point * (length / square), 0.0)
-        return found._replace(point=torch.where(norms > 0, shares / norms, 0.0))
+        shares = torch.where(square > 0, solution.point * (length / square), 0.0)
+        return solution._replace(point=torch.where(norms > 0, shares / norms, 0.0))

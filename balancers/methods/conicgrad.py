@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 import torch
 
+from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.registry import register
 from balancers.solvers.conic import steepest_in_cone
 
 
 @register("conicgrad")
 @dataclass(frozen=True)
 class ConicGrad(Solving):
-    r"""An angular constraint.
+    r"""Conic gradients: the best update within an angle of the mean gradient.
 
     With the mean gradient :math:`g_0` the update is
 
@@ -33,6 +33,14 @@ class ConicGrad(Solving):
     counted as unsolved, and the update has the direction of CAGrad's with the largest radius that stays in the cone,
     :math:`\sqrt{1 - c^2}\, \|g_0\|`: that of the solution where there only just is one.
 
+    Example:
+        The best direction, (1, 1), lies outside of the cone around the mean gradient (-1, 2). The update lies on the
+        surface of the cone, 60 degrees from the mean gradient and as long: 5 ** 0.5.
+
+        >>> from balancers import probe
+        >>> probe("conicgrad", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[2.632, 0.467], update=[1.232, 1.866])
+
     Attributes:
         c: the smallest cosine with the mean gradient, at least 0 and below 1. The default is a choice of this library.
 
@@ -42,6 +50,8 @@ class ConicGrad(Solving):
 
     c: float = 0.5
 
+    purpose = "takes, in a cone around the mean gradient, the update that decreases the slowest loss fastest"
+    paper = "Hassanpour et al., arXiv 2502.00217"
     needs = Need.GRAMIAN
     space = searching(c=Interval(0.1, 0.9))
     heads = "own"
@@ -52,7 +62,7 @@ class ConicGrad(Solving):
         if not 0 <= self.c < 1:
             raise ValueError(f"conicgrad: expected c of at least 0 and below 1, got {self.c}")
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """The best direction in the cone, as long as the mean gradient."""
-        mean = torch.full_like(seen.losses, 1 / seen.losses.shape[-1])
-        return steepest_in_cone(seen.gramian, mean, self.c)
+        mean = torch.full_like(evidence.losses, 1 / evidence.losses.shape[-1])
+        return steepest_in_cone(evidence.gramian, mean, self.c)

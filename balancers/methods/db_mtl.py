@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.space import Choice, Interval, searching
 from balancers.contract.weighting import Answer, Claim, Draws, Empty, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 from balancers.solvers.positive import inverse
 
 
@@ -40,6 +40,14 @@ class DBMTL(Weighting[DBMTLState | Empty]):
     The official code takes the logarithm of the loss plus 1e-8; here a task whose loss is exactly 0, which has no
     logarithm, counts as having no gradient, and its head stands still. Losses must not be negative.
 
+    Example:
+        In the first step the averages are a tenth of the gradients of the logarithms: (0.1, 0) and (-0.075, 0.1). The
+        first is brought to the length of the second, 0.125.
+
+        >>> from balancers import probe
+        >>> probe("db-mtl", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1.25, 1], update=[0.05, 0.1])
+
     Attributes:
         beta: share of the past in the averages, at least 0 and below 1. The authors tune it for each data set.
         beta_sigma: σ, how fast that share falls with the number of steps; of their code.
@@ -50,6 +58,8 @@ class DBMTL(Weighting[DBMTLState | Empty]):
     beta: float = 0.9
     beta_sigma: float = 0.0
 
+    purpose = "averages the gradients of the logarithms of the losses over steps and brings them to one length"
+    paper = "Lin et al., arXiv 2308.12029"
     needs = Need.LOSSES | Need.GRAMIAN | Need.GRADIENTS
     space = searching(beta=Interval(0.0, 0.95), beta_sigma=Choice((0.0, 0.5)))
     positive_losses = True
@@ -71,12 +81,12 @@ class DBMTL(Weighting[DBMTLState | Empty]):
         """The gradients where they are averaged, else the Gramian."""
         return Need.LOSSES | (Need.GRADIENTS if isinstance(state, DBMTLState) else Need.GRAMIAN)
 
-    def update(self, seen: Evidence, state: DBMTLState | Empty, draws: Draws) -> tuple[Answer, DBMTLState | Empty]:
+    def update(self, evidence: Evidence, state: DBMTLState | Empty, draws: Draws) -> tuple[Answer, DBMTLState | Empty]:
         """Weights that make all gradients equally long, those of the averages where there are any."""
-        heads = inverse(seen.losses)
+        heads = inverse(evidence.losses)
         if not isinstance(state, DBMTLState):
-            return Answer(_to_longest(seen.norms * heads) * heads, heads=heads), state
-        gradients = seen.gradients.to(state.averages.dtype) * heads[..., None].to(state.averages.dtype)
+            return Answer(_to_longest(evidence.norms * heads) * heads, heads=heads), state
+        gradients = evidence.gradients.to(state.averages.dtype) * heads[..., None].to(state.averages.dtype)
         steps = state.steps + 1
         past = (self.beta / steps**self.beta_sigma)[..., None].to(gradients.dtype)
         averages = gradients + past * (state.averages - gradients)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
+from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.registry import register
 from balancers.solvers.gramian import dual_cone
 
 
@@ -24,17 +24,26 @@ class DualProj(Solving):
     alike it is that of their mean, as in the library of Quinton and Rey. That implementation replaces a Gramian with a
     trace below 1e-4 by zero and adds 1e-4 of the trace to its diagonal; here the projection is exact at any scale.
 
+    Example:
+        The mean gradient (-1, 2) conflicts with the first gradient. The nearest vector that does not is (0, 2).
+
+        >>> from balancers import probe
+        >>> probe("dualproj", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1.5, 0.5], update=[0, 2])
+
     Reference: Lopez-Paz and Ranzato, Gradient Episodic Memory for Continual Learning, NeurIPS 2017, Equation 11; as an
     aggregator in Quinton and Rey, Jacobian Descent for Multi-Objective Optimization, 2024, Section 4.
     """
 
+    purpose = "projects the mean gradient onto the updates that conflict with no task"
+    paper = "Lopez-Paz and Ranzato, NeurIPS 2017"
     needs = Need.GRAMIAN
     heads = "own"
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, Claim.NON_CONFLICTING})
     degree = 1
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Weights of at least 1/K."""
-        mean = torch.full_like(seen.losses, 1 / seen.losses.shape[-1])
-        found = dual_cone(seen.gramian, mean[..., None, :])
-        return Solution(found.point.squeeze(-2), found.residual.squeeze(-1), found.solved.squeeze(-1))
+        mean = torch.full_like(evidence.losses, 1 / evidence.losses.shape[-1])
+        solution = dual_cone(evidence.gramian, mean[..., None, :])
+        return Solution(solution.point.squeeze(-2), solution.residual.squeeze(-1), solution.solved.squeeze(-1))

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.counts import require_count
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 from balancers.solvers.positive import SMALLEST
 
 
@@ -35,6 +35,15 @@ class DWA(Weighting[DWAState]):
     window of a well-known benchmark, which lets that window slide from step to step, however, and divides the weights
     by K. A task's period consists of the steps in which it is present; r is 1 for a task that was at loss 0.
 
+    Example:
+        Weights are equal for two periods. Then the second loss has halved, and the weights are 2 softmax(1 / 2, 0.5 /
+        2).
+
+        >>> from balancers import create, probe
+        >>> method = create("dwa", period=1)
+        >>> probe(method, gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [1, 2], [1, 2]])
+        Response(weights=[1.124, 0.876], update=[-1.503, 3.503])
+
     Attributes:
         temperature: T; large values give equal weights.
         period: over how many steps losses are averaged.
@@ -45,6 +54,8 @@ class DWA(Weighting[DWAState]):
     temperature: float = 2.0
     period: int = 25
 
+    purpose = "gives more weight to tasks whose losses fall slowly"
+    paper = "Liu et al., CVPR 2019"
     needs = Need.LOSSES
     space = searching(temperature=Interval(0.5, 8.0, log=True))
     positive_losses = True
@@ -60,12 +71,12 @@ class DWA(Weighting[DWAState]):
         """Nothing seen yet."""
         return DWAState(*(sizes.per_task() for _ in range(4)))
 
-    def update(self, seen: Evidence, state: DWAState, draws: Draws) -> tuple[Tensor, DWAState]:
+    def update(self, evidence: Evidence, state: DWAState, draws: Draws) -> tuple[Tensor, DWAState]:
         """The weights of this period, and the sums with this step's losses."""
-        known = (state.steps >= 2 * self.period) & (state.before >= SMALLEST)
-        rates = torch.where(known, state.last / state.before, 1.0)
+        complete = (state.steps >= 2 * self.period) & (state.before >= SMALLEST)
+        rates = torch.where(complete, state.last / state.before, 1.0)
         weights = torch.softmax(rates / self.temperature, -1) * rates.shape[-1]
-        sums, steps = state.sums + seen.losses, state.steps + 1
+        sums, steps = state.sums + evidence.losses, state.steps + 1
         ended = steps % self.period == 0
         last = torch.where(ended, sums / self.period, state.last)
         before = torch.where(ended, state.last, state.before)

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.counts import require_count
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 
 Flavour = Literal["paper", "official"]
 
@@ -47,6 +47,15 @@ class ExcessMTL(Weighting[ExcessMTLState]):
     leave open: a step in which a task's gradient is 0 is none of its warm-up and shows no excess risk; where tasks are
     absent, the weights of the others sum to 1 in that step, and in the long run keep the total that they had.
 
+    Example:
+        In the second step the second gradient is half as long as in the first. The excess risks relative to the first
+        step are 1 / 2 ** 0.5 and 0.25 / 1.25 ** 0.5, and the weights are their softmax.
+
+        >>> from balancers import probe
+        >>> steps = [[[1, 0], [-3, 4]], [[1, 0], [-1.5, 2]]]
+        >>> probe("excess-mtl", gradients=steps, losses=[[1, 4], [1, 2]])
+        Response(weights=[0.619, 0.381], update=[0.046, 0.763])
+
     Attributes:
         eta: step size of the weights. The authors' example has 1, the default in their code is 0.01.
         warmup: in how many steps the baseline is measured.
@@ -59,6 +68,8 @@ class ExcessMTL(Weighting[ExcessMTLState]):
     warmup: int = 1
     flavour: Flavour = "paper"
 
+    purpose = "gives more weight to tasks that are further from convergence"
+    paper = "He et al., ICML 2024"
     needs = Need.GRADIENTS
     space = searching(eta=Interval(0.01, 1.0, log=True))  # between the two published values
     degree = 1
@@ -80,10 +91,10 @@ class ExcessMTL(Weighting[ExcessMTLState]):
         """Equal weights, nothing measured."""
         return ExcessMTLState(sizes.per_task(), sizes.per_element(), sizes.per_task(), sizes.per_task())
 
-    def update(self, seen: Evidence, state: ExcessMTLState, draws: Draws) -> tuple[Tensor, ExcessMTLState]:
+    def update(self, evidence: Evidence, state: ExcessMTLState, draws: Draws) -> tuple[Tensor, ExcessMTLState]:
         """The weights after one step, and what the next one is measured by."""
-        roots = torch.hypot(state.roots, seen.gradients)
-        excess = excess_risks(seen.gradients, roots)
+        roots = torch.hypot(state.roots, evidence.gradients)
+        excess = excess_risks(evidence.gradients, roots)
         warming = (state.steps < self.warmup) & (excess > 0)
         steps = state.steps + warming.double()
         baselines = state.baselines + torch.where(warming, excess, 0.0)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving, clipped
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.registry import register
 from balancers.solvers.gramian import bargain
 
 
@@ -28,6 +28,13 @@ class FairGrad(Solving):
     depends on the scale; here it is Newton's method in relative changes, exact. It also multiplies the update by K, to
     match the sum, and clips it to ``max_norm`` = 1 then.
 
+    Example:
+        The gains, 0.791 and 1.927, are the weights to the power -1/2.
+
+        >>> from balancers import probe
+        >>> probe("fairgrad", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1.598, 0.269], update=[0.791, 1.075])
+
     Attributes:
         alpha: how much the smaller gains count; the scripts of the official code use 2, its default is 1.
         max_norm: the largest norm of the update, or none. Clipping scales all weights, those of weighted heads too.
@@ -38,6 +45,8 @@ class FairGrad(Solving):
     alpha: float = 2.0
     max_norm: float | None = None
 
+    purpose = "shares the gain among the tasks by α-fairness"
+    paper = "Ban and Ji, ICML 2024"
     needs = Need.GRAMIAN
     space = searching(alpha=Interval(0.5, 10.0, log=True))  # the paper tries 1 to 10
     heads = "own"
@@ -54,6 +63,6 @@ class FairGrad(Solving):
         """Follows from the equation; clipping breaks the law."""
         return (1 - self.alpha) / (1 + self.alpha) if self.max_norm is None else None
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Positive weights."""
-        return clipped(bargain(seen.gramian, self.alpha), seen.gramian, self.max_norm)
+        return clipped(bargain(evidence.gramian, self.alpha), evidence.gramian, self.max_norm)

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 from balancers.solvers.adam import adam_step
 from balancers.solvers.positive import inverse, logarithm
 
@@ -51,6 +51,16 @@ class FAMO(Weighting[FAMOState]):
     Losses must be computed with the same dropout noise before and after the step, or δ is mostly noise. Known infima
     of the losses are given to a `Balancer` as ``lower_bounds``.
 
+    Example:
+        In the first step the weights are proportional to 1 and 1/4. Then the second loss falls to 2, which alone would
+        make them 2/3 and 1/3; the first task, whose loss does not fall, gets a little more.
+
+        >>> from balancers import probe
+        >>> probe("famo", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.8, 0.2], update=[0.2, 0.8])
+        >>> probe("famo", gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [1, 2]])
+        Response(weights=[0.669, 0.331], update=[-0.326, 1.326])
+
     Attributes:
         beta: the step size of the logits.
         gamma: their decay, towards equal z.
@@ -63,6 +73,8 @@ class FAMO(Weighting[FAMOState]):
     gamma: float = 0.001
     flavour: Flavour = "paper"
 
+    purpose = "moves the weights until all losses fall at one rate"
+    paper = "Liu et al., NeurIPS 2023"
     needs = Need.LOSSES | Need.LOSSES_AFTER
     space = searching(gamma=Interval(1e-5, 1e-2, log=True))  # the range of the published scripts
     positive_losses = True
@@ -81,13 +93,13 @@ class FAMO(Weighting[FAMOState]):
         """Equal logits."""
         return FAMOState(*(sizes.per_task() for _ in range(5)))
 
-    def update(self, seen: Evidence, state: FAMOState, draws: Draws) -> tuple[Tensor, FAMOState]:
+    def update(self, evidence: Evidence, state: FAMOState, draws: Draws) -> tuple[Tensor, FAMOState]:
         """The weights; the logits wait for the losses after the step."""
         shares = torch.softmax(state.logits, -1)
-        weighted = shares * inverse(seen.losses)
+        weighted = shares * inverse(evidence.losses)
         total = weighted.sum(-1, keepdim=True)
         weights = torch.where(total > 0, weighted / total, shares)
-        return weights, state._replace(logs=logarithm(seen.losses))
+        return weights, state._replace(logs=logarithm(evidence.losses))
 
     def after(self, losses: Float[Tensor, "*B K"], state: FAMOState) -> FAMOState:
         """The logits after one step against the differences between the tasks' rates."""

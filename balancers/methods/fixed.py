@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.space import Simplex, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 
 
 class FixedState(NamedTuple):
@@ -30,6 +30,15 @@ class Fixed(Weighting[FixedState]):
     With equal weights this is exactly ``losses.sum().backward()``. Some libraries take the mean instead, which
     trains the same way at K times the learning rate under SGD and nearly the same way under Adam.
 
+    Example:
+        With equal weights the update is the sum of the gradients.
+
+        >>> from balancers import create, probe
+        >>> probe("fixed", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1, 1], update=[-2, 4])
+        >>> probe(create("fixed", weights=[4.0, 1.0]), gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[4, 1], update=[1, 4])
+
     Attributes:
         weights: one finite number per task, in the order of the tasks (or, in a `Balancer`, a mapping by task name).
 
@@ -39,6 +48,8 @@ class Fixed(Weighting[FixedState]):
 
     weights: Sequence[float] | None = None
 
+    purpose = "sums the losses with constant weights, by default equal ones"
+    paper = "Kurin et al., NeurIPS 2022"
     needs = Need.LOSSES
     space = searching(weights=Simplex())
     degree = 1
@@ -67,6 +78,6 @@ class Fixed(Weighting[FixedState]):
             )
         return FixedState(ones * torch.tensor(self.weights, dtype=torch.float64, device=sizes.device))
 
-    def update(self, seen: Evidence, state: FixedState, draws: Draws) -> tuple[Tensor, FixedState]:
+    def update(self, evidence: Evidence, state: FixedState, draws: Draws) -> tuple[Tensor, FixedState]:
         """The same weights as ever."""
         return state.weights, state

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
-from balancers.registry import register
 from balancers.solvers.positive import SMALLEST, logarithm
 
 
@@ -23,17 +23,26 @@ class GLS(Stateless):
     weights than these, which are the ones that its gradient follows. A loss of 0 counts as the smallest positive
     number of single precision in L, and its task gets weight 0.
 
+    Example:
+        The geometric mean of the losses is 2; the weights are 2 / (2 * 1) and 2 / (2 * 4).
+
+        >>> from balancers import probe
+        >>> probe("gls", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1, 0.25], update=[0.25, 1])
+
     Reference: Chennupati et al., MultiNet++: Multi-Stream Feature Aggregation and Geometric Loss Strategy for
     Multi-Task Learning, CVPR Workshops 2019.
     """
 
+    purpose = "minimises the geometric mean of the losses"
+    paper = "Chennupati et al., CVPR Workshops 2019"
     needs = Need.LOSSES
     positive_losses = True
     degree = 1
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+    def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """The slope of the geometric mean in every loss."""
-        logs = logarithm(seen.losses)
+        logs = logarithm(evidence.losses)
         ratios = torch.exp(logs.mean(-1, keepdim=True) - logs)
-        return torch.where(seen.losses >= SMALLEST, ratios / logs.shape[-1], 0.0)
+        return torch.where(evidence.losses >= SMALLEST, ratios / logs.shape[-1], 0.0)

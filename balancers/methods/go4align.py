@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn.functional import one_hot, pad
 
 from balancers.contract.counts import require_count
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 from balancers.solvers.positive import inverse
 
 Flavour = Literal["paper", "official"]
@@ -40,6 +40,13 @@ class GO4Align(Weighting[GO4AlignState]):
     losses for their mean, which makes its weights K times as large; this is ``flavour="official"``. A task at loss 0
     has indicator 0. The weights have no fixed sum.
 
+    Example:
+        The scales are 2.5 / 1 and 2.5 / 4, the shares of the history nearly 1/2 each. Two tasks make two groups.
+
+        >>> from balancers import probe
+        >>> probe("go4align", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1.25, 0.312], update=[0.313, 1.25])
+
     Attributes:
         groups: their number, at most that of the tasks; one gives every task the mean of the indicators. The paper's
             value for three tasks (NYUv2) is 2, for eleven (QM9) 5.
@@ -53,6 +60,8 @@ class GO4Align(Weighting[GO4AlignState]):
     beta: float = 1e-4
     flavour: Flavour = "paper"
 
+    purpose = "groups the tasks by their losses; a group shares one weight"
+    paper = "Shen et al., NeurIPS 2024"
     needs = Need.LOSSES
     space = searching(beta=Interval(1e-5, 1e-2, log=True))
     positive_losses = True
@@ -69,12 +78,12 @@ class GO4Align(Weighting[GO4AlignState]):
         """No losses yet."""
         return GO4AlignState(sizes.per_task())
 
-    def update(self, seen: Evidence, state: GO4AlignState, draws: Draws) -> tuple[Tensor, GO4AlignState]:
+    def update(self, evidence: Evidence, state: GO4AlignState, draws: Draws) -> tuple[Tensor, GO4AlignState]:
         """The centres of the groups, from indicators that include this step's losses."""
-        risks = state.risks + seen.losses
-        mean = seen.losses.mean(-1, keepdim=True)
-        factor = seen.losses.shape[-1] if self.flavour == "official" else 1
-        indicators = factor * mean * inverse(seen.losses) * torch.softmax(-self.beta * risks, -1)
+        risks = state.risks + evidence.losses
+        mean = evidence.losses.mean(-1, keepdim=True)
+        factor = evidence.losses.shape[-1] if self.flavour == "official" else 1
+        indicators = factor * mean * inverse(evidence.losses) * torch.softmax(-self.beta * risks, -1)
         return centres(indicators, self.groups), GO4AlignState(risks)
 
 

@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 
 
 class GradDropState(NamedTuple):
@@ -36,6 +36,14 @@ class GradDrop(Weighting[GradDropState]):
     of P, and then uses P itself, as here. Implementations add 1e-7 to the denominator, or divide 0 by 0 where no task
     has a gradient; here nothing is added, and such elements stay 0.
 
+    Example:
+        In the first element the purity is (1 - 2 / 4) / 2 = 0.25 and the random number larger: the negative gradient
+        is kept. In the second element only the second task has a gradient.
+
+        >>> from balancers import probe
+        >>> probe("graddrop", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[[0, 0], [1, 1]], update=[-3, 4])
+
     Attributes:
         leak: how much passes unmasked, from 0 (the pure method) to 1 (the sum): one number, or one per task in the
             order of the tasks (or, in a `Balancer`, a mapping by task name).
@@ -46,6 +54,8 @@ class GradDrop(Weighting[GradDropState]):
 
     leak: float | Sequence[float] = 0.0
 
+    purpose = "keeps one sign per element of the update, drawn at random by how much the tasks agree"
+    paper = "Chen et al., NeurIPS 2020"
     version = 2
     needs = Need.GRADIENTS
     space = searching(leak=Interval(0.0, 0.8))
@@ -76,9 +86,9 @@ class GradDrop(Weighting[GradDropState]):
         leaks = torch.tensor(self._leaks, dtype=torch.float64, device=sizes.device)
         return GradDropState(sizes.per_task() + leaks)
 
-    def update(self, seen: Evidence, state: GradDropState, draws: Draws) -> tuple[Tensor, GradDropState]:
+    def update(self, evidence: Evidence, state: GradDropState, draws: Draws) -> tuple[Tensor, GradDropState]:
         """One weight per task and element, from one random number per element."""
-        kept = keep(seen.gradients, draws.uniform(seen.gradients[..., 0, :])).to(seen.gradients.dtype)
+        kept = keep(evidence.gradients, draws.uniform(evidence.gradients[..., 0, :])).to(evidence.gradients.dtype)
         leaks = state.leaks[..., None].to(kept.dtype)
         return leaks + (1 - leaks) * kept if any(self._leaks) else kept, state
 

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 from balancers.solvers.adam import adam_step
 
 
@@ -40,6 +40,16 @@ class GradNorm(Weighting[GradNormState]):
     weight that would become negative becomes 0, from where it can rise again. :math:`\ell_i(0)` is the loss of the
     first step in which the task is present. Rescaling keeps the sum of the weights of the tasks that are present.
 
+    Example:
+        The norms are 1 and 5, their mean is 3: after the first step the first weight has risen by the learning rate,
+        0.025, and the second has fallen by it.
+
+        >>> from balancers import probe
+        >>> probe("gradnorm", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1, 1], update=[-2, 4])
+        >>> probe("gradnorm", gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [1, 4]])
+        Response(weights=[1.025, 0.975], update=[-1.9, 3.9])
+
     Attributes:
         alpha: strength of the pull towards equal training rates; 0 asks for equal norms. The paper's value for NYUv2
             is 1.5, for its regression problem 0.12.
@@ -52,6 +62,8 @@ class GradNorm(Weighting[GradNormState]):
     alpha: float = 1.5
     learning_rate: float = 0.025
 
+    purpose = "moves the weights until the norm of every task's gradient fits its training rate"
+    paper = "Chen et al., ICML 2018"
     needs = Need.LOSSES | Need.GRAMIAN
     space = searching(alpha=Interval(0.0, 3.0))  # the paper finds gains over this range
     positive_losses = True
@@ -69,12 +81,12 @@ class GradNorm(Weighting[GradNormState]):
         """Equal weights of 1."""
         return GradNormState(sizes.per_task() + 1, *(sizes.per_task() for _ in range(4)))
 
-    def update(self, seen: Evidence, state: GradNormState, draws: Draws) -> tuple[Tensor, GradNormState]:
+    def update(self, evidence: Evidence, state: GradNormState, draws: Draws) -> tuple[Tensor, GradNormState]:
         """The weights of this step, and those of the next after one descent step and rescaling."""
-        first_losses = torch.where(state.steps > 0, state.first_losses, seen.losses)
-        norms = seen.norms
+        first_losses = torch.where(state.steps > 0, state.first_losses, evidence.losses)
+        norms = evidence.norms
         weighted = state.weights * norms
-        target = weighted.mean(-1, keepdim=True) * relative_rates(seen.losses, first_losses) ** self.alpha
+        target = weighted.mean(-1, keepdim=True) * relative_rates(evidence.losses, first_losses) ** self.alpha
         slope = torch.sign(weighted - target) * norms
         steps = state.steps + 1
         direction, first, second = adam_step(slope, state.first, state.second, steps)

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 
 ROUNDING = 1e-13  # a squared length below this share of the terms that it is made of is zero
 
@@ -43,6 +43,14 @@ class GradVac(Weighting[GradVacState]):
     left of it, there is no cosine: nothing is added, and the target stays. A target of exactly 1 cannot be reached by
     adding gradients, and nothing is added either.
 
+    Example:
+        Targets begin at 0, so that the first step is PCGrad's: the first gradient gets 0.12 times the second added,
+        the second 3 times the first.
+
+        >>> from balancers import probe
+        >>> probe("gradvac", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[4, 1.12], update=[0.64, 4.48])
+
     Attributes:
         beta: how fast the targets follow, between 0 and 1; 0 keeps them at 0, which is PCGrad.
 
@@ -52,6 +60,8 @@ class GradVac(Weighting[GradVacState]):
 
     beta: float = 1e-2
 
+    purpose = "turns each pair of gradients towards each other until their cosine has its usual value"
+    paper = "Wang et al., ICLR 2021"
     needs = Need.GRAMIAN
     space = searching(beta=Interval(1e-3, 0.5, log=True))  # from below the paper's value to that of common ports
     stochastic = True
@@ -67,15 +77,15 @@ class GradVac(Weighting[GradVacState]):
         """Targets of 0."""
         return GradVacState(sizes.per_pair())
 
-    def update(self, seen: Evidence, state: GradVacState, draws: Draws) -> tuple[Tensor, GradVacState]:
+    def update(self, evidence: Evidence, state: GradVacState, draws: Draws) -> tuple[Tensor, GradVacState]:
         """The weights of this step, and the targets of the next."""
-        order = draws.uniform(seen.gramian).argsort(-1)
-        return vaccinate(seen, state, order, self.beta)
+        order = draws.uniform(evidence.gramian).argsort(-1)
+        return vaccinate(evidence, state, order, self.beta)
 
 
-def vaccinate(seen: Evidence, state: GradVacState, order: Tensor, beta: float) -> tuple[Tensor, GradVacState]:
+def vaccinate(evidence: Evidence, state: GradVacState, order: Tensor, beta: float) -> tuple[Tensor, GradVacState]:
     """GradVac's weights and next targets when task i meets the tasks ``order[..., i, :]`` one after the other."""
-    cosines, norms, targets = seen.cosines, seen.norms, state.targets.clone()
+    cosines, norms, targets = evidence.cosines, evidence.norms, state.targets.clone()
     own = torch.arange(norms.shape[-1], device=norms.device)
     # Row i holds the changed gradient of task i over its norm, as a combination of all original unit gradients.
     coefficients = torch.eye(norms.shape[-1], dtype=norms.dtype, device=norms.device).expand_as(cosines).clone()

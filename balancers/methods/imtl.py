@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.solution import Certificate
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Answer, Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.methods.imtl_g import impartial
 from balancers.methods.imtl_l import IMTLL, IMTLLState
-from balancers.registry import register
 
 
 class IMTLState(NamedTuple):
@@ -43,6 +43,16 @@ class IMTL(Weighting[IMTLState]):
     without weight decay. The paper trains them with the network's optimizer, whose learning rate is often too small
     for them. Losses must not be negative.
 
+    Example:
+        Scales begin at 1, so that the first step is IMTL-G's. Then the scale of the second loss falls to exp(-0.025),
+        and the weights to 4.877 / 5.877 and 0.975 / 5.877.
+
+        >>> from balancers import probe
+        >>> probe("imtl", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.833, 0.167], update=[0.333, 0.667])
+        >>> probe("imtl", gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [1, 4]])
+        Response(weights=[0.83, 0.166], update=[0.332, 0.664])
+
     Attributes:
         learning_rate: of the logarithms of the scales, per step.
 
@@ -51,6 +61,8 @@ class IMTL(Weighting[IMTLState]):
 
     learning_rate: float = 0.025
 
+    purpose = "scales the losses to 1 and gives the update the same projection on every task's gradient"
+    paper = "Liu et al., ICLR 2021"
     needs = Need.LOSSES | Need.GRAMIAN
     space = searching(learning_rate=Interval(1e-3, 0.1, log=True))
     positive_losses = True
@@ -66,14 +78,16 @@ class IMTL(Weighting[IMTLState]):
         """Scales of 1, nothing solved yet."""
         return IMTLState(*IMTLL(self.learning_rate).init(sizes), residual=sizes.scalar(), fallbacks=sizes.scalar())
 
-    def update(self, seen: Evidence, state: IMTLState, draws: Draws) -> tuple[Answer, IMTLState]:
+    def update(self, evidence: Evidence, state: IMTLState, draws: Draws) -> tuple[Answer, IMTLState]:
         """The weights, the factors of the heads, and the scales of the next step."""
-        scales, following = IMTLL(self.learning_rate).update(seen, IMTLLState(*state[:4]), draws)
-        found = impartial(seen.cosines, seen.norms * scales)
-        residual = torch.where(found.solved, torch.maximum(state.residual, found.residual), state.residual)
-        fallbacks = state.fallbacks + (~found.solved).double()
-        return Answer(found.point * scales, heads=scales), IMTLState(*following, residual=residual, fallbacks=fallbacks)
+        scales, following = IMTLL(self.learning_rate).update(evidence, IMTLLState(*state[:4]), draws)
+        solution = impartial(evidence.cosines, evidence.norms * scales)
+        residual = torch.where(solution.solved, torch.maximum(state.residual, solution.residual), state.residual)
+        fallbacks = state.fallbacks + (~solution.solved).double()
+        return Answer(solution.point * scales, heads=scales), IMTLState(
+            *following, residual=residual, fallbacks=fallbacks
+        )
 
     def certificate(self, state: IMTLState) -> Certificate:
-        """The books."""
+        """The record of residuals and fallbacks."""
         return Certificate(state.residual, state.fallbacks)

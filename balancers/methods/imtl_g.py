@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.registry import register
 from balancers.solvers.spectral import RANK, equal_projections
 
 
@@ -32,27 +32,37 @@ class IMTLG(Solving):
 
     The paper measures gradients at the shared representation.
 
+    Example:
+        The norms are 1 and 5, so that the weights are proportional to 1 and 1/5. The projections on both gradients are
+        1/3.
+
+        >>> from balancers import probe
+        >>> probe("imtl-g", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.833, 0.167], update=[0.333, 0.667])
+
     Reference: Liu et al., Towards Impartial Multi-Task Learning, ICLR 2021.
     """
 
+    purpose = "gives the update the same projection on every task's gradient"
+    paper = "Liu et al., ICLR 2021"
     needs = Need.GRAMIAN
     heads = "own"
     place = "features"
     degree = 1
     claims = frozenset({Claim.PERMUTATION_EQUIVARIANT})
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Equal projections, or what comes nearest."""
-        return impartial(seen.cosines, seen.norms)
+        return impartial(evidence.cosines, evidence.norms)
 
 
 def impartial(cosines: Float[Tensor, "*B K K"], norms: Float[Tensor, "*B K"]) -> Solution:
     """IMTL-G's weights for gradients with these cosines and norms."""
-    found = equal_projections(cosines)
+    solution = equal_projections(cosines)
     smallest = torch.where(norms > 0, norms, torch.inf).amin(-1, keepdim=True)
-    inverse = torch.where(norms > 0, found.point * (smallest / norms), 0.0)
+    inverse = torch.where(norms > 0, solution.point * (smallest / norms), 0.0)
     total, size = inverse.sum(-1, keepdim=True), inverse.abs().sum(-1, keepdim=True)
     upright = total > RANK * norms.shape[-1] * size
     divisor = torch.where(upright, total, size)
     weights = torch.where(divisor > 0, inverse / divisor, 0.0)
-    return Solution(weights, found.residual, found.solved & (upright | (size == 0)).squeeze(-1))
+    return Solution(weights, solution.residual, solution.solved & (upright | (size == 0)).squeeze(-1))

@@ -8,12 +8,8 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.contract.space import Interval, searching
-from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
-from balancers.solvers.adam import adam_step
-
-MAX_LOG_SCALE = 80.0  # keeps weights within float32 when a loss stays at exactly 0 (or explodes)
+from balancers.contract.registration import register
+from balancers.methods._learned_scale import LearnedScale
 
 
 class IMTLLState(NamedTuple):
@@ -27,7 +23,7 @@ class IMTLLState(NamedTuple):
 
 @register("imtl-l")
 @dataclass(frozen=True)
-class IMTLL(Weighting[IMTLLState]):
+class IMTLL(LearnedScale[IMTLLState]):
     r"""Loss balance: minimise :math:`\sum_i e^{s_i} \ell_i - s_i` over network and s.
 
     The weights are :math:`w_i = e^{s_i}`, starting at 1. At the optimum :math:`e^{s_i} = 1/\ell_i`: the scaled losses
@@ -38,31 +34,29 @@ class IMTLL(Weighting[IMTLLState]):
     without weight decay. The paper trains them with the network's optimizer, whose learning rate is often too small
     for them, and whose weight decay would pull the weights towards 1.
 
+    Example:
+        The first loss is 1, where its scale belongs. The logarithm of the second scale falls by the learning rate:
+        exp(-0.025) = 0.975.
+
+        >>> from balancers import probe
+        >>> probe("imtl-l", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1, 1], update=[-2, 4])
+        >>> probe("imtl-l", gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [1, 4]])
+        Response(weights=[1, 0.975], update=[-1.926, 3.901])
+
     Attributes:
         learning_rate: of the logarithms of the scales, per step.
 
     Reference: Liu et al., Towards Impartial Multi-Task Learning, ICLR 2021, Equation 6.
     """
 
-    learning_rate: float = 0.025
+    purpose = "learns a scale per task that brings its loss to 1"
+    paper = "Liu et al., ICLR 2021"
+    state_type = IMTLLState
 
-    needs = Need.LOSSES
-    space = searching(learning_rate=Interval(1e-3, 0.1, log=True))
-    positive_losses = True
-    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
-
-    def __post_init__(self) -> None:
-        if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(f"imtl-l: expected a positive learning_rate, got {self.learning_rate}")
-
-    def init(self, sizes: Sizes) -> IMTLLState:
-        """Scales of 1."""
-        return IMTLLState(*(sizes.per_task() for _ in range(4)))
-
-    def update(self, seen: Evidence, state: IMTLLState, draws: Draws) -> tuple[Tensor, IMTLLState]:
-        """The weights, and the scales after one Adam step on the objective."""
-        scales = state.log_scales.exp()
-        steps = state.steps + 1
-        direction, first, second = adam_step(scales * seen.losses - 1, state.first, state.second, steps)
-        moved = state.log_scales - self.learning_rate * direction
-        return scales, IMTLLState(moved.clamp(-MAX_LOG_SCALE, MAX_LOG_SCALE), first, second, steps)
+    def weights_and_slope(
+        self, logs: Float[Tensor, "*B K"], losses: Float[Tensor, "*B K"]
+    ) -> tuple[Float[Tensor, "*B K"], Float[Tensor, "*B K"]]:
+        """The scales, and the slope of the scaled loss minus the logarithm."""
+        scales = logs.exp()
+        return scales, scales * losses - 1

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.counts import require_count
+from balancers.contract.registration import register
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
-from balancers.registry import register
 
 TIE = 1e-9  # scores whose relative difference is below this are equal
 
@@ -29,6 +29,16 @@ class Krum(Stateless):
     nearest to each other always do. If m is larger than K, it is K. Some implementations add up distances that are
     not squared, which can select another gradient.
 
+    Example:
+        Of two gradients both are equally near to each other. A third one, (0, 2), is nearer to the first (squared
+        distance 5) than to the second (13): the first and the third share the weight.
+
+        >>> from balancers import probe
+        >>> probe("krum", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.5, 0.5], update=[-1, 2])
+        >>> probe("krum", gradients=[[1, 0], [-3, 4], [0, 2]], losses=[1, 4, 2])
+        Response(weights=[0.5, 0, 0.5], update=[0.5, 1])
+
     Attributes:
         f: how many gradients may be arbitrary.
         m: how many gradients are averaged.
@@ -39,6 +49,8 @@ class Krum(Stateless):
     f: int = 0
     m: int = 1
 
+    purpose = "takes the gradient that is nearest to the others"
+    paper = "Blanchard et al., NeurIPS 2017"
     needs = Need.GRAMIAN
     heads = "own"
     degree = 1
@@ -49,11 +61,11 @@ class Krum(Stateless):
         if self.m < 1 or self.m != int(self.m):
             raise ValueError(f"krum: expected m to be a whole number of at least 1, got {self.m}")
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+    def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """Equal weights for the selected tasks, none for the others."""
-        tasks = seen.losses.shape[-1]
-        squares = seen.gramian.diagonal(dim1=-2, dim2=-1)
-        distances = (squares[..., :, None] + squares[..., None, :] - 2 * seen.gramian).clamp(min=0)
+        tasks = evidence.losses.shape[-1]
+        squares = evidence.gramian.diagonal(dim1=-2, dim2=-1)
+        distances = (squares[..., :, None] + squares[..., None, :] - 2 * evidence.gramian).clamp(min=0)
         nearest = distances.masked_fill(torch.eye(tasks, dtype=torch.bool, device=squares.device), torch.inf)
         near = nearest.sort(-1).values[..., : min(max(tasks - self.f - 2, 1), tasks - 1)]
         scores = near.sum(-1)

@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
 from balancers.contract.space import Choice, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.registry import register
 from balancers.solvers.gramian import min_norm
 
 Normalization = Literal["none", "l2", "loss", "loss+"]
@@ -37,6 +37,13 @@ class MGDA(Solving):
 
     MGDA-UB, the paper's approximation, is this method with gradients measured at the shared representation.
 
+    Example:
+        The line between the gradients comes nearest to 0 at (0.5, 0.5), an eighth of the way.
+
+        >>> from balancers import probe
+        >>> probe("mgda", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.875, 0.125], update=[0.5, 0.5])
+
     Attributes:
         normalization: what gradients are divided by: nothing, their norm, their loss, or the product of both.
 
@@ -47,6 +54,8 @@ class MGDA(Solving):
 
     normalization: Normalization = "none"
 
+    purpose = "takes the shortest vector in the convex hull of the task gradients"
+    paper = "Sener and Koltun, NeurIPS 2018"
     needs = Need.LOSSES | Need.GRAMIAN
     space = searching(normalization=Choice(("none", "l2", "loss", "loss+")))
     heads = "own"
@@ -74,16 +83,16 @@ class MGDA(Solving):
         """Division by losses needs them to be positive."""
         return self.normalization in ("loss", "loss+")
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """The weights on the simplex."""
         if self.normalization == "none":
-            return min_norm(seen.gramian)
-        factors = torch.ones_like(seen.losses)
+            return min_norm(evidence.gramian)
+        factors = torch.ones_like(evidence.losses)
         if self.normalization in ("l2", "loss+"):
-            factors = torch.where(seen.norms > 0, 1 / seen.norms, 0.0)
+            factors = torch.where(evidence.norms > 0, 1 / evidence.norms, 0.0)
         if self.positive_losses:
-            factors = factors / _away_from_zero(seen.losses)
-        return min_norm(seen.gramian * factors[..., :, None] * factors[..., None, :])
+            factors = factors / _away_from_zero(evidence.losses)
+        return min_norm(evidence.gramian * factors[..., :, None] * factors[..., None, :])
 
 
 def _away_from_zero(losses: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:

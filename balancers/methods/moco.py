@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Answer, Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 from balancers.solvers.simplex import project_onto_simplex, shares
 from balancers.step.gradients import gramian_of
 
@@ -46,6 +46,14 @@ class MoCo(Weighting[MoCoState]):
     in the place of the projection, which pulls the weights towards equality in every step. Other variants project,
     with :math:`\gamma` doubled in one, and their scripts multiply the update by K.
 
+    Example:
+        The averages are half the gradients. Their Gramian moves equal weights by (0.025, -0.275); the nearest point of
+        the simplex is (0.65, 0.35).
+
+        >>> from balancers import probe
+        >>> probe("moco", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.65, 0.35], update=[-0.2, 0.7])
+
     Attributes:
         beta: step size of the averages, at most 1.
         beta_sigma: its decay, 0 for none.
@@ -67,6 +75,8 @@ class MoCo(Weighting[MoCoState]):
     rho: float = 0.0
     flavour: Flavour = "paper"
 
+    purpose = "follows the min-norm combination step by step, on running averages of the gradients"
+    paper = "Fernando et al., ICLR 2023"
     needs = Need.LOSSES | Need.GRADIENTS
     space = searching(beta=Interval(0.1, 0.99), gamma=Interval(1e-2, 1.0, log=True))
     heads = "own"
@@ -87,12 +97,12 @@ class MoCo(Weighting[MoCoState]):
         """Averages of 0, equal weights."""
         return MoCoState(sizes.per_element(), sizes.per_task() + 1, sizes.per_task())
 
-    def update(self, seen: Evidence, state: MoCoState, draws: Draws) -> tuple[Answer, MoCoState]:
+    def update(self, evidence: Evidence, state: MoCoState, draws: Draws) -> tuple[Answer, MoCoState]:
         """The averages and the weights after one step of both."""
         official = self.flavour == "official"
         steps = state.steps + 1
         rate = (self.beta / steps**self.beta_sigma)[..., None].to(state.averages.dtype)
-        gradients = as_long_as_losses(seen) if official else seen.gradients
+        gradients = as_long_as_losses(evidence) if official else evidence.gradients
         averages = torch.lerp(state.averages, gradients.to(state.averages.dtype), rate)
         weights, total = shares(state.parts)
         slope = (gramian_of(averages) @ weights[..., None]).squeeze(-1) + self.rho * weights
@@ -101,8 +111,8 @@ class MoCo(Weighting[MoCoState]):
         return Answer(weights, averages), MoCoState(averages, weights * total, steps)
 
 
-def as_long_as_losses(seen: Evidence) -> Float[Tensor, "*B K D"]:
+def as_long_as_losses(evidence: Evidence) -> Float[Tensor, "*B K D"]:
     """The gradients in their directions, but with the losses as lengths."""
-    norms = torch.linalg.vector_norm(seen.gradients, dim=-1).double()
-    factors = torch.where(norms > 0, seen.losses.clamp(min=0) / norms, 0.0)
-    return seen.gradients * factors[..., None].to(seen.gradients.dtype)
+    norms = torch.linalg.vector_norm(evidence.gradients, dim=-1).double()
+    factors = torch.where(norms > 0, evidence.losses.clamp(min=0) / norms, 0.0)
+    return evidence.gradients * factors[..., None].to(evidence.gradients.dtype)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 from balancers.solvers.simplex import project_onto_simplex, shares
 
 
@@ -38,6 +38,14 @@ class MoDo(Weighting[MoDoState]):
     As in the paper, :math:`\gamma` and :math:`\rho` are not free of scale: gradients c times as long ask for
     :math:`\gamma / c^2` and :math:`c^2 \rho`.
 
+    Example:
+        With both batches alike, the step moves equal weights to (0.595, -0.605). The nearest point of the simplex is a
+        corner.
+
+        >>> from balancers import probe
+        >>> probe("modo", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1, 0], update=[1, 0])
+
     Attributes:
         gamma: step size of the weights. The default is that of the authors' code; a well-known port has 0.001.
         rho: pull of the weights towards equality.
@@ -49,6 +57,8 @@ class MoDo(Weighting[MoDoState]):
     gamma: float = 0.1
     rho: float = 0.1
 
+    purpose = "follows the min-norm combination step by step, on two independent batches"
+    paper = "Chen et al., NeurIPS 2023"
     needs = Need.CROSS_GRAMIAN
     space = searching(gamma=Interval(1e-3, 0.1, log=True), rho=Interval(1e-3, 1.0, log=True))
     heads = "own"
@@ -64,9 +74,9 @@ class MoDo(Weighting[MoDoState]):
         """Equal weights."""
         return MoDoState(sizes.per_task() + 1)
 
-    def update(self, seen: Evidence, state: MoDoState, draws: Draws) -> tuple[Tensor, MoDoState]:
+    def update(self, evidence: Evidence, state: MoDoState, draws: Draws) -> tuple[Tensor, MoDoState]:
         """The weights after one projected step."""
         weights, total = shares(state.parts)
-        slope = (seen.cross_gramian @ weights[..., None]).squeeze(-1) + self.rho * weights
+        slope = (evidence.cross_gramian @ weights[..., None]).squeeze(-1) + self.rho * weights
         weights = project_onto_simplex(weights - self.gamma * slope)
         return weights, MoDoState(weights * total)

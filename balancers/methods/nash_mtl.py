@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving, clipped
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.registry import register
 from balancers.solvers.gramian import bargain
 
 
@@ -27,6 +27,13 @@ class NashMTL(Solving):
     parameters alone to ``max_norm`` = 1, which always happens and which the paper does not mention; and it can reuse
     weights for several steps, for which there is the wrapper ``every``.
 
+    Example:
+        The gains are 0.632 and 3.162, one over the weights. The update is 2 ** 0.5 long.
+
+        >>> from balancers import probe
+        >>> probe("nash-mtl", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1.581, 0.316], update=[0.632, 1.265])
+
     Attributes:
         max_norm: the largest norm of the update, or none. Clipping scales all weights, those of heads too.
 
@@ -35,6 +42,8 @@ class NashMTL(Solving):
 
     max_norm: float | None = None
 
+    purpose = "takes the update that the tasks agree on in Nash bargaining"
+    paper = "Navon et al., ICML 2022"
     needs = Need.GRAMIAN
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, Claim.NON_CONFLICTING})
     degree = 0
@@ -43,6 +52,6 @@ class NashMTL(Solving):
         if self.max_norm is not None and not 0 < self.max_norm < float("inf"):
             raise ValueError(f"nash-mtl: expected max_norm to be positive or None, got {self.max_norm}")
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Positive weights, in units of one over the gradients' norms."""
-        return clipped(bargain(seen.gramian, 1.0), seen.gramian, self.max_norm)
+        return clipped(bargain(evidence.gramian, 1.0), evidence.gramian, self.max_norm)

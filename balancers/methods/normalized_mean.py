@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
-from balancers.registry import register
 
 
 @register("normalized-mean")
@@ -22,18 +22,27 @@ class NormalizedMean(Stateless):
     optimum as that of equal weights does; without it every step would be equally long. A task whose gradient is zero
     gets no weight and does not count in the mean.
 
+    Example:
+        The norms are 1 and 5, their mean is 3.
+
+        >>> from balancers import probe
+        >>> probe("normalized-mean", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[3, 0.6], update=[1.2, 2.4])
+
     Reference: the norm-equalised mean, a baseline without a paper of its own; the direction is that of Lin et al.,
     Dual-Balancing for Multi-Task Learning, arXiv 2308.12029, without its averages over steps.
     """
 
+    purpose = "brings all gradients to one length and sums them"
+    paper = "Lin et al., arXiv 2308.12029"
     needs = Need.GRAMIAN
     heads = "own"
     degree = 1
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+    def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """The mean norm over each norm."""
-        norms = seen.norms
-        there = norms > 0
-        mean = norms.sum(-1, keepdim=True) / there.sum(-1, keepdim=True).clamp(min=1)
-        return torch.where(there, mean / norms, 0.0)
+        norms = evidence.norms
+        nonzero = norms > 0
+        mean = norms.sum(-1, keepdim=True) / nonzero.sum(-1, keepdim=True).clamp(min=1)
+        return torch.where(nonzero, mean / norms, 0.0)

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
-from balancers.registry import register
 
 
 @register("pcgrad")
@@ -22,18 +22,28 @@ class PCGrad(Stateless):
     are onto the original gradients. A task is not projected against itself, and the order is drawn anew for every
     task and step; the official code does neither.
 
+    Example:
+        The inner product of the gradients is -3. The first gets 3/25 times the second added, the second 3 times the
+        first.
+
+        >>> from balancers import probe
+        >>> probe("pcgrad", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[4, 1.12], update=[0.64, 4.48])
+
     Reference: Yu et al., Gradient Surgery for Multi-Task Learning, NeurIPS 2020, Algorithm 1.
     """
 
+    purpose = "removes from each gradient its components along the gradients it conflicts with"
+    paper = "Yu et al., NeurIPS 2020"
     needs = Need.GRAMIAN
     stochastic = True
     heads = "own"
     degree = 1
     claims = frozenset({Claim.NON_NEGATIVE})
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+    def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """One weight per task, at least 1: projections only ever add multiples of the other gradients."""
-        return project(seen.gramian, draws.uniform(seen.gramian).argsort(-1))
+        return project(evidence.gramian, draws.uniform(evidence.gramian).argsort(-1))
 
 
 def project(gramian: Float[Tensor, "*B K K"], order: Tensor) -> Float[Tensor, "*B K"]:

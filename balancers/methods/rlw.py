@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import one_hot, pad
 
+from balancers.contract.registration import register
 from balancers.contract.space import Choice, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
-from balancers.registry import register
 
 Distribution = Literal["normal", "uniform", "dirichlet", "bernoulli", "c-bernoulli"]
 
@@ -27,6 +27,16 @@ class RLW(Stateless):
     through a softmax too, which leaves the weights nearly equal, and does not divide Bernoulli weights by their sum. We
     follow the paper.
 
+    Example:
+        The weights are random and sum to 1. With the distribution c-bernoulli one task has all of it.
+
+        >>> from balancers import create, probe
+        >>> response = probe("rlw", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        >>> round(response.weights.sum().item(), 6)
+        1.0
+        >>> probe(create("rlw", distribution="c-bernoulli"), gradients=[[1, 0], [-3, 4]], losses=[1, 4], seed=0)
+        Response(weights=[1, 0], update=[1, 0])
+
     Attributes:
         distribution: "normal" or "uniform" on [0, 1), both followed by a softmax; "dirichlet", uniform on the simplex;
             "bernoulli", equal weights on a random subset of the tasks, every subset but the empty one being as
@@ -38,6 +48,8 @@ class RLW(Stateless):
 
     distribution: Distribution = "normal"
 
+    purpose = "draws new random weights in every step"
+    paper = "Lin et al., TMLR 2022"
     needs = Need.LOSSES
     space = searching(distribution=Choice(("normal", "uniform", "dirichlet", "bernoulli", "c-bernoulli")))
     stochastic = True
@@ -48,11 +60,11 @@ class RLW(Stateless):
         if self.distribution not in get_args(Distribution):
             raise ValueError(f"rlw: expected a distribution out of {get_args(Distribution)}, got {self.distribution!r}")
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
+    def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """A sample for every replica."""
         if self.distribution == "normal":
-            return torch.softmax(draws.normal(seen.losses), -1)
-        uniform = draws.uniform(seen.losses)
+            return torch.softmax(draws.normal(evidence.losses), -1)
+        uniform = draws.uniform(evidence.losses)
         if self.distribution == "uniform":
             return torch.softmax(uniform, -1)
         if self.distribution == "dirichlet":

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 from balancers.solvers.adam import adam_step
 
 
@@ -44,6 +44,13 @@ class RotoGrad(Weighting[RotoGradState]):
     Without `Balancer.adapt` only the scaling takes place, which the paper studies as an ablation. The official code
     keeps rotations orthogonal by a parametrization from another library, with an optimizer of the user's choice.
 
+    Example:
+        In the first step both gradients get the mean norm, 3. Nothing is rotated without `Balancer.adapt`.
+
+        >>> from balancers import probe
+        >>> probe("rotograd", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[3, 0.6], update=[1.2, 2.4])
+
     Attributes:
         learning_rate: of the rotations in the first step, in radians per coordinate; chosen here.
         decay: of that learning rate, per step; chosen here.
@@ -54,6 +61,8 @@ class RotoGrad(Weighting[RotoGradState]):
     learning_rate: float = 1e-3
     decay: float = 0.9999
 
+    purpose = "brings the gradients at the representation to one length and learns rotations that align them"
+    paper = "Javaloy and Valera, ICLR 2022"
     needs = Need.GRAMIAN | Need.GRADIENTS
     space = searching(learning_rate=Interval(1e-4, 1e-2, log=True))
     heads = "own"
@@ -78,15 +87,15 @@ class RotoGrad(Weighting[RotoGradState]):
         """The representation, rotated for every task."""
         return torch.einsum("kij,...j->k...i", state.rotations.to(features.dtype), features)
 
-    def update(self, seen: Evidence, state: RotoGradState, draws: Draws) -> tuple[Tensor, RotoGradState]:
+    def update(self, evidence: Evidence, state: RotoGradState, draws: Draws) -> tuple[Tensor, RotoGradState]:
         """The scaling of this step, and the rotations after one step."""
-        norms = seen.norms
+        norms = evidence.norms
         first_norms = torch.where(state.steps > 0, state.first_norms, norms)
         ratios = torch.where(first_norms > 0, norms / first_norms, 1.0)
         common = (ratios / ratios.sum(-1, keepdim=True) * norms).sum(-1, keepdim=True)
         weights = torch.where(norms > 0, common / norms, 0.0)
         steps = state.steps + 1
-        slope = alignment(seen.gradients, norms, state.rotations.shape[-1])
+        slope = alignment(evidence.gradients, norms, state.rotations.shape[-1])
         counts = steps[..., None, None]
         direction, first, second = adam_step(slope, state.first, state.second, counts.expand_as(slope))
         turn = torch.linalg.matrix_exp(self.learning_rate * self.decay ** (counts - 1) * direction)

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.counts import require_count
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 from balancers.solvers.simplex import project_onto_simplex, shares
 
 Flavour = Literal["paper", "official"]
@@ -47,6 +47,14 @@ class SDMGrad(Weighting[SDMGradState]):
     computes is the Gramian of one batch, without double sampling. ``flavour="official"`` does that, and needs no other
     batches. The code also multiplies the update by K, adds the head gradients of all batches up, and clips.
 
+    Example:
+        With both batches alike and a small step size, this is the shortest vector between the gradients, as for MGDA.
+
+        >>> from balancers import create, probe
+        >>> method = create("sdmgrad", learning_rate=0.1, iterations=200)
+        >>> probe(method, gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.875, 0.125], update=[0.5, 0.5])
+
     Attributes:
         lambda_: pull towards the mean gradient; 0 is the min-norm combination. The authors' experiments use 0.3.
         iterations: inner steps per training step.
@@ -64,6 +72,8 @@ class SDMGrad(Weighting[SDMGradState]):
     momentum: float = 0.5
     flavour: Flavour = "paper"
 
+    purpose = "follows the min-norm combination near the mean gradient, on two independent batches"
+    paper = "Xiao et al., NeurIPS 2023"
     needs = Need.GRAMIAN | Need.CROSS_GRAMIAN  # one of them, as the flavour says
     space = searching(lambda_=Interval(0.1, 10.0, log=True))
     heads = "own"
@@ -89,10 +99,10 @@ class SDMGrad(Weighting[SDMGradState]):
         """Equal weights."""
         return SDMGradState(sizes.per_task() + 1)
 
-    def update(self, seen: Evidence, state: SDMGradState, draws: Draws) -> tuple[Tensor, SDMGradState]:
+    def update(self, evidence: Evidence, state: SDMGradState, draws: Draws) -> tuple[Tensor, SDMGradState]:
         """The weights after the inner steps, mixed with equal ones."""
-        products = normalised(seen.gramian if self.flavour == "official" else seen.cross_gramian)
-        pull = self.lambda_ / seen.losses.shape[-1]
+        products = normalised(evidence.gramian if self.flavour == "official" else evidence.cross_gramian)
+        pull = self.lambda_ / evidence.losses.shape[-1]
         weights, total = shares(state.parts)
         velocity = torch.zeros_like(weights)
         for _ in range(self.iterations):
@@ -106,5 +116,5 @@ def normalised(products: Float[Tensor, "*B K K"]) -> Float[Tensor, "*B K K"]:
     largest = products.abs().amax((-2, -1), keepdim=True)
     lengths = products.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
     square = lengths.mean(-1)[..., None, None] ** 2
-    known = square > torch.finfo(products.dtype).eps * largest
-    return torch.where(known, products / square, 0.0)
+    measurable = square > torch.finfo(products.dtype).eps * largest
+    return torch.where(measurable, products / square, 0.0)

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.space import Choice, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 
 
 class SLAWState(NamedTuple):
@@ -38,6 +38,13 @@ class SLAW(Weighting[SLAWState]):
     varied yet, has weight 1, and the others share theirs. The estimate is one of noise: without mini-batches it
     follows the trend of the loss.
 
+    Example:
+        The losses so far have the standard deviations 0.5 and 1.5, so that the weights are as 3 to 1.
+
+        >>> from balancers import probe
+        >>> probe("slaw", gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [2, 1]])
+        Response(weights=[1.5, 0.5], update=[0, 2])
+
     Attributes:
         beta: how much of the averages is kept in a step.
 
@@ -47,6 +54,8 @@ class SLAW(Weighting[SLAWState]):
 
     beta: float = 0.99
 
+    purpose = "weights the tasks by the inverse of how much their losses vary"
+    paper = "Crawshaw and Košecká, arXiv 2109.08218"
     needs = Need.LOSSES
     space = searching(beta=Choice((0.9, 0.99, 0.999)))
     degree = 1
@@ -60,11 +69,11 @@ class SLAW(Weighting[SLAWState]):
         """Nothing seen yet."""
         return SLAWState(*(sizes.per_task() for _ in range(3)))
 
-    def update(self, seen: Evidence, state: SLAWState, draws: Draws) -> tuple[Tensor, SLAWState]:
+    def update(self, evidence: Evidence, state: SLAWState, draws: Draws) -> tuple[Tensor, SLAWState]:
         """The weights, from averages that include this step's losses."""
         steps = state.steps + 1
         rates = (1 / steps).clamp(min=1 - self.beta)
-        deviations = seen.losses - state.means
+        deviations = evidence.losses - state.means
         means = state.means + rates * deviations
         variances = (1 - rates) * (state.variances + rates * deviations**2)
         return inverse_deviations(variances), SLAWState(means, variances, steps)

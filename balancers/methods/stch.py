@@ -12,9 +12,9 @@ from torch import Tensor
 
 from balancers.contract.counts import require_count
 from balancers.contract.preferences import allocate, checked_preference, on_simplex
+from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 from balancers.solvers.positive import inverse, logarithm
 
 Flavour = Literal["paper", "official"]
@@ -43,6 +43,13 @@ class STCH(Weighting[STCHState]):
     weights. Epochs are counted in steps in which a task is present. A small number added to the losses is left
     out: a task at loss 0 gets weight 0.
 
+    Example:
+        The preferred losses are 0.5 and 2. The weights are 0.5 times their softmax.
+
+        >>> from balancers import probe
+        >>> probe("stch", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.091, 0.409], update=[-1.135, 1.635])
+
     Attributes:
         mu: :math:`\mu`, in units of the losses in the paper's flavour. The paper tries 0.01 to 1; the default is that
             of the official code.
@@ -62,6 +69,8 @@ class STCH(Weighting[STCHState]):
     warmup: int = 4
     epoch: int = 25
 
+    purpose = "gives the worst tasks the most weight, by a smooth maximum of the losses"
+    paper = "Lin et al., ICML 2024"
     needs = Need.LOSSES
     space = searching(mu=Interval(0.01, 1.0, log=True))  # the range that the paper tries
     positive_losses = True
@@ -92,19 +101,19 @@ class STCH(Weighting[STCHState]):
         """The preference of every replica."""
         return STCHState(allocate(self.preference, sizes, "stch"), sizes.per_task(), sizes.per_task())
 
-    def update(self, seen: Evidence, state: STCHState, draws: Draws) -> tuple[Tensor, STCHState]:
+    def update(self, evidence: Evidence, state: STCHState, draws: Draws) -> tuple[Tensor, STCHState]:
         """The weights; the official flavour's also depend on where it is in training."""
         if self.flavour == "paper":
             preference = on_simplex(state.preference)
-            return preference * self._shares(preference * seen.losses), state
+            return preference * self._shares(preference * evidence.losses), state
         first, last = self.warmup * self.epoch, (self.warmup + 1) * self.epoch
         averaged = (state.steps >= first) & (state.steps < last)
-        nadir_sums = state.nadir_sums + torch.where(averaged, seen.losses, 0.0)
+        nadir_sums = state.nadir_sums + torch.where(averaged, evidence.losses, 0.0)
         following = STCHState(state.preference, nadir_sums, state.steps + 1)
         ready = (state.steps >= last).all(-1, keepdim=True)
-        logs = logarithm(seen.losses) - logarithm(state.nadir_sums / self.epoch)
+        logs = logarithm(evidence.losses) - logarithm(state.nadir_sums / self.epoch)
         factors = torch.where(ready, self._shares(logs) * logs.shape[-1], 1.0)
-        return factors * inverse(seen.losses), following
+        return factors * inverse(evidence.losses), following
 
     def _shares(self, values: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
         """The slope of the smooth maximum of the values in each of them."""

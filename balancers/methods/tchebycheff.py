@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.preferences import allocate, checked_preference, on_simplex
+from balancers.contract.registration import register
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
 
 
 class TchebycheffState(NamedTuple):
@@ -29,6 +29,13 @@ class Tchebycheff(Weighting[TchebycheffState]):
     evenly, which is the limit of ``stch``. The ideal point z, no greater than any value of the losses, is the lower
     bounds that a `Balancer` is told.
 
+    Example:
+        The second loss is the larger one, and its preference is 1/2.
+
+        >>> from balancers import probe
+        >>> probe("tchebycheff", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0, 0.5], update=[-1.5, 2])
+
     Attributes:
         preference: :math:`\lambda`, one positive number per task, in the order of the tasks (or, in a `Balancer`, a
             mapping by task name); divided by their sum over the tasks that are present. Equal unless given.
@@ -39,6 +46,8 @@ class Tchebycheff(Weighting[TchebycheffState]):
 
     preference: Sequence[float] | None = None
 
+    purpose = "trains the worst task alone"
+    paper = "Steuer and Choo, 1983"
     needs = Need.LOSSES
     positive_losses = True
     degree = 1
@@ -56,9 +65,9 @@ class Tchebycheff(Weighting[TchebycheffState]):
         """The preference of every replica."""
         return TchebycheffState(allocate(self.preference, sizes, "tchebycheff"))
 
-    def update(self, seen: Evidence, state: TchebycheffState, draws: Draws) -> tuple[Tensor, TchebycheffState]:
+    def update(self, evidence: Evidence, state: TchebycheffState, draws: Draws) -> tuple[Tensor, TchebycheffState]:
         """The preference of the worst tasks, divided by their number."""
         preference = on_simplex(state.preference)
-        weighted = preference * seen.losses
+        weighted = preference * evidence.losses
         worst = (weighted == weighted.amax(-1, keepdim=True)).double()
         return preference * worst / worst.sum(-1, keepdim=True), state

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.registration import register
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
-from balancers.registry import register
 from balancers.step.gradients import PIECE
 
 
@@ -24,6 +24,16 @@ class TrimmedMean(Stateless):
     tasks it rarely is, so :math:`b = \lceil \beta K \rceil`, or as many as leave one or two values: for three tasks
     this is the median.
 
+    Example:
+        With two tasks nothing is left out. Of three values only the middle one stays; here it is the third task's in
+        both elements.
+
+        >>> from balancers import probe
+        >>> probe("trimmed-mean", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.5, 0.5], update=[-1, 2])
+        >>> probe("trimmed-mean", gradients=[[1, 0], [-3, 4], [0, 2]], losses=[1, 4, 2])
+        Response(weights=[[0, 0], [0, 0], [1, 1]], update=[0, 2])
+
     Attributes:
         beta: the fraction of tasks left out at either end, below 1/2.
 
@@ -33,6 +43,8 @@ class TrimmedMean(Stateless):
 
     beta: float = 0.1
 
+    purpose = "averages every element of the gradients without the most extreme values"
+    paper = "Yin et al., ICML 2018"
     needs = Need.GRADIENTS
     heads = "own"
     degree = 1
@@ -42,16 +54,16 @@ class TrimmedMean(Stateless):
         if not 0 <= self.beta < 0.5:
             raise ValueError(f"trimmed-mean: expected a beta of at least 0 and below 1/2, got {self.beta}")
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Float[Tensor, "*B K D"] | Float[Tensor, "*B K"]:
+    def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K D"] | Float[Tensor, "*B K"]:
         """One weight per task and element: 0 for the extremes, equal for the others; per task if none are left out."""
-        tasks = seen.gradients.shape[-2]
+        tasks = evidence.gradients.shape[-2]
         wanted = math.ceil(round(self.beta * tasks, 9))  # 0.07 * 100 is a little more than 7
         trimmed = min(wanted, (tasks - 1) // 2)
         if trimmed == 0:
-            return torch.full_like(seen.losses, 1 / tasks)
-        weights = torch.empty_like(seen.gradients)
+            return torch.full_like(evidence.losses, 1 / tasks)
+        weights = torch.empty_like(evidence.gradients)
         # In pieces, because the order is kept in 64-bit integers; transposed, because the last axis is sorted fastest.
-        for piece, filled in zip(seen.gradients.split(PIECE, -1), weights.split(PIECE, -1), strict=True):
+        for piece, filled in zip(evidence.gradients.split(PIECE, -1), weights.split(PIECE, -1), strict=True):
             order = piece.mT.contiguous().argsort(dim=-1)
             kept = torch.zeros_like(order, dtype=weights.dtype)
             filled.copy_(kept.scatter_(-1, order[..., trimmed : tasks - trimmed], 1 / (tasks - 2 * trimmed)).mT)

@@ -9,12 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.contract.space import Interval, searching
-from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.registry import register
-from balancers.solvers.adam import adam_step
-
-MAX_LOG_VARIANCE = 80.0  # keeps weights within float32 when a loss stays at exactly 0 (or explodes)
+from balancers.contract.registration import register
+from balancers.methods._learned_scale import LearnedScale
 
 
 class UncertaintyState(NamedTuple):
@@ -28,7 +24,7 @@ class UncertaintyState(NamedTuple):
 
 @register("uncertainty")
 @dataclass(frozen=True)
-class Uncertainty(Weighting[UncertaintyState]):
+class Uncertainty(LearnedScale[UncertaintyState]):
     r"""Homoscedastic uncertainty: minimise :math:`\sum_i \tfrac12 e^{-s_i}\ell_i + \tfrac12 s_i` over network and s.
 
     The weights are :math:`w_i = \tfrac12 e^{-s_i}` with :math:`s_i = \log \sigma_i^2`, starting at 0. At the optimum
@@ -40,6 +36,16 @@ class Uncertainty(Weighting[UncertaintyState]):
     classification, which leaves the optimal weight :math:`1/(2\ell_i)` as it is; like all public implementations, we
     use 1/2 throughout.
 
+    Example:
+        The first loss is 1, where its variance belongs. The log-variance of the second rises by the learning rate: 0.5
+        * exp(-0.025) = 0.488.
+
+        >>> from balancers import probe
+        >>> probe("uncertainty", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[0.5, 0.5], update=[-1, 2])
+        >>> probe("uncertainty", gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [1, 4]])
+        Response(weights=[0.5, 0.488], update=[-0.963, 1.951])
+
     Attributes:
         learning_rate: of the log-variances, per step.
 
@@ -47,27 +53,13 @@ class Uncertainty(Weighting[UncertaintyState]):
     Semantics, CVPR 2018, Equations 7 and 10.
     """
 
-    learning_rate: float = 0.025
+    purpose = "learns a noise level per task; noisy tasks count less"
+    paper = "Kendall et al., CVPR 2018"
+    state_type = UncertaintyState
 
-    needs = Need.LOSSES
-    space = searching(learning_rate=Interval(1e-3, 0.1, log=True))
-    positive_losses = True
-    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
-
-    def __post_init__(self) -> None:
-        if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(f"uncertainty: expected a positive learning_rate, got {self.learning_rate}")
-
-    def init(self, sizes: Sizes) -> UncertaintyState:
-        """Unit variances."""
-        return UncertaintyState(*(sizes.per_task() for _ in range(4)))
-
-    def update(self, seen: Evidence, state: UncertaintyState, draws: Draws) -> tuple[Tensor, UncertaintyState]:
-        """The weights, and the log-variances after one Adam step on the objective."""
-        precisions = torch.exp(-state.log_variances)
-        steps = state.steps + 1
-        slope = 0.5 - 0.5 * precisions * seen.losses
-        direction, first, second = adam_step(slope, state.first, state.second, steps)
-        moved = state.log_variances - self.learning_rate * direction
-        log_variances = moved.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
-        return 0.5 * precisions, UncertaintyState(log_variances, first, second, steps)
+    def weights_and_slope(
+        self, logs: Float[Tensor, "*B K"], losses: Float[Tensor, "*B K"]
+    ) -> tuple[Float[Tensor, "*B K"], Float[Tensor, "*B K"]]:
+        """Half the precisions, and the slope of the objective in the log-variances."""
+        precisions = torch.exp(-logs)
+        return 0.5 * precisions, 0.5 - 0.5 * precisions * losses

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
+from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.registry import register
 from balancers.solvers.gramian import dual_cone
 
 
@@ -26,17 +26,27 @@ class UPGrad(Solving):
     mean, and adds 1e-4 of the trace to the diagonal, so that projections are inexact when norms differ much; here they
     are exact at any scale.
 
+    Example:
+        The projections onto the cone are (0.64, 0.48), which is the first gradient and 0.12 times the second, and (0,
+        4). The update is their mean.
+
+        >>> from balancers import probe
+        >>> probe("upgrad", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[2, 0.56], update=[0.32, 2.24])
+
     Reference: Quinton and Rey, Jacobian Descent for Multi-Objective Optimization, 2024, Section 2.3, Equations 3 to 6.
     """
 
+    purpose = "projects every gradient onto the updates that conflict with no task, and averages the projections"
+    paper = "Quinton and Rey, 2024"
     needs = Need.GRAMIAN
     heads = "own"
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, Claim.NON_CONFLICTING})
     degree = 1
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """One programme per task, solved together."""
-        tasks = seen.losses.shape[-1]
-        own = torch.eye(tasks, dtype=torch.float64, device=seen.losses.device).expand_as(seen.gramian)
-        found = dual_cone(seen.gramian, own)
-        return Solution(found.point.mean(-2), found.residual.amax(-1), found.solved.all(-1))
+        tasks = evidence.losses.shape[-1]
+        own = torch.eye(tasks, dtype=torch.float64, device=evidence.losses.device).expand_as(evidence.gramian)
+        solution = dual_cone(evidence.gramian, own)
+        return Solution(solution.point.mean(-2), solution.residual.amax(-1), solution.solved.all(-1))

@@ -1,1 +1,1 @@
-"""What users type to name a method: nearest names in errors, and plug-in files."""
+"""What users type: unknown names in errors, plug-in files, earlier names of modules; imports no other room."""

@@ -9,7 +9,15 @@ from pathlib import Path
 
 
 def import_file(path: Path) -> None:
-    """Run a Python file, for what it registers.
+    """Run a Python file, which registers methods or suites.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from balancers.naming.plugins import import_file
+        >>> import_file(Path("no-such-file.py"))
+        Traceback (most recent call last):
+            ...
+        ValueError: plug-in ...no-such-file.py is not a file; give the path of a Python file
 
     Raises:
         ValueError: there is no such file, or it raises.
@@ -32,5 +40,16 @@ def import_file(path: Path) -> None:
 
 
 def digest_of(path: Path) -> str:
-    """What tells one version of a file from another."""
+    """A short hash of a file's contents, which tells its versions apart.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from balancers.naming.plugins import digest_of
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "mine.py")
+        ...     _ = path.write_text("x = 1")
+        ...     len(digest_of(path))
+        8
+    """
     return hashlib.sha256(path.read_bytes()).hexdigest()[:8]

@@ -1,1 +1,1 @@
-"""Mathematics on K numbers or a K x K Gramian: no parameter, no graph, no state."""
+"""Solvers for small problems on K numbers or a K x K Gramian; they know no model and keep no state."""

@@ -12,7 +12,16 @@ DECAYS = (0.9, 0.999)  # of the two moments, as in the paper
 
 
 class AdamStep(NamedTuple):
-    """Where to go and what to remember."""
+    """Where to go and what to remember.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.adam import adam_step
+        >>> zeros = torch.zeros(1)
+        >>> step = adam_step(torch.tensor([-3.0]), zeros, zeros, torch.ones(1))
+        >>> [round(value, 3) for value in (step.first.item(), step.second.item())]
+        [-0.3, 0.009]
+    """
 
     direction: Float[Tensor, "*B K"]
     first: Float[Tensor, "*B K"]
@@ -29,6 +38,15 @@ def adam_step(
 
     ``steps`` counts the steps of each entry, this one included. The epsilon of the paper is left out, because it would
     make methods depend on the scale of the losses; where the second moment is zero the direction is zero.
+
+    Example:
+        The first step has length 1, whatever the gradient.
+
+        >>> import torch
+        >>> from balancers.solvers.adam import adam_step
+        >>> zeros = torch.zeros(3)
+        >>> adam_step(torch.tensor([-3.0, 0.0, 1e9]), zeros, zeros, torch.ones(3)).direction.round(decimals=3).tolist()
+        [-1.0, 0.0, 1.0]
 
     Reference: Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, Algorithm 1.
     """

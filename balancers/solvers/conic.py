@@ -8,7 +8,7 @@ from torch import Tensor
 
 from balancers.contract.solution import Solution
 from balancers.solvers.gramian import angles, conflict_averse, length_of
-from balancers.solvers.programmes import Line, Measure, flat, nonnegative, search, shaped
+from balancers.solvers.programmes import Measure, ProgrammeLine, flat, nonnegative, search, shaped
 
 CANCELLED = 1e-9  # a vector is zero if its squared length is below this share of its parts'
 FAR = 1e9  # stands for infinity in a search
@@ -25,6 +25,16 @@ def steepest_in_cone(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, 
     Where no direction in the cone decreases all losses, the problem has no solution, and d has the direction of
     `conflict_averse` for the largest radius that stays in the cone, which is that of the solution where there only
     just is one. Where that direction is lost to rounding, or :math:`g_0 = 0`, the point is the reference.
+
+    Example:
+        The mean of (1, 0) and (-3, 4) is (-1, 2). At most 60 degrees from it, and as long, the best is (1.232, 1.866).
+
+        >>> import torch
+        >>> from balancers.solvers.conic import steepest_in_cone
+        >>> gramian = torch.tensor([[1.0, -3.0], [-3.0, 25.0]], dtype=torch.float64)  # of (1, 0) and (-3, 4)
+        >>> mean = torch.full((2,), 0.5, dtype=torch.float64)
+        >>> steepest_in_cone(gramian, mean, cosine=0.5).point.round(decimals=3).tolist()
+        [2.632, 0.467]
     """
     shape = reference.shape
     gramian, reference = flat(gramian), reference.reshape(-1, shape[-1])
@@ -33,9 +43,9 @@ def steepest_in_cone(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, 
     cosines = cosines + torch.diag_embed(zero.to(norms.dtype))
     parts = reference * norms
     length = length_of(cosines, parts)
-    there = length > 0
+    nonzero = length > 0
     ones = torch.where(zero, 0.0, torch.where(zero, torch.inf, norms).amin(-1, keepdim=True) / norms)
-    offset = (cosines @ (parts / torch.where(there, length, 1.0)[:, None])[..., None]).squeeze(-1)
+    offset = (cosines @ (parts / torch.where(nonzero, length, 1.0)[:, None])[..., None]).squeeze(-1)
     offset = torch.where(zero, 1.0, offset)
 
     free = nonnegative(cosines + ones[..., :, None] * ones[..., None, :], ones)
@@ -47,18 +57,18 @@ def steepest_in_cone(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, 
     # If the projection that conflicts with no gradient is outside of the cone, so is every one that helps them all.
     hopeless = excess(nonnegative(cosines, -offset).point, -offset) > 0
     high = torch.where(stationary | inside | hopeless, low, FAR * (1 + low))
-    low, high = torch.where(there, low, 0.0), torch.where(there, high, 0.0)
-    bound = search(Line(cosines, ones, offset, low, high), excess, root)
+    low, high = torch.where(nonzero, low, 0.0), torch.where(nonzero, high, 0.0)
+    bound = search(ProgrammeLine(cosines, ones, offset, low, high), excess, root)
 
     solved = ~stationary & torch.where(inside, free.solved, bound.solved)
-    best = torch.where(inside[:, None], free.point, parts / torch.where(there, length, 1.0)[:, None] + bound.point)
-    if not (solved | ~there).all():
+    best = torch.where(inside[:, None], free.point, parts / torch.where(nonzero, length, 1.0)[:, None] + bound.point)
+    if not (solved | ~nonzero).all():
         averse = conflict_averse(gramian, reference, (1 - cosine**2) ** 0.5)
         best = torch.where(solved[:, None], best, averse.point * norms)
     scale = torch.where(zero, 0.0, (length / length_of(cosines, best))[:, None] / norms)
-    weights = torch.where((there & ~_cancels(cosines, best))[:, None], best * scale, reference)
-    residual = torch.where(there, torch.where(inside, free.residual, bound.residual), 0.0)
-    return shaped(Solution(weights, residual, solved | ~there), shape)
+    weights = torch.where((nonzero & ~_cancels(cosines, best))[:, None], best * scale, reference)
+    residual = torch.where(nonzero, torch.where(inside, free.residual, bound.residual), 0.0)
+    return shaped(Solution(weights, residual, solved | ~nonzero), shape)
 
 
 def _cancels(cosines: Float[Tensor, "N K K"], parts: Float[Tensor, "N K"]) -> Bool[Tensor, "N"]:

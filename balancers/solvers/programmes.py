@@ -26,6 +26,15 @@ def nonnegative(matrix: Float[Tensor, "*B K K"], target: Float[Tensor, "*B K"]) 
     Block principal pivoting: variables that are negative, or whose multiplier is, change sides all at once. That takes
     a handful of linear systems; where it makes no progress an active-set method takes over.
 
+    Example:
+        Without the constraint the minimum would be at (1, -1).
+
+        >>> import torch
+        >>> from balancers.solvers.programmes import nonnegative
+        >>> matrix, target = torch.eye(2, dtype=torch.float64), torch.tensor([1.0, -1.0], dtype=torch.float64)
+        >>> nonnegative(matrix, target).point.tolist()
+        [1.0, 0.0]
+
     Reference: Portugal, Judice and Vicente, A Comparison of Block Pivoting and Interior-Point Algorithms for Linear
     Least Squares Problems with Nonnegative Variables, Mathematics of Computation 1994.
     """
@@ -119,8 +128,17 @@ def _violation(matrix: Tensor, target: Tensor, point: Tensor) -> Float[Tensor, "
 Measure = Callable[[Tensor, Tensor], Tensor]  # one number per programme
 
 
-class Line(NamedTuple):
-    """The programmes with targets s * slope - offset, for s between low and high."""
+class ProgrammeLine(NamedTuple):
+    """The programmes with targets s * slope - offset, for s between low and high.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.programmes import ProgrammeLine
+        >>> one = torch.ones(1, dtype=torch.float64)
+        >>> line = ProgrammeLine(one[:, None, None], one[:, None], 0 * one[:, None], low=0 * one, high=4 * one)
+        >>> line.high.tolist()
+        [4.0]
+    """
 
     cosines: Float[Tensor, "N K K"]
     slope: Float[Tensor, "N K"]
@@ -129,40 +147,66 @@ class Line(NamedTuple):
     high: Float[Tensor, "N"]
 
 
-def search(line: Line, excess: Measure, root: Measure) -> Solution:
+def search(line: ProgrammeLine, excess: Measure, root: Measure) -> Solution:
     """The solution of the programme on the line at which ``excess``, which grows along it, is zero.
 
     As long as the same variables are positive the solution is ``s * slope - fixed``, and ``root`` says where its excess
     is zero; where there is no such place in the interval, the interval is halved, or at first left near its lower end,
     because the upper one may be no more than a large number.
+
+    Example:
+        The solution of the programme with target s is s; it is 3 at s = 3.
+
+        >>> import torch
+        >>> from balancers.solvers.programmes import ProgrammeLine, search
+        >>> one = torch.ones(1, dtype=torch.float64)
+        >>> line = ProgrammeLine(one[:, None, None], one[:, None], 0 * one[:, None], low=0 * one, high=4 * one)
+        >>> search(line, lambda point, target: point.sum(-1) - 3, lambda slope, fixed: 3 / slope.sum(-1)).point.tolist()
+        [[3.0]]
     """
     ends = torch.stack([line.slope, line.offset], -1)
     low, high = line.low, line.high
-    support = found = torch.ones_like(line.slope, dtype=torch.bool)
+    support = positive = torch.ones_like(line.slope, dtype=torch.bool)
     target = line.slope
     for _ in range(ROOTS):
         guess = root(*_on_support(line.cosines, support, ends, REFINEMENTS).unbind(-1))
         inside = (guess >= low) & (guess <= high)
         place = torch.where(inside, guess, torch.minimum((low + high) / 2, low + low.abs() + 1))
         target = place[:, None] * line.slope - line.offset
-        found = _pivot(line.cosines, target, support)
-        beyond = excess(_on_support(line.cosines, found, target[..., None], REFINEMENTS).squeeze(-1), target)
-        there = (beyond.abs() < ACCURATE) & (found == support).all(-1)
-        if bool((there | (high - low <= ZERO * (high.abs() + low.abs()))).all()):
+        positive = _pivot(line.cosines, target, support)
+        beyond = excess(_on_support(line.cosines, positive, target[..., None], REFINEMENTS).squeeze(-1), target)
+        reached = (beyond.abs() < ACCURATE) & (positive == support).all(-1)
+        if bool((reached | (high - low <= ZERO * (high.abs() + low.abs()))).all()):
             break
         low, high = torch.where(beyond > 0, low, place), torch.where(beyond > 0, place, high)
-        support = found
-    settled = _settle(line.cosines, target, found)
+        support = positive
+    settled = _settle(line.cosines, target, positive)
     residual = torch.maximum(settled.residual, excess(settled.point, target).abs())
     return Solution(settled.point, residual, residual < ACCURATE)
 
 
 def flat(matrix: Float[Tensor, "*B K K"]) -> Float[Tensor, "N K K"]:
-    """Matrices with one axis before their own."""
+    """Matrices with one axis before their own.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.programmes import flat
+        >>> flat(torch.zeros(2, 5, 3, 3)).shape
+        torch.Size([10, 3, 3])
+    """
     return matrix.reshape(-1, *matrix.shape[-2:])
 
 
-def shaped(found: Solution, shape: torch.Size) -> Solution:
-    """A solution with its leading axes as they came."""
+def shaped(solution: Solution, shape: torch.Size) -> Solution:
+    """A solution with its leading axes as they came.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Solution
+        >>> from balancers.solvers.programmes import shaped
+        >>> solution = Solution(torch.zeros(10, 3), torch.zeros(10), torch.ones(10) > 0)
+        >>> shaped(solution, torch.Size([2, 5, 3])).residual.shape
+        torch.Size([2, 5])
+    """
     batch = shape[:-1]
-    return Solution(found.point.reshape(shape), found.residual.reshape(batch), found.solved.reshape(batch))
+    return Solution(solution.point.reshape(shape), solution.residual.reshape(batch), solution.solved.reshape(batch))

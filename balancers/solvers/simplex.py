@@ -1,4 +1,4 @@
-"""The simplex: where weights that are shares of a whole live."""
+"""Weights that sum to a total: shares, and the projection onto the simplex."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ from torch import Tensor
 
 
 def shares(parts: Float[Tensor, "*B K"]) -> tuple[Float[Tensor, "*B K"], Float[Tensor, "*B 1"]]:
-    """Parts as shares of their total, equal where that is 0; and the total.
+    """The shares of parts in their total, equal where the total is 0; and the total.
 
     A method that keeps such parts, and multiplies its new shares by the old total, loses nothing when it is asked
     about some of its tasks alone: these divide their total among themselves, and the others keep what they have.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.simplex import shares
+        >>> portions, total = shares(torch.tensor([1.0, 3.0]))
+        >>> portions.tolist(), total.tolist()
+        ([0.25, 0.75], [4.0])
     """
     total = parts.sum(-1, keepdim=True)
     return torch.where(total > 0, parts / total, 1 / parts.shape[-1]), total
@@ -22,6 +29,12 @@ def project_onto_simplex(points: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]
 
     They are :math:`w_i = \max(v_i - \theta, 0)`, where :math:`\theta` is the largest of
     :math:`(\sum_{j \le k} v_{(j)} - 1) / k` over k for the values in descending order.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.simplex import project_onto_simplex
+        >>> project_onto_simplex(torch.tensor([1.0, 0.5, -2.0])).tolist()
+        [0.75, 0.25, 0.0]
 
     Reference: Duchi, Shalev-Shwartz, Singer and Chandra, Efficient Projections onto the l1-Ball for Learning in High
     Dimensions, ICML 2008, Figure 1.

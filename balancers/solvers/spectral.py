@@ -15,7 +15,14 @@ EQUAL = 1e-4  # projections that differ by more than this share are not equal; t
 
 
 class Spectrum(NamedTuple):
-    """Eigenvalues in ascending order, unit eigenvectors in columns, and which eigenvalues are above rounding."""
+    """Eigenvalues in ascending order, unit eigenvectors in columns, and which eigenvalues are above rounding.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.spectral import spectrum
+        >>> spectrum(torch.ones(2, 2, dtype=torch.float64)).kept.tolist()  # two equal gradients have one direction
+        [False, True]
+    """
 
     values: Float[Tensor, "*B K"]
     vectors: Float[Tensor, "*B K K"]
@@ -23,7 +30,14 @@ class Spectrum(NamedTuple):
 
 
 def spectrum(cosines: Float[Tensor, "*B K K"]) -> Spectrum:
-    """The eigenvalues of a matrix of cosines; with the norms divided out, one tolerance fits all gradients."""
+    """The eigenvalues of a matrix of cosines; with the norms divided out, one tolerance fits all gradients.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.spectral import spectrum
+        >>> spectrum(torch.tensor([[1.0, -0.6], [-0.6, 1.0]], dtype=torch.float64)).values.round(decimals=3).tolist()
+        [0.4, 1.6]
+    """
     values, vectors = torch.linalg.eigh(cosines)
     return Spectrum(values, vectors, values > RANK * values.shape[-1] * values[..., -1:])
 
@@ -34,6 +48,13 @@ def equal_projections(cosines: Float[Tensor, "*B K K"]) -> Solution:
     A gradient of norm zero has no say and gets 0. Where no vector has equal projections, which takes a singular C, the
     point is the one of least squares, and exactly 0 where nothing is left of it but rounding, as for two opposite
     gradients.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.spectral import equal_projections
+        >>> cosines = torch.tensor([[1.0, -0.6], [-0.6, 1.0]], dtype=torch.float64)
+        >>> equal_projections(cosines).point.round(decimals=3).tolist()  # 1 / (1 - 0.6) each
+        [2.5, 2.5]
     """
     target = (cosines.diagonal(dim1=-2, dim2=-1) > 0).to(cosines.dtype)
     values, vectors, kept = spectrum(cosines)

@@ -1,1 +1,1 @@
-"""What happens between the losses and ``.grad``: inputs, graph, gradients, measuring, filling."""
+"""One training step, from the losses to ``.grad``: absent tasks, measuring of gradients, memory, filling."""

@@ -18,7 +18,20 @@ SMALL = 1e-20  # a squared norm below this may have lost terms that float32 cann
 
 @dataclass(frozen=True)
 class TaskGradients:
-    """The gradient of every task at the shared and at the specific tensors, as autograd gave them."""
+    """The gradient of every task at the shared and at the specific tensors, as autograd gave them.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.gradients import combine, task_gradients
+        >>> from balancers.step.graph import Leaves
+        >>> point = torch.ones(2, requires_grad=True)
+        >>> losses = [point[0], -3 * point[0] + 4 * point[1]]  # gradients (1, 0) and (-3, 4)
+        >>> gradients = task_gradients(losses, Leaves([point], []))
+        >>> gradients.matrix.tolist()
+        [[1.0, 0.0], [-3.0, 4.0]]
+        >>> gradients.combine(torch.tensor([3.0, 1.0]))[0].tolist()
+        [0.0, 4.0]
+    """
 
     shared: list[Tensor]
     rows: list[list[Tensor | None]]  # task -> gradient at every shared tensor; none if the loss does not depend on it
@@ -61,16 +74,26 @@ class TaskGradients:
 
 
 def task_gradients(losses: Sequence[Tensor], leaves: Leaves, *, retain_graph: bool = False) -> TaskGradients:
-    """One backward pass per task; the graph is freed with the last one unless ``retain_graph``."""
+    """One backward pass per task; the graph is freed with the last one unless ``retain_graph``.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.gradients import task_gradients
+        >>> from balancers.step.graph import Leaves
+        >>> point = torch.ones(2, requires_grad=True)
+        >>> losses = [point[0], -3 * point[0] + 4 * point[1]]  # gradients (1, 0) and (-3, 4)
+        >>> task_gradients(losses, Leaves([point], [])).rows[1][0].tolist()
+        [-3.0, 4.0]
+    """
     rows, specific = [], []
     for number, loss in enumerate(losses):
-        found = torch.autograd.grad(
+        gradients = torch.autograd.grad(
             loss,
             [*leaves.shared, *leaves.specific],
             retain_graph=retain_graph or number + 1 < len(losses),
             allow_unused=True,
         )
-        dense = [g.to_dense() if g is not None and g.is_sparse else g for g in found]
+        dense = [g.to_dense() if g is not None and g.is_sparse else g for g in gradients]
         rows.append(dense[: len(leaves.shared)])
         own = zip(leaves.specific, dense[len(leaves.shared) :], strict=True)
         specific.append([(parameter, gradient) for parameter, gradient in own if gradient is not None])
@@ -78,7 +101,14 @@ def task_gradients(losses: Sequence[Tensor], leaves: Leaves, *, retain_graph: bo
 
 
 def gramian_of(matrix: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K K"]:
-    """Inner products of the rows, in float64 and exactly symmetric."""
+    """Inner products of the rows, in float64 and exactly symmetric.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.gradients import gramian_of
+        >>> gramian_of(torch.tensor([[1.0, 0.0], [-3.0, 4.0]])).tolist()
+        [[1.0, -3.0], [-3.0, 25.0]]
+    """
     pieces = matrix.split(PIECE, dim=-1)
     if not may_look(matrix.device):
         products = cross_gramian_of(matrix, matrix)
@@ -93,6 +123,12 @@ def cross_gramian_of(left: Float[Tensor, "*B K D"], right: Float[Tensor, "*B K D
     """Inner products of the rows of one matrix with those of another, in float64.
 
     Rows are scaled by a power of two first, so that no product leaves the range of float32.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.gradients import cross_gramian_of
+        >>> cross_gramian_of(torch.tensor([[1.0, 0.0], [-3.0, 4.0]]), torch.tensor([[2.0, 0.0], [0.0, 1.0]])).tolist()
+        [[2.0, 0.0], [-6.0, 4.0]]
     """
     scale_left, scale_right = _scale(left), _scale(right)
     pieces = zip(left.split(PIECE, dim=-1), right.split(PIECE, dim=-1), strict=True)
@@ -110,7 +146,14 @@ def _sum_of_products(pieces: Iterable[tuple[Tensor, Tensor]], device: torch.devi
 
 
 def may_look(device: torch.device) -> bool:
-    """Whether a look at numbers costs nothing: on an accelerator it would wait for all that is under way."""
+    """Whether reading numbers is free: on an accelerator it waits for all pending work.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.gradients import may_look
+        >>> may_look(torch.device("cpu")), may_look(torch.device("cuda"))
+        (True, False)
+    """
     return device.type == "cpu"
 
 
@@ -126,7 +169,14 @@ def _scale(matrix: Tensor) -> Tensor:
 
 
 def combine(weights: Tensor, matrix: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B D"]:
-    """The weighted sum of the rows; weights are per row, (*B, K), or per element, (*B, K, D)."""
+    """The weighted sum of the rows; weights are per row, (*B, K), or per element, (*B, K, D).
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.gradients import combine
+        >>> combine(torch.tensor([3.0, 1.0]), torch.tensor([[1.0, 0.0], [-3.0, 4.0]])).tolist()
+        [0.0, 4.0]
+    """
     weights = weights.to(matrix.dtype)
     if weights.dim() == matrix.dim():
         return (weights * matrix).sum(-2)

@@ -11,7 +11,16 @@ from torch.autograd.graph import Node
 
 @dataclass(frozen=True)
 class Leaves:
-    """The parameters that the losses reach, told apart; neither list holds a parameter twice."""
+    """The parameters that the losses reach, told apart; neither list holds a parameter twice.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.graph import find_leaves
+        >>> shared, head = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+        >>> leaves = find_leaves([shared.sum(), (shared * head).sum()], shared=None, features=None)
+        >>> leaves.shared[0] is shared, leaves.specific[0] is head
+        (True, True)
+    """
 
     shared: list[Tensor]
     specific: list[Tensor]  # of one task or of several, but not part of what is balanced
@@ -22,6 +31,15 @@ def find_leaves(losses: Sequence[Tensor], shared: Iterable[Tensor] | None, featu
 
     Shared is what ``shared`` names; without it, what lies below ``features``; without both, what two or more losses
     reach.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.graph import find_leaves
+        >>> encoder, head = torch.nn.Linear(3, 2), torch.nn.Linear(2, 1)
+        >>> loss = head(encoder(torch.ones(3))).sum()
+        >>> leaves = find_leaves([loss], shared=encoder.parameters(), features=None)
+        >>> len(leaves.shared), len(leaves.specific)
+        (2, 2)
 
     Raises:
         ValueError: the losses reach no shared parameter, or what was passed contradicts their graph.
@@ -81,6 +99,17 @@ def checked(
     tensors: Iterable[Tensor], argument: str = "shared", within: Sequence[Tensor] | None = None
 ) -> list[Tensor]:
     """The tensors of an argument that names parameters, none twice.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.graph import checked
+        >>> point = torch.ones(2, requires_grad=True)
+        >>> len(checked([point, point]))
+        1
+        >>> checked([])
+        Traceback (most recent call last):
+            ...
+        ValueError: shared is empty: pass encoder.parameters(); a generator can be used up only once
 
     Raises:
         ValueError: there are none, or one is frozen, is no leaf, or is not ``within`` the shared parameters.

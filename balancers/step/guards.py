@@ -1,10 +1,10 @@
-"""Numbers that no step may go on with: each guard names who is to blame, before anything is written to ``.grad``."""
+"""Checks before anything is written to ``.grad``: each raises an error that names the task, method or argument."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Float
@@ -17,19 +17,61 @@ from balancers.step.memory import Memory
 
 
 class NonFiniteError(ValueError):
-    """A loss or a gradient is NaN or infinite."""
+    """A loss or a gradient is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Balancer, NonFiniteError
+        >>> point = torch.zeros(2, requires_grad=True)
+        >>> try:
+        ...     Balancer("pcgrad", ["a", "b"]).backward([point.sum(), point.sum() * float("inf")], shared=[point])
+        ... except NonFiniteError as error:
+        ...     print(error)
+        the loss of task 'b' is nan; ...
+    """
 
 
 class NonFiniteLossError(NonFiniteError):
-    """A loss is NaN or infinite."""
+    """A loss is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Balancer, NonFiniteLossError
+        >>> point = torch.zeros(2, requires_grad=True)
+        >>> try:
+        ...     Balancer("pcgrad", ["a", "b"]).backward([point.sum(), point.sum() / 0], shared=[point])
+        ... except NonFiniteLossError as error:
+        ...     print(error)
+        the loss of task 'b' is nan; ...
+    """
 
 
 class NonFiniteGradientError(NonFiniteError):
-    """All losses are finite, but a task's gradient is not."""
+    """All losses are finite, but a task's gradient is not.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Balancer, NonFiniteGradientError
+        >>> point = torch.zeros(2, requires_grad=True)
+        >>> try:
+        ...     Balancer("pcgrad", ["a", "b"]).backward([point.sum(), point.sqrt().sum()], shared=[point])
+        ... except NonFiniteGradientError as error:
+        ...     print(error)
+        the gradients of tasks ['b'] are not finite although their losses are; ...
+    """
 
 
 def require_finite_losses(losses: Float[Tensor, "P"], tasks: Sequence[str]) -> None:
-    """Raise `NonFiniteLossError` for the first of ``tasks`` whose loss is NaN or infinite."""
+    """Raise `NonFiniteLossError` for the first of ``tasks`` whose loss is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.guards import require_finite_losses
+        >>> require_finite_losses(torch.tensor([1.0, float('nan')]), ["a", "b"])
+        Traceback (most recent call last):
+            ...
+        balancers.step.guards.NonFiniteLossError: the loss of task 'b' is nan; ...
+    """
     for task, value in zip(tasks, losses.tolist(), strict=True):
         if not math.isfinite(value):
             raise NonFiniteLossError(
@@ -41,7 +83,16 @@ def require_finite_losses(losses: Float[Tensor, "P"], tasks: Sequence[str]) -> N
 def require_bounded_losses(
     losses: Float[Tensor, "P"], bounded: Float[Tensor, "P"], tasks: Sequence[str], method: str
 ) -> None:
-    """Raise ``ValueError`` for the first of ``tasks`` whose loss lies below its lower bound."""
+    """Raise ``ValueError`` for the first of ``tasks`` whose loss lies below its lower bound.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.guards import require_bounded_losses
+        >>> require_bounded_losses(torch.tensor([1.0, -2.0]), torch.tensor([1.0, -2.0]), ["a", "b"], "gls")
+        Traceback (most recent call last):
+            ...
+        ValueError: gls needs losses of at least 0, and that of task 'b' is -2: ...
+    """
     for task, value, above in zip(tasks, losses.tolist(), bounded.tolist(), strict=True):
         if above < 0:
             bound = value - above
@@ -52,9 +103,22 @@ def require_bounded_losses(
             )
 
 
-def require_reached(found: TaskGradients, tasks: Sequence[str]) -> None:
-    """Raise ``ValueError`` if a loss depends on nothing at which gradients were measured, while another one does."""
-    reached = [any(gradient is not None for gradient in row) for row in found.rows]
+def require_reached(gradients: TaskGradients, tasks: Sequence[str]) -> None:
+    """Raise ``ValueError`` if a loss depends on nothing at which gradients were measured, while another one does.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.guards import require_reached
+        >>> point, other = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+        >>> from balancers.step.gradients import task_gradients
+        >>> from balancers.step.graph import Leaves
+        >>> gradients = task_gradients([point.sum(), other.sum()], Leaves([point], [other]))
+        >>> require_reached(gradients, ["a", "b"])
+        Traceback (most recent call last):
+            ...
+        ValueError: the loss of task 'b' depends on no parameter at which gradients are measured: ...
+    """
+    reached = [any(gradient is not None for gradient in row) for row in gradients.rows]
     if any(reached):
         for task, fine in zip(tasks, reached, strict=True):
             if not fine:
@@ -64,15 +128,26 @@ def require_reached(found: TaskGradients, tasks: Sequence[str]) -> None:
                 )
 
 
-def require_finite_gradients(seen: Evidence, tasks: Sequence[str]) -> None:
-    """Raise `NonFiniteGradientError` if what was measured of a task's gradient is NaN or infinite."""
-    fine = torch.ones_like(seen.losses, dtype=torch.bool)
-    if seen.measured_gramian is not None:
-        fine &= seen.gramian.diagonal().isfinite()
-    elif seen.measured_gradients is not None:
-        fine &= seen.gradients.isfinite().all(-1)
-    if seen.measured_cross_gramian is not None:
-        fine &= seen.cross_gramian.isfinite().any(-1) & seen.cross_gramian.diagonal().isfinite()
+def require_finite_gradients(evidence: Evidence, tasks: Sequence[str]) -> None:
+    """Raise `NonFiniteGradientError` if what was measured of a task's gradient is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Evidence
+        >>> from balancers.step.guards import require_finite_gradients
+        >>> gramian = torch.tensor([[1.0, 0.0], [0.0, float("inf")]])
+        >>> require_finite_gradients(Evidence(torch.ones(2), gramian), ["a", "b"])
+        Traceback (most recent call last):
+            ...
+        balancers.step.guards.NonFiniteGradientError: the gradients of tasks ['b'] are not finite ...
+    """
+    fine = torch.ones_like(evidence.losses, dtype=torch.bool)
+    if evidence.measured_gramian is not None:
+        fine &= evidence.gramian.diagonal().isfinite()
+    elif evidence.measured_gradients is not None:
+        fine &= evidence.gradients.isfinite().all(-1)
+    if evidence.measured_cross_gramian is not None:
+        fine &= evidence.cross_gramian.isfinite().any(-1) & evidence.cross_gramian.diagonal().isfinite()
     broken = [task for task, good in zip(tasks, fine.tolist(), strict=True) if not good]
     if broken:
         raise NonFiniteGradientError(
@@ -82,22 +157,48 @@ def require_finite_gradients(seen: Evidence, tasks: Sequence[str]) -> None:
 
 
 def require_finite_answer(answer: Answer, method: str) -> None:
-    """Raise `NonFiniteError` if a method gave a weight, or a factor for a head, that is NaN or infinite."""
-    for what, given in (("weights", answer.weights), ("factors for the heads", answer.heads)):
-        if given is not None and not given.isfinite().all():
-            raise NonFiniteError(f"{method} gave the {what} {given.tolist()}; nothing was written to .grad")
+    """Raise `NonFiniteError` if a method gave a weight, or a factor for a head, that is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Answer
+        >>> from balancers.step.guards import require_finite_answer
+        >>> require_finite_answer(Answer(torch.tensor([1.0, float("inf")])), "mine")
+        Traceback (most recent call last):
+            ...
+        balancers.step.guards.NonFiniteError: mine gave the weights [1.0, inf]; nothing was written to .grad
+    """
+    for what, numbers in (("weights", answer.weights), ("factors for the heads", answer.heads)):
+        if numbers is not None and not numbers.isfinite().all():
+            raise NonFiniteError(f"{method} gave the {what} {numbers.tolist()}; nothing was written to .grad")
 
 
-class Place(NamedTuple):
-    """What a step was told of where gradients are measured."""
+class PlaceArguments(NamedTuple):
+    """Which arguments of `Balancer.backward` say where gradients are measured.
+
+    Example:
+        >>> from balancers.step.guards import PlaceArguments
+        >>> PlaceArguments(shared=True, at=False, features=False).at
+        False
+    """
 
     shared: bool
     at: bool
     features: bool
 
 
-def require_place(place: Place, memory: Memory, needs: Need, processes: int) -> None:
-    """Raise ``ValueError`` unless gradients are measured where that makes sense for a method and what it remembers."""
+def require_place(place: PlaceArguments, memory: Memory, needs: Need, processes: int) -> None:
+    """Raise ``ValueError`` if gradients cannot be measured at this place for this method and its memory.
+
+    Example:
+        >>> from balancers import Balancer, Need
+        >>> from balancers.step.guards import PlaceArguments, require_place
+        >>> balancer = Balancer("graddrop", 2)
+        >>> require_place(PlaceArguments(shared=True, at=True, features=False), balancer, Need.GRADIENTS, processes=1)
+        Traceback (most recent call last):
+            ...
+        ValueError: graddrop acts on the gradients of all shared parameters: leave out at=
+    """
     name = memory.weighting.name
     if place.at and place.features:
         raise ValueError("at and features both say where gradients are measured: pass one of them")
@@ -115,7 +216,17 @@ def require_place(place: Place, memory: Memory, needs: Need, processes: int) -> 
 
 
 def require_nothing_awaited(awaited: Tensor | None, method: str) -> None:
-    """Raise ``ValueError`` if the losses after the last step of the optimizer are still to come."""
+    """Raise ``ValueError`` if the losses after the last step of the optimizer are still to come.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.guards import require_nothing_awaited
+        >>> require_nothing_awaited(None, "famo")
+        >>> require_nothing_awaited(torch.tensor([0, 1]), "famo")
+        Traceback (most recent call last):
+            ...
+        ValueError: famo needs balancer.after_step(losses) after every optimizer.step() ...
+    """
     if awaited is not None:
         raise ValueError(
             f"{method} needs balancer.after_step(losses) after every optimizer.step() and before the next backward: "
@@ -123,15 +234,36 @@ def require_nothing_awaited(awaited: Tensor | None, method: str) -> None:
         )
 
 
-def require_batches(others: Sequence[Losses]) -> Sequence[Losses]:
-    """The batches as they are; raise ``ValueError`` if they are one batch and no list."""
+def require_batches(others: Sequence[Losses] | Losses) -> Sequence[Losses]:
+    """The batches as they are; raise ``ValueError`` if they are one batch and no list.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.guards import require_batches
+        >>> require_batches(torch.ones(2))
+        Traceback (most recent call last):
+            ...
+        ValueError: others is a list of batches: pass others=[losses_2, losses_3]
+    """
     if isinstance(others, Mapping | Tensor):
         raise ValueError("others is a list of batches: pass others=[losses_2, losses_3]")
-    return others
+    return cast(Sequence[Losses], others)
 
 
 def require_crossed(step: Step, others: Sequence[Step], at_features: bool, method: str) -> None:
-    """Raise ``ValueError`` unless the other batches of a method that crosses batches are what they must be."""
+    """Raise ``ValueError`` unless ``others`` has one or two batches with the tasks of the first, at parameters.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.guards import require_crossed
+        >>> from balancers.step.inputs import Step
+        >>> step = Step([torch.tensor(1.0)], torch.tensor([0]))
+        >>> require_crossed(step, [step], False, "modo")
+        >>> require_crossed(step, [], False, "modo")
+        Traceback (most recent call last):
+            ...
+        ValueError: modo needs others=[losses_2, losses_3], ... got 0
+    """
     if at_features:
         raise ValueError(
             f"{method} multiplies gradients of different batches, which have no common representation: leave out "

@@ -1,23 +1,29 @@
-"""What users pass as losses, in whatever shape, becomes the losses of the tasks that are present."""
+"""The arguments of users, checked: task names, lower bounds, and the losses of the tasks that are present."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from balancers.contract.weighting import Weighting
 from balancers.naming.suggest import nearest
-from balancers.registry import create
 
 Losses = Tensor | Sequence[Tensor | None] | Mapping[str, Tensor]  # of all tasks, as users pass them
 
 
 class Step(NamedTuple):
-    """The losses of the tasks that are present, and their positions among all tasks."""
+    """The losses of the tasks that are present, and their positions among all tasks.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.inputs import collect
+        >>> losses = torch.ones(2, requires_grad=True).unbind()
+        >>> collect([losses[0], None, losses[1]], ("a", "b", "c"), None).present.tolist()
+        [0, 2]
+    """
 
     losses: list[Tensor]  # scalars with a graph
     present: Int[Tensor, "P"]  # on the losses' device
@@ -25,6 +31,11 @@ class Step(NamedTuple):
 
 def task_names(tasks: int | Sequence[str]) -> tuple[str, ...]:
     """Names of the tasks: those given, or "0", "1", ... for a number.
+
+    Example:
+        >>> from balancers.step.inputs import task_names
+        >>> task_names(2), task_names(["depth", "normals"])
+        (('0', '1'), ('depth', 'normals'))
 
     Raises:
         ValueError: there is no task, or two have one name.
@@ -40,6 +51,11 @@ def task_names(tasks: int | Sequence[str]) -> tuple[str, ...]:
 def per_task(what: str, values: Sequence[float] | Mapping[str, float], tasks: tuple[str, ...]) -> tuple[float, ...]:
     """One value per task in the order of the tasks, from a sequence or a mapping by name.
 
+    Example:
+        >>> from balancers.step.inputs import per_task
+        >>> per_task("weights", {"b": 2.0, "a": 1.0}, ("a", "b"))
+        (1.0, 2.0)
+
     Raises:
         ValueError: there are not exactly as many values as tasks, or other names.
     """
@@ -54,22 +70,13 @@ def per_task(what: str, values: Sequence[float] | Mapping[str, float], tasks: tu
     return tuple(values)
 
 
-def weighting_of(method: str | Weighting, hyperparameters: Mapping[str, Any], tasks: tuple[str, ...]) -> Weighting:
-    """The method, made by name with its hyperparameters, of which some have a value for each task.
-
-    Raises:
-        ValueError: an unknown name, or hyperparameters that do not fit.
-    """
-    if isinstance(method, Weighting):
-        if hyperparameters:
-            raise ValueError(f"hyperparameters {sorted(hyperparameters)} belong into the {method.name} object itself")
-        return method
-    named = {k: per_task(k, v, tasks) if isinstance(v, Mapping) else v for k, v in hyperparameters.items()}
-    return create(method, **named)
-
-
 def lower_bounds_of(bounds: Sequence[float] | Mapping[str, float] | None, tasks: tuple[str, ...]) -> tuple[float, ...]:
     """The lower bounds of all losses, 0 for those that a mapping does not name.
+
+    Example:
+        >>> from balancers.step.inputs import lower_bounds_of
+        >>> lower_bounds_of({"b": -1.0}, ("a", "b"))
+        (0.0, -1.0)
 
     Raises:
         ValueError: there are not exactly as many as tasks, or a name is no task's.
@@ -86,6 +93,13 @@ def collect(
     losses: Losses, tasks: tuple[str, ...], present: Tensor | Sequence[bool] | None, *, graph: bool = True
 ) -> Step:
     """The losses of the present tasks, checked; ``graph`` says whether they must have one.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.inputs import collect
+        >>> loss = torch.ones((), requires_grad=True)
+        >>> collect({"b": loss}, ("a", "b"), present=None).present.tolist()  # task a is absent
+        [1]
 
     Raises:
         ValueError: names or numbers do not match the tasks, no task is present, or a loss is no scalar with a graph.

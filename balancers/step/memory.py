@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from balancers.contract.weighting import Draws, Sizes, Weighting
-from balancers.step.presence import element_axes, width_axes
+from balancers.step.absent_tasks import element_axes, width_axes
 
 STATE_PREFIX = "state_"  # of the buffers, so that no field of a state can hide an attribute of the module
 
@@ -22,6 +22,15 @@ class Memory(nn.Module):
 
     ``state_dict`` holds everything that a fresh object needs to go on bit for bit, random numbers included. The axes of
     a state that have the length of a flat gradient, or of a representation, are empty until the first one was seen.
+
+    Example:
+        >>> from balancers import Draws, create
+        >>> from balancers.step.memory import Memory
+        >>> memory = Memory(create("imtl-l"), ("a", "b"), Draws.seeded(0))
+        >>> list(memory.state_dict())
+        ['state_log_scales', 'state_first', 'state_second', 'state_steps', '_extra_state']
+        >>> list(memory.parameters())
+        []
     """
 
     def __init__(self, weighting: Weighting, tasks: tuple[str, ...], draws: Draws) -> None:
@@ -47,7 +56,7 @@ class Memory(nn.Module):
         return any(width_axes(self._state_type).values())
 
     def remember(self, state: tuple[Tensor, ...]) -> None:
-        """Keep the next state."""
+        """Store the next state in the buffers."""
         for field, value in zip(self._state_type._fields, state, strict=True):
             setattr(self, STATE_PREFIX + field, value)
 
@@ -85,8 +94,8 @@ class Memory(nn.Module):
         self.sizes = sizes
         self._state_type = type(state)
         for field, value in zip(self._state_type._fields, state, strict=True):
-            there = self._buffers.get(STATE_PREFIX + field)
-            if there is None or there.shape != value.shape:  # what has its size already stays as it is
+            buffer = self._buffers.get(STATE_PREFIX + field)
+            if buffer is None or buffer.shape != value.shape:  # what has its size already stays as it is
                 self.register_buffer(STATE_PREFIX + field, value)
 
     def __getstate__(self) -> dict[str, Any]:

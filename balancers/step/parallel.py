@@ -28,7 +28,14 @@ from balancers.step.gradients import TaskGradients
 
 
 class Group:
-    """Means over the processes of a ``torch.distributed`` group; over one alone, nothing is sent."""
+    """Means over the processes of a ``torch.distributed`` group; over one alone, nothing is sent.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.parallel import Group
+        >>> Group(None).mean([torch.tensor([1.0, 2.0])])  # one process alone
+        [tensor([1., 2.])]
+    """
 
     def __init__(self, group: dist.ProcessGroup | None) -> None:
         self._group = group
@@ -38,36 +45,36 @@ class Group:
         """The mean of each tensor over the processes, in one message per dtype."""
         if self._group is None or not tensors:
             return list(tensors)
-        found: dict[int, Tensor] = {}
+        means: dict[int, Tensor] = {}
         for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
             chosen = [i for i, tensor in enumerate(tensors) if tensor.dtype == dtype]
             flat = torch.cat([tensors[i].detach().reshape(-1) for i in chosen])
             dist.all_reduce(flat, group=self._group)
             parts = (flat / self.size).split([tensors[i].numel() for i in chosen])
-            found |= {i: part.view(tensors[i].shape) for i, part in zip(chosen, parts, strict=True)}
-        return [found[i] for i in range(len(tensors))]
+            means |= {i: part.view(tensors[i].shape) for i, part in zip(chosen, parts, strict=True)}
+        return [means[i] for i in range(len(tensors))]
 
     def means(self, tensors: Iterable[Tensor | None]) -> list[Tensor | None]:
-        """The same for tensors of which some are not there, which must be so in every process."""
-        given = list(tensors)
-        means = iter(self.mean([tensor for tensor in given if tensor is not None]))
-        return [None if tensor is None else next(means) for tensor in given]
+        """Means of tensors some of which are None; the same ones must be None in every process."""
+        entries = list(tensors)
+        means = iter(self.mean([tensor for tensor in entries if tensor is not None]))
+        return [None if tensor is None else next(means) for tensor in entries]
 
-    def gradients(self, found: TaskGradients, *, shared: bool = True) -> TaskGradients:
+    def gradients(self, measured: TaskGradients, *, shared: bool = True) -> TaskGradients:
         """Task gradients of the whole batch; those at the shared tensors stay as they are unless ``shared``."""
         if self._group is None:
-            return found
-        rows = found.rows
+            return measured
+        rows = measured.rows
         if shared:
             means = iter(self.means(gradient for row in rows for gradient in row))
             rows = [[next(means) for _ in row] for row in rows]
-        own = iter(self.mean([gradient for pairs in found.specific for _, gradient in pairs]))
-        specific = [[(parameter, next(own)) for parameter, _ in pairs] for pairs in found.specific]
-        return TaskGradients(found.shared, rows, specific)
+        own = iter(self.mean([gradient for pairs in measured.specific for _, gradient in pairs]))
+        specific = [[(parameter, next(own)) for parameter, _ in pairs] for pairs in measured.specific]
+        return TaskGradients(measured.shared, rows, specific)
 
-    def of_examples(self, seen: Evidence) -> Evidence:
+    def of_examples(self, evidence: Evidence) -> Evidence:
         """Evidence of the whole batch, where each process measured a Gramian on its own examples alone."""
-        if self._group is None or seen.measured_gramian is None:
-            return seen
-        (gramian,) = self.mean([seen.gramian / self.size])  # losses are means: gradients at their examples shrink
-        return replace(seen, measured_gramian=gramian)
+        if self._group is None or evidence.measured_gramian is None:
+            return evidence
+        (gramian,) = self.mean([evidence.gramian / self.size])  # losses are means: gradients at their examples shrink
+        return replace(evidence, measured_gramian=gramian)

@@ -1,1 +1,1 @@
-"""The methods of the library TorchJD under this library's interface, as in ``torchjd:UPGrad``."""
+"""Methods of the library TorchJD under this library's interface, by names such as ``torchjd:UPGrad``."""

@@ -1,9 +1,10 @@
-"""Methods of the library TorchJD by class name, as ``torchjd:UPGrad``: to compare with, and for what is not here."""
+"""Methods of the library TorchJD by class name, such as ``torchjd:UPGrad``."""
 
 from __future__ import annotations
 
 import inspect
-from dataclasses import MISSING, field, make_dataclass
+from collections.abc import Callable
+from dataclasses import MISSING, field, fields, make_dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
@@ -24,6 +25,7 @@ from balancers.torchjd.method import (
     weights_from_gramian,
     weights_from_losses,
 )
+from balancers.wrappers.notation import TORCHJD
 
 INSTALL = "pip install 'torchjd>=0.18'"
 OLDEST = (0, 18)  # with scalarizers, and with memories that say so
@@ -38,7 +40,13 @@ UNUSABLE = {
 
 
 def names() -> list[str]:
-    """The classes that can be used; none if TorchJD is not installed."""
+    """The classes that can be used; none if TorchJD is not installed.
+
+    Example:
+        >>> from balancers.torchjd.names import names
+        >>> "UPGrad" in names()  # with TorchJD installed
+        True
+    """
     return sorted(_classes())
 
 
@@ -50,10 +58,10 @@ def _installed() -> bool:
 def _classes() -> dict[str, type[nn.Module]]:
     if not _installed():
         return {}
-    found: dict[str, type[nn.Module]] = {}
+    classes: dict[str, type[nn.Module]] = {}
     for module in map(import_module, (AGGREGATORS, SCALARIZERS)):  # of two with one name, the one that costs less
-        found |= {name: getattr(module, name) for name in module.__all__}
-    return {name: cls for name, cls in found.items() if name not in UNUSABLE and not _is_base(cls)}
+        classes |= {name: getattr(module, name) for name in module.__all__}
+    return {name: cls for name, cls in classes.items() if name not in UNUSABLE and not _is_base(cls)}
 
 
 def _is_base(cls: type[nn.Module]) -> bool:
@@ -67,13 +75,23 @@ def find(name: str) -> type[Weighting]:
 
     A list becomes a tensor. The number of tasks is filled in. Parameters that are functions stay at TorchJD's defaults.
 
+    Example:
+        >>> from balancers import probe
+        >>> from balancers.torchjd.names import find
+        >>> find("UPGrad").name
+        'torchjd:UPGrad'
+        >>> probe("torchjd:Sum", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1, 1], update=[-2, 4])
+
     Raises:
         ValueError: TorchJD is not installed or too old (the message says how to install it), or has no such class (it
             says which).
     """
     if not _installed():
-        found = "which is not here" if find_spec("torchjd") is None else f"which is too old here: {version('torchjd')}"
-        raise ValueError(f"torchjd:{name} is a class of the library TorchJD, {found}; install it: {INSTALL}")
+        problem = (
+            "which is not here" if find_spec("torchjd") is None else f"which is too old here: {version('torchjd')}"
+        )
+        raise ValueError(f"torchjd:{name} is a class of the library TorchJD, {problem}; install it: {INSTALL}")
     if name in UNUSABLE:
         raise ValueError(f"torchjd:{name} cannot be used in a balancer: {UNUSABLE[name]}")
     if name not in _classes():
@@ -84,7 +102,8 @@ def find(name: str) -> type[Weighting]:
     facts = {
         "__doc__": f"TorchJD's class {name}.\n\nReference: TorchJD {release}, {algorithm.__module__}, class {name}.",
         "__module__": __name__,
-        "name": f"torchjd:{name}",
+        "__reduce__": _reduce,
+        "name": f"{TORCHJD}:{name}",
         "digest": release,
         "algorithm": algorithm,
         "kind": kind,
@@ -98,6 +117,16 @@ def find(name: str) -> type[Weighting]:
         if _settable(p)
     ]
     return make_dataclass(f"TorchJD{name}", parameters, bases=(TorchJDMethod,), namespace=facts, frozen=True)
+
+
+def _reduce(method: TorchJDMethod) -> tuple[Callable[..., Weighting], tuple[str, dict[str, Any]]]:
+    """How to pickle a method: by name, since no module holds its class. The memory of a stateful one is not saved."""
+    hyperparameters = {each.name: getattr(method, each.name) for each in fields(method)}  # pyright: ignore[reportArgumentType]
+    return _made, (method.name, hyperparameters)
+
+
+def _made(name: str, hyperparameters: dict[str, Any]) -> Weighting:
+    return find(name.removeprefix(f"{TORCHJD}:"))(**hyperparameters)
 
 
 def _settable(parameter: inspect.Parameter) -> bool:

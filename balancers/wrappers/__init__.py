@@ -1,1 +1,5 @@
-"""Weightings around a weighting, and the notation that names them, such as ``every:4:pcgrad``."""
+"""Wrappers, which are methods around a method, and the notation of their names (``every:4:pcgrad``)."""
+
+from balancers.wrappers.wrappers import Every, Rescaled, Smoothed
+
+__all__ = ["Every", "Rescaled", "Smoothed"]

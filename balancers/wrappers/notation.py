@@ -12,8 +12,15 @@ from balancers.wrappers.wrappers import WRAPPERS
 TORCHJD = "torchjd"  # the prefix of another library's methods, which wraps nothing
 
 
-class Layer(NamedTuple):
-    """One wrapper with its argument, without the method inside."""
+class WrapperLayer(NamedTuple):
+    """One wrapper with its argument, without the method inside.
+
+    Example:
+        >>> from balancers import Every, create
+        >>> from balancers.wrappers.notation import WrapperLayer
+        >>> WrapperLayer(Every, 4).around(create("pcgrad")).name
+        'every:4:pcgrad'
+    """
 
     wrapper: type[Wrapper]
     argument: Any
@@ -23,8 +30,14 @@ class Layer(NamedTuple):
         return self.wrapper(method, self.argument)  # pyright: ignore[reportCallIssue] - every wrapper has one
 
 
-def parse(name: str) -> tuple[list[Layer], str]:
+def parse(name: str) -> tuple[list[WrapperLayer], str]:
     """The wrappers in a name, from the outside in, and the name of the method inside them.
+
+    Example:
+        >>> from balancers.wrappers.notation import parse
+        >>> layers, inner = parse("every:4:smoothed:0.9:pcgrad")
+        >>> [(layer.wrapper.__name__, layer.argument) for layer in layers], inner
+        ([('Every', 4), ('Smoothed', 0.9)], 'pcgrad')
 
     Raises:
         ValueError: an unknown wrapper (with the nearest name), or an argument that is missing or no number.
@@ -42,7 +55,7 @@ def parse(name: str) -> tuple[list[Layer], str]:
         if not text or not rest:
             raise ValueError(f"{name!r}: expected {spelling(wrapper)}, got {prefix}:{behind}")
         try:
-            layers.append(Layer(wrapper, wrapper.convert(text)))
+            layers.append(WrapperLayer(wrapper, wrapper.convert(text)))
         except ValueError:
             wanted = "a whole number" if wrapper.convert is int else "a number"
             raise ValueError(f"{name!r}: expected {wanted} for {spelling(wrapper)}, got {text!r}") from None
@@ -50,5 +63,12 @@ def parse(name: str) -> tuple[list[Layer], str]:
 
 
 def spelling(wrapper: type[Wrapper]) -> str:
-    """How a wrapper is written, as in ``every:STEPS:METHOD``."""
+    """How a wrapper is written, as in ``every:STEPS:METHOD``.
+
+    Example:
+        >>> from balancers import Every
+        >>> from balancers.wrappers.notation import spelling
+        >>> spelling(Every)
+        'every:STEPS:METHOD'
+    """
     return f"{wrapper.prefix}:{wrapper.argument}:METHOD"

@@ -1,4 +1,4 @@
-"""What every weighting around a weighting has in common: facts, memory and name are made from the inner one's."""
+"""The base class of wrappers: facts, memory and name are made from those of the method inside."""
 
 from __future__ import annotations
 
@@ -21,10 +21,16 @@ INNER = "inner_"  # of the fields that belong to the method inside, so that no n
 
 @dataclass(frozen=True)
 class Wrapper(Weighting[tuple]):
-    """A method around a method: what it says of itself and what it remembers is made from the inner one's.
+    """A method around a method: its facts and its memory are made from those of the method inside.
 
     A state holds the wrapper's own fields, then those of the inner method with a prefix. In names, a wrapper and its
     argument stand before the method, as in ``every:4:pcgrad``.
+
+    Example:
+        >>> from balancers import create
+        >>> wrapped = create("every:4:pcgrad")
+        >>> wrapped.name, wrapped.stochastic, wrapped.needs == create("pcgrad").needs | create("fixed").needs
+        ('every:4:pcgrad', True, True)
     """
 
     method: Weighting
@@ -36,7 +42,7 @@ class Wrapper(Weighting[tuple]):
 
     @property
     def name(self) -> str:
-        """As `balancers.create` takes it."""
+        """The name that `balancers.create` takes."""
         _, argument = fields(self)
         return f"{self.prefix}:{getattr(self, argument.name)}:{self.method.name}"
 
@@ -47,42 +53,42 @@ class Wrapper(Weighting[tuple]):
 
     @property
     def digest(self) -> str:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.digest
 
     @property
     def needs(self) -> Need:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.needs
 
     @property
     def interval(self) -> int:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.interval
 
     @property
     def space(self) -> Mapping[str, Space]:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.space
 
     @property
     def stochastic(self) -> bool:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.stochastic
 
     @property
     def positive_losses(self) -> bool:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.positive_losses
 
     @property
     def heads(self) -> Heads:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.heads
 
     @property
     def place(self) -> Place:
-        """The method's."""
+        """The same as the method inside."""
         return self.method.place
 
     @property
@@ -92,48 +98,48 @@ class Wrapper(Weighting[tuple]):
 
     @property
     def degree(self) -> float | None:
-        """The method's."""
+        """The same as the method inside."""
         return None if self.method.degree is None else float(self.method.degree)
 
-    def init(self, sizes: Sizes) -> tuple:
+    def init(self, sizes: Sizes, /) -> tuple:
         """The wrapper's own memory, and the method's."""
         own, inner = self.begin(sizes), self.method.init(sizes)
         return _joint(type(own), type(inner))(*own, *inner)
 
-    def update(self, seen: Evidence, state: tuple, draws: Draws) -> tuple[Answer, tuple]:
-        """What the wrapper makes of the method's answer, or of an earlier one."""
+    def update(self, evidence: Evidence, state: tuple, draws: Draws, /) -> tuple[Answer, tuple]:
+        """The wrapper's answer, and the next state."""
         own, inner = split(state)
-        answer, own, inner = self.wrap(seen, own, inner, draws)
+        answer, own, inner = self.wrap(evidence, own, inner, draws)
         return answer, type(state)(*own, *inner)
 
-    def after(self, losses: Float[Tensor, "*B K"], state: tuple) -> tuple:
-        """The method's."""
+    def after(self, losses: Float[Tensor, "*B K"], state: tuple, /) -> tuple:
+        """The same as the method inside."""
         own, inner = split(state)
         return type(state)(*own, *self.method.after(losses, inner))
 
-    def needs_now(self, state: tuple) -> Need:
-        """The method's."""
+    def needs_now(self, state: tuple, /) -> Need:
+        """The same as the method inside."""
         return self.method.needs_now(split(state)[1])
 
-    def adapt(self, features: Float[Tensor, "*N M"], state: tuple) -> Float[Tensor, "K *N M"] | None:
-        """The method's."""
+    def adapt(self, features: Float[Tensor, "*N M"], state: tuple, /) -> Float[Tensor, "K *N M"] | None:
+        """The same as the method inside."""
         return self.method.adapt(features, split(state)[1])
 
-    def certificate(self, state: tuple) -> Certificate | None:
-        """The method's."""
+    def certificate(self, state: tuple, /) -> Certificate | None:
+        """The same as the method inside."""
         return self.method.certificate(split(state)[1])
 
     @abstractmethod
-    def begin(self, sizes: Sizes) -> tuple:
+    def begin(self, sizes: Sizes, /) -> tuple:
         """The wrapper's own memory before the first step."""
 
     @abstractmethod
-    def wrap(self, seen: Evidence, own: Any, inner: tuple, draws: Draws) -> tuple[Answer, tuple, tuple]:
+    def wrap(self, evidence: Evidence, own: Any, inner: tuple, draws: Draws, /) -> tuple[Answer, tuple, tuple]:
         """The answer of this step, and both memories after it; touches none of its arguments."""
 
-    def require_one_weight_per_task(self, answer: Answer, seen: Evidence) -> None:
+    def require_one_weight_per_task(self, answer: Answer, evidence: Evidence) -> None:
         """Raise ``ValueError`` if the method weighs element by element."""
-        if answer.weights.dim() > seen.losses.dim():
+        if answer.weights.dim() > evidence.losses.dim():
             raise ValueError(
                 f"{self.name}: {self.method.name} weighs element by element; what is inside {self.prefix!r} must "
                 "have one weight per task"
@@ -154,14 +160,29 @@ def _joint(own: type[tuple], inner: type[tuple]) -> type[tuple]:
 
 
 def split(state: tuple) -> tuple[Any, Any]:
-    """The wrapper's own memory, and the method's."""
+    """The wrapper's own memory, and the method's.
+
+    Example:
+        >>> from balancers import Sizes, create
+        >>> from balancers.wrappers.wrapper import split
+        >>> own, inner = split(create("smoothed:0.9:gls").init(Sizes(2)))
+        >>> own.steps.tolist(), inner
+        ([0.0, 0.0], Empty())
+    """
     own, inner = _parts[type(state)]
     count = len(own._fields)  # pyright: ignore[reportAttributeAccessIssue] - it is a NamedTuple
     return own(*state[:count]), inner(*state[count:])
 
 
 def innermost(weighting: Weighting) -> Weighting:
-    """The method inside all wrappers."""
+    """The method inside all wrappers.
+
+    Example:
+        >>> from balancers import create
+        >>> from balancers.wrappers.wrapper import innermost
+        >>> innermost(create("every:4:smoothed:0.9:pcgrad")).name
+        'pcgrad'
+    """
     while isinstance(weighting, Wrapper):
         weighting = weighting.method
     return weighting

@@ -1,4 +1,4 @@
-"""Weightings around a weighting: solve less often, smooth the weights, fix the length of the update."""
+"""Wrappers: solve less often, smooth the weights, fix the length of the update."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ LENGTHS = ("mean", "sum", "unit")
 
 
 class Kept(NamedTuple):
-    """The last answer that every task took part in, and how many more steps it will do for."""
+    """The weights that are kept, and for how many more steps each is used.
+
+    Example:
+        >>> from balancers import Sizes, create
+        >>> create("every:4:gls").begin(Sizes(2)).left.tolist()
+        [0.0, 0.0]
+    """
 
     weights: Float[Tensor, "*B K"]
     heads: Float[Tensor, "*B K"]
@@ -33,7 +39,7 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True)
 class Every(Wrapper):
-    r"""Weights that are found anew in every n-th step and kept in between, when a step costs one backward pass.
+    r"""Weights that are computed in every n-th step and kept in between, where a step costs one backward pass.
 
     With :math:`\hat\lambda_t` the weights of the method inside, :math:`\lambda_t = \hat\lambda_t` if n divides t, and
     :math:`\lambda_t = \lambda_{t-1}` otherwise, counting from 0. The method sees nothing of the steps in between: what
@@ -42,6 +48,13 @@ class Every(Wrapper):
     A task that is present without a weight of its own, or with one that n steps have used, has the weights of all
     present tasks found anew. Methods that weigh element by element, that put gradients of their own in place, or that
     look at the losses after a step have nothing that could be kept, and are refused.
+
+    Example:
+        In the second step the weights are still those of the first, 1 / 1 and 1 / 4.
+
+        >>> from balancers import probe
+        >>> probe("every:2:scale-invariant", gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [1, 2]])
+        Response(weights=[1, 0.25], update=[0.25, 1])
 
     Attributes:
         method: the method inside.
@@ -86,13 +99,13 @@ class Every(Wrapper):
         """Nothing kept yet."""
         return Kept(sizes.per_task(), sizes.per_task(), sizes.per_task())
 
-    def wrap(self, seen: Evidence, own: Kept, inner: tuple, draws: Draws) -> tuple[Answer, Kept, tuple]:
+    def wrap(self, evidence: Evidence, own: Kept, inner: tuple, draws: Draws) -> tuple[Answer, Kept, tuple]:
         """The method's answer, or the kept one."""
         if not _due(own):
             return Answer(own.weights, heads=own.heads), own._replace(left=own.left - 1), inner
-        answer, inner = self.method.update(seen, inner, draws)
+        answer, inner = self.method.update(evidence, inner, draws)
         answer = as_answer(answer)
-        self.require_one_weight_per_task(answer, seen)
+        self.require_one_weight_per_task(answer, evidence)
         if answer.gradients is not None:
             raise ValueError(f"{self.name}: {self.method.name} puts gradients of its own in place in every step")
         heads = torch.ones_like(own.heads) if answer.heads is None else answer.heads
@@ -104,7 +117,13 @@ def _due(kept: Kept) -> bool:
 
 
 class Average(NamedTuple):
-    """The smoothed weights, and how many steps each task has seen."""
+    """The smoothed weights, and how many steps each task has seen.
+
+    Example:
+        >>> from balancers import Sizes, create
+        >>> create("smoothed:0.9:gls").begin(Sizes(2)).weights.tolist()
+        [0.0, 0.0]
+    """
 
     weights: Float[Tensor, "*B K"]
     steps: Float[Tensor, "*B K"]
@@ -118,6 +137,13 @@ class Smoothed(Wrapper):
     :math:`\lambda_t = a\lambda_{t-1} + (1-a)\hat\lambda_t`. The method does not learn what becomes of its weights. A
     task's average begins with the weight of its first step. The paper lets a grow as the learning rate falls, and a
     weighting does not know the learning rate: here a is constant. Methods that weigh element by element are refused.
+
+    Example:
+        The second weight is 1/4 in the first step and 1/2 in the second: 0.9 * 0.25 + 0.1 * 0.5.
+
+        >>> from balancers import probe
+        >>> probe("smoothed:0.9:scale-invariant", gradients=[[1, 0], [-3, 4]], losses=[[1, 4], [1, 2]])
+        Response(weights=[1, 0.275], update=[0.175, 1.1])
 
     Attributes:
         method: the method inside.
@@ -146,11 +172,11 @@ class Smoothed(Wrapper):
         """No average yet."""
         return Average(sizes.per_task(), sizes.per_task())
 
-    def wrap(self, seen: Evidence, own: Average, inner: tuple, draws: Draws) -> tuple[Answer, Average, tuple]:
+    def wrap(self, evidence: Evidence, own: Average, inner: tuple, draws: Draws) -> tuple[Answer, Average, tuple]:
         """The method's answer with the average in the place of its weights."""
-        answer, inner = self.method.update(seen, inner, draws)
+        answer, inner = self.method.update(evidence, inner, draws)
         answer = as_answer(answer)
-        self.require_one_weight_per_task(answer, seen)
+        self.require_one_weight_per_task(answer, evidence)
         before = torch.where(own.steps > 0, own.weights, answer.weights)
         weights = self.momentum * before + (1 - self.momentum) * answer.weights
         return answer._replace(weights=weights), Average(weights, own.steps + 1), inner
@@ -158,7 +184,7 @@ class Smoothed(Wrapper):
 
 @dataclass(frozen=True)
 class Rescaled(Wrapper):
-    r"""The method's direction at the length of the mean gradient ("mean"), of the sum of all ("sum"), or 1 ("unit").
+    r"""The method's direction with the length of the mean gradient ("mean"), of the sum of all ("sum"), or 1 ("unit").
 
     All weights are multiplied by the same factor, so that the norm of the update :math:`\|u\|` becomes
     :math:`\|\tfrac1K\sum_i g_i\|`, :math:`\|\sum_i g_i\|`, or 1, at the place where gradients are measured. Heads with
@@ -166,6 +192,13 @@ class Rescaled(Wrapper):
 
     Where the terms of the update cancel down to what is rounding in float32, there is no direction to be had: the
     factor grows no more, and the update stays short. Without any gradient the weights stay as they are.
+
+    Example:
+        MGDA's update (0.5, 0.5) is 0.5 ** 0.5 long. It is brought to length 1.
+
+        >>> from balancers import probe
+        >>> probe("rescaled:unit:mgda", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        Response(weights=[1.237, 0.177], update=[0.707, 0.707])
 
     Attributes:
         method: the method inside.
@@ -193,7 +226,7 @@ class Rescaled(Wrapper):
 
     @property
     def claims(self) -> frozenset[Claim]:
-        """All that a positive factor leaves true."""
+        """The claims that a positive factor leaves true."""
         return self.method.claims - {Claim.SIMPLEX, Claim.SUM_TO_TASKS}
 
     @property
@@ -205,39 +238,39 @@ class Rescaled(Wrapper):
         """Nothing to remember."""
         return Empty()
 
-    def wrap(self, seen: Evidence, own: Empty, inner: tuple, draws: Draws) -> tuple[Answer, Empty, tuple]:
+    def wrap(self, evidence: Evidence, own: Empty, inner: tuple, draws: Draws) -> tuple[Answer, Empty, tuple]:
         """The method's answer with all weights times one factor."""
-        answer, inner = self.method.update(seen, inner, draws)
+        answer, inner = self.method.update(evidence, inner, draws)
         answer = as_answer(answer)
-        length, terms = _lengths(answer, seen)
-        factor = torch.where(terms > 0, self._wanted(seen) / torch.maximum(length, terms * CANCELLED), 1.0)
+        length, terms = _lengths(answer, evidence)
+        factor = torch.where(terms > 0, self._wanted(evidence) / torch.maximum(length, terms * CANCELLED), 1.0)
         weights = answer.weights * factor.reshape(*factor.shape, *[1] * (answer.weights.dim() - factor.dim()))
         return answer._replace(weights=weights), own, inner
 
-    def _wanted(self, seen: Evidence) -> Float[Tensor, "*B"]:
+    def _wanted(self, evidence: Evidence) -> Float[Tensor, "*B"]:
         if self.to == "unit":
-            return torch.ones_like(seen.losses[..., 0])
-        total, _ = _lengths_from_gramian(torch.ones_like(seen.losses), seen)
-        return total / seen.losses.shape[-1] if self.to == "mean" else total
+            return torch.ones_like(evidence.losses[..., 0])
+        total, _ = _lengths_from_gramian(torch.ones_like(evidence.losses), evidence)
+        return total / evidence.losses.shape[-1] if self.to == "mean" else total
 
 
-def _lengths(answer: Answer, seen: Evidence) -> tuple[Float[Tensor, "*B"], Float[Tensor, "*B"]]:
+def _lengths(answer: Answer, evidence: Evidence) -> tuple[Float[Tensor, "*B"], Float[Tensor, "*B"]]:
     """The norm of the update, and the sum of the norms of its terms."""
     weights = answer.weights
-    if weights.dim() == seen.losses.dim() and answer.gradients is None:
-        return _lengths_from_gramian(weights, seen)
-    rows = seen.gradients if answer.gradients is None else answer.gradients
+    if weights.dim() == evidence.losses.dim() and answer.gradients is None:
+        return _lengths_from_gramian(weights, evidence)
+    rows = evidence.gradients if answer.gradients is None else answer.gradients
     terms = (weights if weights.dim() == rows.dim() else weights[..., None]) * rows.double()
     return terms.sum(-2).norm(dim=-1), terms.norm(dim=-1).sum(-1)
 
 
 def _lengths_from_gramian(
-    weights: Float[Tensor, "*B K"], seen: Evidence
+    weights: Float[Tensor, "*B K"], evidence: Evidence
 ) -> tuple[Float[Tensor, "*B"], Float[Tensor, "*B"]]:
-    parts = weights * seen.norms
+    parts = weights * evidence.norms
     largest = parts.abs().amax(-1, keepdim=True)
     shares = torch.where(largest > 0, parts / largest, 0.0)
-    squared = (shares[..., None, :] @ seen.cosines @ shares[..., :, None]).squeeze((-2, -1))
+    squared = (shares[..., None, :] @ evidence.cosines @ shares[..., :, None]).squeeze((-2, -1))
     scale = largest.squeeze(-1)
     return scale * squared.clamp(min=0).sqrt(), scale * shares.abs().sum(-1)
 

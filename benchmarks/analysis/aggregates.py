@@ -38,7 +38,7 @@ def aggregate(records: Sequence[Record], equal_weights: str = "fixed", order: Se
     place = _places(order, equal_weights)
     names = sorted({r.cell.problem for r in records}, key=place)
     by_suite = {name: [r for r in records if r.cell.problem == name] for name in names}
-    suites = tuple(_suite(name, found, equal_weights, place) for name, found in by_suite.items())
+    suites = tuple(_suite(name, runs, equal_weights, place) for name, runs in by_suite.items())
     rows = tuple(sorted({r.cell.row for r in records}, key=place))
     overall = [_overall(row, suites) for row in rows if row != SINGLE_TASK]
     overall.sort(key=lambda o: (len(o.missing), math.isnan(o.delta_taskwise.mean), -o.delta_taskwise.mean))
@@ -74,8 +74,8 @@ class _Runs:
     @cached_property
     def facts(self) -> dict[str, list[MetricFact]]:
         """The metrics of every task that some record knows them of, in the order of the tasks."""
-        known = {task: metrics for r in self.records for task, metrics in r.metrics.items()}
-        return {task: known[task] for task in self.tasks if task in known}
+        metrics_of = {task: metrics for r in self.records for task, metrics in r.metrics.items()}
+        return {task: metrics_of[task] for task in self.tasks if task in metrics_of}
 
     @cached_property
     def by_row(self) -> dict[str, list[Record]]:
@@ -105,9 +105,9 @@ def _row(name: str, runs: _Runs) -> RowSummary:
     best = scores.outcomes(records, "best")
     by_seed, last, equal = (_relative(name, runs, state) for state in STATES)
     deltas, deltas_equal = (
-        {seed: scores.delta_taskwise(value) for seed, value in found.items()} for found in (by_seed, equal)
+        {seed: scores.delta_taskwise(value) for seed, value in relative.items()} for relative in (by_seed, equal)
     )
-    metrics = tuple(_metric(task, fact, records, runs) for task, found in facts.items() for fact in found)
+    metrics = tuple(_metric(task, fact, records, runs) for task, of_task in facts.items() for fact in of_task)
     return RowSummary(
         row=name,
         metrics=metrics,
@@ -135,8 +135,8 @@ def _relative(name: str, runs: _Runs, state: State) -> dict[int, dict[str, list[
         return {}
     baseline = runs.baselines[state]
     facts = scores.scored(runs.facts, baseline)
-    found: dict[int, Scalars] = scores.outcomes(runs.by_row[name], state)
-    return {seed: scores.relative_by_task(values, seed, baseline, facts) for seed, values in found.items()}
+    outcomes: dict[int, Scalars] = scores.outcomes(runs.by_row[name], state)
+    return {seed: scores.relative_by_task(values, seed, baseline, facts) for seed, values in outcomes.items()}
 
 
 def _metric(task: str, fact: MetricFact, records: Sequence[Record], runs: _Runs) -> MetricSummary:
@@ -161,8 +161,8 @@ def _metric(task: str, fact: MetricFact, records: Sequence[Record], runs: _Runs)
 
 def _hurt(primary: Sequence[MetricSummary]) -> int | None:
     """How many tasks are worse than single-task; none without a complete comparison."""
-    known = all(math.isfinite(metric.difference) for metric in primary)
-    return sum(metric.difference < 0 for metric in primary) if known and primary else None
+    complete = all(math.isfinite(metric.difference) for metric in primary)
+    return sum(metric.difference < 0 for metric in primary) if complete and primary else None
 
 
 def _ranked(rows: Sequence[RowSummary], tasks: Sequence[str]) -> list[RowSummary]:
@@ -189,17 +189,17 @@ def _compared(row: RowSummary, reference: RowSummary) -> RowSummary:
 
 
 def _overall(row: str, suites: Sequence[SuiteSummary]) -> Overall:
-    by_suite = {suite.name: found for suite in suites if (found := suite.row(row)) is not None}
+    by_suite = {suite.name: summary for suite in suites if (summary := suite.row(row)) is not None}
     missing = tuple(s.name for s in suites if s.name not in by_suite or by_suite[s.name].done == 0)
     complete = len(by_suite) == len(suites)
-    found = list(by_suite.values()) if complete else []
+    summaries = list(by_suite.values()) if complete else []
     return Overall(
         row=row,
         by_suite=by_suite,
         missing=missing,
         delta_taskwise=hierarchical({name: by_suite[name].deltas.values() for name in by_suite} if complete else {}),
-        rank=float(np.mean([r.rank for r in found])) if found else math.nan,
-        cost=geometric_mean(r.cost for r in found),
+        rank=float(np.mean([r.rank for r in summaries])) if summaries else math.nan,
+        cost=geometric_mean(r.cost for r in summaries),
         done=sum(r.done for r in by_suite.values()),
         total=sum(s.rows[0].total for s in suites),
     )

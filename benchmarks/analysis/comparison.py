@@ -82,9 +82,9 @@ def gains(aggregates: Aggregates, reference: str, exempt: Sequence[str] = (), de
         deltas: which state of the models is compared.
     """
     rows = [row for row in aggregates.rows if row not in (SINGLE_TASK, reference)]
-    found = [_gain(row, reference, aggregates.suites, deltas) for row in rows]
-    found = [gain for gain in found if gain.by_suite]
-    tested = [gain for gain in found if gain.row not in exempt]
+    compared = [_gain(row, reference, aggregates.suites, deltas) for row in rows]
+    compared = [gain for gain in compared if gain.by_suite]
+    tested = [gain for gain in compared if gain.row not in exempt]
     corrected = dict(zip([g.row for g in tested], holm([g.p_value for g in tested]), strict=True)) if tested else {}
     by_suite = {suite.name: _corrected(suite.name, tested) for suite in aggregates.suites}
     complete = [
@@ -93,14 +93,14 @@ def gains(aggregates: Aggregates, reference: str, exempt: Sequence[str] = (), de
             corrected=float(corrected.get(gain.row, math.nan)),
             corrected_by_suite={name: by_suite[name].get(gain.row, math.nan) for name in gain.by_suite},
         )
-        for gain in found
+        for gain in compared
     ]
     return sorted(complete, key=lambda gain: (math.isnan(gain.overall.mean), -gain.overall.mean))
 
 
 def _gain(row: str, reference: str, suites: Sequence[SuiteSummary], deltas: Deltas) -> Gain:
-    ours = {suite.name: deltas(found) for suite in suites if (found := suite.row(row)) is not None}
-    theirs = {suite.name: deltas(found) for suite in suites if (found := suite.row(reference)) is not None}
+    ours = {suite.name: deltas(summary) for suite in suites if (summary := suite.row(row)) is not None}
+    theirs = {suite.name: deltas(summary) for suite in suites if (summary := suite.row(reference)) is not None}
     pairs = {name: paired(deltas, theirs[name]) for name, deltas in ours.items() if name in theirs}
     pairs = {name: pair for name, pair in pairs.items() if pair.differences}
     everywhere = len(pairs) == len(suites)
@@ -118,6 +118,6 @@ def _gain(row: str, reference: str, suites: Sequence[SuiteSummary], deltas: Delt
 
 
 def _corrected(suite: str, tested: Sequence[Gain]) -> dict[str, float]:
-    there = [gain for gain in tested if suite in gain.by_suite]
-    found = holm([gain.by_suite[suite].p_value for gain in there]) if there else []
-    return {gain.row: float(p) for gain, p in zip(there, found, strict=True)}
+    gains_here = [gain for gain in tested if suite in gain.by_suite]
+    corrected = holm([gain.by_suite[suite].p_value for gain in gains_here]) if gains_here else []
+    return {gain.row: float(p) for gain, p in zip(gains_here, corrected, strict=True)}

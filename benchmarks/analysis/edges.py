@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from scipy.stats import binom
@@ -37,25 +37,10 @@ def edges(searches: Sequence[Search]) -> list[Edge]:
             if len(values) >= FEWEST and value in (values[0], values[-1]):
                 ends[name, "lower" if value == values[0] else "upper"] += 1
                 fewest = min(fewest or len(values), len(values))
-    found = [Edge(name, end, count, len(searches)) for (name, end), count in ends.items()]
-    return [edge for edge in found if binom.sf(edge.ended - 1, edge.of, 1 / fewest) <= CHANCE]
+    candidates = [Edge(name, end, count, len(searches)) for (name, end), count in ends.items()]
+    return [edge for edge in candidates if binom.sf(edge.ended - 1, edge.of, 1 / fewest) <= CHANCE]
 
 
 def _numbers(cell: Cell) -> dict[str, float]:
     own = {f"its own {name}": value for name, value in cell.hyperparameters.items() if isinstance(value, float)}
     return {"learning rate": cell.learning_rate, **own}
-
-
-def texts(searches: Sequence[Search], problem: str) -> list[str]:
-    """One line for each row of a problem that has such an end."""
-    by_row: dict[tuple[str, tuple[str, ...]], list[Search]] = {}
-    for search in searches:
-        cell = search.chosen[0].cell
-        if cell.problem == problem:
-            by_row.setdefault((cell.row, cell.tasks), []).append(search)
-    return [f"{row}: {', '.join(said)}" for (row, _), of_row in by_row.items() if (said := list(_said(edges(of_row))))]
-
-
-def _said(found: Sequence[Edge]) -> Iterator[str]:
-    for edge in found:
-        yield f"{edge.setting} at the {edge.end} end of what was tried in {edge.ended} of {edge.of} searches"

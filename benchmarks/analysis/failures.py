@@ -21,22 +21,22 @@ def failures_of(row: str, records: Sequence[Record], tasks: tuple[str, ...], see
         tasks: all tasks of the suite; the baselines have one run for each.
         seeds: the seeds that the suite was run with.
     """
-    found = []
+    failures = []
     for group in [(task,) for task in tasks] if row == SINGLE_TASK else [tasks]:
         task = group[0] if row == SINGLE_TASK else ""
         present = {r.cell.repetition: r for r in records if r.cell.tasks == group}
         for seed in seeds:
             record = present.get(seed)
             if record is None:
-                found.append(Failure(row, task, seed, "not run", "no record"))
+                failures.append(Failure(row, task, seed, "not run", "no record"))
             elif record.status != "done":
-                found.append(Failure(row, task, seed, record.status, record.reason))
+                failures.append(Failure(row, task, seed, record.status, record.reason))
             else:
-                found += [Failure(row, name, seed, "stuck", STUCK) for name in _stuck_tasks(record)]
+                failures += [Failure(row, name, seed, "stuck", STUCK) for name in _stuck_tasks(record)]
             if record is not None and record.solver is not None and record.solver.fallbacks:
                 reason = f"fell back in {record.solver.fallbacks} of {record.solver.steps} steps"
-                found.append(Failure(row, task, seed, "no solution", reason))
-    return found
+                failures.append(Failure(row, task, seed, "no solution", reason))
+    return failures
 
 
 def _stuck_tasks(record: Record) -> list[str]:

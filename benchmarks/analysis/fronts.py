@@ -16,7 +16,7 @@ from benchmarks.records.record import SINGLE_TASK, Record
 MARGIN = 0.1  # of the front's extent on a task
 
 
-class Front(NamedTuple):
+class WeightFront(NamedTuple):
     """What fixed weights attain on one suite, and where the rows are: in percent of single-task, higher is better."""
 
     suite: str
@@ -30,7 +30,7 @@ class Front(NamedTuple):
 
 def fronts(
     suites: Sequence[SuiteSummary], records: Sequence[Record], front: Sequence[Record], sums: Collection[str]
-) -> list[Front]:
+) -> list[WeightFront]:
     """The fronts of all suites that have one.
 
     Args:
@@ -43,9 +43,9 @@ def fronts(
         return []
     single = [record for record in records if record.cell.row == SINGLE_TASK]
     named = [_named(record) for record in front]
-    found = {suite.name: suite for suite in aggregate([*single, *named]).suites}
-    made = (_front(suite, found[suite.name], sums) for suite in suites if suite.name in found)
-    return [each for each in made if each is not None]
+    weights_of = {suite.name: suite for suite in aggregate([*single, *named]).suites}
+    candidates = (_front(suite, weights_of[suite.name], sums) for suite in suites if suite.name in weights_of)
+    return [each for each in candidates if each is not None]
 
 
 def _named(record: Record) -> Record:
@@ -53,7 +53,7 @@ def _named(record: Record) -> Record:
     return record.model_copy(update={"cell": record.cell.model_copy(update={"row": f"weights {record.cell.trial}"})})
 
 
-def _front(suite: SuiteSummary, weights: SuiteSummary, sums: Collection[str]) -> Front | None:
+def _front(suite: SuiteSummary, weights: SuiteSummary, sums: Collection[str]) -> WeightFront | None:
     points = _points([row for row in weights.rows if row.row != SINGLE_TASK])
     rows = _points([row for row in suite.rows if row.row != SINGLE_TASK])
     points |= {row: point for row, point in rows.items() if row in sums and points}
@@ -62,7 +62,7 @@ def _front(suite: SuiteSummary, weights: SuiteSummary, sums: Collection[str]) ->
     front, places = np.array(list(points.values())), np.array(list(rows.values()))
     front = front[nondominated(front)]
     behind = distance_to_front(places, front)
-    return Front(
+    return WeightFront(
         suite=suite.name,
         tasks=suite.tasks,
         points=front[np.argsort(front[:, 0])],
@@ -83,5 +83,5 @@ def _added(place: np.ndarray, front: np.ndarray) -> float:
 
 def _points(rows: Sequence[RowSummary]) -> dict[str, np.ndarray]:
     """The relative primary metrics of every row that has all of them."""
-    found = {row.row: np.array([metric.relative for metric in row.primary]) for row in rows}
-    return {row: point for row, point in found.items() if point.size and np.isfinite(point).all()}
+    points = {row.row: np.array([metric.relative for metric in row.primary]) for row in rows}
+    return {row: point for row, point in points.items() if point.size and np.isfinite(point).all()}

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from benchmarks.analysis import scores
 from benchmarks.analysis.option_series import OptionSeries
+from benchmarks.analysis.order import best_first
 from benchmarks.analysis.results import Results
 from benchmarks.analysis.scores import Baseline
 from benchmarks.analysis.statistics import Estimate, estimate
 from benchmarks.analysis.summaries import SuiteSummary
 from benchmarks.records.record import SINGLE_TASK
-from benchmarks.words import methods
 
 MOST_TASKS = 8  # that are shown one by one
 NOTHING = estimate(())
@@ -30,12 +30,12 @@ class Along(NamedTuple):
 def along(study: Results, series: OptionSeries) -> Along:
     """What a study says along a series; the row with the best mean over all suites first."""
     tables = [_table(study, point.table) for point in series.points]
-    rows = [row for row in methods(study.aggregates, study.noise_floor) if any(table.row(row) for table in tables)]
-    found = [_by_task(study, table, rows) for table in tables]
+    rows = [row for row in best_first(study.aggregates, study.noise_floor) if any(table.row(row) for table in tables)]
+    by_table = [_by_task(study, table, rows) for table in tables]
     tasks = list(dict.fromkeys(task for table in tables for task in table.tasks))
     return Along(
-        {task: {row: [at[row].get(task, NOTHING) for at in found] for row in rows} for task in tasks},
-        {row: [there.delta_taskwise if (there := table.row(row)) else NOTHING for table in tables] for row in rows},
+        {task: {row: [at[row].get(task, NOTHING) for at in by_table] for row in rows} for task in tasks},
+        {row: [of_row.delta_taskwise if (of_row := table.row(row)) else NOTHING for table in tables] for row in rows},
     )
 
 
@@ -63,12 +63,12 @@ def _by_task(study: Results, table: SuiteSummary, rows: Sequence[str]) -> dict[s
     facts = {metric.task: [metric.fact] for metric in table.rows[0].primary}
     records = study.of(table.name)
     single = Baseline(scores.outcomes((r for r in records if r.cell.row == SINGLE_TASK), "best"))
-    found = {}
+    estimates = {}
     for row in rows:
         runs = scores.outcomes((r for r in records if r.cell.row == row), "best")
         relative = [scores.relative_by_task(values, seed, single, facts) for seed, values in runs.items()]
-        found[row] = {task: estimate(run[task][0] for run in relative) for task in facts}
-    return found
+        estimates[row] = {task: estimate(run[task][0] for run in relative) for task in facts}
+    return estimates
 
 
 def _lowest(estimates: Sequence[Estimate]) -> Estimate:

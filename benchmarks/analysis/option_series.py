@@ -16,7 +16,7 @@ SHARES = "label_fraction."  # what the names of options that are shares of label
 WIDE = 8.0  # from this ratio of the largest value to the smallest on, values are drawn on a logarithmic axis
 
 
-class Point(NamedTuple):
+class OptionPoint(NamedTuple):
     """One value of the option, and the table of the study that has it."""
 
     value: float
@@ -39,7 +39,7 @@ class OptionSeries:
     subject: str
     option: str
     task: str | None
-    points: tuple[Point, ...]
+    points: tuple[OptionPoint, ...]
 
     @property
     def name(self) -> str:
@@ -87,19 +87,19 @@ def find(tables: Mapping[str, Cell], options: Mapping[str, Mapping[str, Any]]) -
     in several series, as in a grid. Where two tables share a value there is no series: something else than the option
     must tell them apart, and neither may stand for it.
     """
-    groups: dict[tuple[str, str, str], list[Point]] = {}
+    groups: dict[tuple[str, str, str], list[OptionPoint]] = {}
     for table, cell in tables.items():
         for option, value, others in _numeric(cell, options.get(table, {})):
-            groups.setdefault((cell.suite, option, others), []).append(Point(value, table))
+            groups.setdefault((cell.suite, option, others), []).append(OptionPoint(value, table))
     kept = {key: points for key, points in groups.items() if len({point.value for point in points}) == len(points) > 1}
     alike = [(suite, option) for suite, option, _ in kept]
-    found = []
+    several_series = []
     for (suite, option, _), points in kept.items():
         ordered = tuple(sorted(points))
         several = alike.count((suite, option)) > 1
         subject = f"{suite} ({ordered[0].table} to {ordered[-1].table})" if several else suite
-        found.append(OptionSeries(suite, subject, option, _task(option, tables[ordered[0].table]), ordered))
-    return found
+        several_series.append(OptionSeries(suite, subject, option, _task(option, tables[ordered[0].table]), ordered))
+    return several_series
 
 
 def _numeric(cell: Cell, defaults: Mapping[str, Any]) -> Iterator[tuple[str, float, str]]:

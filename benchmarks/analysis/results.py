@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.analysis.aggregates import aggregate
 from benchmarks.analysis.comparable import comparable
 from benchmarks.analysis.comparison import Deltas, Gain, chosen, gains
-from benchmarks.analysis.fronts import Front, fronts
+from benchmarks.analysis.fronts import WeightFront, fronts
 from benchmarks.analysis.summaries import Aggregates
 from benchmarks.records import selection, store
 from benchmarks.records.asked import PROTOCOL_COPY, Asked, read_asked
@@ -81,7 +81,7 @@ class Results:
         exempt = [self.noise_floor] if self.noise_floor else []
         return gains(self.aggregates, reference or self.reference, exempt, deltas)
 
-    def fronts(self) -> list[Front]:
+    def fronts(self) -> list[WeightFront]:
         """The fronts of fixed weights."""
         sums = {self.aggregates.equal_weights, self.tuned_weights, self.noise_floor} - {None}
         return fronts(self.aggregates.suites, self.records, self.front, sums)
@@ -91,8 +91,12 @@ class Results:
         return [record for record in self.records if record.cell.problem == suite]
 
 
-def read_results(folder: Path) -> Results:
+def read_results(folder: Path, *, titled: bool = False) -> Results:
     """Read a results folder.
+
+    Args:
+        folder: it holds records, or an archive of them.
+        titled: call rows as tables do (`Asked.title`), not as the protocol does; such cells have no id of their own.
 
     Raises:
         ValueError: it holds no record, or does not say what it was asked for although it has a protocol.
@@ -104,25 +108,30 @@ def read_results(folder: Path) -> Results:
             f"`python -m benchmarks run`, first"
         )
     asked = read_asked(folder)
-    comparable_ones = counting(records, asked)
-    if len(comparable_ones) < len(records):
-        left_out = len(records) - len(comparable_ones)
-        logger.warning("%d records in %s are of other settings and are left out", left_out, folder)
-    trials = [record for record in comparable_ones if record.cell.row != FRONT]
-    searches = selection.searches(trials, asked.searched_once)
+    counted = counting(records, asked)
+    if len(counted) < len(records):
+        logger.warning("%d records in %s are of other settings and are left out", len(records) - len(counted), folder)
+    if titled:
+        counted, asked = [_titled(record, asked) for record in counted], asked.titled()
+    searches = selection.searches([record for record in counted if record.cell.row != FRONT], asked.searched_once)
     chosen_runs = [record for search in searches for record in search.chosen]
     protocol = folder / PROTOCOL_COPY
     return Results(
         searches=tuple(searches),
-        front=tuple(record for record in comparable_ones if record.cell.row == FRONT),
+        front=tuple(record for record in counted if record.cell.row == FRONT),
         aggregates=aggregate(chosen_runs, asked.equal_weights, asked.order),
         skipped=_texts(folder / "skipped.json"),
-        set_aside=len(records) - len(comparable_ones),
+        set_aside=len(records) - len(counted),
         asked=asked,
         protocol_text=protocol.read_text(encoding="utf-8") if protocol.is_file() else "",
-        environment=_texts(folder / "environment.json") or max(comparable_ones, key=lambda r: r.finished).environment,
+        environment=_texts(folder / "environment.json") or max(counted, key=lambda r: r.finished).environment,
         constants=trivial_scores(folder, [record.cell for record in chosen_runs]),
     )
+
+
+def _titled(record: Record, asked: Asked) -> Record:
+    cell = record.cell.model_copy(update={"row": asked.title(record.cell.row)})
+    return record.model_copy(update={"cell": cell})
 
 
 def counting(records: Sequence[Record], asked: Asked) -> list[Record]:

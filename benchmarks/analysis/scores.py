@@ -22,12 +22,12 @@ State = Literal["best", "last", "at_equal_compute"]
 
 def outcomes(records: Iterable[Record], state: State) -> dict[int, Scalars]:
     """Test metrics by seed of the finished runs; the single-task runs of one seed are laid together."""
-    found: dict[int, Scalars] = {}
+    by_seed: dict[int, Scalars] = {}
     for record in records:
         outcome = getattr(record, state)
         if record.status == "done" and outcome is not None:
-            found.setdefault(record.cell.repetition, {}).update(outcome.test)
-    return found
+            by_seed.setdefault(record.cell.repetition, {}).update(outcome.test)
+    return by_seed
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ def scored(facts: Facts, baseline: Baseline) -> dict[str, list[MetricFact]]:
     def is_zero(task: str, fact: MetricFact) -> bool:
         return unit(baseline.mean(task, fact.name), fact) < SMALLEST_ERROR
 
-    found = {task: [fact for fact in metrics if not is_zero(task, fact)] for task, metrics in facts.items()}
-    return {task: metrics for task, metrics in found.items() if metrics}
+    kept = {task: [fact for fact in metrics if not is_zero(task, fact)] for task, metrics in facts.items()}
+    return {task: metrics for task, metrics in kept.items() if metrics}
 
 
 def relative_by_task(values: Scalars, seed: int, baseline: Baseline, facts: Facts) -> dict[str, list[float]]:
@@ -118,7 +118,9 @@ def error_ratio(by_seed: Mapping[int, Scalars], baseline: Baseline, facts: Facts
         errors = [abs(fact.best - run[task][fact.name]) for run in runs.values() if task in run]
         return max(float(np.mean(errors)), SMALLEST_ERROR) if errors else math.nan
 
-    ratios = [error(by_seed, task, found[0]) / error(baseline.by_seed, task, found[0]) for task, found in facts.items()]
+    ratios = [
+        error(by_seed, task, metrics[0]) / error(baseline.by_seed, task, metrics[0]) for task, metrics in facts.items()
+    ]
     return math.nan if any(ratio > SENSELESS for ratio in ratios) else geometric_mean(ratios)
 
 

@@ -1,4 +1,4 @@
-"""What all commands share: the application, common options, and how errors are told."""
+"""Parts of all commands: the application, common options, and error messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXIT_USAGE = 2  # nothing could run as asked
 EXIT_INTERRUPTED = 130  # what shells report for Ctrl-C
 
 app = typer.Typer(
-    help="Benchmark of gradient balancers: methods against single-task baselines on multi-task problems.",
+    help="Benchmark of gradient balancing: methods against single-task baselines on multi-task problems.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,29 +25,33 @@ out = Console()
 err = Console(stderr=True)
 
 Plugins = Annotated[
-    list[Path] | None, typer.Option("--plugin", help="Python file that registers balancers or suites; may be repeated.")
+    list[Path] | None,
+    typer.Option("--plugin", help="Python file that registers balancers or suites; repeatable."),
 ]
 ResultsFolder = Annotated[Path, typer.Argument(help="Results folder, such as results/quick.")]
-Data = Annotated[Path | None, typer.Option(help="Folder to look for data in first.")]
-Balancers = Annotated[str, typer.Option(help="Only these, comma-separated; also others; or all.")]
-Suites = Annotated[str, typer.Option(help="Only these suites or families of suites, comma-separated.")]
-Seeds = Annotated[int | None, typer.Option(min=1, help="How many seeds, in place of the protocol's.")]
+Data = Annotated[Path | None, typer.Option(help="Folder with data, searched before all other places.")]
+Balancers = Annotated[
+    str, typer.Option(help="Balancers to run, comma-separated, or all; also others than the protocol's.")
+]
+Suites = Annotated[str, typer.Option(help="Suites or families of suites to run, comma-separated.")]
+Seeds = Annotated[int | None, typer.Option(min=1, help="Number of seeds; overrides the protocol.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Workers = Annotated[
-    int | None, typer.Option(min=0, help="Local processes; 0: this one.", show_default="one per core, or one per GPU")
+    int | None,
+    typer.Option(min=0, help="Local processes; 0: only this process.", show_default="one per core, or one per GPU"),
 ]
 ModelFolder = Annotated[Path, typer.Argument(help="Folder that `run --save-models` or `finetune` wrote.")]
 
 
 def split_names(text: str) -> tuple[str, ...]:
-    """Names that a comma separates."""
+    """The names in a comma-separated text."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def require_folder(data: Path | None) -> None:
-    """Raise ``ValueError`` if data are to be found in a folder that is not there."""
+    """Raise ``ValueError`` if the folder of data does not exist."""
     if data is not None and not data.is_dir():
-        raise ValueError(f"the data folder {data} is not there; create it with the data in it, or leave --data out")
+        raise ValueError(f"the data folder {data} does not exist; create it and put the data there, or omit --data")
 
 
 def explained(folder: Path) -> Path:
@@ -61,7 +65,7 @@ def explained(folder: Path) -> Path:
 
 
 def load_plugins(paths: list[Path] | None) -> None:
-    """Make the balancers and suites in some files known."""
+    """Register the balancers and suites of some files."""
     from benchmarks.running import plugins  # noqa: PLC0415
 
     for path in paths or []:
@@ -70,7 +74,7 @@ def load_plugins(paths: list[Path] | None) -> None:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """A user's mistake is one red sentence and an exit code, not a traceback; Ctrl-C is no error."""
+    """Show a user's mistake as one red sentence with an exit code instead of a traceback; Ctrl-C is no error."""
     from tasks.base import DataUnavailableError  # noqa: PLC0415
 
     try:
@@ -79,5 +83,5 @@ def plain_errors() -> Iterator[None]:
         err.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(EXIT_USAGE) from None
     except KeyboardInterrupt:
-        err.print("Interrupted. What has finished is kept; the same command goes on from there.")
+        err.print("Interrupted. Finished runs are kept; the same command continues.")
         raise typer.Exit(EXIT_INTERRUPTED) from None

@@ -1,4 +1,4 @@
-"""Lists of what there is: balancers, suites and protocols; and the table of methods in README.md."""
+"""Lists of balancers, suites and protocols, and the tables of methods in README.md and docs/methods.md."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from balancers.torchjd import names as from_torchjd
 from balancers.wrappers.notation import TORCHJD, spelling
 from balancers.wrappers.wrappers import WRAPPERS
 from benchmarks.cli import method_facts as facts
-from benchmarks.protocols import files as protocol
+from benchmarks.protocols import files as protocols
 from tasks import registry as suites
 
-BEGIN, END = "<!-- methods -->", "<!-- end of methods -->"  # around the table in README.md
-HEAD = ("method", "what it does", "needs", "passes", "properties", "paper")
+BEGIN, END = "<!-- methods -->", "<!-- end of methods -->"  # around the short table, in README.md
+FULL_BEGIN, FULL_END = "<!-- methods in full -->", "<!-- end of methods in full -->"  # around the long one, in docs/
+HEAD = ("method", "idea", "needs", "paper")
+FULL_HEAD = ("method", "idea", "needs", "passes", "properties", "paper")
+LEGEND_HEAD = ("sign", "meaning")
 
 
 def tables(what: str | None = None) -> Iterator[Table]:
@@ -49,32 +52,32 @@ def _balancers() -> Table:
 
 def _lines(method: type[Weighting]) -> Iterator[str]:
     yield f"{facts.purpose(method)}."
-    found = facts.with_defaults(method)
-    if found is not None:
-        also = ["random"] * found.stochastic + ["losses must have a lower bound"] * found.positive_losses
+    default = facts.with_defaults(method)
+    if default is not None:
+        also = ["random"] * default.stochastic + ["losses must have a lower bound"] * default.positive_losses
         yield "; ".join(
-            [f"needs: {facts.needs(found)}", f"passes: {facts.passes(found)}", f"heads: {found.heads}", *also]
+            [f"needs: {facts.needs(default)}", f"passes: {facts.passes(default)}", f"heads: {default.heads}", *also]
         )
-        yield f"promises: {facts.promises(found)}"
+        yield f"promises: {facts.promises(default)}"
     yield f"hyperparameters: {facts.hyperparameters(method)}"
     yield reference(method) or "no reference"
 
 
 def _notations() -> Table:
-    """What may stand before a name."""
-    table = Table("notation", "", title="Around a balancer, and from elsewhere", box=SIMPLE_HEAD)
+    """The notations before a balancer's name."""
+    table = Table("notation", "", title="Wrappers, and methods of TorchJD", box=SIMPLE_HEAD)
     for wrapper in WRAPPERS.values():
         about = [f"{facts.summary(wrapper)}.", reference(wrapper)]
         table.add_row(spelling(wrapper), escape("\n".join(filter(None, about))), end_section=True)
-    known = ", ".join(from_torchjd.names()) or f"it is not installed here: {from_torchjd.INSTALL}"
-    about = f"A class of the library TorchJD; its parameters are the hyperparameters.\n{known}"
+    known = ", ".join(from_torchjd.names()) or f"TorchJD is not installed: {from_torchjd.INSTALL}"
+    about = f"A class of the library TorchJD; the parameters of the class are hyperparameters.\n{known}"
     table.add_row(f"{TORCHJD}:CLASS", escape(about), end_section=True)
-    table.add_row("for example", "every:4:smoothed:0.9:pcgrad\nHyperparameters go to the method inside.")
+    table.add_row("for example", "every:4:smoothed:0.9:pcgrad\nHyperparameters belong to the innermost method.")
     return table
 
 
 def _suites() -> Table:
-    table = Table("suite", "tasks", "what it is", title="Suites")
+    table = Table("suite", "tasks", "description", title="Suites")
     for name in suites.names():
         suite = suites.create(name)
         table.add_row(name, ", ".join(task.name for task in suite.tasks), suite.summary)
@@ -82,38 +85,65 @@ def _suites() -> Table:
 
 
 def _protocols() -> Table:
-    table = Table("protocol", "suites", "methods", "what it is", title="Protocols")
-    for name in protocol.available():
-        found = protocol.read(protocol.find(name))
-        table.add_row(name, ", ".join(found.suites), ", ".join(found.methods), found.description)
+    table = Table("protocol", "suites", "methods", "description", title="Protocols")
+    for name in protocols.available():
+        asked = protocols.read(protocols.find(name))
+        table.add_row(name, ", ".join(asked.suites), ", ".join(asked.methods), asked.description)
     return table
 
 
 def markdown() -> str:
-    """The methods of this package as a Markdown table, with what its signs mean."""
-    own = [found for found in map(registry.get, names()) if found.__module__.startswith(f"{methods.__name__}.")]
-    lines = [HEAD, ["---"] * len(HEAD), *map(_cells, own)]
-    return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", facts.LEGEND])
+    """The methods of this package as a short Markdown table: what each does, what it needs, where it is from."""
+    return _table(HEAD, map(_short_cells, _own_methods()))
 
 
-def _cells(method: type[Weighting]) -> list[str]:
-    found = facts.with_defaults(method)
-    assert found is not None, "every method of this package has defaults"
-    described = [facts.purpose(method), facts.needs(found), facts.passes(found), ", ".join(facts.properties(found))]
-    return [f"`{method.name}`", *described, facts.paper(method)]
+def markdown_in_full() -> str:
+    """The methods of this package as a Markdown table with all facts about them, and a legend."""
+    legend = _table(LEGEND_HEAD, facts.LEGEND)
+    return f"{_table(FULL_HEAD, map(_full_cells, _own_methods()))}\n\n{legend}"
+
+
+def _own_methods() -> list[Weighting]:
+    """The methods of this package with their defaults, by name."""
+    classes = [method for method in map(registry.get, names()) if method.__module__.startswith(f"{methods.__name__}.")]
+    return [method for method in map(facts.with_defaults, classes) if method is not None]
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    columns = list(head)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [columns, ["---"] * len(columns), *rows])
+
+
+def _short_cells(method: Weighting) -> list[str]:
+    described = type(method)
+    return [f"`{method.name}`", facts.purpose(described), facts.kinds(method), facts.paper(described)]
+
+
+def _full_cells(method: Weighting) -> list[str]:
+    described = type(method)
+    measured = [facts.needs(method), facts.passes(method), ", ".join(facts.properties(method))]
+    return [f"`{method.name}`", facts.purpose(described), *measured, facts.paper(described)]
 
 
 def renew(document: Path) -> None:
-    """Replace what stands between the two comments in ``document`` by today's table of methods.
+    """Bring the tables of methods in a document up to date: what stands between their two comments is replaced.
 
     Raises:
-        ValueError: the file cannot be read, or the two comments are not in it.
+        ValueError: the file cannot be read, or it has the comments of neither table.
     """
     try:
-        before, begin, rest = document.read_text(encoding="utf-8").partition(BEGIN)
+        text = document.read_text(encoding="utf-8")
     except OSError as error:
         raise ValueError(f"{document} cannot be read ({error.strerror})") from error
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{document} lacks the comments {BEGIN} and {END}, between which the table of methods stands")
-    document.write_text(f"{before}{begin}\n\n{markdown()}\n\n{end}{after}", encoding="utf-8")
+    renewed = None
+    for begin, end, table in ((BEGIN, END, markdown), (FULL_BEGIN, FULL_END, markdown_in_full)):
+        before, opening, rest = (renewed or text).partition(begin)
+        _, closing, after = rest.partition(end)
+        if opening and closing:
+            renewed = f"{before}{begin}\n\n{table()}\n\n{end}{after}"
+    if renewed is None:
+        raise ValueError(
+            f"{document} lacks the comments {BEGIN} and {END}, or {FULL_BEGIN} and {FULL_END}, between which a table "
+            f"of methods stands"
+        )
+    document.write_text(renewed, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Commands that look at what there is."""
+"""Commands that show balancers, suites, protocols and results."""
 
 from __future__ import annotations
 
@@ -24,12 +24,16 @@ from benchmarks.cli.base import (
 
 @app.command("list")
 def list_(
-    what: Annotated[str | None, typer.Argument(help="balancers, suites or protocols; everything by default.")] = None,
+    what: Annotated[str | None, typer.Argument(help="balancers, suites or protocols; all of them by default.")] = None,
     plugin: Plugins = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="The table of balancers in README.md instead.")] = False,
-    into: Annotated[Path | None, typer.Option(help="Bring that table up to date in a file such as README.md.")] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table of methods in README.md instead.")
+    ] = False,
+    into: Annotated[
+        Path | None, typer.Option(help="File whose table of methods is replaced, such as README.md.")
+    ] = None,
 ) -> None:
-    """Show which balancers, suites and protocols there are, and what may stand around a balancer."""
+    """List all balancers, their wrappers, suites and protocols."""
     with plain_errors():
         from benchmarks.cli import catalogue  # noqa: PLC0415
 
@@ -56,7 +60,7 @@ def report(folder: ResultsFolder) -> None:
 
 @app.command()
 def plot(folder: ResultsFolder) -> None:
-    """Draw the charts of a results folder anew."""
+    """Draw the charts of a results folder again."""
     with plain_errors():
         from benchmarks.reporting import charts  # noqa: PLC0415
 
@@ -66,23 +70,23 @@ def plot(folder: ResultsFolder) -> None:
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="Name of a balancer, wrapped or not, or of a suite.")],
+    name: Annotated[str, typer.Argument(help="Name of a balancer, with or without wrappers, or of a suite.")],
     plugin: Plugins = None,
     data: Data = None,
 ) -> None:
-    """Test that a balancer does what every one must and what it claims, or a suite. Exits with 1 if it does not."""
+    """Check that a balancer or a suite keeps its contract, and a balancer its claims. Exits with 1 if it does not."""
     with plain_errors():
         from balancers import conformance  # noqa: PLC0415
         from tasks import conformance as suites  # noqa: PLC0415
         from tasks import registry  # noqa: PLC0415
         from tasks.offline import refused  # noqa: PLC0415
 
-        with refused():  # only load() of a suite may ask for a network
+        with refused():  # only load() of a suite may use the network
             load_plugins(plugin)
         known = name in registry.names()
-        found = suites.check(registry.create(name), data) if known else conformance.check(name)
-        table = Table("", "check", "detail", title=f"{name}: {sum(r.passed for r in found)} of {len(found)} passed")
-        for result in found:
+        checks = suites.check(registry.create(name), data) if known else conformance.check(name)
+        table = Table("", "check", "detail", title=f"{name}: {sum(c.passed for c in checks)} of {len(checks)} passed")
+        for result in checks:
             table.add_row("[green]✓[/]" if result.passed else "[red]✗[/]", result.name, escape(result.detail))
         out.print(table)
-    raise typer.Exit(0 if all(result.passed for result in found) else EXIT_FAILED)
+    raise typer.Exit(0 if all(result.passed for result in checks) else EXIT_FAILED)

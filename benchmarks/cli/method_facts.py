@@ -1,18 +1,17 @@
-"""What methods say of themselves, in words: for the list of methods and for the table in README.md."""
+"""Facts that methods declare, in words: for the list of methods and the tables in README.md and docs/methods.md."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
 import re
-import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, cast
 
 from balancers import Claim, Need, Weighting, create, reference
 
-# In a table there is room for signs alone.
+# A table has room for signs only.
 SIGNS = {
     Claim.NON_NEGATIVE: "w ≥ 0",
     Claim.SIMPLEX: "Σw = 1",
@@ -21,12 +20,27 @@ SIGNS = {
     Claim.NON_CONFLICTING: "no conflict",
 }
 LEGEND = (
-    "*at ...*: where the paper measures, and the benchmark with it; in your own loop pass `at=` or `features=`, or it "
-    "is at all shared parameters in K passes. Passes are those through the encoder, K being the tasks; *short* ones "
-    "end at the last shared layer, and those *through heads* do not enter the encoder. *w*: weights; *any order*: the "
-    "order of the tasks does not matter; *no conflict*: to first order no loss increases; *degree* d: losses times c "
-    "make the update times c to the d; *random*: draws random numbers; *ℓ ≥ 0*: needs losses with a lower bound; "
-    "*own heads*: task-specific parameters follow their own loss, elsewhere the weighted one."
+    ("K", "number of tasks"),
+    (
+        "needs",
+        "the losses, the Gramian (inner products of the task gradients), the gradients themselves, the Gramian across "
+        "batches (cross gramian), or the losses after the optimizer's step (losses after)",
+    ),
+    ("passes", "passes of a step through the encoder"),
+    ("short", "the pass ends at the last shared layer"),
+    ("through heads", "the pass does not enter the encoder"),
+    (
+        "at …",
+        "where the paper measures gradients, and the benchmark too; in your own loop, `at=` or `features=` chooses the "
+        "place, and the default is all shared parameters, in K passes",
+    ),
+    ("w ≥ 0, Σw = 1, Σw = K", "no weight is negative; the weights sum to 1 and none is negative; they sum to K"),
+    ("any order", "the order of the tasks does not matter"),
+    ("no conflict", "to first order, no loss increases"),
+    ("degree d", "multiplying all losses by c multiplies the update by c to the power of d"),
+    ("random", "draws random numbers"),
+    ("ℓ ≥ 0", "needs losses with a lower bound, see `lower_bounds`"),
+    ("own heads", "heads follow their own loss; the heads of all other methods follow the weighted loss"),
 )
 
 _NAME = r"[A-ZÀ-Þ][\w'’-]*"
@@ -34,7 +48,7 @@ _AUTHORS = re.compile(rf"(?P<first>{_NAME})(?P<others>(?:, {_NAME})*)(?: and (?P
 
 
 def with_defaults(method: type[Weighting]) -> Weighting | None:
-    """The method as it is by default; none if it has a hyperparameter without a default."""
+    """The method with its defaults; none if a hyperparameter has no default."""
     try:
         return create(method.name)
     except ValueError:
@@ -42,10 +56,8 @@ def with_defaults(method: type[Weighting]) -> Weighting | None:
 
 
 def purpose(method: type[Weighting]) -> str:
-    """What a method does in a few words: what stands behind the colon in the first line of its file."""
-    module = sys.modules[method.__module__].__doc__ or ""
-    _, colon, words = module.strip().partition("\n")[0].partition(": ")
-    return words.rstrip(".") if colon else summary(method)
+    """What a method does in a few words; the first line of its docstring where its class does not say it."""
+    return method.purpose or summary(method)
 
 
 def summary(described: type) -> str:
@@ -54,14 +66,20 @@ def summary(described: type) -> str:
 
 
 def needs(method: Weighting) -> str:
-    """What is measured, and where if not at all shared parameters."""
+    """The quantities that the method needs, and their place if it is not all shared parameters."""
     words = ", ".join((need.name or "").lower().replace("_", " ") for need in method.needs)
     where = {"shared": "", "last": " at the last shared layer", "features": " at the features"}[method.place]
     return words + (where if method.needs & ~(Need.LOSSES | Need.LOSSES_AFTER) else "")
 
 
+def kinds(method: Weighting) -> str:
+    """The kinds of evidence that a method needs, without the losses where it needs anything else."""
+    wanted = method.needs & ~Need.LOSSES or method.needs
+    return ", ".join((need.name or "").lower().replace("_", " ") for need in wanted)
+
+
 def passes(method: Weighting) -> str:
-    """What a step costs in passes through the encoder."""
+    """The cost of a step in passes through the encoder."""
     after = " and a forward" if Need.LOSSES_AFTER in method.needs else ""
     if not method.needs & ~(Need.LOSSES | Need.LOSSES_AFTER):
         return f"1{after}"
@@ -85,11 +103,11 @@ def properties(method: Weighting) -> Iterator[str]:
 
 def promises(method: Weighting) -> str:
     """Claims and degree in full."""
-    found = [claim.value for claim in Claim if claim in _told(method)]
+    claims = [claim.value for claim in Claim if claim in _told(method)]
     if method.degree is not None:
         power = {0.0: "1", 1.0: "c"}.get(float(method.degree), f"c**{method.degree:g}")
-        found.append(f"losses times c make the update times {power}")
-    return "; ".join(found) or "none"
+        claims.append(f"losses times c make the update times {power}")
+    return "; ".join(claims) or "none"
 
 
 def _told(method: Weighting) -> frozenset[Claim]:
@@ -104,16 +122,18 @@ def hyperparameters(method: type[Weighting]) -> str:
 
 
 def paper(method: type[Weighting]) -> str:
-    """Authors, venue and year, as far as the reference names them."""
+    """Authors, venue and year: as the class says, or as far as the reference names them."""
+    if method.paper:
+        return method.paper
     text = reference(method)
-    found = _AUTHORS.search(text)
+    several = _AUTHORS.search(text)
     alone = re.match(rf"{_NAME}(?=, )", text)
-    if found is None or (alone and found.start() > 0):
+    if several is None or (alone and several.start() > 0):
         authors = alone[0] if alone else ""
-    elif found["last"] and not found["others"]:
-        authors = f"{found['first']} and {found['last']}"
+    elif several["last"] and not several["others"]:
+        authors = f"{several['first']} and {several['last']}"
     else:
-        authors = f"{found['first']} et al."
+        authors = f"{several['first']} et al."
     parts = [part.rstrip(".") for part in re.split(r"[,;] ", text)]
     venue = next((part for part in parts if re.search(r"(^| )(19|20)\d\d$|^arXiv ", part)), "")
     return ", ".join(filter(None, (authors, venue)))

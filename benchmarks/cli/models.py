@@ -1,4 +1,4 @@
-"""Commands that use trained models."""
+"""Commands on trained models: predict and finetune."""
 
 from __future__ import annotations
 
@@ -20,22 +20,26 @@ if TYPE_CHECKING:
 def predict(
     folder: ModelFolder,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    output: Annotated[Path | None, typer.Option(help="CSV file for the outputs and targets of every example.")] = None,
-    given: Annotated[str, typer.Option("--input", help="A text, or the file of an image, wav or table.")] = "",
+    output: Annotated[Path | None, typer.Option(help="CSV file for outputs and targets of every example.")] = None,
+    example: Annotated[
+        str, typer.Option("--input", help="One input: a text, or the file of an image, a wav or a table.")
+    ] = "",
     data: Data = None,
     plugin: Plugins = None,
 ) -> None:
-    """Evaluate a saved model on a split of its suite and write its predictions, or see its answers to one input."""
+    """Evaluate a saved model on a split of its suite and write its predictions, or print its answers to one input."""
     with plain_errors():
         from benchmarks.training import saved_models  # noqa: PLC0415
-        from benchmarks.training.evaluate import evaluate  # noqa: PLC0415
+        from benchmarks.training.measuring.evaluate import evaluate  # noqa: PLC0415
 
         load_plugins(plugin)
         require_folder(data)
-        if given:
+        if example:
             if output is not None:
-                raise ValueError("--output is for a split; the answers to one --input are printed")
-            out.print(_answers(saved_models.answer(folder, given, data)))
+                raise ValueError(
+                    "--output writes predictions of a split, --input prints answers to one input: omit one"
+                )
+            out.print(_answers(saved_models.answer(folder, example, data)))
             return
         saved, splits = saved_models.load_with_data(folder, data)
         examples = saved_models.split_of(splits, split)
@@ -48,16 +52,18 @@ def predict(
 @app.command()
 def finetune(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     folder: ModelFolder,
-    task: Annotated[str, typer.Option(help="The task to fine-tune on.")],
+    task: Annotated[str, typer.Option(help="Task to fine-tune on.")],
     output: Annotated[Path, typer.Option(help="Folder for the fine-tuned model.")],
     epochs: Annotated[int, typer.Option(min=1)] = 5,
     learning_rate: Annotated[float, typer.Option(min=0)] = 1e-4,
     batch_size: Annotated[int, typer.Option(min=1)] = 128,
-    head_only: Annotated[bool, typer.Option("--head-only", help="Leave the shared encoder as it is.")] = False,
+    head_only: Annotated[
+        bool, typer.Option("--head-only", help="Train the head only; the shared encoder stays the same.")
+    ] = False,
     data: Data = None,
     plugin: Plugins = None,
 ) -> None:
-    """Train a saved model further on one task alone, and save the result."""
+    """Fine-tune a saved model on one task, and save the result."""
     with plain_errors():
         from benchmarks.training import finetune as finetuning  # noqa: PLC0415
 
@@ -68,9 +74,9 @@ def finetune(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
         out.print(f"Model: {output}", soft_wrap=True, highlight=False)
 
 
-def _answers(said: Mapping[str, str]) -> Table:
+def _answers(answers: Mapping[str, str]) -> Table:
     table = Table("task", "answer")
-    for task, text in said.items():
+    for task, text in answers.items():
         table.add_row(task, escape(text))
     return table
 

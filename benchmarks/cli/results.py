@@ -1,4 +1,4 @@
-"""Commands on results: side by side, brought together, run again, and in other formats."""
+"""Commands on results: compare, merge, reproduce, export."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.cli.base import (
@@ -21,17 +23,17 @@ from benchmarks.cli.base import (
 )
 
 if TYPE_CHECKING:
-    from benchmarks.reporting.blocks import Block
+    from benchmarks.reporting.blocks import Legend, ReportBlock
 
-AGREE = 0.02  # training amplifies rounding; metrics of a run on another machine were seen to differ by up to 1.6 %
+AGREE = 0.02  # training amplifies rounding; metrics differed by up to 1.6 % on another machine
 
 
 @app.command()
 def merge(
-    folders: Annotated[list[Path], typer.Argument(help="Results folders of one protocol, records or archives.")],
-    into: Annotated[Path, typer.Option(help="Results folder that gets their records.")],
+    folders: Annotated[list[Path], typer.Argument(help="Results folders of one protocol.")],
+    into: Annotated[Path, typer.Option(help="Results folder to write their records to.")],
 ) -> None:
-    """Bring together what several machines have run; a run into that folder then does what is missing."""
+    """Merge the records of several results folders into one; a later run into it trains only missing cells."""
     with plain_errors():
         from benchmarks.records import store  # noqa: PLC0415
 
@@ -41,45 +43,50 @@ def merge(
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(help="A row of the results, or a results folder.")],
-    second: Annotated[str, typer.Argument(help="What it is compared with: another row, or another folder.")],
-    results: Annotated[Path, typer.Option(help="Results folder of the two rows.")] = Path("results/quick"),
+    first: Annotated[str, typer.Argument(help="A method of the results, or a results folder.")],
+    second: Annotated[str, typer.Argument(help="The reference: another method, or another folder.")],
+    results: Annotated[Path, typer.Option(help="Results folder of the two methods.")] = Path("results/quick"),
 ) -> None:
     """Compare two methods of one results folder, or two folders of one protocol, seed by seed."""
     with plain_errors():
         from benchmarks.analysis.results import read_results  # noqa: PLC0415
+        from benchmarks.records.asked import read_asked  # noqa: PLC0415
         from benchmarks.reporting import versus  # noqa: PLC0415
 
         if Path(first).is_dir() and Path(second).is_dir():
-            blocks = versus.studies(*(read_results(explained(Path(folder))) for folder in (first, second)))
+            blocks = versus.folders(*(read_results(explained(Path(folder)), titled=True) for folder in (first, second)))
         elif any("/" in name or Path(name).is_dir() for name in (first, second)):
-            raise ValueError(f"{first} and {second} are not two results folders; name two of them, or two rows")
+            raise ValueError(f"{first} and {second} are not two results folders; name two of them, or two methods")
         else:
-            blocks = [versus.methods(read_results(explained(results)), first, second)]
+            methods = (read_asked(explained(results)).title(name) for name in (first, second))
+            blocks = [versus.methods(read_results(results, titled=True), *methods)]
         for block in blocks:
             _show(block)
         out.print(blocks[-1].text, style="dim", highlight=False)
+        out.print(_legend(blocks[-1].legend))
 
 
 @app.command()
 def reproduce(
-    record: Annotated[str, typer.Argument(help="File of a record, or its id, or the beginning of that.")],
-    results: Annotated[Path | None, typer.Option(help="Results folder or archive to look for an id in.")] = None,
-    tolerance: Annotated[float, typer.Option(min=0, help="Relative difference of metrics that still agrees.")] = AGREE,
+    record: Annotated[str, typer.Argument(help="File of a record, or its id, or the first letters of its id.")],
+    results: Annotated[Path | None, typer.Option(help="Results folder or archive that holds the id.")] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Largest relative difference of metrics that counts as agreement.")
+    ] = AGREE,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     data: Data = None,
     plugin: Plugins = None,
 ) -> None:
-    """Run one cell again and say how far it agrees with its record. Exits with 1 if it does not."""
+    """Train one cell again and compare it with its record. Exits with 1 if they do not agree."""
     with plain_errors():
         from benchmarks.running.progress import title  # noqa: PLC0415
         from benchmarks.running.reproduce import find, reproduce  # noqa: PLC0415
-        from benchmarks.training import devices  # noqa: PLC0415
+        from benchmarks.training.machine import devices  # noqa: PLC0415
 
         load_plugins(plugin)
-        found = find(record, results)
-        out.print(f"Again: {title(found.cell)}", highlight=False, soft_wrap=True)
-        done = reproduce(found, str(devices.choose(device)), data)
+        original = find(record, results)
+        out.print(f"Again: {title(original.cell)}", highlight=False, soft_wrap=True)
+        done = reproduce(original, str(devices.choose(device)), data)
         agrees = done.agrees(tolerance)
         for line in done.sentences(tolerance):
             out.print(line, style=None if agrees else "red", highlight=False, soft_wrap=True)
@@ -89,19 +96,27 @@ def reproduce(
 @app.command()
 def export(
     folder: ResultsFolder,
-    into: Annotated[Path, typer.Argument(help="File to write; .csv, .parquet or .tex is the format.")],
-    suite: Annotated[str | None, typer.Option(help="This suite alone.")] = None,
+    into: Annotated[Path, typer.Argument(help="File to write; its ending .csv, .parquet or .tex is the format.")],
+    suite: Annotated[str | None, typer.Option(help="Only this suite.")] = None,
 ) -> None:
     """Write every run as CSV or Parquet, or the leaderboard as LaTeX tables for a paper."""
     with plain_errors():
         from benchmarks.analysis.results import read_results  # noqa: PLC0415
         from benchmarks.reporting import export as exporting  # noqa: PLC0415
 
-        exporting.write(read_results(explained(folder)), into, suite)
+        exporting.write(read_results(explained(folder), titled=True), into, suite)
         out.print(f"Written: {into}", soft_wrap=True, highlight=False)
 
 
-def _show(block: Block) -> None:
+def _legend(signs: Legend) -> Table:
+    """The signs of a table with their meanings."""
+    table = Table("sign", "meaning", box=SIMPLE_HEAD, style="dim")
+    for sign, meaning in signs:
+        table.add_row(escape(sign), escape(meaning))
+    return table
+
+
+def _show(block: ReportBlock) -> None:
     assert block.table is not None, "a comparison has a table"
     head, lines = block.table
     table = Table(title=block.title, title_justify="left")

@@ -1,4 +1,4 @@
-"""The command that trains."""
+"""The command ``run``: train the cells of a protocol and write the report."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from benchmarks.running.runner import Options, Summary
 
 
-class Executor(StrEnum):
-    """Where cells train."""
+class ExecutorName(StrEnum):
+    """The executors of cells."""
 
     LOCAL = "local"
     RAY = "ray"
@@ -40,7 +40,9 @@ class Executor(StrEnum):
 
 @app.command()
 def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
-    protocol: Annotated[str, typer.Option(help="Name of a protocol (see `list protocols`) or path of one.")] = "quick",
+    protocol: Annotated[
+        str, typer.Option(help="Name of a protocol (see `list protocols`), or path of its file.")
+    ] = "quick",
     balancers: Balancers = "",
     suites: Suites = "",
     seeds: Seeds = None,
@@ -54,27 +56,31 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     reference: Annotated[
         bool | None,
         typer.Option(
-            help="Take the runs of the reference results in results/PROTOCOL for done, and run what is missing.",
+            help="Use the reference results in results/PROTOCOL, and run only what is missing.",
             show_default="with --plugin",
         ),
     ] = None,
     workers: Workers = None,
-    executor: Annotated[Executor, typer.Option(help="Where cells train.")] = Executor.LOCAL,
-    address: Annotated[str | None, typer.Option(help="Of a Ray cluster.", show_default="starts one")] = None,
+    executor: Annotated[
+        ExecutorName, typer.Option(help="Train in local processes or on a Ray cluster.")
+    ] = ExecutorName.LOCAL,
+    address: Annotated[str | None, typer.Option(help="Address of a Ray cluster.", show_default="starts one")] = None,
     gpus: Annotated[
-        float | None, typer.Option(min=0, help="GPUs, or a part of one, for each worker on a Ray cluster.")
+        float | None, typer.Option(min=0, help="GPUs, or a fraction of one, per worker on a Ray cluster.")
     ] = None,
-    replicas: Annotated[int, typer.Option(min=1, help="At most so many cells train in one vectorised loop.")] = 64,
-    time_limit: Annotated[float | None, typer.Option(min=0, help="Seconds that a cell may take.")] = None,
+    replicas: Annotated[int, typer.Option(min=1, help="Largest number of cells in one vectorised training loop.")] = 64,
+    time_limit: Annotated[float | None, typer.Option(min=0, help="Longest time of a cell in seconds.")] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads of each worker.", show_default="cores per worker")
+        int | None, typer.Option(min=1, help="CPU threads per worker.", show_default="cores per worker")
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
-    save_models: Annotated[bool, typer.Option("--save-models", help="Keep the models of the cells that run.")] = False,
+    save_models: Annotated[
+        bool, typer.Option("--save-models", help="Save the trained models of all cells that run.")
+    ] = False,
 ) -> None:
-    """Train what a protocol asks for and write the report.
+    """Train all cells of a protocol and write the report.
 
-    What has a record in the results folder is not run again: after an interruption, the same command goes on.
+    Cells with a record in the results folder are not run again: after an interruption, the same command continues.
     Exits with 0 if all went well, 1 if a cell failed, 2 if nothing could run as asked, 130 after Ctrl-C.
     """
     with plain_errors():
@@ -83,18 +89,18 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         from benchmarks.protocols.expand import Filters  # noqa: PLC0415
         from benchmarks.protocols.files import find, read  # noqa: PLC0415
         from benchmarks.running import runner  # noqa: PLC0415
-        from benchmarks.training import devices  # noqa: PLC0415
-        from benchmarks.training.processes import join  # noqa: PLC0415
+        from benchmarks.training.machine import devices  # noqa: PLC0415
+        from benchmarks.training.machine.processes import join  # noqa: PLC0415
 
         require_folder(data)
         load_plugins(plugin)
         source = find(protocol)
         folder = results or Path("results") / "-".join([read(source).name, *(path.stem for path in plugin or [])])
         _require_consistent(executor, address, gpus, workers, time_limit)
-        elsewhere = executor is Executor.RAY and device == "cuda"  # the nodes have GPUs, not necessarily the driver
+        elsewhere = executor is ExecutorName.RAY and device == "cuda"  # the nodes have GPUs, not necessarily the driver
         where = torch.device(device) if elsewhere else devices.choose(device)
         if gpus and where.type == "cpu":
-            raise ValueError("--gpus reserves GPUs, which a run on the CPU would leave idle: add --device cuda")
+            raise ValueError("--gpus reserves GPUs that a run on the CPU does not use: add --device cuda")
         workers = devices.default_workers(where) if workers is None else workers
         options = runner.Options(
             where,
@@ -123,21 +129,21 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
 
 
 def _require_consistent(
-    executor: Executor, address: str | None, gpus: float | None, workers: int | None, time_limit: float | None
+    executor: ExecutorName, address: str | None, gpus: float | None, workers: int | None, time_limit: float | None
 ) -> None:
-    """Raise ``ValueError`` for options that would be ignored, or mean nothing."""
-    if executor is Executor.LOCAL and (address is not None or gpus is not None):
-        raise ValueError("--address and --gpus are for a Ray cluster: add --executor ray")
-    if executor is Executor.RAY and workers is not None:
-        raise ValueError("a Ray cluster decides how many workers there are: leave out --workers")
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and (executor is Executor.RAY or workers):
-        raise ValueError("torchrun's processes train each run together: leave out --executor and --workers")
+    """Raise ``ValueError`` for options that have no effect together."""
+    if executor is ExecutorName.LOCAL and (address is not None or gpus is not None):
+        raise ValueError("--address and --gpus need a Ray cluster: add --executor ray")
+    if executor is ExecutorName.RAY and workers is not None:
+        raise ValueError("a Ray cluster chooses the number of workers: omit --workers")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and (executor is ExecutorName.RAY or workers):
+        raise ValueError("the processes of torchrun train each run together: omit --executor and --workers")
     if time_limit is not None and time_limit <= 0:
-        raise ValueError(f"--time-limit {time_limit:g} leaves no time for a step")
+        raise ValueError(f"--time-limit {time_limit:g} leaves no time for a step; give a positive number of seconds")
 
 
 def _adopt(source: Path, filters: Filters, options: Options, folder: Path, *, required: bool) -> None:
-    """Set the run beside the reference results, if there are any that it can be compared with."""
+    """Adopt comparable reference results, if there are any."""
     from benchmarks.protocols import files as protocol  # noqa: PLC0415
     from benchmarks.protocols.expand import expand  # noqa: PLC0415
     from benchmarks.running import reference  # noqa: PLC0415
@@ -149,15 +155,15 @@ def _adopt(source: Path, filters: Filters, options: Options, folder: Path, *, re
     except ValueError as error:
         if required:
             raise
-        out.print(f"Everything is run: {error}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        out.print(f"All cells are run: {error}", style="yellow", markup=False, highlight=False, soft_wrap=True)
         return
     if count:
         where = reference.REFERENCES / wanted.name
-        out.print(f"Reference: {count} runs of {where} are taken for done", highlight=False, soft_wrap=True)
+        out.print(f"Reference: {count} runs are taken from {where}", highlight=False, soft_wrap=True)
 
 
 def _conclude(folder: Path, summary: Summary, data: Path | None) -> None:
-    """Write archive and report, and say what came out and where they are."""
+    """Write archive and report, and print the results and their places."""
     from benchmarks.analysis.results import counting, read_results  # noqa: PLC0415
     from benchmarks.records import store  # noqa: PLC0415
     from benchmarks.records.asked import read_asked  # noqa: PLC0415
@@ -166,13 +172,11 @@ def _conclude(folder: Path, summary: Summary, data: Path | None) -> None:
     from benchmarks.training import trivial_baseline  # noqa: PLC0415
 
     store.pack(folder)
-    with out.status("What one answer to every example scores"):
-        records = counting(
-            store.load(folder), read_asked(folder)
-        )  # an edited protocol leaves records of earlier suites
+    with out.status("Trivial baselines"):
+        records = counting(store.load(folder), read_asked(folder))  # an edited protocol leaves records of old suites
         trivial_baseline.renew(folder, [record.cell for record in records if record.status == "done"], data)
     path = write_report(folder)
-    out.print(leaderboard.summary(read_results(folder).aggregates))
+    out.print(leaderboard.summary(read_results(folder, titled=True).aggregates))
     counts = ", ".join(f"{number} {status}" for status, number in summary.counts.items() if number)
     out.print(f"Cells: {counts}", highlight=False)
     for suite, skip in summary.skipped.items():

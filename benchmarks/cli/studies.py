@@ -99,7 +99,7 @@ def transfer(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
         from benchmarks.protocols.expand import Filters  # noqa: PLC0415
         from benchmarks.running import runner  # noqa: PLC0415
         from benchmarks.studies.finetuning.tuning import TuningSetting  # noqa: PLC0415
-        from benchmarks.training import devices  # noqa: PLC0415
+        from benchmarks.training.machine import devices  # noqa: PLC0415
 
         require_folder(data)
         if rate <= 0:

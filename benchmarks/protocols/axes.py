@@ -9,19 +9,19 @@ from torch import Tensor, nn
 
 from balancers import Balancer, Need, create
 from benchmarks.protocols.schema import MethodEntry, Protocol
+from benchmarks.records.asked import VALUE
 
-VALUE = " ("  # between the label of a method and the value of an axis
 GRADIENTS = Need.GRAMIAN | Need.CROSS_GRAMIAN | Need.GRADIENTS
 
 
 def crossed(methods: Mapping[str, MethodEntry], protocol: Protocol) -> dict[str, MethodEntry]:
     """The methods, and each of them with every value of the axes that makes a difference to it, one at a time."""
-    found = dict(methods)
+    entries = dict(methods)
     for label, entry in methods.items():
         if label == protocol.noise_floor:  # it says how much noise there is, which is the same on every axis
             continue
-        found |= {f"{label}{VALUE}{words})": variant for words, variant in _variants(label, entry, protocol)}
-    return found
+        entries |= {f"{label}{VALUE}{words})": variant for words, variant in _variants(label, entry, protocol)}
+    return entries
 
 
 def _variants(label: str, entry: MethodEntry, protocol: Protocol) -> Iterator[tuple[str, MethodEntry]]:
@@ -47,14 +47,14 @@ def _measurable(name: str, entry: MethodEntry, place: str) -> bool:
     def features() -> Tensor:
         return encoder(torch.ones(2, 2))
 
-    def losses(seen: Tensor) -> list[Tensor]:
-        return [seen.square().mean(), (seen - 1).square().mean()]
+    def losses(features: Tensor) -> list[Tensor]:
+        return [features.square().mean(), (features - 1).square().mean()]
 
-    shared, here = list(encoder.parameters()), features()
+    shared, represented = list(encoder.parameters()), features()
     others = [losses(features()) for _ in range(2)] if Need.CROSS_GRAMIAN in balancer.weighting.needs else []
-    at, at_features = (shared[:1] if place == "last" else None), (here if place == "features" else None)
+    at, at_features = (shared[:1] if place == "last" else None), (represented if place == "features" else None)
     try:
-        balancer.backward(losses(here), shared, at=at, features=at_features, others=others)
+        balancer.backward(losses(represented), shared, at=at, features=at_features, others=others)
     except ValueError:
         return False
     return True

@@ -43,12 +43,12 @@ def trials(count: int, usual: float, ends: Sequence[float], spaces: Mapping[str,
     if wanted > DIMENSIONS:
         raise ValueError(f"a search has at most {DIMENSIONS} coordinates, and this one would take {wanted}")
     for number, point in enumerate(_sequence(count - 1), 1):
-        found, start = {}, 1
+        hyperparameters, start = {}, 1
         for name, space in spaces.items():
             end = start + space.coordinates(tasks)
-            found[name] = space.at(point[start:end])
+            hyperparameters[name] = space.at(point[start:end])
             start = end
-        yield Trial(number, rates.at(point[:1]), found)
+        yield Trial(number, rates.at(point[:1]), hyperparameters)
 
 
 def front(points: int, tasks: int, scales: Sequence[float]) -> list[list[float]]:
@@ -70,5 +70,5 @@ def relative_to(scales: Sequence[float], spaces: Mapping[str, Space]) -> dict[st
 @cache
 def _sequence(count: int) -> list[list[float]]:
     """The first points of a scrambled Halton sequence in the unit cube, (count, `DIMENSIONS`)."""
-    found: np.ndarray = qmc.Halton(DIMENSIONS, scramble=True, rng=np.random.default_rng(DESIGN_SEED)).random(count)
-    return found.tolist()
+    points: np.ndarray = qmc.Halton(DIMENSIONS, scramble=True, rng=np.random.default_rng(DESIGN_SEED)).random(count)
+    return points.tolist()

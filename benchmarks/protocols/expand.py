@@ -10,10 +10,12 @@ from typing import Any, NamedTuple, cast
 from balancers import Balancer, Space, Weighting, registry
 from balancers.naming.suggest import nearest
 from balancers.wrappers.wrapper import innermost
-from benchmarks.protocols.axes import VALUE, crossed
+from benchmarks.protocols.axes import crossed
 from benchmarks.protocols.design import Trial, relative_to, trials
 from benchmarks.protocols.schema import MethodEntry, Protocol, Settings, SuiteEntry
+from benchmarks.records.asked import VALUE
 from benchmarks.records.record import SINGLE_TASK, Cell
+from benchmarks.records.versions import version_of
 from tasks import registry as suites
 from tasks.base import Suite
 
@@ -107,8 +109,8 @@ def _suites(protocol: Protocol, wanted: Iterable[str]) -> list[str]:
     def named(name: str) -> list[str]:
         return [table for table, entry in protocol.suites.items() if name in (table, entry.suite)]
 
-    found = (named(name) or suites.resolve(name) for name in wanted)
-    return list(dict.fromkeys(table for each in found for table in each))
+    tables = (named(name) or suites.resolve(name) for name in wanted)
+    return list(dict.fromkeys(table for each in tables for table in each))
 
 
 def _cells(protocol: Protocol, name: str, methods: Mapping[str, MethodEntry], seeds: int) -> Iterator[Cell]:
@@ -157,24 +159,26 @@ def _trials(protocol: Protocol, settings: Settings, row: _Row, suite: Suite) -> 
 def _rows(suite: Suite, entry: SuiteEntry, methods: Mapping[str, MethodEntry]) -> list[_Row]:
     names = tuple(task.name for task in suite.tasks)
     baselines = [_row(SINGLE_TASK, (name,), SINGLE_TASK_ENTRY, {}) for name in names]
-    here = {label: entry.methods.get(label.partition(VALUE)[0], {}) for label in methods}
-    return baselines + [_row(label, names, method, here[label], suite.separate) for label, method in methods.items()]
+    for_suite = {label: entry.methods.get(label.partition(VALUE)[0], {}) for label in methods}
+    return baselines + [
+        _row(label, names, method, for_suite[label], suite.separate) for label, method in methods.items()
+    ]
 
 
 def _row(
-    label: str, tasks: tuple[str, ...], method: MethodEntry, here: Mapping[str, Any], separate: bool = False
+    label: str, tasks: tuple[str, ...], method: MethodEntry, for_suite: Mapping[str, Any], separate: bool = False
 ) -> _Row:
     """A row with everything that its method leaves to defaults written out, after a trial of its hyperparameters."""
     name = method.balancer or label
-    given = {**method.hyperparameters, **here}
+    settings = {**method.hyperparameters, **for_suite}
     try:
-        registry.require_hyperparameters(name, given)  # or else one could be taken for an argument of Balancer
+        registry.require_hyperparameters(name, settings)  # or else one could be taken for an argument of Balancer
     except ValueError as error:
         raise ValueError(f"method {label!r}: {error}") from error
     try:
-        balancer = Balancer(name, tasks=tasks, heads=method.heads, **given)
+        balancer = Balancer(name, tasks=tasks, heads=method.heads, **settings)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"method {label!r} with hyperparameters {given}: {error}") from error
+        raise ValueError(f"method {label!r} with hyperparameters {settings}: {error}") from error
     facts = balancer.weighting
     # As JSON knows them, so that a cell equals the one read back from its record.
     hyperparameters = json.loads(json.dumps(dataclasses.asdict(cast(Any, innermost(facts)))))
@@ -195,19 +199,14 @@ def _row(
         hyperparameters,
         *where,
         method.seeds_from,
-        _space(label, method, facts, given),
+        _space(label, method, facts, settings),
     )
 
 
-def version_of(thing: Weighting | Suite) -> int | str:
-    """A method's or a suite's version as cells have it: of a plug-in with the digest of its file."""
-    return f"{thing.version}+{thing.digest}" if thing.digest else thing.version
-
-
-def _space(label: str, method: MethodEntry, facts: Weighting, given: Mapping[str, Any]) -> dict[str, Space]:
+def _space(label: str, method: MethodEntry, facts: Weighting, settings: Mapping[str, Any]) -> dict[str, Space]:
     """What is searched of a method's own: what its entry names, or else all that has a space and no given value."""
     if method.search is None:
-        return {name: space for name, space in facts.space.items() if name not in given}
+        return {name: space for name, space in facts.space.items() if name not in settings}
     for name in method.search:
         if name not in facts.space:
             hint = nearest(name, facts.space)

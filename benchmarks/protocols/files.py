@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from balancers.naming.suggest import nearest
-from benchmarks.protocols.schema import Axes, Front, MethodEntry, Overrides, Protocol, Search, SuiteEntry
+from benchmarks.protocols.schema import AxesEntry, FrontEntry, MethodEntry, Overrides, Protocol, SearchEntry, SuiteEntry
 
 PROTOCOLS = Path(__file__).parent
 SUFFIX = ".toml"
@@ -78,8 +78,8 @@ def _keys(table: list[Any]) -> list[str]:
         "defaults": Overrides,
         "suites": SuiteEntry,
         "methods": MethodEntry,
-        "search": Search,
-        "front": Front,
-        "axes": Axes,
+        "search": SearchEntry,
+        "front": FrontEntry,
+        "axes": AxesEntry,
     }
     return list((tables[table[0]] if table else Protocol).model_fields)

@@ -62,7 +62,7 @@ class MethodEntry(Strict):
     seeds_from: Annotated[int, Field(ge=0, multiple_of=SEED_STRIDE)] = 0  # the first seed, of a copy with other seeds
 
 
-class Search(Strict):
+class SearchEntry(Strict):
     """The table ``[search]``: every row tries the same number of settings, and validation chooses.
 
     The first trial is the method's defaults with the suite's learning rate, the others are points of one quasi-random
@@ -77,7 +77,7 @@ class Search(Strict):
     seeds: Seeds | None = None
 
 
-class Front(Strict):
+class FrontEntry(Strict):
     """The table ``[front]``: how many fixed weights stand for the front that weighted sums attain, with how many seeds.
 
     They are trained with the learning rate that the search chose for equal weights.
@@ -87,7 +87,7 @@ class Front(Strict):
     seeds: Seeds | None = None  # all by default
 
 
-class Axes(Strict):
+class AxesEntry(Strict):
     """The table ``[axes]``: what is crossed with all suites and methods.
 
     ``optimizers`` makes problems of their own, baselines included; the number multiplies all learning rates. The others
@@ -130,9 +130,9 @@ class Protocol(Strict):
     cost_reference: str = "fixed"
     tuned_reference: str | None = None
     noise_floor: str | None = None
-    search: Search | None = None
-    front: Front | None = None
-    axes: Axes = Axes()
+    search: SearchEntry | None = None
+    front: FrontEntry | None = None
+    axes: AxesEntry = AxesEntry()
     defaults: Overrides = Overrides()
     suites: Annotated[dict[str, SuiteEntry], Field(min_length=1)]
     methods: Annotated[dict[Label, MethodEntry], Field(min_length=1)]
@@ -191,10 +191,10 @@ class Protocol(Strict):
         _require_within(suite, epochs, halve_at)
 
         def value(key: str) -> Any:
-            found = getattr(own, key) if getattr(own, key) is not None else getattr(default, key)
-            if found is None:
+            setting = getattr(own, key) if getattr(own, key) is not None else getattr(default, key)
+            if setting is None:
                 raise ValueError(f"suite {suite!r} has no value for {key!r}; set it in [suites.{suite}] or [defaults]")
-            return found
+            return setting
 
         return Settings(
             seeds=value("seeds"),
@@ -215,10 +215,10 @@ def _require_within(suite: str, epochs: int | None, halve_at: tuple[int, ...]) -
     """Raise ``ValueError`` if a training ends before, or counts no epochs, when its learning rate is to be halved."""
     if not halve_at:
         return
-    given = f"suite {suite!r}: halve_at = {list(halve_at)}"
+    told = f"suite {suite!r}: halve_at = {list(halve_at)}"
     if epochs is None:
-        raise ValueError(f"{given} counts epochs, but the suite counts steps; give 'epochs' instead, or halve_at = []")
+        raise ValueError(f"{told} counts epochs, but the suite counts steps; give 'epochs' instead, or halve_at = []")
     if list(halve_at) != sorted(set(halve_at)):
-        raise ValueError(f"{given} should ascend; each epoch stands there once")
+        raise ValueError(f"{told} should ascend; each epoch stands there once")
     if halve_at[-1] >= epochs:
-        raise ValueError(f"{given} should stay below the suite's {epochs} epochs, after which no step follows")
+        raise ValueError(f"{told} should stay below the suite's {epochs} epochs, after which no step follows")

@@ -17,14 +17,14 @@ def following(protocol: Protocol, filters: Filters, records: Sequence[Record]) -
 
     Validation alone decides: no test metric is looked at.
     """
-    found: list[Cell] = []
+    cells: list[Cell] = []
     for search in selection.searches(records, protocol.searches_once):
         setting = search.chosen[0].cell
         if protocol.searches_once(setting):
-            found += _with_other_seeds(setting, protocol, filters)
+            cells += _with_other_seeds(setting, protocol, filters)
         if protocol.front is not None and setting.row == protocol.cost_reference:
-            found += _front(setting, protocol, filters)
-    return sorted(found, key=lambda cell: cell.repetition)
+            cells += _front(setting, protocol, filters)
+    return sorted(cells, key=lambda cell: cell.repetition)
 
 
 def _with_other_seeds(setting: Cell, protocol: Protocol, filters: Filters) -> Iterator[Cell]:

@@ -27,7 +27,7 @@ class Difference(NamedTuple):
 
 def largest(a: Record, b: Record) -> Difference | None:
     """The largest relative difference of any metric at any state; none if a run has no state to compare."""
-    return max(_differences(a, b), key=lambda found: found.relative, default=None)
+    return max(_differences(a, b), key=lambda difference: difference.relative, default=None)
 
 
 def _differences(a: Record, b: Record) -> Iterator[Difference]:

@@ -12,6 +12,9 @@ from pydantic import Field, ValidationError
 from benchmarks.records.record import Cell, Frozen
 
 ASKED = "asked.json"
+EQUAL_WEIGHTS = "equal-weights"  # how tables call the method `fixed` with its default weights
+UNNAMED = "fixed"  # the label of a row that protocols call by the name of its method
+VALUE = " ("  # between the label of a method and the value of an axis of the protocol
 PROTOCOL_COPY = "protocol.toml"  # the copy of the protocol that was run
 
 
@@ -42,6 +45,24 @@ class Asked(Frozen):
     def searched_once(self, cell: Cell) -> bool:
         """Whether all seeds of a cell's row share one search."""
         return cell.table in self.suites and self.suites[cell.table].searched_once
+
+    def title(self, row: str) -> str:
+        """How tables call a row: equal weights, and their copy with other seeds, by what they are."""
+        label, separator, value = row.partition(VALUE)
+        titles = {self.equal_weights: EQUAL_WEIGHTS, self.noise_floor: f"{EQUAL_WEIGHTS}-again"}
+        named = self.equal_weights != UNNAMED or EQUAL_WEIGHTS in self.methods  # the protocol has words of its own
+        return row if named else titles.get(label, label) + separator + value
+
+    def titled(self) -> Asked:
+        """The same with rows as tables call them."""
+        return self.model_copy(
+            update={
+                "equal_weights": self.title(self.equal_weights),
+                "tuned_weights": self.tuned_weights and self.title(self.tuned_weights),
+                "noise_floor": self.noise_floor and self.title(self.noise_floor),
+                "methods": tuple(map(self.title, self.methods)),
+            }
+        )
 
     @property
     def order(self) -> list[str]:

@@ -77,12 +77,12 @@ def searches(records: Iterable[Record], once: Once = each_alone) -> list[Search]
     Where each seed searches for itself, seeds differ by the luck of searching as well, as they would for somebody who
     searches once.
     """
-    found: dict[tuple[str, int | None], Search] = {}
+    by_row: dict[tuple[str, int | None], Search] = {}
     for record in records:
         cell = record.cell
-        search = found.setdefault((row_key(cell), None if once(cell) else cell.seed), Search({}))
+        search = by_row.setdefault((row_key(cell), None if once(cell) else cell.seed), Search({}))
         search.tried.setdefault((cell.trial, cell.learning_rate), []).append(record)
-    return list(found.values())
+    return list(by_row.values())
 
 
 def chosen(records: Iterable[Record], once: Once = each_alone) -> list[Record]:

@@ -146,9 +146,9 @@ def merge(folders: Sequence[Path], into: Path) -> int:
     protocols = {folder: _protocol(folder) for folder in sources}
     names = set(protocols.values())
     if len(names) > 1:
-        found = "; ".join(f"{folder}: {name}, version {version}" for folder, (name, version) in protocols.items())
+        listed = "; ".join(f"{folder}: {name}, version {version}" for folder, (name, version) in protocols.items())
         raise ValueError(
-            f"results of different protocols or versions cannot be compared, so they are not merged: {found}"
+            f"results of different protocols or versions cannot be compared, so they are not merged: {listed}"
         )
     kept = [] if not (into / ARCHIVE).exists() or any((into / "records").glob("*.json")) else unpack(into / ARCHIVE)
     store, count = Store(into), 0
@@ -156,8 +156,8 @@ def merge(folders: Sequence[Path], into: Path) -> int:
         store.write(record)
     for folder in folders:
         for record in load(folder):
-            known = store.read(record.cell)
-            if known is None or _preferred(record, known):
+            earlier = store.read(record.cell)
+            if earlier is None or _preferred(record, earlier):
                 store.write(record)
                 count += 1
     asked = union([read_asked(source) for source in sources])
@@ -166,11 +166,11 @@ def merge(folders: Sequence[Path], into: Path) -> int:
     return count
 
 
-def _preferred(record: Record, known: Record) -> bool:
+def _preferred(record: Record, earlier: Record) -> bool:
     return (record.status == "done", len(record.curves.step), record.finished) > (
-        known.status == "done",
-        len(known.curves.step),
-        known.finished,
+        earlier.status == "done",
+        len(earlier.curves.step),
+        earlier.finished,
     )
 
 

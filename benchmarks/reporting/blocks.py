@@ -1,17 +1,21 @@
-"""What reports are made of besides leaderboards: a heading, what it means, a table and sentences."""
+"""The parts of a report besides leaderboards: a heading, sentences, a table and the legend of its signs."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-Cells = tuple[list[str], list[list[str]]]  # heading and rows; the first cell of each is what it is about
+Cells = tuple[list[str], list[list[str]]]  # heading and lines; the first cell of a line says what the line is about
+Legend = tuple[tuple[str, str], ...]  # signs of a table with their meanings
+
+LEGEND_HEAD = ["sign", "meaning"]
 
 
-class Block(NamedTuple):
+class ReportBlock(NamedTuple):
     """One finding with its table."""
 
     anchor: str  # its place on the page, a word
     title: str
-    text: str  # how to read the table
+    text: str  # what the table shows, in one or two sentences
     table: Cells | None = None
-    sentences: tuple[str, ...] = ()  # what it shows, the most important first
+    sentences: tuple[str, ...] = ()  # the results, the most important first
+    legend: Legend = ()  # the columns and signs of the table

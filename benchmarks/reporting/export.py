@@ -17,7 +17,7 @@ from benchmarks.records.record import Record
 from benchmarks.reporting import gain_table, leaderboard
 from benchmarks.reporting.blocks import Cells
 
-# What LaTeX's text mode does not know, or takes for a command.
+# Letters that LaTeX's text mode lacks, or takes for a command.
 LATEX = {
     "\\": r"\textbackslash{}",
     "−": "$-$",
@@ -36,39 +36,39 @@ LATEX = {
 INSTALL = "pip install -c constraints.txt -e '.[parquet]'"
 
 
-def write(study: Results, path: Path, suite: str | None = None) -> None:
-    """Write a study in the format that the suffix of ``path`` names: .csv, .parquet or .tex.
+def write(results: Results, path: Path, suite: str | None = None) -> None:
+    """Write results in the format that the suffix of ``path`` names: .csv, .parquet or .tex.
 
-    CSV and Parquet have one line for every run, state, split, task and metric; LaTeX has the leaderboard over all
-    suites, or with ``suite`` that suite's table.
+    CSV and Parquet have one line for every run, state, split, task and metric. LaTeX has the leaderboard over all
+    suites, or with ``suite`` the table of that suite.
 
     Raises:
         ValueError: an unknown suffix or suite, a folder that is not there, or a library that is not installed.
     """
     writers: dict[str, Callable[[], None]] = {
-        ".csv": lambda: frame(study, suite).to_csv(path, index=False, lineterminator="\n"),
-        ".parquet": lambda: _parquet(frame(study, suite), path),
-        ".tex": lambda: _latex(study, suite, path),
+        ".csv": lambda: frame(results, suite).to_csv(path, index=False, lineterminator="\n"),
+        ".parquet": lambda: _parquet(frame(results, suite), path),
+        ".tex": lambda: _latex(results, suite, path),
     }
     if path.suffix not in writers:
-        raise ValueError(f"{path.name} must end in {', '.join(writers)}, which is the format")
+        raise ValueError(f"the name {path.name} does not tell the format; end it in one of {', '.join(writers)}")
     if not path.parent.is_dir():
-        raise ValueError(f"there is no folder {path.parent} to write {path.name} into")
+        raise ValueError(f"the folder {path.parent} does not exist; create it before writing {path.name}")
     if path.is_dir():
-        raise ValueError(f"{path} is a folder; name a file to write")
-    known = [found.name for found in study.aggregates.suites]
+        raise ValueError(f"{path} is a folder; name a file")
+    known = [summary.name for summary in results.aggregates.suites]
     if suite is not None and suite not in known:
         raise ValueError(f"the results have no suite {suite!r}{nearest(suite, known)}")
     writers[path.suffix]()
 
 
-def frame(study: Results, suite: str | None = None) -> pd.DataFrame:
+def frame(results: Results, suite: str | None = None) -> pd.DataFrame:
     """One line for every metric of every task on both splits, in every state of every run; one for a failed run.
 
-    Runs with settings that a search passed over and those of the front are there as well; ``counts`` tells.
+    Runs of the front, and runs with settings that a search did not choose, are included; ``counts`` is false for them.
     """
-    counting = {record.id for record in study.records}
-    records = [record for record in (*study.trials, *study.front) if suite in (None, record.cell.problem)]
+    counting = {record.id for record in results.records}
+    records = [record for record in (*results.trials, *results.front) if suite in (None, record.cell.problem)]
     return pd.DataFrame([_run(record, record.id in counting) | line for record in records for line in _metrics(record)])
 
 
@@ -98,7 +98,7 @@ def _run(record: Record, counts: bool) -> dict[str, Any]:
 
 
 def _metrics(record: Record) -> list[dict[str, Any]]:
-    found = [
+    lines = [
         {"state": state, "step": outcome.step, "split": split, "task": task, "metric": metric, "value": value}
         for state in STATES
         if (outcome := getattr(record, state)) is not None
@@ -106,7 +106,7 @@ def _metrics(record: Record) -> list[dict[str, Any]]:
         for task, metrics in getattr(outcome, split).items()
         for metric, value in metrics.items()
     ]
-    return found or [{"task": ",".join(record.cell.tasks), "value": math.nan}]
+    return lines or [{"task": ",".join(record.cell.tasks), "value": math.nan}]
 
 
 def _parquet(lines: pd.DataFrame, path: Path) -> None:
@@ -116,15 +116,15 @@ def _parquet(lines: pd.DataFrame, path: Path) -> None:
         raise ValueError(f"Parquet needs pyarrow; install it with: {INSTALL}") from error
 
 
-def _latex(study: Results, suite: str | None, path: Path) -> None:
+def _latex(results: Results, suite: str | None, path: Path) -> None:
     if suite is not None:
-        found = next(each for each in study.aggregates.suites if each.name == suite)
-        made = [(f"Results on {suite}.", leaderboard.suite_cells(found))]
+        summary = next(each for each in results.aggregates.suites if each.name == suite)
+        tables = [(f"Results on {suite}.", leaderboard.suite_cells(summary))]
     else:
-        made = [("Difference to single-task in percent.", leaderboard.overall_cells(study.aggregates))]
-        blocks = gain_table.blocks(study)
-        made += [(f"{block.title}, in points.", block.table) for block in blocks if block.table is not None]
-    path.write_text("\n".join(latex(cells, caption) for caption, cells in made), encoding="utf-8")
+        tables = [("Difference to single-task in percent.", leaderboard.overall_cells(results.aggregates))]
+        blocks = gain_table.blocks(results)
+        tables += [(f"{block.title}, in points.", block.table) for block in blocks if block.table is not None]
+    path.write_text("\n".join(latex(cells, caption) for caption, cells in tables), encoding="utf-8")
 
 
 def latex(cells: Cells, caption: str) -> str:

@@ -1,4 +1,4 @@
-"""How numbers look, the same in tables, charts and report."""
+"""Formats of numbers, the same in tables, charts and report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def number(value: float, like: float | None = None) -> str:
 
 
 def percent(value: float) -> str:
-    """A signed difference in percent, the unit left to the heading."""
+    """A signed difference in percent, without its unit, which the heading names."""
     if not math.isfinite(value):
         return NONE
     decimals = 2 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
@@ -37,7 +37,7 @@ def spread(value: Estimate) -> str:
 
 
 def delta(value: Estimate) -> str:
-    """A difference in percent, with its interval where there are seeds enough for one."""
+    """A difference in percent, with its interval if there is one."""
     if not value.has_interval:
         return percent(value.mean)
     return f"{percent(value.mean)} [{percent(value.low)}, {percent(value.high)}]"
@@ -49,7 +49,7 @@ def ratio(value: float) -> str:
 
 
 def probability(value: float) -> str:
-    """A p-value; the smallest ones are not told apart."""
+    """A p-value; the smallest ones are shown as "< 0.001"."""
     if not math.isfinite(value):
         return NONE
     return "< 0.001" if value < 1e-3 else f"{value:.3f}"
@@ -61,5 +61,5 @@ def plain(value: float, digits: int = 2) -> str:
 
 
 def count(value: int | None, total: int) -> str:
-    """So many of so many."""
+    """A count of a total, as in "3/5"."""
     return f"{NONE if value is None else value}/{total}"

@@ -7,62 +7,57 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.analysis import edges
 from benchmarks.analysis.results import Results
 from benchmarks.analysis.summaries import Aggregates, Failure, MetricSummary, Overall, RowSummary, SuiteSummary
 from benchmarks.records.record import SINGLE_TASK
-from benchmarks.reporting import findings, formats, gain_table, headline, markdown
+from benchmarks.reporting import findings, formats, gain_table, headline, markdown, search_edges
+from benchmarks.reporting.blocks import ReportBlock
 from benchmarks.reporting.caveats import limits
 from benchmarks.reporting.findings import options
-from benchmarks.reporting.legend import LEGEND
+from benchmarks.reporting.legend import BASIS, legend
 from benchmarks.reporting.long_table import frame
 
 
-def write(study: Results, folder: Path) -> list[Path]:
-    """Write ``leaderboard.md`` and ``leaderboard.csv`` into ``folder``."""
+def write(results: Results, folder: Path, blocks: Sequence[ReportBlock] | None = None) -> list[Path]:
+    """Write ``leaderboard.md`` and ``leaderboard.csv`` into ``folder``; ``blocks`` are the findings, if known."""
     text, csv = folder / "leaderboard.md", folder / "leaderboard.csv"
-    text.write_text(leaderboard(study), encoding="utf-8")
-    frame(study.aggregates).to_csv(csv, index=False, lineterminator="\n")
+    text.write_text(leaderboard(results, blocks), encoding="utf-8")
+    frame(results.aggregates).to_csv(csv, index=False, lineterminator="\n")
     return [text, csv]
 
 
-def leaderboard(study: Results) -> str:
-    """The whole leaderboard as Markdown."""
-    aggregates = study.aggregates
-    first = [*gain_table.tested(study), *headline.sentences(aggregates)[:2]]
-    caution = headline.caution(aggregates, tuned=study.tuned_weights is not None)
+def leaderboard(results: Results, blocks: Sequence[ReportBlock] | None = None) -> str:
+    """The whole leaderboard as Markdown; ``blocks`` are the findings, if known."""
+    aggregates = results.aggregates
+    first = [*gain_table.tested(results), *headline.sentences(aggregates)[:2]]
+    caution = headline.caution(aggregates, tuned=results.tuned_weights is not None)
     parts = ["# Leaderboard", " ".join(first), f"**{caution}**"]
-    for block in gain_table.blocks(study):
-        parts += markdown.finding(block)
-    front = gain_table.front_cells(study.fronts())
+    for block in gain_table.blocks(results):
+        parts += markdown.block(block)
+    front = gain_table.front_cells(results.fronts())
     if front:
-        parts += ["## Against the front of fixed weights", gain_table.FRONT, markdown.table(*front)]
+        parts += [f"## {gain_table.FRONT_TITLE}", gain_table.FRONT_TEXT]
+        parts += [markdown.table(*front), markdown.legend(gain_table.FRONT_LEGEND)]
     parts += ["## Δ taskwise over all suites, in percent", markdown.table(*overall_cells(aggregates))]
-    for block in options.blocks(study):
-        parts += markdown.finding(block)
+    for block in options.blocks(results):
+        parts += markdown.block(block)
     for suite in aggregates.suites:
         parts += [f"## {suite.name}", markdown.table(*suite_cells(suite))]
-        notes = [*failure_texts(suite.failures), *edges.texts(study.searches, suite.name)]
+        notes = [*failure_texts(suite.failures), *search_edges.texts(results.searches, suite.name)]
         parts += ["\n".join(f"- {text}" for text in notes)] if notes else []
-    for block in findings.blocks(study):
-        parts += markdown.finding(block)
-    if study.skipped:
-        parts += ["## Skipped", "\n".join(f"- {suite}: {reason}" for suite, reason in study.skipped.items())]
-    parts += limits(study)
-    parts += ["## Columns", _legend(aggregates.equal_weights)]
+    for block in findings.blocks(results) if blocks is None else blocks:
+        parts += markdown.block(block)
+    if results.skipped:
+        parts += ["## Skipped", "\n".join(f"- {suite}: {reason}" for suite, reason in results.skipped.items())]
+    parts += limits(results)
+    parts += ["## Legend", BASIS, markdown.legend(legend(aggregates.equal_weights))]
     return "\n\n".join(parts) + "\n"
 
 
-def _legend(equal_weights: str) -> str:
-    terms = [f"- **{term}**: {text}" for term, text in LEGEND]
-    basis = "All numbers are on the test split, at the state chosen on validation."
-    return "\n".join([f"{basis} Equal weights are the row `{equal_weights}`.", "", *terms])
-
-
 def overall_cells(aggregates: Aggregates) -> tuple[list[str], list[list[str]]]:
-    """Heading and rows of the summary over suites."""
+    """Heading and lines of the summary over suites, a line per method."""
     suites = [suite.name for suite in aggregates.suites]
-    head = ["row", *suites, "mean Δ", "rank", "cost", "seeds"]
+    head = ["method", *suites, "mean Δ", "rank", "cost", "seeds"]
     lines = [_overall_line(row, suites) for row in aggregates.overall]
     if any(row.missing for row in aggregates.overall):
         head.append("no result on")
@@ -80,11 +75,11 @@ def _overall_line(row: Overall, suites: Sequence[str]) -> list[str]:
 
 
 def suite_cells(suite: SuiteSummary) -> tuple[list[str], list[list[str]]]:
-    """Heading and rows of one suite's table."""
+    """Heading and lines of one suite's table: the single-task baseline, then a line per method."""
     primary = suite.rows[0].primary
     tasks = [f"{m.task}: {m.fact.name} {'↑' if m.fact.higher_is_better else '↓'}" for m in primary]
     head = [
-        "row",
+        "method",
         *tasks,
         "Δ taskwise",
         "Δ metricwise",
@@ -116,19 +111,19 @@ def _suite_line(row: RowSummary) -> list[str]:
 
 
 def task_text(metric: MetricSummary, *, single: bool) -> str:
-    """One task's result: the mean, and unless it is the baseline itself, the relative difference to the baseline."""
+    """One task's result: the mean, and for a method the relative difference to the single-task baseline."""
     text = formats.spread(metric.best)
     return text if single or not metric.best.count else f"{text}, {formats.percent(metric.relative)} %"
 
 
 def learning_rates(row: RowSummary) -> str:
     """The chosen learning rate, or the lowest and highest where seeds or single-task baselines differ."""
-    found = sorted({rate for metric in row.primary for rate in metric.learning_rates})
-    return "–".join(f"{rate:g}" for rate in dict.fromkeys([*found[:1], *found[-1:]])) or formats.NONE
+    rates = sorted({rate for metric in row.primary for rate in metric.learning_rates})
+    return "–".join(f"{rate:g}" for rate in dict.fromkeys([*rates[:1], *rates[-1:]])) or formats.NONE
 
 
 def failure_texts(failures: Sequence[Failure]) -> list[str]:
-    """One line per row, task, status and reason, with the seeds it happened at."""
+    """One line per method, task, status and reason, with its seeds."""
     groups: dict[tuple[str, str, str, str], list[int]] = {}
     for failure in failures:
         groups.setdefault((failure.row, failure.task, failure.status, failure.reason), []).append(failure.seed)
@@ -140,16 +135,16 @@ def failure_texts(failures: Sequence[Failure]) -> list[str]:
 
 
 def summary(aggregates: Aggregates) -> Table:
-    """The summary over suites for the terminal: Δ taskwise per suite, and the means; intervals are in the report.
+    """The summary over suites for the terminal: Δ taskwise per suite and the means, without intervals.
 
-    Rows are what there is more of, methods or columns of the leaderboard, so that names have room.
+    Methods are columns if they are fewer than the columns of the leaderboard, so that their names have room.
     """
     head, lines = overall_cells(aggregates)
     cells = [head, *([cell.partition(" [")[0] for cell in line] for line in lines)]
     if len(lines) < len(head):
         cells = [list(column) for column in zip(*cells, strict=True)]
         cells[0][0] = "suite"
-    table = Table(title="Δ taskwise against single-task in percent, higher is better", title_justify="left")
+    table = Table(title="Δ taskwise: difference to single-task in percent, higher is better", title_justify="left")
     for k, name in enumerate(cells[0]):
         table.add_column(name, justify="left" if k == 0 else "right", overflow="fold", no_wrap=k == 0)
     for line in cells[1:]:

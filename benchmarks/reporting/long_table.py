@@ -1,4 +1,4 @@
-"""All results of a study as one long table: ``leaderboard.csv``."""
+"""All results of a folder as one long table: ``leaderboard.csv``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from benchmarks.analysis.summaries import Aggregates
 
 
-class Line(NamedTuple):
+class LeaderboardLine(NamedTuple):
     """One line of ``leaderboard.csv``; ``relative`` and the deltas are in percent."""
 
     suite: str
@@ -37,9 +37,9 @@ class Line(NamedTuple):
 
 
 def frame(aggregates: Aggregates) -> pd.DataFrame:
-    """One line per suite, row, task and metric, with the columns of `Line`."""
+    """One line per suite, row, task and metric, with the columns of `LeaderboardLine`."""
     lines = [
-        Line(
+        LeaderboardLine(
             suite=suite.name,
             row=row.row,
             task=metric.task,
@@ -66,4 +66,4 @@ def frame(aggregates: Aggregates) -> pd.DataFrame:
         for row in suite.rows
         for metric in row.metrics
     ]
-    return pd.DataFrame(lines, columns=list(Line._fields))
+    return pd.DataFrame(lines, columns=list(LeaderboardLine._fields))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from benchmarks.reporting.blocks import Block
+from benchmarks.reporting.blocks import LEGEND_HEAD, Legend, ReportBlock
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
@@ -17,7 +17,13 @@ def table(head: Sequence[str], lines: Sequence[Sequence[str]], left: Collection[
     return "\n".join([line(head), rule, *map(line, lines)])
 
 
-def finding(block: Block) -> list[str]:
-    """The paragraphs of a finding: its heading, what it shows, how to read the table, and the table."""
-    parts = [f"## {block.title}", "\n".join(f"- {sentence}" for sentence in block.sentences), block.text]
-    return [*filter(None, parts), *([table(*block.table)] if block.table else [])]
+def legend(signs: Legend) -> str:
+    """The signs of a table with their meanings, as a table of two columns."""
+    return table(LEGEND_HEAD, signs, left=(0, 1))
+
+
+def block(shown: ReportBlock) -> list[str]:
+    """The paragraphs of a finding: its heading, its sentences, its table, and the legend of the table."""
+    parts = [f"## {shown.title}", "\n".join(f"- {sentence}" for sentence in shown.sentences), shown.text]
+    tables = [table(*shown.table)] if shown.table else []
+    return [*filter(None, parts), *tables, *([legend(shown.legend)] if shown.legend else [])]

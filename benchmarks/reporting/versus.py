@@ -1,4 +1,4 @@
-"""Two methods of one study side by side, or two studies of one protocol."""
+"""Comparison of two methods of one results folder, or of two results folders of one protocol."""
 
 from __future__ import annotations
 
@@ -15,36 +15,40 @@ from benchmarks.analysis.summaries import RowSummary, SuiteSummary
 from benchmarks.records import agreement
 from benchmarks.records.record import SINGLE_TASK, Record
 from benchmarks.reporting import formats
-from benchmarks.reporting.blocks import Block
+from benchmarks.reporting.blocks import Legend, ReportBlock
+from benchmarks.words import listed, plural
 
-READ = (
-    f"Δ taskwise in percent, and the difference in the runs of the same seed, in points, with 95 % intervals from "
-    f"{MIN_SEEDS} seeds on."
+TEXT = "Δ taskwise, and its difference between runs of the same seed."
+LEGEND: Legend = (
+    ("Δ", "difference to single-task in percent; positive is better"),
+    ("difference", "in points of Δ"),
+    ("[a, b]", f"95 % interval; given from {MIN_SEEDS} seeds on"),
+    ("–", "nothing to show, or not tested"),
 )
 
 
-def methods(study: Results, a: str, b: str) -> Block:
+def methods(results: Results, a: str, b: str) -> ReportBlock:
     """Method ``a`` minus method ``b``, suite by suite and over all suites.
 
     Raises:
-        ValueError: the study has no such row, or both are the same.
+        ValueError: the results have no such method, or both are the same.
     """
-    rows = [row for row in study.aggregates.rows if row != SINGLE_TASK]
+    labels = [row for row in results.aggregates.rows if row != SINGLE_TASK]
     for name in (a, b):
-        if name not in rows:
-            raise ValueError(f"the results have no row {name!r}{nearest(name, rows)}")
+        if name not in labels:
+            raise ValueError(f"the results have no method {name!r}{nearest(name, labels)}")
     if a == b:
-        raise ValueError(f"{a!r} was to be compared with itself; name two rows")
-    found = gains(replace(study.aggregates, rows=(a,)), b)
-    if not found:
+        raise ValueError(f"{a!r} cannot be compared with itself; name two methods")
+    one = gains(replace(results.aggregates, rows=(a,)), b)
+    if not one:
         raise ValueError(f"{a!r} and {b!r} have no finished runs of the same seed on any suite")
-    gain = found[0]
+    gain = one[0]
     head = ["suite", f"Δ {a}", f"Δ {b}", "difference", "p", f"P({a} better)", "seeds"]
-    lines = [_suite(suite, gain, b) for suite in study.aggregates.suites if suite.name in gain.by_suite]
+    lines = [_suite(suite, gain, b) for suite in results.aggregates.suites if suite.name in gain.by_suite]
     if len(lines) > 1:
         over = formats.delta(gain.overall), formats.probability(gain.p_value), formats.plain(gain.improvement.mean)
-        lines.append(["all suites", *_means(study, a, b), *over, formats.NONE])
-    return Block("compare", f"{a} against {b}", READ, (head, lines), (_verdict(gain, b),))
+        lines.append(["all suites", *_means(results, a, b), *over, formats.NONE])
+    return ReportBlock("compare", f"{a} against {b}", TEXT, (head, lines), (_verdict(gain, b),), LEGEND)
 
 
 def _suite(suite: SuiteSummary, gain: Gain, b: str) -> list[str]:
@@ -58,8 +62,8 @@ def _suite(suite: SuiteSummary, gain: Gain, b: str) -> list[str]:
     return [suite.name, *deltas, formats.delta(pair.estimate), *test]
 
 
-def _means(study: Results, a: str, b: str) -> list[str]:
-    overall = {row.row: row for row in study.aggregates.overall}
+def _means(results: Results, a: str, b: str) -> list[str]:
+    overall = {row.row: row for row in results.aggregates.overall}
     return [formats.delta(overall[name].delta_taskwise) for name in (a, b)]
 
 
@@ -69,14 +73,22 @@ def _verdict(gain: Gain, b: str) -> str:
     where = f"on {next(iter(gain.by_suite))}" if single else f"over {len(gain.by_suite)} suites"
     points = f"{formats.delta(estimate)} points {where}"
     if not p >= 0:
-        return f"{gain.row} minus {b}: {points}. Nothing can be tested: that takes {MIN_SEEDS} seeds on every suite."
-    sure = "better" if estimate.mean > 0 else "worse"
-    verdict = f"surely {sure} than" if p < ALPHA else "not surely different from"
+        return f"{gain.row} minus {b}: {points}. Nothing can be tested: a test needs {MIN_SEEDS} seeds on every suite."
+    direction = "better" if estimate.mean > 0 else "worse"
+    verdict = f"significantly {direction} than" if p < ALPHA else "not significantly different from"
     return f"{gain.row} is {verdict} {b}: {points}, p {'<' if p < 1e-3 else '='} {max(p, 1e-3):.3g}."
 
 
+FOLDERS: Legend = (
+    *LEGEND,
+    ("corrected p", "p-value of the difference, corrected for the number of methods by Holm's method"),
+    ("equal runs", "runs with the same numbers in both folders / runs that both have"),
+    ("metrics differ by", "largest relative difference of a metric"),
+)
+
+
 class _Shared(NamedTuple):
-    """What one row has in two studies on one suite."""
+    """The results of one row in two folders on one suite."""
 
     row: str
     first: RowSummary
@@ -85,37 +97,45 @@ class _Shared(NamedTuple):
     pairs: list[tuple[Record, Record]]  # runs of the same cell
 
 
-def studies(a: Results, b: Results) -> list[Block]:
-    """What study ``b`` gives otherwise than study ``a``: a block for each suite that both have.
+def folders(a: Results, b: Results) -> list[ReportBlock]:
+    """The differences of results ``b`` to results ``a``: a block for each suite that both have.
 
     Raises:
-        ValueError: they are of different protocols or versions, or have no suite in common.
+        ValueError: they have different protocols or versions, or no suite in common.
     """
     if not (a.asked.protocol and b.asked.protocol):
-        raise ValueError("a folder without its protocol.toml cannot be compared: nobody knows what was run")
+        raise ValueError("a folder without its protocol.toml cannot be compared: its settings are unknown")
     names = [f"{asked.protocol}, version {asked.version}" for asked in (a.asked, b.asked)]
     if names[0] != names[1]:
         first, second = names
         raise ValueError(f"numbers of different protocols or versions cannot be compared: {first} and {second}")
     others = {suite.name: suite for suite in b.aggregates.suites}
     for name in others:
-        then, now = ({training(record) for record in study.of(name)} for study in (a, b))
+        then, now = ({training(record) for record in results.of(name)} for results in (a, b))
         if then and then != now:
             raise ValueError(f"version, options, budget or device of suite {name!r} differ between the two folders")
-    found = [_block(suite, others[suite.name], a, b) for suite in a.aggregates.suites if suite.name in others]
-    if not found:
+    blocks = [_block(suite, others[suite.name], a, b) for suite in a.aggregates.suites if suite.name in others]
+    if not blocks:
         raise ValueError("the two folders have no suite in common")
-    return found
+    return blocks
 
 
-def _block(first: SuiteSummary, second: SuiteSummary, a: Results, b: Results) -> Block:
+def _block(first: SuiteSummary, second: SuiteSummary, a: Results, b: Results) -> ReportBlock:
     rows = list(_shared(first, second, a, b))
     tested = [row for row in rows if row.change.p_value >= 0]
     corrected = holm([row.change.p_value for row in tested]) if tested else []
     p_values = {row.row: float(p) for row, p in zip(tested, corrected, strict=True)}
-    head = ["row", "Δ in the first", "Δ in the second", "difference", "corrected p", "runs alike", "metrics differ by"]
+    head = [
+        "method",
+        "Δ in the first",
+        "Δ in the second",
+        "difference",
+        "corrected p",
+        "equal runs",
+        "metrics differ by",
+    ]
     lines = [_line(row, p_values.get(row.row)) for row in rows]
-    return Block("compare", first.name, READ, (head, lines), tuple(_sentences(rows, p_values)))
+    return ReportBlock("compare", first.name, TEXT, (head, lines), tuple(_sentences(rows, p_values)), FOLDERS)
 
 
 def _shared(first: SuiteSummary, second: SuiteSummary, a: Results, b: Results) -> Iterator[_Shared]:
@@ -137,19 +157,21 @@ def _line(row: _Shared, p: float | None) -> list[str]:
 
 def _agreement(pairs: Sequence[tuple[Record, Record]]) -> tuple[int, float]:
     """How many pairs of runs are equal in status and every metric, and the largest relative difference."""
-    found = [(a.status == b.status, agreement.largest(a, b)) for a, b in pairs]
-    sizes = [0.0 if difference is None else difference.relative for _, difference in found]
-    return sum(same and size == 0 for (same, _), size in zip(found, sizes, strict=True)), max(sizes, default=0.0)
+    largest = [agreement.largest(a, b) for a, b in pairs]
+    sizes = [0.0 if difference is None else difference.relative for difference in largest]
+    equal = [a.status == b.status and size == 0 for (a, b), size in zip(pairs, sizes, strict=True)]
+    return sum(equal), max(sizes, default=0.0)
 
 
 def _sentences(rows: Sequence[_Shared], p_values: dict[str, float]) -> Iterator[str]:
     alike, worst = _agreement([pair for row in rows for pair in row.pairs])
     total = sum(len(row.pairs) for row in rows)
     yield f"{alike} of {total} runs that both have give the same numbers; others differ by at most {worst:.2g}."
-    surely = [row for row, p in p_values.items() if p < ALPHA]
-    if surely:
-        yield f"After correction for {len(p_values)} rows, different are {', '.join(surely)}."
+    different = [row for row, p in p_values.items() if p < ALPHA]
+    corrected = f"Corrected for {plural(len(p_values), 'method')}"
+    if different:
+        yield f"{corrected}, {listed(different)} {'differs' if len(different) == 1 else 'differ'} significantly."
     elif p_values:
-        yield f"After correction for {len(p_values)} rows, none is different."
+        yield f"{corrected}, none differs significantly."
     else:
-        yield f"No difference can be tested: that takes {MIN_SEEDS} seeds in both."
+        yield f"No difference can be tested: a test needs {MIN_SEEDS} seeds in both folders."

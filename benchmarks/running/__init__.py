@@ -1,1 +1,1 @@
-"""Which cells run, where and when, and again after an interruption."""
+"""Runs the cells of a protocol: which of them, on which workers, and again after an interruption."""

@@ -1,4 +1,4 @@
-"""Plug-in files of the benchmark: they register balancers, suites, or both."""
+"""Plug-in files of users: they register balancers, suites, or both."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tasks import registry as suites
 
 
 def load(path: Path) -> None:
-    """Make the balancers and suites of a file known.
+    """Register the balancers and suites of a file.
 
     Raises:
         ValueError: there is no such file, it raises, or it registers nothing.

@@ -1,4 +1,4 @@
-"""How far a run is: a bar in a terminal, a line per finished cell elsewhere, and the time left in both."""
+"""The progress of a run: a bar in a terminal, a line per finished cell elsewhere, and the time left in both."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.running.executors.base import Job
 
 
 class Forecast:
-    """Guesses what cells take from those that have finished: of the same row, else suite, else of all."""
+    """Forecasts the time of cells by the mean of finished ones: of the same row, else the same suite, else of all."""
 
     def __init__(self, finished: Iterable[Record]) -> None:
         self._seconds: dict[tuple[str, ...], list[float]] = defaultdict(list)
@@ -22,13 +22,13 @@ class Forecast:
             self.add(record)
 
     def add(self, record: Record) -> None:
-        """One more cell has finished."""
+        """Add a finished cell."""
         if record.cost is not None:
             for key in _keys(record.cell):
                 self._seconds[key].append(record.cost.total)
 
     def seconds(self, cells: Iterable[Cell]) -> float | None:
-        """What ``cells`` will take together; none if nothing is known yet."""
+        """The seconds that ``cells`` will take together; none while no cell has finished."""
         if not self._seconds:
             return None
         return sum(fmean(next(self._seconds[key] for key in _keys(cell) if key in self._seconds)) for cell in cells)
@@ -42,15 +42,15 @@ class Display:
     """Shows a run's progress on ``console``; use it as a context manager.
 
     Args:
-        cells: those that will run.
-        finished: records of cells that need not run again, which help to guess times.
-        console: where to.
+        cells: the cells that will run.
+        finished: records of cells that need not run again; they help to forecast times.
+        console: where the progress is shown.
     """
 
     def __init__(self, cells: Sequence[Cell], finished: Sequence[Record], console: Console) -> None:
         self._waiting = {cell.id: cell for cell in cells}
         self._forecast = Forecast(finished)
-        self._workers = 1  # as many jobs as ever ran at a time
+        self._workers = 1  # the largest number of jobs that ran at a time
         self._console = console
         self._number = len(finished)
         self._total = len(finished) + len(cells)
@@ -66,18 +66,18 @@ class Display:
         self._bars.stop()
 
     def begin(self, job: Job) -> None:
-        """A job starts."""
+        """Show that a job starts."""
         self.forget(job)
         self._each[job.id] = self._bars.add_task(heading(job), total=None, note="steps")
         self._workers = max(self._workers, len(self._each))
         self._bars.update(self._all, note=self._left())
 
     def steps(self, job: Job, done: int, total: int) -> None:
-        """A job has done ``done`` of ``total`` steps."""
+        """Show that a job has done ``done`` of ``total`` steps."""
         self._bars.update(self._each[job.id], completed=done, total=total)
 
     def finish(self, job: Job, record: Record) -> None:
-        """A cell of a job is over."""
+        """Show that a cell of a job has ended."""
         self._forecast.add(record)
         self._waiting.pop(record.id)
         self._number += 1
@@ -93,7 +93,7 @@ class Display:
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def skip(self, job: Job, reason: str) -> None:
-        """A job will not run; the reason is shown unless it is empty."""
+        """Show that a job will not run, with its reason unless that is empty."""
         for cell in job.cells:
             self._waiting.pop(cell.id)
         self.forget(job)
@@ -104,7 +104,7 @@ class Display:
             self._console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def forget(self, job: Job) -> None:
-        """A job is no longer at work."""
+        """Remove the bar of a job."""
         if job.id in self._each:
             self._bars.remove_task(self._each.pop(job.id))
 
@@ -120,20 +120,20 @@ def bars(console: Console) -> Progress:
 
 
 def heading(job: Job) -> str:
-    """A job in a few words."""
+    """A short name of a job."""
     first, more = job.cells[0], len(job.cells) - 1
     return f"{first.table} {first.row} and {more} more" if more else title(first)
 
 
 def title(cell: Cell) -> str:
-    """A cell in a few words."""
+    """A short name of a cell."""
     task = f" {cell.tasks[0]}" if len(cell.tasks) == 1 else ""
     trial = f", trial {cell.trial}" if cell.trial else ""
     return f"{cell.problem} {cell.row}{task}, seed {cell.seed}, learning rate {cell.learning_rate:g}{trial}"
 
 
 def duration_left(seconds: float | None) -> str:
-    """For example "about 3 min left"; empty if unknown or over."""
+    """For example "about 3 min left"; empty if it is unknown or none is left."""
     return f"about {duration(seconds)} left" if seconds else ""
 
 

@@ -1,4 +1,4 @@
-"""The reference results that come with a repository, for a run that only adds to them."""
+"""The reference results of the repository: a run can take their records and run only what they lack."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from pathlib import Path
 from benchmarks.records import store
 from benchmarks.records.asked import PROTOCOL_COPY, identity
 
-REFERENCES = Path("results")  # where they are, by protocol
+REFERENCES = Path("results")  # the folder of reference results, by protocol
 
 
 def adopt(name: str, version: int, suites: Iterable[str], device: str, into: Path) -> int:
-    """Put the reference records of a protocol into the results folder ``into``, which keeps what it has.
+    """Copy the reference records of a protocol into the results folder ``into``; records that it has stay.
 
-    Records are found by their cells, so that of a changed suite, method or budget nothing is taken for the new one.
+    Runs find records by their cells, so that none of a changed suite, method or budget is taken for the new one.
 
     Args:
-        name: of the protocol.
-        version: of the protocol, which the reference must have.
-        suites: those that are wanted.
-        device: the type of the device of the run; times and rounding of another are not set beside it.
+        name: the name of the protocol.
+        version: the version of the protocol, which the reference must have too.
+        suites: the suites whose records are copied.
+        device: the type of the device of the run, which the records must have too: times and rounding depend on it.
         into: a results folder, which need not exist.
 
     Returns:
-        How many records came.
+        The number of records copied.
 
     Raises:
-        ValueError: there is no reference, or it is of another version or device.
+        ValueError: there is no reference, or it has another version or device.
     """
     folder = REFERENCES / name
     for file in (store.ARCHIVE, PROTOCOL_COPY):
@@ -43,10 +43,10 @@ def adopt(name: str, version: int, suites: Iterable[str], device: str, into: Pat
     records = [record for record in store.unpack(folder / store.ARCHIVE) if record.cell.table in wanted]
     usable = [record for record in records if record.environment.get("device") == device]
     if records and not usable:
-        found = records[0].environment.get("device")
+        other = records[0].environment.get("device")
         raise ValueError(
-            f"the reference results in {folder} were made on a {found} device, and this run is on {device}: choose "
-            f"--device {found}, or --no-reference to run everything"
+            f"the reference results in {folder} were made on a {other} device, and this run is on {device}: choose "
+            f"--device {other}, or --no-reference to run everything"
         )
     kept = store.Store(into)
     new = [record for record in usable if kept.read(record.cell) is None]

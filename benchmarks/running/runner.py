@@ -1,4 +1,4 @@
-"""All cells of a protocol: what has a record is not run again."""
+"""Runs all cells of a protocol; a cell that has a record is not run again."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from benchmarks.records.record import Cell, Record, Status
 from benchmarks.records.store import Store, stem, write_asked, write_atomically
 from benchmarks.running.executors.base import (
     Began,
+    Divided,
     Event,
     Executor,
     Finished,
@@ -26,26 +27,25 @@ from benchmarks.running.executors.base import (
     Setting,
     Skip,
     Skipped,
-    Split,
     Stepped,
 )
 from benchmarks.running.executors.cluster import Ray, Share
 from benchmarks.running.executors.here import Here
 from benchmarks.running.executors.processes import Processes
 from benchmarks.running.progress import Display
-from benchmarks.training import environment
 from benchmarks.training.groups import grouped
-from benchmarks.training.processes import World, join
+from benchmarks.training.machine import environment
+from benchmarks.training.machine.processes import World, join
 from benchmarks.words import listed
 from tasks import registry
 
-SKIPPED = "skipped.json"  # suite -> why its data did not come
+SKIPPED = "skipped.json"  # suite -> why it could not run
 MODELS = "models"
 ENVIRONMENT = "environment.json"
 
 
 class Options(NamedTuple):
-    """How to run: where, with which data, and what to do beside it."""
+    """How to run: on which device and workers, with which data, and what to keep."""
 
     device: torch.device
     data: Path | None = None
@@ -59,28 +59,28 @@ class Options(NamedTuple):
     imports: tuple[str, ...] = ()  # modules that register suites
     executor: Literal["local", "ray"] = "local"
     address: str | None = None  # of the Ray cluster; none starts one
-    gpus: float | None = None  # that a worker on a Ray cluster takes; all of one where there are any
+    gpus: float | None = None  # that a worker on a Ray cluster reserves; by default one, or none on the CPU
 
 
 class Summary(NamedTuple):
-    """How the cells of a run stand, those that had a record before included."""
+    """The number of cells of a run by status, those included that had a record before."""
 
     counts: dict[Status, int]
     skipped: dict[str, Skip]  # suite -> why
 
     @property
     def failed(self) -> bool:
-        """Whether an error came up in a cell or a loader. Divergence is a result, missing data are nobody's fault."""
+        """Whether a cell or a loader had an error. Divergence is a result, and missing data are not an error."""
         return self.counts["failed"] > 0 or any(skip.broken for skip in self.skipped.values())
 
 
 def run(source: Path, filters: Filters, folder: Path, options: Options, console: Console | None = None) -> Summary:
-    """Run what is missing of the protocol in file ``source``; records and models go to ``folder``.
+    """Run the cells of the protocol in file ``source`` that have no record; records and models go to ``folder``.
 
-    Interrupting it, in whatever way, loses at most what is in flight.
+    An interruption loses at most the cells that are training.
 
     Raises:
-        ValueError: the protocol or a filter is wrong, the folder cannot be written, or no suite's data can be had.
+        ValueError: the protocol or a filter is wrong, the folder cannot be written, or no suite can run.
     """
     protocol = read(source)
     cells = expand(protocol, filters)
@@ -104,10 +104,10 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
         raise ValueError(
             "no suite could run:\n" + "\n".join(f"{name}: {skip.reason}" for name, skip in skipped.items())
         )
-    then = world.agree(following(protocol, filters, records))
-    if then:
-        shown.print(f"The settings chosen on validation, with all seeds: {len(then)} more runs.", highlight=False)
-        records += _stage(then, store, options, world, shown)[0]
+    chosen = world.agree(following(protocol, filters, records))
+    if chosen:
+        shown.print(f"The settings chosen on validation, with all seeds: {len(chosen)} more runs.", highlight=False)
+        records += _stage(chosen, store, options, world, shown)[0]
     counts: dict[Status, int] = dict.fromkeys(get_args(Status), 0)
     for record in records:
         counts[record.status] += 1
@@ -127,9 +127,9 @@ def _put_back(folder: Path, before: Mapping[str, bytes | None]) -> None:
 def _stage(
     cells: Sequence[Cell], store: Store, options: Options, world: World, console: Console
 ) -> tuple[list[Record], dict[str, Skip]]:
-    """The records of some cells, of which those are run that have none; and the suites that could not run."""
-    known = [store.read(cell) for cell in cells] if world.first else []
-    kept = world.agree([record for record in known if record is not None and _counts(record, store, options)])
+    """Run the cells that have no record; returns the records of all cells, and the suites that could not run."""
+    stored = [store.read(cell) for cell in cells] if world.first else []
+    kept = world.agree([record for record in stored if record is not None and _counts(record, store, options)])
     ids = {record.id for record in kept}
     waiting = [cell for cell in cells if cell.id not in ids]
     if waiting and world.first:
@@ -144,22 +144,22 @@ def _stage(
 
 
 def _counts(record: Record, store: Store, options: Options) -> bool:
-    """Whether a record makes another run of its cell needless."""
+    """Whether a record counts, so that its cell is not run again."""
     if record.status in ("failed", "timed out") and options.retry_failed:
         return False
     if record.environment.get("device", options.device.type) != options.device.type:
-        return False  # times and, to rounding, metrics would be of two machines
+        return False  # times, and metrics up to rounding, depend on the device
     return not options.save_models or record.status != "done" or (store.folder / MODELS / stem(record.cell)).is_dir()
 
 
 def _jobs(waiting: Sequence[Cell], most: int, width: int) -> list[Job]:
-    """Cells that may train together, in one job each; so many jobs at least that all workers have one."""
+    """Jobs of cells that can train together; if possible so many that every worker has one."""
     groups = grouped(waiting, lambda cell: registry.create(cell.suite, **cell.suite_options).replicable, most, width)
     return [Job(tuple(cells)) for cells in groups]
 
 
 def executor_for(options: Options, folder: Path, world: World) -> Executor:
-    """The executor that options ask for; data-parallel processes each train everything themselves."""
+    """The executor that the options name; in a data-parallel run, every process trains all jobs."""
     setting = Setting(
         device=str(options.device),
         threads=options.threads,
@@ -179,7 +179,7 @@ def executor_for(options: Options, folder: Path, world: World) -> Executor:
 
 
 class _Desk:
-    """Hears what happens to jobs, writes records as they come, and shows how far it is."""
+    """Receives the events of jobs, writes their records, and shows the progress."""
 
     def __init__(self, store: Store | None, display: Display) -> None:
         self._store, self._display = store, display
@@ -187,14 +187,14 @@ class _Desk:
         self.skipped: dict[str, Skip] = {}
 
     def hear(self, event: Event) -> None:
-        """One event."""
+        """Receive an event."""
         match event:
             case Began(job):
                 self._display.begin(job)
             case Stepped(job, done, total):
                 self._display.steps(job, done, total)
             case Finished(job, Record() as record):
-                if self._store is not None:  # another process writes
+                if self._store is not None:  # otherwise another process writes
                     self._store.write(record)
                 self.records.append(record)
                 self._display.finish(job, record)
@@ -202,12 +202,12 @@ class _Desk:
                 suite = job.cells[0].table
                 self._display.skip(job, "" if suite in self.skipped else why.reason)
                 self.skipped[suite] = why
-            case Split(job):
+            case Divided(job):
                 self._display.forget(job)
 
 
 def _note_skipped(folder: Path, tried: set[str], skipped: dict[str, Skip]) -> None:
-    """Bring the list of skipped suites up to date: of those tried just now, and of others as it was."""
+    """Update the list of skipped suites: those tried just now; others stay as they were."""
     path = folder / SKIPPED
     before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     now = {name: why for name, why in before.items() if name not in tried} | {n: s.reason for n, s in skipped.items()}

@@ -1,1 +1,1 @@
-"""One job in, records out; nothing here knows of files or of other jobs."""
+"""Trains the cells of one job and returns their records; nothing here knows of other jobs."""

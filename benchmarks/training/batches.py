@@ -1,4 +1,4 @@
-"""The pieces of a training loop: batches, optimizer, when to evaluate."""
+"""The pieces of a training loop: batches, optimizer, losses."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.records.record import MetricFact, Precision
-from benchmarks.training.processes import World
+from benchmarks.training.machine.processes import World
 from tasks.base import Split, Task, seed_for
 
 SGD_MOMENTUM = 0.9
 
 
 def metric_facts(task: Task) -> list[MetricFact]:
-    """What a record says about the metrics of a task."""
+    """The facts about the metrics of a task that a record holds, the primary metric first."""
     return [MetricFact(name=m.name, best=m.best, higher_is_better=m.higher_is_better) for m in task.metrics]
 
 
@@ -29,13 +29,8 @@ def make_optimizer(name: str, model: nn.Module, learning_rate: float) -> torch.o
     return torch.optim.SGD(parameters, learning_rate, momentum=SGD_MOMENTUM, fused=True)
 
 
-def evaluation_points(total: int, count: int) -> set[int]:
-    """The steps after which the model is evaluated: ``count`` evenly spaced ones, the last included."""
-    return {round(total * i / count) for i in range(1, count + 1)} - {0}
-
-
 def probe_of(split: Split, size: int) -> Split:
-    """The batch that gradients are looked at for the curves: a fixed random one, for all methods, seeds and times.
+    """A fixed random batch, on which the curves' task gradients are measured, the same for all methods and seeds.
 
     As in training, it has ``size`` examples of every set.
     """
@@ -45,23 +40,23 @@ def probe_of(split: Split, size: int) -> Split:
 
 
 def casting(precision: Precision, device: torch.device) -> torch.autocast:
-    """The context of a forward pass of training, and with it of its backward pass.
+    """The context of a forward pass of training; the backward pass follows its precision.
 
-    Parameters, their gradients, the optimizer, losses and evaluation are in single precision whatever it is.
+    Parameters, their gradients, the optimizer, losses and evaluation are always in single precision.
     """
-    # No cache: that of one pass would be wrong for replicas, whose parameters are seen through `torch.vmap`.
+    # No cache: the casts of one pass would be wrong for replicas, whose parameters are seen through `torch.vmap`.
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=False)
 
 
 def widened(output: Tensor) -> Tensor:
-    """An output as losses are computed from it: in single precision at least."""
+    """An output in the precision that losses are computed in: single precision at least."""
     return output.float() if output.dtype == torch.bfloat16 else output
 
 
 def losses_of(tasks: Sequence[Task], outputs: Mapping[str, Tensor], batch: Split) -> dict[str, Tensor]:
     """The training loss of every task, from the outputs of the heads."""
-    seen = {task.name: answered(batch, task, outputs) for task in tasks}
-    return {task.name: task.loss(widened(seen[task.name][0]), seen[task.name][1]) for task in tasks}
+    pairs = [answered(batch, task, outputs) for task in tasks]
+    return {task.name: task.loss(widened(output), target) for task, (output, target) in zip(tasks, pairs, strict=True)}
 
 
 def answered(batch: Split, task: Task, outputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -70,15 +65,15 @@ def answered(batch: Split, task: Task, outputs: Mapping[str, Tensor]) -> tuple[T
 
 
 def steps_per_epoch(split: Split, size: int) -> int:
-    """How many batches show the largest set of examples once; smaller ones begin anew in the meantime."""
+    """How many batches show the largest set of examples once; smaller sets are shown more than once meanwhile."""
     return math.ceil(max(map(len, split.sets())) / size)
 
 
 def orders(split: Split, size: int, seed: int, order: str = "data") -> list[Iterator[Tensor]]:
-    """For every set of examples, which of them are in a batch, endlessly.
+    """For every set of examples, an endless stream of the positions (B,) of the examples in each batch.
 
-    Every epoch has its own order, and no example is dropped. The last batch of an epoch may be smaller. Another
-    ``order`` is independent of this one.
+    Every epoch has its own order, and no example is dropped. The last batch of an epoch may be smaller. Streams with
+    different names in ``order`` are independent of each other.
     """
     sets = split.sets()
     purposes = [order] if len(sets) == 1 else [f"{order}/{number}" for number in range(len(sets))]
@@ -101,7 +96,7 @@ def batches_of(
     order: str = "data",
     world: World = World(),  # noqa: B008
 ) -> Iterator[Split]:
-    """Endless batches of the examples that `orders` says, or this process's part of them."""
+    """Endless batches in the order of `orders`, or the part of each that belongs to this process."""
     if len(split) <= size and world.size == 1 and not split.present:
         return repeat(split)
     together = zip(*orders(split, size, seed, order), strict=True)

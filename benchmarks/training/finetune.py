@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,15 +11,15 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from benchmarks.records.record import MetricFact, Scalars
-from benchmarks.records.selection import selection_score
 from benchmarks.training.batches import batches_of, losses_of, make_optimizer, metric_facts, steps_per_epoch
-from benchmarks.training.evaluate import evaluate
+from benchmarks.training.checkpoint import Checkpoints, selected_step
+from benchmarks.training.measuring.evaluate import evaluate
 from benchmarks.training.saved_models import load_with_data, read_card, save
 from tasks.base import MultiTaskModel, Split, Splits, Task, seeded
 
 
 class Finetuning(NamedTuple):
-    """How to fine-tune. The epoch that is best on validation is kept; epoch 0 is the model as it was."""
+    """How to fine-tune. The model of the epoch selected on validation is kept; epoch 0 is the model as it was."""
 
     epochs: int = 5
     learning_rate: float = 1e-4
@@ -31,7 +30,7 @@ class Finetuning(NamedTuple):
 
 
 class Epoch(BaseModel):
-    """The metrics of a task after one more epoch, or, of the first in a list, of the model as it was."""
+    """The metrics of a task after an epoch; epoch 0 is the model as it was."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
@@ -58,67 +57,61 @@ def finetune(
 
     Raises:
         ValueError: the folder holds no usable model, or the model has no such task.
-        DataUnavailableError: the data cannot be had here.
+        DataUnavailableError: the data cannot be loaded.
     """
     card = read_card(source)
     if task not in card.tasks:
         raise ValueError(f"the model in {source} has no head for {task!r}; it has {', '.join(card.tasks)}")
     (suite, model), splits = load_with_data(source, data)
-    chosen = next(known for known in suite.tasks if known.name == task)
-    before = evaluate(model, [chosen], splits.test)
-    _fit(model, chosen, splits, how)
+    trained = next(other for other in suite.tasks if other.name == task)
+    before = evaluate(model, [trained], splits.test)
+    _fit(model, trained, splits, how)
     part = "head only, " if how.head_only else ""
     line = f"{task} alone, {part}{how.epochs} epochs, learning rate {how.learning_rate:g}"
     save(destination, model, card.model_copy(update={"history": (*card.history, line)}))
-    return Change(before, evaluate(model, [chosen], splits.test))
+    return Change(before, evaluate(model, [trained], splits.test))
 
 
 def follow(model: MultiTaskModel, task: Task, splits: Splits, how: Finetuning) -> list[Epoch]:
-    """Fine-tune a model where it is, and return its metrics before the first epoch and after every one.
+    """Fine-tune a model in place, and return its metrics before the first epoch and after every epoch.
 
-    Nothing is chosen: whoever asks does that with `best_within`. An epoch has as many steps as in the training of the
-    suite's other models, also where the task has fewer examples than the suite.
+    The model is left in its last state; `best_within` selects an epoch. An epoch has as many steps as in the training
+    of the suite's other models, also where the task has fewer examples than the suite.
     """
-    seen: list[Epoch] = []
+    epochs: list[Epoch] = []
 
-    def look(_: int) -> None:
+    def add_epoch(_: int) -> None:
         validation, test = (evaluate(model, [task], split)[task.name] for split in (splits.validation, splits.test))
-        seen.append(Epoch(validation=validation, test=test))
+        epochs.append(Epoch(validation=validation, test=test))
 
-    _train(model, task, splits.train, how, steps_per_epoch(splits.train, how.batch_size), look)
-    return seen
+    _train(model, task, splits.train, how, steps_per_epoch(splits.train, how.batch_size), add_epoch)
+    return epochs
 
 
 def best_within(epochs: Sequence[Epoch], metrics: Sequence[MetricFact], budget: int) -> int:
-    """Which of the first ``budget`` epochs is best on validation, the earliest of equals; 0 is the model as it was."""
-    facts, before = {"": metrics}, {"": epochs[0].validation}
-    found = [selection_score({"": epoch.validation}, before, facts) for epoch in epochs[: budget + 1]]
-    return min(range(len(found)), key=lambda k: found[k] if math.isfinite(found[k]) else math.inf)
+    """Which of the first ``budget`` epochs is selected on validation; 0 is the model as it was."""
+    return selected_step(({"": epoch.validation} for epoch in epochs[: budget + 1]), {"": metrics})
 
 
 def _fit(model: MultiTaskModel, task: Task, splits: Splits, how: Finetuning) -> None:
-    """Train, and leave the model in the state of the best epoch."""
-    facts = {task.name: metric_facts(task)}
-    before = evaluate(model, [task], splits.validation)
-    best_score, best_state = selection_score(before, before, facts), _copy(model)
+    """Train, and leave the model in the state of the selected epoch."""
+    checkpoints = Checkpoints({task.name: metric_facts(task)})
+    selected: dict[str, Tensor] = {}  # the first evaluation fills it
 
-    def keep_best(epoch: int) -> None:
-        nonlocal best_score, best_state
-        if not epoch:
-            return
-        score = selection_score(evaluate(model, [task], splits.validation), before, facts)
-        if score < best_score:
-            best_score, best_state = score, _copy(model)
+    def evaluate_and_keep(epoch: int) -> None:
+        nonlocal selected
+        if checkpoints.add(epoch, evaluate(model, [task], splits.validation)):
+            selected = _copy(model)
 
     own = splits.train.only([task.name])
-    _train(model, task, own, how, steps_per_epoch(own, how.batch_size), keep_best)
-    model.load_state_dict(best_state)
+    _train(model, task, own, how, steps_per_epoch(own, how.batch_size), evaluate_and_keep)
+    model.load_state_dict(selected)
 
 
 def _train(
     model: MultiTaskModel, task: Task, split: Split, how: Finetuning, steps: int, after: Callable[[int], None]
 ) -> None:
-    """Train for epochs of so many steps; ``after`` hears how many are done, 0 before the first."""
+    """Train for epochs of ``steps`` steps; ``after`` gets the number of epochs done, 0 before the first."""
     alone = _with_one_head(model, task.name)
     trained = alone.heads[task.name] if how.head_only else alone
     optimizer = make_optimizer(how.optimizer, trained, how.learning_rate)
@@ -127,7 +120,7 @@ def _train(
     with seeded("noise", how.seed):
         after(0)
         for epoch in range(1, how.epochs + 1):
-            trained.train()  # of an encoder that stays as it is, neither dropout nor batch statistics are wanted
+            trained.train()  # an encoder that stays as it is also keeps its batch statistics, and drops nothing
             for _ in range(steps):
                 _step(alone, task, next(batches), optimizer)
             model.eval()
@@ -135,7 +128,7 @@ def _train(
 
 
 def _with_one_head(model: MultiTaskModel, task: str) -> MultiTaskModel:
-    """The same modules without the heads of other tasks, which would take time for nothing."""
+    """The same modules without the heads of other tasks, which would only take time."""
     alone = MultiTaskModel(model.encoder, {task: model.heads[task]})
     alone.adapter = model.adapter
     return alone

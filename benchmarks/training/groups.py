@@ -1,4 +1,4 @@
-"""Which cells can train together, and how a group is trained: all at once, or in parts where that fails."""
+"""Which cells can train together, and how a group trains: all cells at once, or in halves where that fails."""
 
 from __future__ import annotations
 
@@ -12,43 +12,44 @@ import torch
 from balancers import Need, Sizes, Weighting, create
 from balancers.wrappers.wrapper import Wrapper
 from benchmarks.records.record import ROLES, Cell, Record, Role
-from benchmarks.training.devices import require_alive
-from benchmarks.training.engine import Engine
-from benchmarks.training.pace import Trials
-from benchmarks.training.replicas.engine import Replicas
-from benchmarks.training.single import Alone
-from benchmarks.training.train import Keep, Loaded, Progress, Watch, train
+from benchmarks.training.engines.engine import Engine
+from benchmarks.training.engines.replicas.engine import Replicas
+from benchmarks.training.engines.single import Alone
+from benchmarks.training.loaded import Keep, Loaded, Progress, Watch
+from benchmarks.training.machine.devices import require_alive
+from benchmarks.training.pace import Pace
+from benchmarks.training.train import train
 
 # Cells that agree in these take steps of one kind, whatever their methods, numbers and seeds.
 STEP = ROLES - {Role.LABEL, Role.METHOD, Role.POINT, Role.RATE, Role.REPETITION}
-ACROSS_PLACES = Need.LOSSES | Need.LOSSES_AFTER | Need.GRAMIAN  # needs that can be measured at any place
+ACROSS_PLACES = Need.LOSSES | Need.LOSSES_AFTER | Need.GRAMIAN  # needs that replicas can measure at any place
 
 logger = logging.getLogger(__name__)
 
 
 def grouped(cells: Iterable[Cell], replicable: Callable[[Cell], bool], most: int, workers: int = 1) -> list[list[Cell]]:
-    """Cells in groups of at most ``most`` that may train together, in the order of their first ones.
+    """Groups of at most ``most`` cells that can train together, in the order of their first cells.
 
-    They differ in seed, learning rate, method and hyperparameters alone, and their methods need the same of a step. If
-    there are fewer groups than ``workers``, the largest are halved.
+    The cells of a group differ in seed, learning rate, method and hyperparameters alone, and their methods need the
+    same of a step. If there are fewer groups than ``workers``, the largest are halved.
     """
-    groups: dict[Any, list[Cell]] = {}
+    compatible: dict[Any, list[Cell]] = {}
     for number, cell in enumerate(cells):
         key = alike(cell) if most > 1 and replicable(cell) and stackable(cell) else number
-        groups.setdefault(key, []).append(cell)
-    found = [
+        compatible.setdefault(key, []).append(cell)
+    groups = [
         together[start : start + most]
-        for together in (sorted(group, key=_neighbours) for group in groups.values())
+        for together in (sorted(cells, key=_neighbours) for cells in compatible.values())
         for start in range(0, len(together), most)
     ]
-    while len(found) < workers and (largest := max(found, key=len, default=[])) and len(largest) > 1:
-        place, middle = found.index(largest), len(largest) // 2
-        found[place : place + 1] = [largest[:middle], largest[middle:]]
-    return found
+    while len(groups) < workers and (largest := max(groups, key=len, default=[])) and len(largest) > 1:
+        position, middle = groups.index(largest), len(largest) // 2
+        groups[position : position + 1] = [largest[:middle], largest[middle:]]
+    return groups
 
 
 def _neighbours(cell: Cell) -> tuple[str, str]:
-    """Cells with the same method stand side by side, so that it is asked about all of them at once."""
+    """A sort key that puts cells with the same method side by side, so that it finds their weights in one call."""
     return cell.row, repr(sorted(cell.hyperparameters.items()))
 
 
@@ -65,10 +66,10 @@ def _method(cell: Cell) -> Weighting:
 
 
 def stackable(cell: Cell) -> bool:
-    """Whether a cell's method runs as replicas.
+    """Whether a cell's method can run on replicas.
 
-    Not one that stands between encoder and heads, or that TorchJD remembers; and of those that look at more than losses
-    and a Gramian, none at an unusual place, which is for a balancer to judge.
+    A method cannot if it stands between encoder and heads, if TorchJD keeps its memory, or if it looks at more than
+    losses and a Gramian and its place is not the usual one, "shared".
     """
     method, tasks = _method(cell), len(cell.tasks)
     if method.needs & ~ACROSS_PLACES and (cell.place != "shared" or cell.heads == "weighted"):
@@ -86,30 +87,38 @@ def train_group(
     progress: Progress | None = None,
     keep: Keep | None = None,
     limit: float | None = None,
-    trials: Trials | None = None,
+    pace: Pace | None = None,
 ) -> Iterator[Record]:
-    """The records of cells that `grouped` put together.
+    """Train cells that `grouped` put together, and yield their records.
 
-    A group that fails for whatever reason is halved, so that in the end only the cells at fault fail; after a lack of
-    memory later groups like it are of the size that fitted. A cell may take ``limit`` seconds.
+    A group that fails is halved, again and again, so that in the end only the cells at fault fail. Where memory was
+    short, later groups of such cells have the size that fitted.
+
+    Args:
+        cells: the group.
+        loaded: their suite and its data.
+        progress: is told how many steps are done.
+        keep: gets every cell's model in the state of the selected checkpoint.
+        limit: seconds that a cell may take.
+        pace: remembers how fast cells of this suite are and how many fit; of several groups, one and the same.
 
     Raises:
-        Exception: the device is of no more use to this process, or other processes wait for this one in vain.
+        Exception: this process can no longer use the device, or other processes wait for this one in vain.
     """
-    trials = Trials(loaded) if trials is None else trials
-    most = trials.fitting(cells)
+    pace = Pace(loaded) if pace is None else pace
+    most = pace.fitting(cells)
     if len(cells) > most:
         for start in range(0, len(cells), most):
-            yield from train_group(cells[start : start + most], loaded, progress, keep, limit, trials)
+            yield from train_group(cells[start : start + most], loaded, progress, keep, limit, pace)
         return
     try:
-        records = train(cells, loaded, lambda: _engine(cells, loaded, trials), Watch(progress, keep, limit))
+        records = train(cells, loaded, lambda: _engine(cells, loaded, pace), Watch(progress, keep, limit))
     except Exception as error:
         if len(cells) == 1:
             raise
-        logger.info("%d replicas of %s are split: %s", len(cells), cells[0].suite, error)
+        logger.info("%d replicas of %s are halved: %s", len(cells), cells[0].suite, error)
         if isinstance(error, torch.OutOfMemoryError | MemoryError):
-            trials.note_too_many(cells)
+            pace.note_too_many(cells)
     else:
         yield from records
         return
@@ -120,11 +129,11 @@ def train_group(
         torch.cuda.empty_cache()
     middle = len(cells) // 2
     for half in (cells[:middle], cells[middle:]):
-        yield from train_group(half, loaded, progress, keep, limit, trials)
+        yield from train_group(half, loaded, progress, keep, limit, pace)
 
 
-def _engine(cells: Sequence[Cell], loaded: Loaded, trials: Trials) -> Engine:
+def _engine(cells: Sequence[Cell], loaded: Loaded, pace: Pace) -> Engine:
     if len(cells) == 1:
         return Alone(cells[0], loaded.suite, loaded.splits.train, loaded.device, loaded.world)
-    clocks = [trials.clock(cell) for cell in cells]
+    clocks = [pace.clock(cell) for cell in cells]
     return Replicas(cells, loaded.suite, loaded.splits.train, loaded.device, clocks)

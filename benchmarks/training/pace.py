@@ -1,4 +1,4 @@
-"""A few steps of training, to see what they cost: alone for a record, and alone against together for the choice."""
+"""A few timed steps: their cost for records, and whether cells train faster together or alone."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 import torch
 
 from benchmarks.records.record import ROLES, Cell, Role
-from benchmarks.training.clock import Clock
-from benchmarks.training.engine import Engine
-from benchmarks.training.replicas.engine import Replicas
-from benchmarks.training.single import Alone
-from benchmarks.training.train import Loaded
+from benchmarks.training.engines.engine import Engine
+from benchmarks.training.engines.replicas.engine import Replicas
+from benchmarks.training.engines.single import Alone
+from benchmarks.training.loaded import Loaded
+from benchmarks.training.measuring.clock import Clock
 
 WARM_UP = 2  # steps that are not timed
 COST = 20  # steps for a record's cost
@@ -23,8 +23,8 @@ PACE = ROLES - {Role.LABEL, Role.METHOD, Role.POINT, Role.RATE, Role.REPETITION,
 logger = logging.getLogger(__name__)
 
 
-class Trials:
-    """What was found out about the cells of one suite; each question is answered once for cells that are alike."""
+class Pace:
+    """How fast the cells of one suite train and how many fit into memory; cells that are alike are timed once."""
 
     def __init__(self, loaded: Loaded) -> None:
         self._loaded = loaded
@@ -33,7 +33,7 @@ class Trials:
         self._most: dict[str, int] = {}
 
     def clock(self, cell: Cell) -> Clock:
-        """The clock of a cell with this method that took some steps alone, or as many as it could."""
+        """The clock of a few steps that a cell takes alone; of fewer, if one of them fails."""
         key = _about(cell, cell.balancer)
         if key not in self._clocks:
             alone = self._alone(cell)
@@ -43,13 +43,13 @@ class Trials:
                 alone.clock = Clock(self._loaded.device, sample=1)
                 for _ in range(COST):
                     alone.step()
-            except Exception as error:  # what breaks here breaks again in training, and is told of there
+            except Exception as error:  # it fails again in training, where the record says so
                 logger.info("no cost of %s: %s", cell.row, error)
             self._clocks[key] = alone.clock
         return self._clocks[key]
 
     def faster_together(self, cells: Sequence[Cell]) -> bool:
-        """Whether steps of all together take less time than as many of each alone."""
+        """Whether a step of all cells together takes less time than a step of each cell alone."""
         methods = "/".join(sorted({cell.balancer for cell in cells}))
         key = _about(cells[0], methods), len(cells)
         if key not in self._together:
@@ -62,17 +62,17 @@ class Trials:
             with torch.random.fork_rng(devices=[]):
                 together = _seconds(lambda: Replicas(cells, loaded.suite, loaded.splits.train, loaded.device))
                 alone = sum(_seconds(lambda cell=cell: self._alone(cell)) for cell in kinds.values()) / len(kinds)
-        except Exception as error:  # what is wrong with it shows when it trains
-            logger.info("no trial of %s: %s", cells[0].suite, error)
+        except Exception as error:  # it fails again in training, where the record says so
+            logger.info("no comparison of the pace of %s: %s", cells[0].suite, error)
             return True
         return together < alone * len(cells)
 
     def fitting(self, cells: Sequence[Cell]) -> int:
-        """How many cells like these train together, as far as is known; all of them if nothing is."""
+        """How many cells like these fit into memory together; all of them as long as nothing else is known."""
         return self._most.get(_about(cells[0]), len(cells))
 
     def note_too_many(self, cells: Sequence[Cell]) -> None:
-        """So many did not fit into memory: half of them may."""
+        """Note that the cells did not fit into memory together; half of them may."""
         self._most[_about(cells[0])] = max(1, len(cells) // 2)
 
     def _alone(self, cell: Cell) -> Alone:

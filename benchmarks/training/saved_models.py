@@ -14,10 +14,10 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor
 
 from balancers import Balancer
-from benchmarks.protocols.expand import version_of
 from benchmarks.records.record import Cell
 from benchmarks.records.store import write_atomically
-from benchmarks.training.evaluate import evaluation_batches
+from benchmarks.records.versions import version_of
+from benchmarks.training.measuring.evaluate import evaluation_batches
 from tasks import registry
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task
 from tasks.data.sources import looking_in
@@ -26,7 +26,7 @@ WEIGHTS = "model.safetensors"
 CARD = "model.json"
 
 
-class Between(BaseModel):
+class AdapterFacts(BaseModel):
     """The balancer whose adapter stands between encoder and heads."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,7 +36,7 @@ class Between(BaseModel):
 
 
 class Card(BaseModel):
-    """What a folder must say beside the weights for the model to be built again."""
+    """The facts beside the weights that are needed to build a saved model again."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,19 +45,19 @@ class Card(BaseModel):
     suite_version: int | str
     suite_options: dict[str, Any]
     tasks: tuple[str, ...]
-    adapter: Between | None = None
+    adapter: AdapterFacts | None = None
     history: tuple[str, ...]  # how it was trained, oldest first
 
     @classmethod
     def of(cls, cell: Cell, model: MultiTaskModel) -> Card:
         """The card of a model that ``cell`` trained."""
-        between = Between(balancer=cell.balancer, hyperparameters=cell.hyperparameters)
+        adapter = AdapterFacts(balancer=cell.balancer, hyperparameters=cell.hyperparameters)
         return cls(
             suite=cell.suite,
             suite_version=cell.suite_version,
             suite_options=cell.suite_options,
             tasks=cell.tasks,
-            adapter=None if model.adapter is None else between,
+            adapter=None if model.adapter is None else adapter,
             history=(f"{cell.row}, seed {cell.seed}, learning rate {cell.learning_rate:g}, run {cell.id}",),
         )
 
@@ -75,7 +75,7 @@ class Saved(NamedTuple):
 
 
 def save(folder: Path, model: MultiTaskModel, card: Card) -> None:
-    """Write a model and its card; what they replace stays whole until they are complete.
+    """Write a model and its card. Earlier files are replaced only once the new ones are complete.
 
     Raises:
         ValueError: the folder cannot be written.
@@ -97,7 +97,7 @@ def load(folder: Path) -> Saved:
 
     Raises:
         ValueError: a file is missing or damaged, or the model does not fit today's suite.
-        DataUnavailableError: the suite builds its models from pretrained weights, which cannot be had here.
+        DataUnavailableError: the suite needs pretrained weights, which cannot be loaded.
     """
     card = read_card(folder)
     suite = suite_of(card)
@@ -105,11 +105,11 @@ def load(folder: Path) -> Saved:
 
 
 def load_with_data(folder: Path, data: Path | None = None) -> tuple[Saved, Splits]:
-    """The model in ``folder`` with the data of its suite, both from what the folder ``data`` has.
+    """The model in ``folder`` with the data of its suite; data and pretrained weights are looked for in ``data`` first.
 
     Raises:
         ValueError: as for `load`.
-        DataUnavailableError: the data cannot be had here.
+        DataUnavailableError: the data cannot be loaded.
     """
     card = read_card(folder)
     suite = suite_of(card)
@@ -179,11 +179,11 @@ def split_of(splits: Splits, name: str) -> Split:
 
 
 def predict(folder: Path, examples: str | Mapping[str, Tensor] = "test", data: Path | None = None) -> dict[str, Tensor]:
-    """The outputs of all heads, by task, for a split of the model's suite or for one's own inputs of the encoder.
+    """The outputs of all heads, by task, for a split of the model's suite or for other inputs of the encoder.
 
     Raises:
         ValueError: the folder holds no usable model, or there is no such split.
-        DataUnavailableError: the data cannot be had here.
+        DataUnavailableError: the data cannot be loaded.
     """
     if not isinstance(examples, str):
         return outputs_of(load(folder).model, examples)
@@ -191,19 +191,19 @@ def predict(folder: Path, examples: str | Mapping[str, Tensor] = "test", data: P
     return outputs_of(saved.model, split_of(splits, examples).inputs)
 
 
-def answer(folder: Path, given: str, data: Path | None = None) -> dict[str, str]:
-    """What the model in ``folder`` says, task by task, about a text or the file that ``given`` names.
+def answer(folder: Path, example: str, data: Path | None = None) -> dict[str, str]:
+    """The answers of the model in ``folder``, by task and in words, for an example: a text, or the name of a file.
 
     Pretrained weights, of suites that need some, are looked for in the folder ``data`` first.
 
     Raises:
-        ValueError: the folder holds no usable model, or its suite cannot make anything of what is given.
-        DataUnavailableError: the suite builds its models from pretrained weights, which cannot be had here.
+        ValueError: the folder holds no usable model, or its suite cannot read the example.
+        DataUnavailableError: the suite needs pretrained weights, which cannot be loaded.
     """
     with looking_in(data):
         saved = load(folder)
-        said = saved.suite.answers(given, outputs_of(saved.model, saved.suite.read(given)))
-    return {task.name: said[task.name] for task in saved.tasks}
+        answers = saved.suite.answers(example, outputs_of(saved.model, saved.suite.read(example)))
+    return {task.name: answers[task.name] for task in saved.tasks}
 
 
 def outputs_of(model: MultiTaskModel, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -216,7 +216,7 @@ def outputs_of(model: MultiTaskModel, inputs: Mapping[str, Tensor]) -> dict[str,
 def write_predictions(path: Path, outputs: Mapping[str, Tensor], examples: Split) -> None:
     """Write a CSV file with one line per example: for every task its outputs and its target, flattened.
 
-    A target that an example does not have is left empty.
+    The target is empty where an example has none.
 
     Raises:
         ValueError: the file cannot be written.
@@ -224,9 +224,10 @@ def write_predictions(path: Path, outputs: Mapping[str, Tensor], examples: Split
     columns: dict[str, list[float | str]] = {}
     for task, values in outputs.items():
         columns |= _columns(f"{task}_output", values)
-        known = examples.present.get(task)
+        present = examples.present.get(task)
         for name, column in _columns(f"{task}_target", examples.targets[task]).items():
-            columns[name] = column if known is None else [v if k else "" for v, k in zip(column, known, strict=True)]
+            has_target = [True] * len(column) if present is None else present.tolist()
+            columns[name] = [value if has else "" for value, has in zip(column, has_target, strict=True)]
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
@@ -236,8 +237,8 @@ def write_predictions(path: Path, outputs: Mapping[str, Tensor], examples: Split
         raise ValueError(f"predictions cannot be written to {path} ({error.strerror}); choose another file") from error
 
 
-def _columns(what: str, values: Tensor) -> dict[str, list[float | str]]:
-    """The values of examples (N, ...) as one column each, numbered where there are several."""
+def _columns(name: str, values: Tensor) -> dict[str, list[float | str]]:
+    """The values of examples (N, ...) as columns, which are numbered where there are several."""
     flat = values.reshape(len(values), -1)
-    names = [what] if flat.shape[1] == 1 else [f"{what}_{i}" for i in range(flat.shape[1])]
+    names = [name] if flat.shape[1] == 1 else [f"{name}_{i}" for i in range(flat.shape[1])]
     return dict(zip(names, flat.T.tolist(), strict=True))

@@ -1,179 +1,208 @@
-"""Cells that train together: train, select on validation, test once; whatever happens, records come out."""
+"""A training from top to bottom: `train`, and below it the steps that it calls."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
-from typing import NamedTuple
 
 import torch
 
 from benchmarks.records.record import Cell, Outcome, Record, Scalars
-from benchmarks.training.batches import evaluation_points, probe_of, steps_per_epoch
-from benchmarks.training.clock import PeakMemory, Spent
-from benchmarks.training.compute import steps_of_equal_compute
-from benchmarks.training.course import Run
-from benchmarks.training.devices import require_alive
-from benchmarks.training.engine import Engine, Fault
-from benchmarks.training.environment import describe
-from benchmarks.training.evaluate import Geometry
-from benchmarks.training.processes import World
-from tasks.base import MultiTaskModel, Split, Splits, Suite
-
-Progress = Callable[[int, int], None]  # (steps done, steps in all)
-Keep = Callable[[Cell, MultiTaskModel], None]
-MakeEngine = Callable[[], Engine]
-
-PROGRESS_REPORTS = 200  # per training: often enough for a bar, rare enough to cost nothing
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A suite with its data on a device, and the processes that train data-parallel."""
-
-    suite: Suite
-    splits: Splits
-    device: torch.device
-    world: World = field(default_factory=World)
-
-
-class Watch(NamedTuple):
-    """What looks at a training: how far it is, what to do with the models chosen on validation, seconds per cell."""
-
-    progress: Progress | None = None
-    keep: Keep | None = None
-    limit: float | None = None
+from benchmarks.training.batches import probe_of
+from benchmarks.training.engines.engine import Engine, Fault, Means
+from benchmarks.training.loaded import Loaded, MakeEngine, Watch
+from benchmarks.training.machine.devices import require_alive
+from benchmarks.training.machine.environment import describe
+from benchmarks.training.measuring.clock import PeakMemory, Spent, Stopwatch
+from benchmarks.training.measuring.evaluate import Geometry
+from benchmarks.training.run import Run
+from benchmarks.training.schedule import Schedule
+from tasks.base import Split
 
 
 def train(cells: Sequence[Cell], loaded: Loaded, make_engine: MakeEngine, watch: Watch = Watch()) -> list[Record]:  # noqa: B008
-    """Train cells that take their steps together. The global random generator is left as it was.
+    """Train cells that take their steps together, and return a record of each.
+
+    This is a training from top to bottom. The global random generator is left as it was.
 
     Raises:
         Exception: something failed that may be the fault of one of several cells, or of one of several processes, or
             that broke the device; otherwise a cell alone gets a record instead.
     """
-    began = perf_counter()
-    device, world = loaded.device, loaded.world
-    memory = PeakMemory(device)
-    devices = [torch.cuda.current_device()] if device.type == "cuda" else []
-    runs = [Run(cell, loaded.suite) for cell in cells]
-    engine = None
-    with torch.random.fork_rng(devices=devices):
-        try:
-            engine = make_engine()
-            _fit(engine, runs, loaded, watch)
-            _finish(engine, runs, loaded.splits, watch.keep)
-        except Exception as error:  # one cell must not take the others down
-            if len(runs) > 1 or world.out_of_step(error):
-                raise
-            require_alive(device)
-            step = 0 if engine is None else engine.done
-            runs[0].break_off(Fault(step, "failed", f"{type(error).__name__}: {error}"))
-        spent = _spent(engine, (perf_counter() - began) / len(runs), memory)
-        facts = describe(device) | ({"processes": str(world.size)} if world.size > 1 else {})
-        return [run.record(engine, number, spent, facts) for number, run in enumerate(runs)]
+    training = Training(cells, loaded, watch)
+    with training.guarded():
+        training.build(make_engine)
+        schedule = training.schedule
+        training.evaluate()  # the untrained model
+        while training.goes_on:
+            step = training.take_step()
+            if step in schedule.halvings:
+                training.halve_rates()
+            if step in schedule.evaluations:
+                training.evaluate()
+            if step == schedule.equal_compute:
+                training.note_equal_compute()
+            if step in schedule.reports:
+                training.report_progress()
+                training.check_time_limit()
+        training.test_last_state()
+        training.test_selected_checkpoints()
+        training.hand_over_models()
+    return training.records()
 
 
-def _spent(engine: Engine | None, total: float, memory: PeakMemory) -> Spent:
-    """What each of the runs of an engine took."""
-    trained, evaluated = (0.0, 0.0) if engine is None else (engine.trained, engine.evaluated)
-    runs = 1 if engine is None else engine.replicas
-    return Spent(total, trained / runs, evaluated / runs, memory.read())
+class Training:
+    """The steps of `train`, on runs that share an engine.
 
+    A run that breaks off stays in the engine, and what becomes of it there is not looked at.
+    """
 
-def _fit(engine: Engine, runs: Sequence[Run], loaded: Loaded, watch: Watch) -> None:
-    """All steps, with an evaluation before the first, after the last and evenly in between."""
-    began, cell, splits = perf_counter(), runs[0].cell, loaded.splits
-    epoch = steps_per_epoch(splits.train, cell.batch_size)
-    total = cell.steps or (cell.epochs or 0) * epoch
-    halvings = {number * epoch for number in cell.halve_at}
-    points, enough = evaluation_points(total, cell.evaluations), steps_of_equal_compute(cell, total)
-    probe = probe_of(splits.train.only(cell.tasks), cell.batch_size)
-    stride = max(1, total // PROGRESS_REPORTS)
+    engine: Engine
+    schedule: Schedule
 
-    def observe() -> None:
-        faults = engine.faults()  # with the last of them known, all steps are over
-        engine.trained += perf_counter() - mark
+    def __init__(self, cells: Sequence[Cell], loaded: Loaded, watch: Watch) -> None:
+        self.suite, self.splits, self.device, self.world = loaded.suite, loaded.splits, loaded.device, loaded.world
+        self.watch = watch
+        self.runs = [Run(cell, self.suite) for cell in cells]
+        self._built = False
+        self._began, self._memory = perf_counter(), PeakMemory(self.device)
+        self._training, self._evaluating = Stopwatch(), Stopwatch()
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Put the random generators back at the end of a block; an error in it breaks off a cell that is alone."""
+        devices = [torch.cuda.current_device()] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            try:
+                yield
+            except Exception as error:  # one cell must not take the others down
+                if len(self.runs) > 1 or self.world.out_of_step(error):
+                    raise
+                require_alive(self.device)
+                step = self.engine.done if self._built else 0
+                self.runs[0].break_off(Fault(step, "failed", f"{type(error).__name__}: {error}"))
+
+    def build(self, make_engine: MakeEngine) -> None:
+        """Build models and methods, and the schedule of the steps."""
+        self.engine = make_engine()
+        self._built, self._built_at = True, perf_counter()
+        cell, train = self.runs[0].cell, self.splits.train
+        self.schedule = Schedule.of(cell, train)
+        self._probe = probe_of(train.only(cell.tasks), cell.batch_size)
+        self._training.start()
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether steps are left, and a run to take them."""
+        return self.engine.done < self.schedule.steps and any(run.fault is None for run in self.runs)
+
+    def take_step(self) -> int:
+        """Let every run take a step; returns its number."""
+        self.engine.step()
+        return self.engine.done
+
+    def halve_rates(self) -> None:
+        """Halve the learning rate of encoders and heads."""
+        self.engine.halve_rates()
+
+    def evaluate(self) -> None:
+        """Evaluate all sound runs on validation: add a point to their curves, and keep the selected checkpoints."""
+        faults = self.engine.faults()  # when the last of them is known, all steps are over
+        self._training.stop()
         for number, fault in faults.items():
-            runs[number].break_off(fault)
-        for number, fine in enumerate(engine.finite()):
-            if not fine:
-                runs[number].break_off(Fault(engine.done, "diverged", "a parameter is not finite"))
-        if any(run.fault is None for run in runs):
-            _observe(engine, runs, loaded.suite, _metrics(engine, splits.validation), engine.geometry(probe))
+            self.runs[number].break_off(fault)
+        for run, finite in zip(self.runs, self.engine.finite(), strict=True):
+            if not finite:
+                run.break_off(Fault(self.engine.done, "diverged", "a parameter is not finite"))
+        if self._sound():
+            validation = self._metrics(self.splits.validation)
+            self._add_evaluations(validation, self.engine.geometry(self._probe), self.engine.take_means())
+        self._training.start()
 
-    mark = perf_counter()
-    observe()
-    mark = perf_counter()
-    while engine.done < total and any(run.fault is None for run in runs):
-        engine.step()
-        if engine.done in halvings:
-            engine.halve_rates()
-        if engine.done in points:
-            observe()
-            mark = perf_counter()
-        if engine.done == enough < total:
-            engine.trained += perf_counter() - mark
-            _note_equal_compute(engine, runs, splits)
-            mark = perf_counter()
-        if engine.done % stride == 0:
-            if watch.progress is not None:
-                watch.progress(engine.done, total)
-            if watch.limit is not None and engine.done < total:
-                late = perf_counter() - began > watch.limit * len(runs)
-                if loaded.world.agree(late):  # or else some processes would go on without the others
-                    for run in runs:
-                        run.break_off(Fault(engine.done, "timed out", f"took longer than {watch.limit:g} s"))
+    def _add_evaluations(
+        self, validation: Sequence[Scalars], geometries: Sequence[Geometry], means: Means | None
+    ) -> None:
+        step, selected = self.engine.done, []
+        for number in self._sound():
+            run = self.runs[number]
+            if run.add_evaluation(step, validation[number], geometries[number]):
+                selected.append(number)
+            if run.fault is None:
+                snapshot = self.suite.snapshot(self.engine.model(number))
+                run.log.add(step, validation[number], geometries[number], snapshot)
+                run.log.add_means(*(None, None) if means is None else (means.losses[number], means.weights[number]))
+        self.engine.keep(selected)
 
+    def note_equal_compute(self) -> None:
+        """Note the state of every run after as much compute as equal weights spend on all their steps."""
+        self._training.stop()
+        validation, test = self._metrics(self.splits.validation), self._metrics(self.splits.test)
+        for number in self._sound():
+            outcome = Outcome(step=self.engine.done, validation=validation[number], test=test[number])
+            self.runs[number].at_equal_compute = outcome
+        self._training.start()
 
-def _observe(
-    engine: Engine, runs: Sequence[Run], suite: Suite, scores: Sequence[Scalars], geometries: Sequence[Geometry]
-) -> None:
-    """A point of the curves of all that are sound; their states are kept if they are the best so far."""
-    means = engine.take_means()
-    better = []
-    for number, (run, score, geometry) in enumerate(zip(runs, scores, geometries, strict=True)):
-        if run.fault is not None:
-            continue
-        if run.see(engine.done, score, geometry):
-            better.append(number)
-        if run.fault is None:
-            run.log.add(engine.done, score, geometry, suite.snapshot(engine.model(number)))
-            run.log.add_means(*(None, None) if means is None else (means.losses[number], means.weights[number]))
-    engine.keep(better)
+    def report_progress(self) -> None:
+        """Say how many steps are done."""
+        if self.watch.progress is not None:
+            self.watch.progress(self.engine.done, self.schedule.steps)
 
+    def check_time_limit(self) -> None:
+        """Break off all runs if they take longer than they may."""
+        limit = self.watch.limit
+        if limit is None or self.engine.done == self.schedule.steps:
+            return
+        late = perf_counter() - self._built_at > limit * len(self.runs)
+        if self.world.agree(late):  # otherwise some processes would go on without the others
+            for run in self.runs:
+                run.break_off(Fault(self.engine.done, "timed out", f"took longer than {limit:g} s"))
 
-def _note_equal_compute(engine: Engine, runs: Sequence[Run], splits: Splits) -> None:
-    """The state that a method has reached when it has spent what equal weights spend on all steps."""
-    validation, test = _metrics(engine, splits.validation), _metrics(engine, splits.test)
-    for run, seen, tested in zip(runs, validation, test, strict=True):
-        if run.fault is None:
-            run.at_equal_compute = Outcome(step=engine.done, validation=seen, test=tested)
+    def test_last_state(self) -> None:
+        """Evaluate the last state of every sound run on the test split."""
+        if sound := self._sound():
+            test = self._metrics(self.splits.test)
+            for number in sound:
+                self.runs[number].test_last(test[number])
 
+    def test_selected_checkpoints(self) -> None:
+        """Put the selected checkpoints back and evaluate them on the test split."""
+        sound = [self.runs[number] for number in self._sound()]
+        if all(run.checkpoints.selected is run.checkpoints.latest for run in sound):
+            for run in sound:
+                run.selected = run.last
+            return
+        self.engine.recall()
+        test = self._metrics(self.splits.test)
+        for number in self._sound():
+            self.runs[number].test_selected(test[number])
 
-def _metrics(engine: Engine, split: Split) -> list[Scalars]:
-    began = perf_counter()
-    found = engine.evaluate(split)
-    engine.evaluated += perf_counter() - began
-    return found
+    def hand_over_models(self) -> None:
+        """Give the models, in the state of the selected checkpoints, to whoever wants to keep them."""
+        if self.watch.keep is not None:
+            for number in self._sound():
+                self.watch.keep(self.runs[number].cell, self.engine.model(number))
 
+    def records(self) -> list[Record]:
+        """A record of every run, whatever became of it."""
+        count = len(self.runs)
+        spent = Spent(
+            (perf_counter() - self._began) / count,
+            self._training.seconds / count,
+            self._evaluating.seconds / count,
+            self._memory.read(),
+        )
+        facts = describe(self.device) | ({"processes": str(self.world.size)} if self.world.size > 1 else {})
+        engine = self.engine if self._built else None
+        return [run.record(engine, number, spent, facts) for number, run in enumerate(self.runs)]
 
-def _finish(engine: Engine, runs: Sequence[Run], splits: Splits, keep: Keep | None) -> None:
-    """The last and the best state on the test split; the models are left in the best."""
-    sound = [number for number, run in enumerate(runs) if run.fault is None]
-    if not sound:
-        return
-    tested = _metrics(engine, splits.test)
-    for number in sound:
-        run = runs[number]
-        run.last = Outcome(step=engine.done, validation=run.scores[engine.done], test=tested[number])
-        run.at_equal_compute = run.at_equal_compute or run.last
-    if any(runs[number].best_step != engine.done for number in sound):
-        engine.recall()
-        tested = _metrics(engine, splits.test)
-    for number in sound:
-        run = runs[number]
-        run.best = Outcome(step=run.best_step, validation=run.scores[run.best_step], test=tested[number])
-        if keep is not None:
-            keep(run.cell, engine.model(number))
+    def _sound(self) -> list[int]:
+        """The numbers of the runs without a fault."""
+        return [number for number, run in enumerate(self.runs) if run.fault is None]
+
+    def _metrics(self, split: Split) -> list[Scalars]:
+        """All metrics of every run on a split."""
+        self._evaluating.start()
+        metrics = self.engine.evaluate(split)
+        self._evaluating.stop()
+        return metrics

@@ -1,4 +1,4 @@
-"""What one and the same answer to every example scores: the trivial baseline that every model must beat."""
+"""The scores of the same answer to every example: the trivial baseline that every model must beat."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from benchmarks.protocols.expand import version_of
 from benchmarks.records.record import Cell, Scalars
 from benchmarks.records.store import write_atomically
 from benchmarks.records.trivial import TRIVIAL, read_entries, subject_of
+from benchmarks.records.versions import version_of
 from benchmarks.training.batches import batches_of, losses_of
-from benchmarks.training.evaluate import evaluate
+from benchmarks.training.measuring.evaluate import evaluate
 from tasks import registry
 from tasks.base import MultiTaskModel, Splits, Suite, Task, seeded
 
@@ -28,8 +28,8 @@ CERTAIN = 30.0  # the logit of a class that is answered whatever the others' are
 logger = logging.getLogger(__name__)
 
 
-class Blind(nn.Module):
-    """An encoder whose features have their shape, and are all 0; it looks at one example to know the shape."""
+class BlindEncoder(nn.Module):
+    """An encoder whose features are all 0; it runs on one example to learn their shape."""
 
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
@@ -37,39 +37,44 @@ class Blind(nn.Module):
 
     @torch.no_grad()
     def forward(self, **inputs: Tensor) -> Tensor:
-        """Zeros in the place of the features of all examples."""
+        """Zeros (B, ...) in the place of the features of all examples."""
         first = self.encoder(**{name: values[:1] for name, values in inputs.items()})
         return first.new_zeros(len(next(iter(inputs.values()))), *first.shape[1:])
 
 
-class Once(nn.Module):
-    """A head that answers once, for all examples of a batch alike."""
+class ConstantHead(nn.Module):
+    """A head that gives all examples of a batch the same answer."""
 
     def __init__(self, head: nn.Module) -> None:
         super().__init__()
         self.head = head
 
     def forward(self, features: Tensor) -> Tensor:
-        """The answer to the first example, as often as there are examples."""
+        """The answer to the first example, repeated for all examples."""
         answer = self.head(features[:1])
         return answer.expand(len(features), *answer.shape[1:])
 
 
 def scores(suite: Suite, data: Path | None = None, size: int = BATCH) -> Scalars:
-    """All metrics on the test split of an answer that is the same for every example: of each task the best one known.
+    """All metrics on the test split of the best answer that is the same for every example, task by task.
 
-    Known are heads that were trained on features of 0, so that nothing tells examples apart (with cross-entropy that is
-    the class that most examples have, with squared error the mean, with absolute error the median; heads with
-    convolutions see where the border of an image is as well), and every class as the answer to all: where a metric
-    looks at rare classes alone, as F1 does, the commonest one is not the best answer. Which is best is seen on the
-    validation split. A batch has ``size`` examples.
+    Two kinds of answers are tried. The first is a head that is trained on features of 0, so that it cannot tell
+    examples apart: with cross-entropy it learns the class that most examples have, with squared error the mean, with
+    absolute error the median. (A head with convolutions also sees where the border of an image is.) The second is every
+    class as the answer to all examples: where a metric looks at rare classes alone, as F1 does, the commonest class is
+    not the best answer. The best of them is chosen on the validation split.
+
+    Args:
+        suite: the suite.
+        data: the folder in which its data are looked for first.
+        size: examples of a batch.
 
     Raises:
-        DataUnavailableError: the data cannot be had here.
+        DataUnavailableError: the data cannot be loaded.
     """
     splits = suite.load(data)
     built = suite.build(0, [task.name for task in suite.tasks])
-    model = MultiTaskModel(Blind(built.encoder), dict(built.heads.items()))
+    model = MultiTaskModel(BlindEncoder(built.encoder), dict(built.heads.items()))
     optimizer = torch.optim.Adam(model.heads.parameters(), RATE)
     slower = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / STEPS)
     with seeded("noise", 0):
@@ -83,8 +88,8 @@ def scores(suite: Suite, data: Path | None = None, size: int = BATCH) -> Scalars
 
 
 def _best(encoder: nn.Module, head: nn.Module, task: Task, splits: Splits) -> dict[str, float]:
-    """The metrics on the test split of a trained head, or of a class that is a better answer on validation."""
-    model, primary = MultiTaskModel(encoder, {task.name: Once(head)}), task.primary
+    """The metrics on the test split of a trained head, or of one class for all, whichever is better on validation."""
+    model, primary = MultiTaskModel(encoder, {task.name: ConstantHead(head)}), task.primary
     layer = next((module for module in reversed([*head.modules()]) if _is_layer(module)), None)
     if layer is not None:
         nothing = torch.zeros_like(layer.get_parameter("weight"))
@@ -92,8 +97,8 @@ def _best(encoder: nn.Module, head: nn.Module, task: Task, splits: Splits) -> di
 
         def error(state: Mapping[str, Tensor]) -> float:
             layer.load_state_dict(state, strict=False)
-            found = evaluate(model, [task], splits.validation)[task.name][primary.name]
-            return abs(primary.best - found) if math.isfinite(found) else math.inf
+            value = evaluate(model, [task], splits.validation)[task.name][primary.name]
+            return abs(primary.best - value) if math.isfinite(value) else math.inf
 
         states = [{name: value.clone() for name, value in layer.state_dict().items()}, *sure]
         layer.load_state_dict(min(states, key=error), strict=False)
@@ -105,7 +110,7 @@ def _is_layer(module: nn.Module) -> bool:
 
 
 def _certain(bias: Tensor) -> Tensor:
-    """Biases (A, C) of a last layer, each of which is sure of one class; of a single logit, both answers."""
+    """Biases (A, C) of a last layer with C logits, each of which is sure of one of the A classes."""
     return CERTAIN * (torch.eye(len(bias)) if len(bias) > 1 else torch.tensor([[-1.0], [1.0]])).to(bias)
 
 

@@ -1,1 +1,1 @@
-"""From files to tensors: finding, checking, reading and splitting data."""
+"""Data from files to tensors: a file's name begins with the suite or data set that it is for; others serve several."""

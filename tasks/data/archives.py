@@ -27,9 +27,13 @@ def read_from_archive(archive: Path, member: str) -> bytes:
         with zipfile.ZipFile(archive) as opened:
             return opened.read(member)
     except KeyError:
-        raise DataUnavailableError(f"{archive} lacks the file {member}; remove it and fetch it again") from None
+        raise DataUnavailableError(
+            f"{archive} lacks the file {member}; remove it, so that it is downloaded again"
+        ) from None
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise DataUnavailableError(f"{archive} cannot be read ({error}); remove it and fetch it again") from None
+        raise DataUnavailableError(
+            f"{archive} cannot be read ({error}); remove it, so that it is downloaded again"
+        ) from None
 
 
 def unpack(archive: Path, inside: str, target: Path) -> None:
@@ -48,6 +52,8 @@ def unpack(archive: Path, inside: str, target: Path) -> None:
                 with opened.open(name) as packed, file.open("wb") as plain:
                     shutil.copyfileobj(packed, plain)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise DataUnavailableError(f"{archive} cannot be unpacked to {target} ({error})") from None
+        raise DataUnavailableError(
+            f"{archive} cannot be unpacked to {target} ({error}); remove it, so that it is downloaded again"
+        ) from None
     if not members:
-        raise DataUnavailableError(f"{archive} lacks the folder {inside}; remove it and fetch it again")
+        raise DataUnavailableError(f"{archive} lacks the folder {inside}; remove it, so that it is downloaded again")

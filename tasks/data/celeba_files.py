@@ -65,12 +65,12 @@ def read_faces(table: Path, parts: Path) -> list[Faces]:
     names, attributes = _parse_attributes(_lines(table), table)
     part = _parse_partition(_lines(parts), parts)
     if lacking := next((name for name in names if name not in part), None):
-        raise DataUnavailableError(f"{parts} has no line for {lacking}; get it again")
+        raise DataUnavailableError(f"{parts} has no line for {lacking}; download it again")
     numbers = torch.tensor([part[name] for name in names])
     whole = Faces(names, attributes)
     faces = [whole.take(torch.nonzero(numbers == number).flatten()) for number in range(3)]
     if not all(split.names for split in faces):
-        raise DataUnavailableError(f"{parts} leaves one of its three parts empty; get it again")
+        raise DataUnavailableError(f"{parts} leaves one of its three parts empty; download it again")
     return faces
 
 
@@ -95,20 +95,24 @@ def _lines(file: Path) -> list[str]:
     try:
         return [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise DataUnavailableError(f"{file} cannot be read ({error}); get it again") from None
+        raise DataUnavailableError(f"{file} cannot be read ({error}); download it again") from None
 
 
 def _parse_attributes(lines: Sequence[str], file: Path) -> tuple[list[str], Tensor]:
     """Names (N) and attributes (N, 40): a line with N, one with the attributes' names, one a picture with 1 or -1."""
     if len(lines) < 3 or lines[0].strip() != str(len(lines) - 2):
-        said = lines[0].strip() if lines else "nothing"
-        raise DataUnavailableError(f"{file} says {said} and has {max(len(lines) - 2, 0)} pictures; get it again")
+        count_line = lines[0].strip() if lines else "nothing"
+        raise DataUnavailableError(
+            f"{file} says {count_line} and has {max(len(lines) - 2, 0)} pictures; download it again"
+        )
     if tuple(lines[1].split()) != ATTRIBUTES:
-        raise DataUnavailableError(f"the second line of {file} does not name CelebA's 40 attributes; get it again")
+        raise DataUnavailableError(f"the second line of {file} does not name CelebA's 40 attributes; download it again")
     rows = [line.split() for line in lines[2:]]
     for row in rows:
         if len(row) != 1 + len(ATTRIBUTES) or not set(row[1:]) <= {"1", "-1"}:
-            raise DataUnavailableError(f"{file}: the line of {row[0]} is not a name and 40 times 1 or -1; get it again")
+            raise DataUnavailableError(
+                f"{file}: the line of {row[0]} is not a name and 40 times 1 or -1; download it again"
+            )
     return [row[0] for row in rows], torch.tensor([[value == "1" for value in row[1:]] for row in rows])
 
 
@@ -117,5 +121,5 @@ def _parse_partition(lines: Sequence[str], file: Path) -> dict[str, int]:
     rows = [line.split() for line in lines]
     for row in rows:
         if len(row) != 2 or row[1] not in ("0", "1", "2"):
-            raise DataUnavailableError(f"{file}: the line of {row[0]} is not a name and 0, 1 or 2; get it again")
+            raise DataUnavailableError(f"{file}: the line of {row[0]} is not a name and 0, 1 or 2; download it again")
     return {name: int(part) for name, part in rows}

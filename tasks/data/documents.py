@@ -1,4 +1,4 @@
-"""Splits that share nothing: no document is in two of them, and no sentence."""
+"""Splits of sentences such that no document and no sentence is in two of them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ T = TypeVar("T")
 
 
 class Placed(Protocol):
-    """A sentence that knows where it is from."""
+    """A sentence that knows its document."""
 
     @property
     def document(self) -> str:
-        """Its name."""
+        """The name of the document that the sentence is from."""
         ...
 
 
@@ -31,10 +31,10 @@ class Corpus(Generic[S]):
     """Sentences of several kinds, in documents of one kind each.
 
     Attributes:
-        purpose: what the random orders are for; another one leads to others.
-        kinds: their names.
-        kind: where in ``kinds`` a sentence's kind is.
-        shares: of all sentences, that each part of a split has.
+        purpose: the seed of the random orders, as a text.
+        kinds: the names of the kinds.
+        kind: the position in ``kinds`` of a sentence's kind.
+        shares: the share of all sentences in each part of a split.
     """
 
     purpose: str
@@ -86,7 +86,7 @@ def split_documents(documents: Sequence[Sequence[T]], shares: Sequence[float], p
 
 
 def without_repeats(parts: Sequence[Sequence[T]], key: Callable[[T], Hashable]) -> list[list[T]]:
-    """The parts without what is in a later one: that has the same ``key``. The last part stays whole."""
+    """The parts without sentences whose ``key`` occurs in a later part. The last part stays whole."""
     later: set[Hashable] = set()
     kept = []
     for part in reversed(parts):

@@ -1,13 +1,12 @@
-"""The labels of English EWT's words: named entities, parts of speech, and the roles that words have for a predicate."""
+"""The labels of words in `ewt`: named entities, parts of speech, and semantic roles for a predicate."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from tasks.base import DataUnavailableError
-from tasks.data.treebank import ENTITIES, ROLES, Sentence
-from tasks.scoring.labelled import ABSENT
-from tasks.scoring.tagging import OUTSIDE, bio_labels
+from tasks.data.ewt_treebank import ENTITIES, ROLES, TreebankSentence
+from tasks.data.labels import ABSENT, OUTSIDE, bio_labels
 
 ENTITY_KINDS = ("PER", "ORG", "LOC")
 ENTITY_LABELS = bio_labels(ENTITY_KINDS)
@@ -35,23 +34,23 @@ _role = {label: number for number, label in enumerate(ROLE_LABELS)}
 
 
 class Frame(NamedTuple):
-    """A predicate and what every word of its sentence is to it."""
+    """A predicate, and the role of every word of its sentence."""
 
     predicate: int  # its place among the words
     roles: list[int]  # by word, in `ROLE_LABELS`; `ABSENT` at the predicate, whose parts are not asked about
 
 
-def entities(sentence: Sentence) -> list[int]:
+def entities(sentence: TreebankSentence) -> list[int]:
     """By word, in `ENTITY_LABELS`. Kinds other than the three are read as outside."""
     return [_entity.get(row[2], OUTSIDE) for row in sentence.rows[ENTITIES]]
 
 
-def parts_of_speech(sentence: Sentence) -> list[int]:
+def parts_of_speech(sentence: TreebankSentence) -> list[int]:
     """By word, in `POS_LABELS`."""
     return [_pos.get(row[POS_COLUMN], _pos["X"]) for row in sentence.rows[ROLES]]
 
 
-def frames(sentence: Sentence) -> list[Frame]:
+def frames(sentence: TreebankSentence) -> list[Frame]:
     """All predicates of a sentence, in their order; none where nothing is annotated.
 
     Raises:
@@ -60,7 +59,10 @@ def frames(sentence: Sentence) -> list[Frame]:
     rows = sentence.rows[ROLES]
     predicates = [position for position, row in enumerate(rows) if row[SENSE_COLUMN] not in NOTHING]
     if min(map(len, rows)) < FIRST_ROLE_COLUMN + len(predicates):
-        raise DataUnavailableError(f"{sentence.identity} has too few columns of roles; fetch its file again")
+        raise DataUnavailableError(
+            f"{sentence.identity} has too few columns of roles; replace {ROLES.file.format('*')} with the files in "
+            f"https://github.com/{ROLES.repository}"
+        )
     columns = ([row[FIRST_ROLE_COLUMN + number] for row in rows] for number in range(len(predicates)))
     return [
         Frame(predicate, [ABSENT if at == predicate else _role_of(name) for at, name in enumerate(column)])

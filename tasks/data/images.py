@@ -1,4 +1,4 @@
-"""Image files as tensors."""
+"""Reading image files into tensors."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import torch
 from torch import Tensor
 
 
-def read_image(given: str | Path, size: tuple[int, int] | None = None) -> Tensor:
+def read_image(path: str | Path, size: tuple[int, int] | None = None) -> Tensor:
     """The colours (3, H, W), uint8, of an image file of any common format; resized to (H, W) if ``size`` is given.
 
     Raises:
         ValueError: there is no such file, or it is no image.
     """
-    return _read(given, "RGB", size).movedim(-1, 0)
+    return _read(path, "RGB", size).movedim(-1, 0)
 
 
-def read_grey(given: str | Path) -> Tensor:
+def read_grey(path: str | Path) -> Tensor:
     """The grey values (H, W), uint8, of an image file of any common format.
 
     Raises:
         ValueError: there is no such file, or it is no image.
     """
-    return _read(given, "L")
+    return _read(path, "L")
 
 
-def _read(given: str | Path, mode: str, size: tuple[int, int] | None = None) -> Tensor:
+def _read(file: str | Path, mode: str, size: tuple[int, int] | None = None) -> Tensor:
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - listing suites must not wait for it
 
-    path = Path(given).expanduser()
+    path = Path(file).expanduser()
     try:
         with Image.open(path) as opened:
             image = opened.convert(mode)

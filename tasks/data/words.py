@@ -1,4 +1,4 @@
-"""A text cut into words as the English treebanks cut it: clitics and punctuation are words of their own."""
+"""Cutting a text into words as the English treebanks do: clitics and punctuation are words of their own."""
 
 from __future__ import annotations
 

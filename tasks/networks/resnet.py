@@ -1,4 +1,4 @@
-"""Residual networks as shared encoders: of basic blocks for whole images, dilated for dense prediction."""
+"""Residual networks as shared encoders: for whole images, or dilated for `nyuv2` and `cityscapes`."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class ResNet(nn.Module):
                 stride, rate = 1, 2 * rate
             blocks: list[nn.Module] = []
             for index in range(depth):
-                here = (stride, first_rate) if index == 0 else (1, rate)
-                blocks.append(Block(kind, before, channels * 2**number, *here))
+                stride_and_rate = (stride, first_rate) if index == 0 else (1, rate)
+                blocks.append(ResidualBlock(kind, before, channels * 2**number, *stride_and_rate))
                 before = channels * 2**number * EXPANSION[kind]
             self.stages.append(nn.Sequential(*blocks))
         self.apply(lambda module: _he(module, "fan_out"))
@@ -63,7 +63,7 @@ class ResNet(nn.Module):
         return maps.movedim(1, -1) if self.dilated else maps.mean((2, 3))
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Two 3×3 convolutions, or a 3×3 one between two of 1×1, beside a way around them."""
 
     def __init__(self, kind: Kind, before: int, width: int, stride: int, rate: int) -> None:

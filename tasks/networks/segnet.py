@@ -1,4 +1,4 @@
-"""SegNet as the shared encoder of dense prediction: a VGG-16 down to a 32nd, and its mirror image back up."""
+"""SegNet, the shared encoder of `nyuv2` and `cityscapes`: a VGG-16 down to a 32nd, and its mirror image back up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ SHRINKAGE = 2 ** len(STAGES)  # sides of images must be multiples of it
 class SegNet(nn.Module):
     """Five stages of 3×3 convolutions with batch norm, each halved by maximum, and five that double the size again.
 
-    Maxima go back to where they were found; all else is zero there. Weights are drawn as Xavier's normal ones.
+    On the way up, maxima return to their former positions; all other positions are zero. Weights are Xavier's normal
+    ones.
 
     Reference: Badrinarayanan et al., SegNet, TPAMI 2017; in the form of Liu et al., End-to-End Multi-Task Learning with
     Attention, CVPR 2019 (the network that splits at the last layer: "standard").
@@ -46,7 +47,7 @@ class SegNet(nn.Module):
         return hidden.movedim(1, -1)
 
 
-class PixelHead(nn.Module):
+class SegNetHead(nn.Module):
     """A 3×3 and a 1×1 convolution, without a nonlinearity between them as in the authors' code."""
 
     def __init__(self, channels: int, outputs: int) -> None:

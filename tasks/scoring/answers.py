@@ -1,4 +1,4 @@
-"""What the outputs of one example say in words."""
+"""Answers in words, from the outputs of one example."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from torch import Tensor
 
 
 def likeliest(logits: Tensor, names: Sequence[str]) -> str:
-    """The class with the largest of the logits (C,), and how likely the model takes it to be."""
+    """The class with the largest of the logits (C,), with its probability according to the model."""
     chance, best = logits.detach().softmax(-1).max(-1)
     return f"{names[int(best)]} ({float(chance):.0%})"

@@ -19,7 +19,7 @@ Decode = Callable[[Tensor], Detections]
 
 
 def average_precision(name: str, decode: Decode, overlaps: tuple[float, ...] = OVERLAPS) -> Metric:
-    """The mean, over ``overlaps`` and over all classes that there are, of the precision at 101 recalls.
+    """The precision at 101 recalls, averaged over ``overlaps`` and over all classes that occur.
 
     Args:
         name: of the metric.
@@ -36,47 +36,47 @@ def average_precision(name: str, decode: Decode, overlaps: tuple[float, ...] = O
     )
 
 
-def matches(found: Detections, targets: Tensor, overlaps: tuple[float, ...] = OVERLAPS) -> Tensor:
+def matches(detections: Detections, targets: Tensor, overlaps: tuple[float, ...] = OVERLAPS) -> Tensor:
     """Rows (R, 2 + T): a score, a class, and for each of T overlaps whether the box is right; and those of objects.
 
     In each image boxes take, in the order of their scores, the object of their class that they overlap most among those
     not taken yet, if by enough. The row of an object has `TRUE_BOX` in the place of a score.
 
     Args:
-        found: boxes of N images.
+        detections: boxes of N images.
         targets: (N, M, 5): left, top, right, bottom, and class; negative where there is no object.
         overlaps: the T intersections over union.
     """
     limits = torch.tensor(overlaps, dtype=torch.float64, device=targets.device)
-    same = (found.classes[..., None] == targets[:, None, :, 4]) & (targets[:, None, :, 4] >= 0)
-    shared = torch.where(same, overlap(found.boxes, targets[..., :4]), -1.0)  # (N, K, M)
+    same = (detections.classes[..., None] == targets[:, None, :, 4]) & (targets[:, None, :, 4] >= 0)
+    shared = torch.where(same, overlap(detections.boxes, targets[..., :4]), -1.0)  # (N, K, M)
     free = torch.ones(len(targets), len(overlaps), targets.shape[1], dtype=torch.bool, device=targets.device)
     right = []
-    for box in range(found.scores.shape[1]):
+    for box in range(detections.scores.shape[1]):
         fit = torch.where(free, shared[:, None, box], -1.0)  # (N, T, M)
         best = fit.amax(-1)
         taken = (fit == best[..., None]) & (best >= limits)[..., None]
         taken &= taken.flip(-1).cumsum(-1).flip(-1) == 1  # the last of several that it overlaps as much
         free &= ~taken
         right.append(taken.any(-1))
-    there = found.scores > 0
-    heads = torch.stack([found.scores.double(), found.classes.double()], -1)
-    rows = torch.cat([heads, torch.stack(right, 1).double()], -1)[there]
+    is_box = detections.scores > 0
+    heads = torch.stack([detections.scores.double(), detections.classes.double()], -1)
+    rows = torch.cat([heads, torch.stack(right, 1).double()], -1)[is_box]
     classes = targets[..., 4][targets[..., 4] >= 0].double()[:, None]
     objects = torch.cat([torch.full_like(classes, TRUE_BOX), classes, classes.new_zeros(len(classes), len(limits))], 1)
     return torch.cat([rows, objects])
 
 
 def precision_of(rows: Tensor) -> Tensor:
-    """The average precision that rows (R, 2 + T) of `matches` amount to; 0 where there is no object at all."""
+    """The average precision from rows (R, 2 + T) of `matches`; 0 if there is no object at all."""
     truth = rows[:, 0] == TRUE_BOX
     boxes = rows[~truth]
     boxes = boxes[boxes[:, 0].argsort(descending=True, stable=True)]
-    found = [
+    precisions = [
         _of_class(boxes[boxes[:, 1] == label, 2:], int(number))
         for label, number in zip(*rows[truth, 1].unique(return_counts=True), strict=True)
     ]
-    return torch.stack(found).mean() if found else rows.new_zeros(())
+    return torch.stack(precisions).mean() if precisions else rows.new_zeros(())
 
 
 def overlap(one: Tensor, other: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Yes or no for every example: loss and metrics of one logit."""
+"""Binary classification: losses and metrics of one logit per example."""
 
 from __future__ import annotations
 
@@ -14,8 +14,15 @@ def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     return binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype))
 
 
+def logistic_loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy of logits (N,) over the targets (N,) that are 0 or 1; 0 if there are none."""
+    labelled = (targets >= 0).to(outputs)
+    losses = binary_cross_entropy_with_logits(outputs, targets.clamp(min=0), reduction="none")
+    return (losses * labelled).sum() / labelled.sum().clamp(min=1)
+
+
 def f1(name: str = "f1") -> Metric:
-    """Harmonic mean of precision and recall of "yes"; 0 where there is nothing right."""
+    """Harmonic mean of precision and recall of "yes"; 0 if no "yes" is right."""
     return Metric(name, 1.0, True, counts, lambda n: 2 * n[3] / (2 * n[3] + n[1] + n[2]).clamp(min=1))
 
 
@@ -25,7 +32,7 @@ def binary_accuracy(name: str = "accuracy") -> Metric:
 
 
 def balanced_accuracy(name: str = "balanced_accuracy") -> Metric:
-    """Mean of the shares of right answers where "no" is right and where "yes" is: half for any constant answer."""
+    """Mean of the shares of right answers where "no" is right and where "yes" is: one half for any constant answer."""
 
     def value(n: Tensor) -> Tensor:
         right, all_ = torch.stack([n[0], n[3]]), torch.stack([n[0] + n[1], n[2] + n[3]])

@@ -1,4 +1,4 @@
-"""Labels that are not everywhere: the mark of none, and loss and metrics of the places of a sequence that have one."""
+"""Loss and metrics of sequences in which only some places have a label."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from tasks.base import Metric
-
-ABSENT = -100  # in a target, where there is no label or none is asked for
+from tasks.data.labels import ABSENT
 
 
 def cross_entropy_where_labelled(outputs: Tensor, targets: Tensor) -> Tensor:

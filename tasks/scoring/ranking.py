@@ -12,7 +12,7 @@ def auc(name: str = "auc") -> Metric:
     """Area under the ROC curve of scores (N,) for targets (N,), pooled over the split; other targets are left out.
 
     It is the share of all pairs of a 1 and a 0 in which the 1 has the higher score, where a tie counts one half: exact,
-    whatever the ties. Without such a pair it is 0.5, as nothing can be said.
+    whatever the ties. Without such a pair it is 0.5.
     """
     return Metric(name, 1.0, True, _rows, area_under_curve, pooled=True)
 

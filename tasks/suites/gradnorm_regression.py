@@ -1,4 +1,4 @@
-"""GradNorm's regression toy: K tasks that share almost everything and differ in scale alone."""
+"""The regressions of GradNorm: K tasks that share almost everything and differ in scale."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from tasks.base import (
     seeded,
     seeded_heads,
 )
+from tasks.networks.gradnorm_regression_mlp import Trunk
 from tasks.registry import register
 
 INPUTS, OUTPUTS, WIDTH, DEPTH = 250, 100, 100, 4  # the paper's sizes
@@ -39,15 +40,15 @@ class GradNormRegression(Suite):
     - Source: computed, from one fixed seed; licence: none needed.
     - Sizes and splits: ``examples`` for training (8,000), a fifth of that each for validation and test.
     - Tasks: ``task_1`` to ``task_K``. Scales σ: (1, 100) for K = 2, as in the paper; the paper does not print its ten
-      values, so K = 10 takes ten from 1 to 100 at equal ratios. The loss is the mean squared error of the
-      un-normalised targets, so that the tasks' losses differ by up to 10⁴.
-    - Metric: ``normalised_loss``, the mean squared error divided by σ², lower is better; always answering 0 gives
+      values, so K = 10 takes ten from 1 to 100 at equal ratios. The loss is the mean squared error of the un-normalised
+      targets, so that the tasks' losses differ by up to 10⁴.
+    - Metric: ``normalised_loss``, the mean squared error divided by σ², lower is better; the constant answer 0 has
       about 0.8.
     - Encoder: four layers of 100 ReLU units; heads: one affine layer each; last shared layer: the fourth.
 
-    Two choices where the paper is silent. B ~ N(0, 10) and ε_i ~ N(0, 3.5) are read as mean and variance. The inputs
-    are standard normal, and divided by the root of their number inside tanh: its argument then has standard deviation
-    3.7, where 58 without the division would make every target a bare sign.
+    The paper leaves two things open. N(0, 10) for B and N(0, 3.5) for ε_i are read as mean and variance. The inputs are
+    standard normal and are divided by the root of their number inside tanh. The argument of tanh then has the standard
+    deviation 3.7; without the division it would be 58, and every target would be a mere sign.
 
     Reference: Chen et al., GradNorm: Gradient Normalization for Adaptive Loss Balancing in Deep Multitask Networks,
     ICML 2018, Section 4.
@@ -57,7 +58,9 @@ class GradNormRegression(Suite):
     examples: int = 8_000
 
     version = 1
-    summary = "regressions that differ only in scale (GradNorm's toy), 100 targets each from 250 inputs"
+    summary = (
+        "regressions whose targets differ in scale only: 100 targets each from 250 inputs (GradNorm's toy problem)"
+    )
     replicable = True
 
     def __post_init__(self) -> None:
@@ -93,26 +96,12 @@ class GradNormRegression(Suite):
         """The ReLU trunk and affine heads, with torch's default initialisation."""
         check_tasks(self, tasks)
         with seeded("init", seed):
-            trunk = Trunk()
+            trunk = Trunk([INPUTS, *[WIDTH] * DEPTH])
         heads = seeded_heads(seed, tasks, lambda _: nn.Linear(WIDTH, OUTPUTS))
         return MultiTaskModel(trunk, heads, last_shared=trunk.layers[-2])
 
     def _names(self) -> list[str]:
         return [f"task_{i}" for i in range(1, len(self.scales) + 1)]
-
-
-class Trunk(nn.Module):
-    """Four fully connected layers of 100 ReLU units."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        widths = [INPUTS] + [WIDTH] * DEPTH
-        layers = [layer for i in range(DEPTH) for layer in (nn.Linear(widths[i], widths[i + 1]), nn.ReLU())]
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Features (N, 100) of inputs (N, 250)."""
-        return self.layers(inputs)
 
 
 def _task(name: str, scale: float) -> Task:

@@ -1,4 +1,4 @@
-"""The inflection of English words: one task for every morphological feature, with a small transformer."""
+"""The inflection of English words: one task for each morphological feature."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from tasks.base import (
     seeded,
     seeded_heads,
 )
-from tasks.data.ngrams import pieces
-from tasks.data.treebank import TREEBANK, WEB, Sentence, Source, check_source, read_splits
+from tasks.data.ewt_treebank import TREEBANK, WEB, Source, TreebankSentence, check_source, read_splits
+from tasks.data.labels import ABSENT, OUTSIDE
+from tasks.data.morphology_pieces import pieces
 from tasks.data.words import split_words
-from tasks.networks.word_transformer import HEADS, Size, WordTransformer
+from tasks.networks.morphology_transformer import HEADS, TransformerSize, WordTransformer
 from tasks.registry import register
-from tasks.scoring.labelled import ABSENT, cross_entropy_where_labelled
-from tasks.scoring.tagging import OUTSIDE, label_scores
+from tasks.scoring.labelled import cross_entropy_where_labelled
+from tasks.scoring.tagging import label_scores
 
 FEATURES = {  # of the universal dependencies, with the values they have in English
     "Number": ("Sing", "Plur", "Ptan"),
@@ -61,16 +62,16 @@ class Morphology(Suite):
     - Splits: ``source`` says which. ``"official"``: train, dev and test as they come. ``"dev+test"``: the documents of
       dev and test alone (2,790 / 349 / 851 sentences), cut by 70 / 10 / 20 per cent of each genre's sentences.
       ``"auto"``: official, where train is there. Numbers from the two are not comparable. A document is never in two
-      splits, and what stands word for word in a later split is left out of the earlier ones.
+      splits, and a sentence is left out if the same words are in a later split.
     - Tasks: the features that at least 300 of the 50,241 words of dev and test have: from ``number`` (19,287 words) to
-      ``typo`` (345). Every word is asked for every feature: its value, or that it has none. To know that a word has no
-      tense is a part of the task, and nobody who asks knows beforehand. Loss: cross-entropy over all words.
-    - Metric: F1 of the values that words have, with precision and recall. "It has none", which is the largest class by
-      far, does not count: who always answers that gets 0.
+      ``typo`` (345). The model answers every feature for every word: its value, or that the word has none. To find out
+      that a word has no tense is a part of the task. Loss: cross-entropy over all words.
+    - Metric: F1 of the values that words have, with precision and recall. The answer that a word has none, by far the
+      largest class, does not count: a model that always answers so gets 0.
     - Encoder: trained from scratch; a word is the mean of the vectors of nine pieces (itself, its first 1 to 3 and last
       1 to 4 letters, all in small letters, and its shape), hashed into ``buckets``, so that no vocabulary is needed;
-      then ``layers`` layers of a transformer of ``width``. Features (N, W, width), zeros where there is no word.
-      Heads: one affine layer each. Last shared layer: the last of the transformer.
+      then ``layers`` layers of a transformer of ``width``. Features (N, W, width), zeros where there is no word. Heads:
+      one affine layer each. Last shared layer: the last of the transformer.
 
     ``max_words`` cuts sentences (48 words hold 99 of 100 whole). ``sentences`` takes a fixed part of each split, with
     the genres in proportion.
@@ -86,7 +87,7 @@ class Morphology(Suite):
     source: Source = "auto"
 
     version = 1
-    summary = "16 morphological features of English words with a small transformer"
+    summary = "16 morphological features of English words (small transformer)"
 
     def __post_init__(self) -> None:
         if self.sentences is not None and self.sentences < 100:
@@ -100,7 +101,7 @@ class Morphology(Suite):
 
     @property
     def tasks(self) -> tuple[Task, ...]:
-        """One for each feature, called as it is, in small letters."""
+        """One task for each feature, with its name in small letters."""
         return tuple(
             Task(name.lower(), cross_entropy_where_labelled, label_scores(), absent=ABSENT) for name in FEATURES
         )
@@ -115,53 +116,56 @@ class Morphology(Suite):
         """A transformer and its heads."""
         check_tasks(self, tasks)
         with seeded("init", seed):
-            encoder = WordTransformer(Size(self.buckets, self.max_words, self.width, self.layers))
+            encoder = WordTransformer(TransformerSize(self.buckets, self.max_words, self.width, self.layers))
         heads = seeded_heads(seed, tasks, lambda name: nn.Linear(self.width, len(LABELS[name])))
         return MultiTaskModel(encoder, heads, last_shared=encoder.layers[-1])
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """A sentence.
 
         Raises:
             ValueError: there is no word in it.
         """
-        words = split_words(given)
+        words = split_words(user_input)
         if not words:
-            raise ValueError(f"there is no word in {given!r}; give a sentence")
+            raise ValueError(f"there is no word in {user_input!r}; give a sentence")
         return {"pieces": pieces([words], self.max_words, self.buckets)}
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
-        """For every feature the words that have it, each with its value."""
-        words = split_words(given)[: self.max_words]
-        said = {}
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:
+        """For every feature, the words that have it, each with its value."""
+        words = split_words(user_input)[: self.max_words]
+        sentences = {}
         for task, labels in LABELS.items():
             if task in outputs:
                 best = zip(words, outputs[task][0].argmax(-1).tolist(), strict=False)
                 having = [f"{word} ({labels[label]})" for word, label in best if label != OUTSIDE]
-                said[task] = ", ".join(having) or "none"
-        return said
+                sentences[task] = ", ".join(having) or "none"
+        return sentences
 
-    def _split(self, part: Sequence[Sentence]) -> Split:
+    def _split(self, part: Sequence[TreebankSentence]) -> Split:
         inputs = pieces([sentence.words for sentence in part], self.max_words, self.buckets)
         values = torch.full((len(part), self.max_words, len(FEATURES)), ABSENT)
         for row, sentence in zip(values, part, strict=True):
-            found = torch.tensor([values_of(word[COLUMN]) for word in sentence.rows[TREEBANK][: self.max_words]])
-            row[: len(found)] = found
+            word_values = torch.tensor([values_of(word[COLUMN]) for word in sentence.rows[TREEBANK][: self.max_words]])
+            row[: len(word_values)] = word_values
         return Split({"pieces": inputs}, dict(zip(LABELS, values.unbind(-1), strict=True)))
 
 
 @lru_cache
 def values_of(column: str) -> list[int]:
-    """What a word has of every feature, in `LABELS`, from ``Case=Nom|Number=Sing``; a value unknown there is ``other``.
+    """The label of a word for every feature, from ``Case=Nom|Number=Sing``; a value not in `LABELS` is ``other``.
 
     Raises:
         DataUnavailableError: the column is damaged.
     """
     try:
-        given = {} if column == "_" else dict(pair.split("=") for pair in column.split("|"))
+        features = {} if column == "_" else dict(pair.split("=") for pair in column.split("|"))
     except ValueError:
-        raise DataUnavailableError(f"{column!r} is no list of features; fetch the treebank again") from None
-    return [_number(given.get(name), labels) for name, labels in zip(FEATURES, LABELS.values(), strict=True)]
+        raise DataUnavailableError(
+            f"{column!r} is no list of features; replace {TREEBANK.file.format('*')} with the files in "
+            f"https://github.com/{TREEBANK.repository}"
+        ) from None
+    return [_number(features.get(name), labels) for name, labels in zip(FEATURES, LABELS.values(), strict=True)]
 
 
 def _number(value: str | None, labels: Sequence[str]) -> int:

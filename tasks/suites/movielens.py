@@ -6,53 +6,50 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from tasks.base import MultiTaskModel, Splits, Suite, Task, check_tasks, seeded, seeded_heads
-from tasks.data.histories import History
-from tasks.data.impressions import AGES, impressions, periods_of, read_impression
-from tasks.data.ratings import GENDERS, GENRES, ITEMS, OCCUPATIONS, USERS, read_movielens
+from tasks.data.labels import ABSENT
+from tasks.data.movielens_impressions import impressions, periods_of, read_impression
+from tasks.data.movielens_ratings import read_movielens
+from tasks.networks.movielens_shared_bottom import SharedBottom
 from tasks.registry import register
-from tasks.scoring.labelled import ABSENT
+from tasks.scoring.binary import logistic_loss
 from tasks.scoring.ranking import auc
 
 TASKS = ("click", "conversion", "churn")
-ID_WIDTH, FACT_WIDTH = 16, 8
-FACT_SPREAD = 0.1  # of vectors of facts at the start: larger ones are learnt by heart where labels are few
 
 
 @register("movielens")
 @dataclass(frozen=True)
 class MovieLens(Suite):
-    """What 943 people did on a film site, from what was known before: MovieLens-100k, September 1997 to April 1998.
+    """What 943 users do next on a film site: MovieLens-100k, September 1997 to April 1998.
 
-    - Source: 100,000 ratings of 1,682 films, as they come in recbole 1.2.1 (licence: MIT for the package; of the data:
-      MovieLens', for research, not to be passed on), fetched with pip; or ``ml-100k.inter``, ``.user`` and ``.item``
-      from there in the data folder, or in ``ml-100k`` in it.
-    - Examples: every rating at its second, and after it ``negatives`` (1) films drawn from all that somebody had rated
-      before, but not the user by the end of the session, it included; such a film may well be rated in a later one. A
-      session ends with the last rating before an hour without any.
+    - Source: 100,000 ratings of 1,682 films, in recbole 1.2.1 (licence: MIT for the package; of the data: its own, for
+      research, not to be passed on), downloaded with pip; or the files ``ml-100k.inter``, ``ml-100k.user`` and
+      ``ml-100k.item`` from there in ``ml-100k`` in the data folder, or in the data folder itself.
+    - Examples: every rating, and for each ``negatives`` (1) films at the same second that the user has not rated by the
+      end of the session. These are drawn from all films that somebody has rated before; the user may rate them in a
+      later session. A session ends with the last rating before an hour without any.
     - Splits: by time, where 70 and 85 per cent of all ratings have been given (9 February and 27 March 1998): 139,874 /
       29,102 / 29,682 examples. A session that goes across a cut is in none.
-    - Tasks: all with the cross-entropy of a logit. Metric: the exact area under the ROC curve.
-      ``click``: whether the user rates the film in this session; nothing is asked at a film's first rating by anybody,
-      because only films that have one are drawn. Films are drawn without regard to popularity, and how often a film was
-      rated before has an area of 0.83 alone. ``conversion``: whether with 4 stars or more, given that they do; only
-      examples with a click have it. ``churn``: whether the session was the user's last one; asked once in a session, at
-      its last rating (1,648 / 359 / 245 examples).
-    - Gone means: no rating within ``churn_days`` (14) after the session's end. Whoever was here in the last two weeks
-      of a split cannot be told, so these sessions have no churn target: a target never needs what comes after the
-      split, and not everybody is gone at the end of the data.
+    - Tasks: all with the cross-entropy of a logit. Metric: the exact area under the ROC curve. ``click``: whether the
+      user rates the film in this session. The first rating of a film has no click target, because only films with a
+      rating are drawn. Popular films are not drawn more often; the number of earlier ratings of a film alone has an
+      area of 0.83. ``conversion``: whether a rating has 4 stars or more; only examples with a click have this target.
+      ``churn``: whether the session was the user's last one; only the last rating of a session has this target (1,648 /
+      359 / 245 examples).
+    - A session is the last one if the user rates nothing within ``churn_days`` (14) after its end. Sessions in the last
+      two weeks of a split have no churn target, because their end is unknown: a target never depends on what comes
+      after its split.
     - Inputs: ids of user and film, age group, gender, occupation and genres, and eleven numbers about the past of user
-      and film, in which nothing counts that happened in the same second or later. The id of a user is known from the
-      second session on, that of a film from its second rating on, if the first was in training: so training sees
-      unknown ones as well; in nine of ten test examples the user is.
+      and film, which count only what happened before that second. The id of a user is known from the second session on,
+      and the id of a film from its second rating on, if the first was in training. So there are unknown ids in training
+      as well; in nine of ten test examples the user is unknown.
     - Encoder: embeddings (16 for ids, 8 for facts, dropout 0.3) and two layers of ``width`` (128) and half of it, a
       shared bottom; heads: 32 ReLU units and a logit. Last shared layer: the second one.
 
-    Few examples have a target of churn, 12 in a batch of 1,024: take large batches.
+    Few examples have a churn target, 12 in a batch of 1,024: take large batches.
 
     Reference: Harper and Konstan, The MovieLens Datasets: History and Context, ACM TiiS 2015; Ma et al., Entire Space
     Multi-Task Model, SIGIR 2018 (conversion given a click).
@@ -63,7 +60,9 @@ class MovieLens(Suite):
     width: int = 128
 
     version = 2
-    summary = "click, conversion and churn in MovieLens-100k, split by time (embeddings and an MLP)"
+    summary = (
+        "click, conversion and churn of users of a film site (MovieLens-100k, split by time; embeddings and an MLP)"
+    )
     replicable = True
 
     def __post_init__(self) -> None:
@@ -94,11 +93,11 @@ class MovieLens(Suite):
         heads = seeded_heads(seed, tasks, lambda _: _head(self.width // 2))
         return MultiTaskModel(encoder, heads, last_shared=encoder.last)
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """One example from a CSV file: see `read_impression` for its columns."""
-        return read_impression(given)
+        return read_impression(user_input)
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """The probability of each event."""
         chances = {name: float(output.sigmoid()) for name, output in outputs.items()}
         means = {
@@ -107,59 +106,6 @@ class MovieLens(Suite):
             "churn": f"and after this session nothing for {self.churn_days} days",
         }
         return {name: f"{chance:.1%} ({means[name]})" for name, chance in chances.items()}
-
-
-class SharedBottom(nn.Module):
-    """Embeddings of user, film, genres, age group, gender and occupation beside the history, and two layers.
-
-    Vectors of users and films begin at zero, where the one of whoever is not known stays: until training has seen an
-    id, it means the same as none.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.user, self.item = (nn.Embedding(count + 1, ID_WIDTH) for count in (USERS, ITEMS))
-        self.age, self.gender, self.occupation = (
-            nn.Embedding(count, FACT_WIDTH) for count in (len(AGES) + 1, len(GENDERS), len(OCCUPATIONS))
-        )
-        self.genres = nn.Linear(len(GENRES), FACT_WIDTH, bias=False)  # the sum of the vectors of a film's genres
-        for fact in (self.age, self.gender, self.occupation, self.genres):
-            nn.init.normal_(fact.weight, std=FACT_SPREAD)
-        given = 2 * ID_WIDTH + 4 * FACT_WIDTH + len(History._fields)
-        self.first, self.last = nn.Linear(given, width), nn.Linear(width, width // 2)
-        self.vectors_dropout, self.dropout = nn.Dropout(0.3), nn.Dropout(0.1)
-        for table in (self.user, self.item):
-            nn.init.zeros_(table.weight)
-
-    def forward(  # noqa: PLR0913, PLR0917 - one per column
-        self,
-        user: Tensor,
-        item: Tensor,
-        age: Tensor,
-        gender: Tensor,
-        occupation: Tensor,
-        genres: Tensor,
-        history: Tensor,
-    ) -> Tensor:
-        """Features (N, width / 2)."""
-        ids = [_known(self.user, user), _known(self.item, item)]
-        facts = [self.age(age), self.gender(gender), self.occupation(occupation), self.genres(genres)]
-        vectors = self.vectors_dropout(torch.cat([*ids, *facts], 1))
-        hidden = torch.relu(self.first(torch.cat([vectors, history], 1)))
-        return torch.relu(self.last(self.dropout(hidden)))
-
-
-def _known(table: nn.Embedding, ids: Tensor) -> Tensor:
-    """Vectors (N, W), zero where the id is 0."""
-    # The padding_idx of a table would say the same, but is overlooked where torch.vmap stacks tables.
-    return table(ids) * (ids > 0)[:, None]
-
-
-def logistic_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy of logits (N,) over the targets (N,) that are 0 or 1; 0 if there are none."""
-    there = (targets >= 0).to(outputs)
-    losses = binary_cross_entropy_with_logits(outputs, targets.clamp(min=0), reduction="none")
-    return (losses * there).sum() / there.sum().clamp(min=1)
 
 
 def _head(features: int) -> nn.Module:

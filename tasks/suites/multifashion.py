@@ -1,14 +1,16 @@
-"""Two overlapping garments on one canvas: which is at the upper left, which at the lower right?"""
+"""Two overlapping garments on one canvas: the class of each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.data.digits import GARMENTS, find_fashion_mnist, read_fashion_mnist
+from tasks.data.mnist_files import GARMENTS, find_fashion_mnist, read_fashion_mnist
+from tasks.data.mnist_overlays import Grey
+from tasks.data.mnist_splits import Pools, pools_of_full
 from tasks.data.sources import data_folder
 from tasks.registry import register
-from tasks.suites._overlays import Grey, Overlays, Pools, pools_of_full
+from tasks.suites._overlays import Overlays
 
 
 @register("multifashion")
@@ -36,7 +38,7 @@ class MultiFashion(Overlays):
     width: int = 10
 
     version = 1
-    summary = "two overlapping garments, classified both (LeNet; all of Fashion-MNIST)"
+    summary = "the classes of two overlapping garments (Fashion-MNIST; LeNet)"
     grey = Grey(0.2860, 0.3530)  # of Fashion-MNIST's training images
     classes = GARMENTS
 

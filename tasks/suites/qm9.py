@@ -24,9 +24,9 @@ from tasks.base import (
 )
 from tasks.data import qm9_files
 from tasks.data.qm9_files import PROPERTIES
-from tasks.data.sdf import pack
+from tasks.data.qm9_sdf import pack
 from tasks.data.sources import data_folder
-from tasks.networks.message_passing import MessagePassing, Property
+from tasks.networks.qm9_message_passing import MessagePassing, PropertyHead
 from tasks.registry import register
 
 OTHERS = 10_000  # molecules for validation, and as many for the test
@@ -39,8 +39,8 @@ class Qm9(Suite):
 
     - Source: QM9 (Ramakrishnan et al., Scientific Data 2014; licence: CC0) as its raw files in MoleculeNet's form:
       ``gdb9.sdf``, ``gdb9.sdf.csv``, and ``uncharacterized.txt`` from figshare, which names the 3,054 of 133,885
-      molecules that are left out (without it none is). They cannot be fetched by a program: put them into ``qm9`` in
-      the data folder; ``raw`` in it, as PyTorch Geometric has it, will do. Reading them takes half a minute.
+      molecules that are left out (without it none is). They cannot be downloaded automatically: put them into ``qm9``
+      in the data folder, or into ``raw`` in it, as PyTorch Geometric does. Reading them takes half a minute.
     - Splits: fixed and random: 10,000 for the test, 10,000 for validation, the rest (110,831) for training; of a
       smaller file a tenth each.
     - Tasks: dipole moment ``mu`` (D), polarisability ``alpha`` (a0^3), orbital energies ``homo`` and ``lumo`` (meV),
@@ -94,18 +94,18 @@ class Qm9(Suite):
         with seeded("init", seed):
             encoder = MessagePassing(self.width)
         # Weights that are read from a file bring their own means and deviations.
-        heads = seeded_heads(seed, tasks, lambda task: Property(self.width, *self._moments.get(task, (0.0, 1.0))))
+        heads = seeded_heads(seed, tasks, lambda task: PropertyHead(self.width, *self._moments.get(task, (0.0, 1.0))))
         return MultiTaskModel(encoder, heads, last_shared=encoder.last)
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """The first molecule of a structure-data (.sdf) file, with places in space and all hydrogens.
 
         Raises:
             ValueError: it is not the path of one.
         """
-        return pack([qm9_files.read_molecule(given)])._asdict()
+        return pack([qm9_files.read_molecule(user_input)])._asdict()
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """Values with their units."""
         return {name: f"{output.item():.5g} {PROPERTIES[name].unit}" for name, output in outputs.items()}
 

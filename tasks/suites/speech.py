@@ -11,14 +11,15 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
 from tasks.base import MultiTaskModel, Split, Splits, Suite, Task, accuracy, check_tasks, seeded, seeded_heads
-from tasks.data import spoken_digits
-from tasks.data.audio import HOP, log_mel, read_wav
+from tasks.data import speech_recordings
+from tasks.data.labels import ABSENT
 from tasks.data.sources import data_folder
-from tasks.data.spoken_digits import RECORDINGS, SPEAKERS
-from tasks.data.utterances import GAPS, PHONEMES, WORDS, Utterances, draw, following_words, join, phonemes_of
-from tasks.networks.causal import STRIDE, MeanOverFrames, SpeechEncoder
+from tasks.data.speech_audio import HOP, log_mel, read_wav
+from tasks.data.speech_recordings import RECORDINGS, SPEAKERS
+from tasks.data.speech_utterances import GAPS, PHONEMES, WORDS, Utterances, draw, following_words, join, phonemes_of
+from tasks.networks.speech_causal import STRIDE, MeanOverFrames, SpeechEncoder
 from tasks.registry import register
-from tasks.scoring.labelled import ABSENT, accuracy_where_labelled, cross_entropy_where_labelled, perplexity
+from tasks.scoring.labelled import accuracy_where_labelled, cross_entropy_where_labelled, perplexity
 from tasks.scoring.transcripts import ctc, error_rate, greedy, with_frames
 
 HELD_OUT = 5  # recordings of each digit and speaker for test, and as many for validation
@@ -37,8 +38,8 @@ class Speech(Suite):
     """Utterances of one to five digits by one of six speakers, joined from recordings of single digits.
 
     - Source: the Free Spoken Digit Dataset (licence: CC BY-SA 4.0), 3,000 wav files of 8 kHz: 50 recordings of each
-      digit by each of six speakers, every one scaled to the same mean power. The data folder holds the dataset's
-      folder, or is it.
+      digit by each of six speakers, every one scaled to the same mean power. The data folder contains the folder of the
+      dataset, or is that folder.
     - Splits: by recording. 0 to 4 of each digit and speaker are test, as the dataset's authors have it, 5 to 9
       validation, 10 to 49 training: 300 / 300 / 2,400 recordings, none in two splits. From each, utterances are drawn
       by a fixed seed: ``train_utterances`` (6,000), and ``other_utterances`` each for validation and test (1,000).
@@ -50,12 +51,12 @@ class Speech(Suite):
       classification; ``next``, which word follows, or the end, at the last frame before it begins, and ``speaker``,
       cross-entropy.
     - Metrics: phoneme and word error rate (``per``, ``wer``) of greedy decoding; perplexity (primary) and accuracy of
-      the next word; accuracy of the speaker. Who knew the grammar and all words would have a perplexity of 4.13 in
-      expectation (shares of the classes alone: 9.26) and an accuracy of 0.56 (0.30).
-    - Input: 40 log-mel bands every 10 ms (see `tasks.data.audio`), float16. Encoder: two convolutions over five frames,
-      the first of which takes every third, and five residual ones over three frames, 1 to 16 apart, with layer norms:
-      2 s are seen. All are causal, a feature depends on no later sound: what comes next must be guessed. Features are
-      (N, T, ``width``), one every 30 ms, 0 in padding.
+      the next word; accuracy of the speaker. A model that knew the grammar and all words would have a perplexity of
+      4.13 in expectation (shares of the classes alone: 9.26) and an accuracy of 0.56 (0.30).
+    - Input: 40 log-mel bands every 10 ms (see `tasks.data.speech_audio`), float16. Encoder: two convolutions over five
+      frames, the first of which takes every third, and five residual ones over three frames, 1 to 16 apart, with layer
+      norms: a feature depends on the last 2 s. All are causal: no feature depends on a later sound. Features are (N, T,
+      ``width``), one every 30 ms, 0 in padding.
     - Heads: one affine layer each; the speaker's after the mean over frames. Last shared layer: the last block.
 
     Targets of phonemes and words have the number of frames in their first column, then the labels from 1, padded with
@@ -72,7 +73,7 @@ class Speech(Suite):
     width: int = 128
 
     version = 1
-    summary = "phonemes, words, next word and speaker of spoken digits (CTC; causal convolutions)"
+    summary = "phonemes, words, next word and speaker of spoken digits (causal convolutions)"
 
     def __post_init__(self) -> None:
         if min(self.train_utterances, self.other_utterances) < 1:
@@ -94,14 +95,14 @@ class Speech(Suite):
 
     def load(self, data: Path | None = None) -> Splits:
         """Spectrograms (N, T, 40) and their lengths (N,); targets as described above, and speakers (N,)."""
-        recordings = spoken_digits.read(spoken_digits.find(data_folder(data)), self.recordings)
+        recordings = speech_recordings.read(speech_recordings.find(data_folder(data)), self.recordings)
         held_out = range(HELD_OUT), range(HELD_OUT, 2 * HELD_OUT)
         drawn = {
             "train": draw(self.train_utterances, range(2 * HELD_OUT, self.recordings), "train"),
             "validation": draw(self.other_utterances, held_out[1], "validation"),
             "test": draw(self.other_utterances, held_out[0], "test"),
         }
-        return Splits(**{part: split_of(said, recordings) for part, said in drawn.items()})
+        return Splits(**{part: split_of(utterances, recordings) for part, utterances in drawn.items()})
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
         """The encoder and its heads, with torch's default initialisation."""
@@ -111,33 +112,34 @@ class Speech(Suite):
         heads = seeded_heads(seed, tasks, lambda name: _head(name, self.width))
         return MultiTaskModel(encoder, heads, last_shared=encoder.blocks[-1])
 
-    def read(self, given: str) -> dict[str, Tensor]:
+    def read(self, user_input: str) -> dict[str, Tensor]:
         """The spectrogram of a wav file of 16 bits; best at 8 kHz, which other rates are converted to."""
         silence = HOP * (sum(GAPS) // 2)
-        mel = log_mel(pad(read_wav(Path(given)), (silence, silence))).half()
+        mel = log_mel(pad(read_wav(Path(user_input)), (silence, silence))).half()
         return {"mel": mel[None], "frames": torch.tensor([len(mel)])}
 
-    def answers(self, given: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002 - the outputs say it all
+    def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """Phonemes, words, the likeliest next words, the speaker."""
         return {task: _answer(task, values) for task, values in outputs.items()}
 
 
-def split_of(said: Utterances, recordings: spoken_digits.Recordings) -> Split:
+def split_of(utterances: Utterances, recordings: speech_recordings.Recordings) -> Split:
     """Utterances with the targets of all tasks."""
-    mel, frames, ends = join(said, recordings)
+    mel, frames, ends = join(utterances, recordings)
     steps = frames // STRIDE
-    following = following_words(said.words)
-    spoken = said.words != ABSENT
+    following = following_words(utterances.words)
+    spoken = utterances.words != ABSENT
     upcoming = torch.full((len(mel), mel.shape[1] // STRIDE), ABSENT)
     upcoming[torch.nonzero(spoken)[:, 0], ends[spoken] // STRIDE - 1] = following[spoken]
     phonemes, words = (
-        torch.where(labels == ABSENT, ABSENT, labels + 1) for labels in (phonemes_of(said.words), said.words)
+        torch.where(labels == ABSENT, ABSENT, labels + 1)
+        for labels in (phonemes_of(utterances.words), utterances.words)
     )
     targets = {
         "phonemes": with_frames(steps, phonemes),
         "words": with_frames(steps, words),
         "next": upcoming,
-        "speaker": said.speakers,
+        "speaker": utterances.speakers,
     }
     return Split({"mel": mel, "frames": frames}, targets)
 

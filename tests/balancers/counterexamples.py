@@ -20,7 +20,7 @@ from torch import Tensor
 
 from balancers import Claim, Evidence, Weighting, create, names
 from balancers.conformance.claims import CLAIM_TESTS, has_degree
-from balancers.conformance.problems import STEPS, Violation, all_updates, evidence
+from balancers.conformance.problems import STEPS, PromiseViolation, all_updates, evidence_of
 from tests.balancers.jacobians import KINDS
 
 FILE = Path(__file__).with_suffix(".toml")
@@ -52,12 +52,12 @@ class Key(NamedTuple):
     def run(self) -> list[Evidence]:
         """A few steps of the problem."""
         generator = torch.Generator().manual_seed(self.seed)
-        found = []
+        run = []
         for step in range(STEPS):
             rows = KINDS[self.kind](self.tasks, DIMENSION, STEPS * self.seed + step)
             losses = torch.rand(self.tasks, generator=generator, dtype=torch.float64) + 0.1
-            found.append(evidence(*VARIATIONS[self.variation](rows, losses, step)))
-        return found
+            run.append(evidence_of(*VARIATIONS[self.variation](rows, losses, step)))
+        return run
 
 
 def _decades(losses: Tensor) -> Tensor:
@@ -75,8 +75,8 @@ def open_claims(weighting: Weighting) -> list[str]:
     claimed = set(weighting.claims)
     if Claim.SIMPLEX in claimed:
         claimed.add(Claim.NON_NEGATIVE)
-    found = [claim.name for claim in Claim if claim not in claimed]
-    return found if weighting.degree is not None else [*found, DEGREE]
+    open_ = [claim.name for claim in Claim if claim not in claimed]
+    return open_ if weighting.degree is not None else [*open_, DEGREE]
 
 
 def refutes(key: Key, weighting: Weighting, claim: str) -> bool:
@@ -86,14 +86,14 @@ def refutes(key: Key, weighting: Weighting, claim: str) -> bool:
             has_some_degree(weighting, key.run())
         else:
             CLAIM_TESTS[Claim[claim]](weighting, key.run())
-    except Violation:
+    except PromiseViolation:
         return True
     return False
 
 
 def has_some_degree(weighting: Weighting, run: list[Evidence]) -> None:
     """Complain unless there is one degree for all steps and scales; the first step with an update says which."""
-    scaled = [evidence(seen.gradients * FACTOR, seen.losses * FACTOR) for seen in run]
+    scaled = [evidence_of(evidence.gradients * FACTOR, evidence.losses * FACTOR) for evidence in run]
     norms = [[update.norm().item() for update in all_updates(weighting, steps)] for steps in (run, scaled)]
     for plain, large in zip(*norms, strict=True):
         if plain > 0 and large > 0:
@@ -105,16 +105,18 @@ def read() -> dict[str, dict[str, Key]]:
     """Method -> claim -> problem, as the file has them."""
     if not FILE.exists():
         return {}
-    found = tomllib.loads(FILE.read_text(encoding="utf-8"))
-    return {method: {claim: Key(**key) for claim, key in claims.items()} for method, claims in found.items()}
+    problems_by_method = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    return {
+        method: {claim: Key(**key) for claim, key in claims.items()} for method, claims in problems_by_method.items()
+    }
 
 
-def write(found: dict[str, dict[str, Key]]) -> None:
+def write(problems_by_method: dict[str, dict[str, Key]]) -> None:
     """Replace the file."""
     lines = [
         "# Method, claim that it does not make, problem that shows why: `python -m tests.balancers.counterexamples`"
     ]
-    for method, claims in sorted(found.items()):
+    for method, claims in sorted(problems_by_method.items()):
         lines += ["", f"[{method}]"]
         for claim, key in claims.items():
             fields = ", ".join(f"{field} = {json.dumps(value)}" for field, value in key._asdict().items())
@@ -124,20 +126,20 @@ def write(found: dict[str, dict[str, Key]]) -> None:
 
 def renew() -> list[tuple[str, str]]:
     """Bring the file up to date; returns the methods and claims for which no problem was found."""
-    known, renewed, missing = read(), {}, []
+    on_file, renewed, missing = read(), {}, []
     for method in names():
         weighting = create(method)
-        found = {}
+        refuted = {}
         for claim in open_claims(weighting):
-            candidates = [key] if (key := known.get(method, {}).get(claim)) else []
+            candidates = [key] if (key := on_file.get(method, {}).get(claim)) else []
             for candidate in (*candidates, *keys()):
                 if refutes(candidate, weighting, claim):
-                    found[claim] = candidate
+                    refuted[claim] = candidate
                     break
             else:
                 missing.append((method, claim))
-        if found:
-            renewed[method] = found
+        if refuted:
+            renewed[method] = refuted
     write(renewed)
     return missing
 

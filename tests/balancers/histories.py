@@ -21,11 +21,11 @@ def weights_over(weighting: Weighting[State], history: Iterable[Tensor]) -> Tens
     rows = list(history)
     state = weighting.init(Sizes(rows[0].shape[-1]))
     draws = Draws.seeded(0)
-    found = []
+    weights = []
     for losses in rows:
         answer, state = weighting.update(Evidence(losses), state, draws)
-        found.append(as_answer(answer).weights)
-    return torch.stack(found)
+        weights.append(as_answer(answer).weights)
+    return torch.stack(weights)
 
 
 def weights_at(weighting: Weighting, losses: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from balancers import Draws, Evidence, Sizes, Weighting
-from balancers.conformance.problems import evidence
+from balancers.conformance.problems import evidence_of
 from balancers.contract.evidence import as_answer
 
 
@@ -61,14 +61,14 @@ KINDS: dict[str, Callable[[int, int, int], Tensor]] = {
 }
 
 
-def seen(rows: Tensor, losses: Tensor | None = None) -> Evidence:
+def evidence_from(rows: Tensor, losses: Tensor | None = None) -> Evidence:
     """What a method sees of these gradients; losses are 1 unless given."""
-    return evidence(rows, torch.ones(rows.shape[:-1], dtype=torch.float64) if losses is None else losses)
+    return evidence_of(rows, torch.ones(rows.shape[:-1], dtype=torch.float64) if losses is None else losses)
 
 
 def first_weights(weighting: Weighting, rows: Tensor, losses: Tensor | None = None) -> Tensor:
     """The weights of a fresh method in its first step."""
-    shown = seen(rows, losses)
+    shown = evidence_from(rows, losses)
     state = weighting.init(Sizes(rows.shape[-2], rows.shape[-1], tuple(rows.shape[:-2]), rows.dtype))
     answer, _ = weighting.update(shown, state, Draws.seeded(0, rows.shape[:-2]))
     return as_answer(answer).weights

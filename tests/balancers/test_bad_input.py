@@ -222,8 +222,8 @@ class BreaksHeads(Stateless):
     needs = Need.LOSSES
     heads = "own"
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Answer:
-        return Answer(torch.ones_like(seen.losses), heads=torch.full_like(seen.losses, torch.inf))
+    def weigh(self, evidence: Evidence, draws: Draws) -> Answer:
+        return Answer(torch.ones_like(evidence.losses), heads=torch.full_like(evidence.losses, torch.inf))
 
 
 def test_factors_of_heads_that_are_not_finite_are_blamed_on_the_method() -> None:

@@ -141,11 +141,13 @@ def test_the_evidence_of_the_last_step_can_be_read() -> None:
     with pytest.raises(ValueError, match="before the first call"):
         _ = balancer.evidence
     weights = balancer.backward(network.losses(), shared=network.encoder.parameters())
-    seen = balancer.evidence
+    evidence = balancer.evidence
     rows = task_rows(network).double()
-    torch.testing.assert_close(seen.norms, rows.norm(dim=1), rtol=1e-5, atol=0)
-    torch.testing.assert_close(seen.cosines[0, 1], torch.cosine_similarity(rows[0], rows[1], dim=0), rtol=1e-4, atol=0)
-    assert seen.conflicts.item() == 1.0
+    torch.testing.assert_close(evidence.norms, rows.norm(dim=1), rtol=1e-5, atol=0)
+    torch.testing.assert_close(
+        evidence.cosines[0, 1], torch.cosine_similarity(rows[0], rows[1], dim=0), rtol=1e-4, atol=0
+    )
+    assert evidence.conflicts.item() == 1.0
     assert torch.equal(balancer.weights, weights)
 
 

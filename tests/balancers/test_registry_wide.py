@@ -62,3 +62,13 @@ def test_every_claim_has_a_test_and_can_be_refuted() -> None:
     assert set(CLAIM_TESTS) == set(Claim)
     refuted = {claim for claims in read().values() for claim in claims}
     assert refuted == {claim.name for claim in Claim} | {DEGREE}
+
+
+@pytest.mark.parametrize("method", names())
+def test_the_short_reference_names_authors_and_year_of_the_whole_one(method: str) -> None:
+    cls = get(method)
+    assert cls.purpose
+    *_, where = cls.paper.rsplit(", ", 1)
+    first = cls.paper.split(maxsplit=1)[0].rstrip(",")
+    assert first in reference(cls)
+    assert where.rstrip(".") in reference(cls)

@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.records.record import Cell, Record
 from benchmarks.training.groups import train_group
-from benchmarks.training.train import Loaded, Progress
+from benchmarks.training.loaded import Loaded, Progress
 from tasks.base import MultiTaskModel, Splits, Suite
 
 CPU = torch.device("cpu")

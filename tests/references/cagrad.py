@@ -14,7 +14,7 @@ def dual(shares: np.ndarray, gradients: np.ndarray, c: float) -> float:
 def cagrad(gradients: np.ndarray, c: float) -> np.ndarray:
     """The update (D,) for gradients (K, D)."""
     tasks = len(gradients)
-    found = minimize(
+    optimum = minimize(
         lambda shares: dual(shares, gradients, c),
         np.full(tasks, 1 / tasks),
         method="SLSQP",
@@ -22,5 +22,5 @@ def cagrad(gradients: np.ndarray, c: float) -> np.ndarray:
         constraints={"type": "eq", "fun": lambda shares: 1 - shares.sum()},
         options={"ftol": 1e-14, "maxiter": 1000},
     )
-    mean, combined = gradients.mean(axis=0), found.x @ gradients
+    mean, combined = gradients.mean(axis=0), optimum.x @ gradients
     return mean + c * np.linalg.norm(mean) / np.linalg.norm(combined) * combined

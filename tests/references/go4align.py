@@ -9,13 +9,13 @@ def go4align(history: np.ndarray, groups: int, beta: float) -> np.ndarray:
     """The weights (S, K) in every step for losses (S, K)."""
     tasks = history.shape[1]
     q = np.full(tasks, 1 / tasks)
-    found = []
+    weights = []
     for losses in history:
         p = losses.mean() / losses
         q = q * np.exp(-beta * losses)
         q = q / q.sum()
-        found.append(grouped(p * q, groups))
-    return np.array(found)
+        weights.append(grouped(p * q, groups))
+    return np.array(weights)
 
 
 def grouped(indicators: np.ndarray, groups: int) -> np.ndarray:

@@ -6,11 +6,11 @@ import numpy as np
 def scores(gradients: np.ndarray, f: int) -> np.ndarray:
     """The score (K,) of every gradient (K, D): squared distances to its K - f - 2 nearest, summed."""
     count = len(gradients)
-    found = []
+    sums = []
     for i in range(count):
         squares = sorted(float(np.sum((gradients[i] - gradients[j]) ** 2)) for j in range(count) if j != i)
-        found.append(sum(squares[: count - f - 2]))
-    return np.array(found)
+        sums.append(sum(squares[: count - f - 2]))
+    return np.array(sums)
 
 
 def multi_krum(gradients: np.ndarray, f: int, m: int) -> np.ndarray:

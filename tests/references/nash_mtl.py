@@ -8,7 +8,7 @@ def agreement(gradients: np.ndarray) -> np.ndarray:
     """The update (D,) of length 1 with the largest sum of logarithms of gains, for independent gradients (K, D)."""
     start = np.linalg.pinv(gradients) @ np.linalg.norm(gradients, axis=1)
     with np.errstate(invalid="ignore"):  # a trial step may leave the updates that all gain from
-        found = minimize(
+        optimum = minimize(
             lambda update: -np.log(gradients @ update).sum(),
             start / np.linalg.norm(start),
             jac=lambda update: -(1 / (gradients @ update)) @ gradients,
@@ -16,7 +16,7 @@ def agreement(gradients: np.ndarray) -> np.ndarray:
             constraints={"type": "ineq", "fun": lambda update: 1 - update @ update, "jac": lambda update: -2 * update},
             options={"ftol": 1e-15, "maxiter": 1000},
         )
-    return found.x
+    return optimum.x
 
 
 def weights(gradients: np.ndarray) -> np.ndarray:

@@ -50,7 +50,7 @@ def write_scenes(
         for kind in kinds:
             (folder / part / kind).mkdir(parents=True, exist_ok=True)
         for index in range(count):
-            made = scene(first + index, classes, *size)
+            example = scene(first + index, classes, *size)
             for kind, field in kinds.items():
-                np.save(folder / part / kind / f"{index}.npy", getattr(made, field))
+                np.save(folder / part / kind / f"{index}.npy", getattr(example, field))
         first += count

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.data.treebank import GENRES
+from tasks.data.ewt_treebank import GENRES
 
 NOUNS = dict(zip(GENRES, ("product", "movie", "editorial", "tweet", "number"), strict=True))
 FEATURES = {

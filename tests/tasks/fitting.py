@@ -11,14 +11,14 @@ def losses_before_and_after(suite: Suite, split: Split, steps: int, learning_rat
     """Every task's loss on ``split`` at the start, and after so many steps on the whole of it."""
     model = suite.build(0, [task.name for task in suite.tasks]).train()
     optimizer = torch.optim.Adam(model.parameters(), learning_rate)
-    seen: dict[str, list[float]] = {task.name: [] for task in suite.tasks}
+    recorded: dict[str, list[float]] = {task.name: [] for task in suite.tasks}
     for step in range(steps + 1):
         _, outputs = model(split.inputs)
         losses = {task.name: task.loss(outputs[task.name], split.targets[task.name]) for task in suite.tasks}
         if step in (0, steps):
             for task, loss in losses.items():
-                seen[task].append(loss.item())
+                recorded[task].append(loss.item())
         optimizer.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         optimizer.step()
-    return seen
+    return recorded

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.data.histories import History
-from tasks.data.ratings import GENDERS, GENRES, ITEMS, OCCUPATIONS, USERS
+from tasks.data.movielens_histories import History
+from tasks.data.movielens_ratings import GENDERS, GENRES, ITEMS, OCCUPATIONS, USERS
 
 START = 875_000_000
 DAY = 86_400

@@ -5,13 +5,21 @@ from __future__ import annotations
 import pytest
 
 from tasks import registry
-from tasks.suites.plane import Plane
+from tasks.suites.plane import TwoTaskPlane
 
 
 @pytest.fixture
 def own_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     registry.names()  # scan before copying
     monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+
+
+def test_the_scan_imports_suites_and_leaves_their_helpers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    imported: list[str] = []
+    monkeypatch.setattr(registry.importlib, "import_module", imported.append)
+    registry._scan.__wrapped__()
+    assert {"tasks.suites.plane", "tasks.suites.multimnist"} <= set(imported)
+    assert [name for name in imported if name.rpartition(".")[2].startswith("_")] == []
 
 
 def test_all_suites_are_found_by_the_scan() -> None:
@@ -61,8 +69,8 @@ def test_defaults_are_those_of_options_that_a_protocol_may_set() -> None:
         "width": 10,
     }
     assert "_model" not in registry.defaults("reviews")
-    known = {size: registry.defaults(f"gradnorm-regression-{size}") for size in (2, 10)}
-    assert known[2] == known[10], "what their names fix is no option"
+    by_size = {size: registry.defaults(f"gradnorm-regression-{size}") for size in (2, 10)}
+    assert by_size[2] == by_size[10], "what their names fix is no option"
     with pytest.raises(ValueError, match="did you mean 'reviews'"):
         registry.defaults("review")
 
@@ -74,8 +82,8 @@ def test_a_family_means_all_its_members_and_a_name_itself() -> None:
 
 @pytest.mark.usefixtures("own_entries")
 def test_a_suite_can_be_registered_once_under_each_of_several_names() -> None:
-    registry.register("plane-again")(Plane)
+    registry.register("plane-again")(TwoTaskPlane)
     assert registry.create("plane-again").name == "plane-again"
     assert registry.create("plane").name == "plane"
     with pytest.raises(ValueError, match="registered already"):
-        registry.register("plane-again")(Plane)
+        registry.register("plane-again")(TwoTaskPlane)

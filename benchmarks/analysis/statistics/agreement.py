@@ -33,8 +33,8 @@ def kendall(a: ArrayLike, b: ArrayLike) -> float:
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if first.ndim != 1 or first.shape != second.shape:
         raise ValueError(f"expected two scores per method, but have {first.shape} and {second.shape}")
-    known = ~(np.isnan(first) | np.isnan(second))
-    first, second = first[known], second[known]
+    in_both = ~(np.isnan(first) | np.isnan(second))
+    first, second = first[in_both], second[in_both]
     if len(first) < 2 or np.all(first == first[0]) or np.all(second == second[0]):
         return math.nan
     return float(np.asarray(stats.kendalltau(first, second))[0])
@@ -73,5 +73,5 @@ def stability(scores: ArrayLike) -> Stability:
     if columns.ndim != 2:
         raise ValueError(f"scores must be (columns, methods), not of shape {columns.shape}")
     pairs = {(i, j): kendall(columns[i], columns[j]) for i, j in combinations(range(len(columns)), 2)}
-    known = [tau for tau in pairs.values() if not math.isnan(tau)]
-    return Stability(float(np.mean(known)) if known else math.nan, pairs)
+    taus = [tau for tau in pairs.values() if not math.isnan(tau)]
+    return Stability(float(np.mean(taus)) if taus else math.nan, pairs)

@@ -16,12 +16,12 @@ def checked(points: ArrayLike, name: str = "points") -> Array:
     Raises:
         ValueError: they are not a matrix, or not finite: a run without a result is no point.
     """
-    found = np.asarray(points, dtype=float)
-    if found.ndim != 2:
-        raise ValueError(f"{name} must be (N, D), not of shape {found.shape}")
-    if not np.all(np.isfinite(found)):
+    array = np.asarray(points, dtype=float)
+    if array.ndim != 2:
+        raise ValueError(f"{name} must be (N, D), not of shape {array.shape}")
+    if not np.all(np.isfinite(array)):
         raise ValueError(f"{name} must be finite; leave out the runs without a result")
-    return found
+    return array
 
 
 def _pair(points: ArrayLike, front: ArrayLike) -> tuple[Array, Array]:

@@ -45,10 +45,10 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> Volume:
     *Reference: While, Bradstreet and Barone, A Fast Way of Calculating Exact Hypervolumes, IEEE TEC 2012; Karp, Luby
     and Madras, Monte-Carlo approximation algorithms for enumeration problems, J. Algorithms 1989.*
     """
-    found, origin = checked(points), np.asarray(reference, dtype=float)
-    if origin.shape != found.shape[1:] or not np.all(np.isfinite(origin)):
-        raise ValueError(f"the reference must be {found.shape[1]} finite numbers, but it is {origin}")
-    sizes = found - origin
+    corners, origin = checked(points), np.asarray(reference, dtype=float)
+    if origin.shape != corners.shape[1:] or not np.all(np.isfinite(origin)):
+        raise ValueError(f"the reference must be {corners.shape[1]} finite numbers, but it is {origin}")
+    sizes = corners - origin
     sizes = _front(sizes[np.all(sizes > 0, axis=1)])
     if not len(sizes):
         return Volume(0.0, 0.0)

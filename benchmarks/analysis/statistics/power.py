@@ -69,8 +69,8 @@ def _effect(n: int, power: float, level: float) -> float:
     largest = 1.0
     while _power(largest, n, level) < power:
         largest *= 2
-    found = optimize.root_scalar(lambda effect: _power(effect, n, level) - power, bracket=(0, largest))
-    return float(found.root)
+    solution = optimize.root_scalar(lambda effect: _power(effect, n, level) - power, bracket=(0, largest))
+    return float(solution.root)
 
 
 def _power(effect: float, n: int, level: float) -> float:

@@ -37,8 +37,8 @@ def mean_ranks(scores: ArrayLike, *, higher_is_better: bool = True) -> Array:
     Raises:
         ValueError: the scores are not a matrix.
     """
-    found = _rank_matrix(scores, higher_is_better)
-    return found.mean(axis=1) if found.size else np.full(len(found), math.nan)
+    rank_matrix = _rank_matrix(scores, higher_is_better)
+    return rank_matrix.mean(axis=1) if rank_matrix.size else np.full(len(rank_matrix), math.nan)
 
 
 def _rank_matrix(scores: ArrayLike, higher_is_better: bool) -> Array:
@@ -76,11 +76,11 @@ def friedman(scores: ArrayLike) -> Friedman:
 
     *Reference: Demšar, Statistical Comparisons of Classifiers over Multiple Data Sets, JMLR 2006, section 3.2.2.*
     """
-    found = _rank_matrix(scores, higher_is_better=True)
-    methods, problems = found.shape
-    if methods < 3 or problems < 2 or np.all(np.ptp(found, axis=0) == 0):
+    rank_matrix = _rank_matrix(scores, higher_is_better=True)
+    methods, problems = rank_matrix.shape
+    if methods < 3 or problems < 2 or np.all(np.ptp(rank_matrix, axis=0) == 0):
         return Friedman(math.nan, math.nan)
-    statistic = float(stats.friedmanchisquare(*found).statistic)
+    statistic = float(stats.friedmanchisquare(*rank_matrix).statistic)
     rest = problems * (methods - 1) - statistic
     ratio = (problems - 1) * statistic / rest if rest > 0 else math.inf
     p_value = float(stats.f.sf(ratio, methods - 1, (methods - 1) * (problems - 1)))

@@ -40,16 +40,16 @@ def t_test(differences: Iterable[float]) -> float:
     Returns:
         p in [0, 1]; NaN below `MIN_SEEDS` differences or if one is not finite.
     """
-    found = np.array([float(value) for value in differences])
-    n = len(found)
-    if n < MIN_SEEDS or not np.all(np.isfinite(found)):
+    values = np.array([float(value) for value in differences])
+    n = len(values)
+    if n < MIN_SEEDS or not np.all(np.isfinite(values)):
         return math.nan
-    size = float(np.max(np.abs(found)))
+    size = float(np.max(np.abs(values)))
     if size == 0:
         return 1.0
-    if np.ptp(found) <= _EQUAL * size:
+    if np.ptp(values) <= _EQUAL * size:
         return 2.0 ** (1 - n)
-    return _two_sided(float(found.mean()) / float(found.std(ddof=1)) * math.sqrt(n), n - 1)
+    return _two_sided(float(values.mean()) / float(values.std(ddof=1)) * math.sqrt(n), n - 1)
 
 
 class Combined(NamedTuple):
@@ -87,13 +87,13 @@ def combined(differences_by_suite: Mapping[str, Iterable[float]]) -> Combined:
         return Combined(math.nan, math.nan, math.nan, math.nan)
     mean = float(np.mean([group.mean() for group in groups]))
     error = math.sqrt(sum(group.var(ddof=1) / len(group) for group in groups)) / len(groups)
-    found = freedom(groups)
+    degrees = freedom(groups)
     size = max(float(np.max(np.abs(group))) for group in groups)
     if error <= _EQUAL * size:
         signs = np.sign(np.concatenate(groups))
         agreed = abs(signs.sum()) == np.count_nonzero(signs) > 0
-        return Combined(mean, 0.0, found, 2.0 ** (1 - np.count_nonzero(signs)) if agreed else 1.0)
-    return Combined(mean, error, found, _two_sided(mean / error, found))
+        return Combined(mean, 0.0, degrees, 2.0 ** (1 - np.count_nonzero(signs)) if agreed else 1.0)
+    return Combined(mean, error, degrees, _two_sided(mean / error, degrees))
 
 
 def _two_sided(statistic: float, degrees: float) -> float:
@@ -116,9 +116,11 @@ def holm(p_values: ArrayLike) -> Array:
 
     *Reference: Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 1979.*
     """
-    found = np.array(p_values, dtype=float)
-    if np.any((found < 0) | (found > 1)):
-        raise ValueError(f"p-values lie between 0 and 1, but there are {found[(found < 0) | (found > 1)].tolist()}")
-    order = np.argsort(found)[: np.count_nonzero(~np.isnan(found))]  # NaN sorts last
-    found[order] = np.maximum.accumulate(np.minimum(1, found[order] * np.arange(len(order), 0, -1)))
-    return found
+    corrected = np.array(p_values, dtype=float)
+    if np.any((corrected < 0) | (corrected > 1)):
+        raise ValueError(
+            f"p-values lie between 0 and 1, but there are {corrected[(corrected < 0) | (corrected > 1)].tolist()}"
+        )
+    order = np.argsort(corrected)[: np.count_nonzero(~np.isnan(corrected))]  # NaN sorts last
+    corrected[order] = np.maximum.accumulate(np.minimum(1, corrected[order] * np.arange(len(order), 0, -1)))
+    return corrected

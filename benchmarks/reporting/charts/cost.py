@@ -1,4 +1,4 @@
-"""Charts of accuracy against cost: Δ of every row against the time of its training step."""
+"""Charts of accuracy against cost: Δ of every method against the time of its training step."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from benchmarks.analysis.statistics import Estimate, estimate, geometric_mean, n
 from benchmarks.analysis.summaries import Aggregates, Overall, RowSummary, SuiteSummary
 from benchmarks.records.record import SINGLE_TASK
 from benchmarks.reporting.charts import labels, style
-from benchmarks.reporting.charts.style import INK, Styles
+from benchmarks.reporting.charts.colors import INK, Styles
 
 COST_TICKS = (0.25, 0.5, 1, 2, 3, 5, 10, 20, 50, 100)
 MOST_WITH_SEEDS = 12  # rows: the seeds of more are a cloud
-EMPTY = "no row has both a cost and a Δ: equal weights,\nsingle-task or a finished run is missing"
+EMPTY = "no method has both a cost and a Δ: equal weights,\nsingle-task or a finished run is missing"
 
 
-class Place(NamedTuple):
-    """Where a row is: the time of its step relative to equal weights, and its Δ taskwise in percent."""
+class CostPoint(NamedTuple):
+    """The time of a row's step relative to equal weights, and its Δ taskwise in percent."""
 
     row: str
     cost: float
@@ -31,25 +31,25 @@ class Place(NamedTuple):
     seeds: Estimate  # of Δ on one suite; empty over several, and for the baselines
 
 
-def on_suite(suite: SuiteSummary) -> list[Place]:
+def on_suite(suite: SuiteSummary) -> list[CostPoint]:
     """The rows of a suite that have both a cost and a Δ."""
-    return _known([Place(row.row, row.cost, _delta(row), row.delta_taskwise) for row in suite.rows])
+    return _known([CostPoint(row.row, row.cost, _delta(row), row.delta_taskwise) for row in suite.rows])
 
 
-def over_suites(aggregates: Aggregates) -> list[Place]:
+def over_suites(aggregates: Aggregates) -> list[CostPoint]:
     """The rows that have both on every suite: geometric mean of costs, mean of Δ; the baselines first."""
-    single = [found for suite in aggregates.suites if (found := suite.row(SINGLE_TASK)) is not None]
+    single = [summary for suite in aggregates.suites if (summary := suite.row(SINGLE_TASK)) is not None]
     complete = len(single) == len(aggregates.suites)
     if complete:
         delta = float(np.mean([_delta(row) for row in single]))
-        baseline = [Place(SINGLE_TASK, geometric_mean(row.cost for row in single), delta, estimate(()))]
+        baseline = [CostPoint(SINGLE_TASK, geometric_mean(row.cost for row in single), delta, estimate(()))]
     else:
         baseline = []
     return _known([*baseline, *map(_overall, aggregates.overall)])
 
 
-def efficient(places: Sequence[Place]) -> list[str]:
-    """The rows that no other one beats in both cost and Δ."""
+def efficient(places: Sequence[CostPoint]) -> list[str]:
+    """The rows that no other row beats in both cost and Δ."""
     if not places:
         return []
     kept = nondominated([[-place.cost, place.delta] for place in places])
@@ -68,22 +68,22 @@ def draw_costs(aggregates: Aggregates, looks: Styles) -> Figure:
     return _draw(over_suites(aggregates), "Mean Δ over all suites against cost", looks)
 
 
-def _overall(row: Overall) -> Place:
-    return Place(row.row, row.cost, row.delta_taskwise.mean, row.delta_taskwise)
+def _overall(row: Overall) -> CostPoint:
+    return CostPoint(row.row, row.cost, row.delta_taskwise.mean, row.delta_taskwise)
 
 
-def _known(places: Sequence[Place]) -> list[Place]:
+def _known(places: Sequence[CostPoint]) -> list[CostPoint]:
     return [place for place in places if math.isfinite(place.cost) and math.isfinite(place.delta)]
 
 
 def _delta(row: RowSummary) -> float:
-    """Δ taskwise; 0 for the baselines, which are what it is measured from."""
+    """Δ taskwise; 0 for the baselines, its reference."""
     return 0.0 if row.row == SINGLE_TASK and row.done else row.delta_taskwise.mean
 
 
-def _draw(places: Sequence[Place], title: str, looks: Styles) -> Figure:
+def _draw(places: Sequence[CostPoint], title: str, looks: Styles) -> Figure:
     figure, (axes,) = style.panels(1, max(3.0, 0.16 * len(places) + 1.0), title, columns=1)
-    axes.set(xlabel="time of a training step, equal weights = 1", ylabel="Δ taskwise against single-task, %")
+    axes.set(xlabel="time of a training step relative to equal weights", ylabel="Δ taskwise against single-task, %")
     if not places:
         style.say(axes, EMPTY)
         return figure

@@ -1,4 +1,4 @@
-"""Charts of what happens during training: losses, validation metrics, task weights, gradient cosines."""
+"""Charts of training over time: losses, validation metrics, task weights, gradient cosines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from benchmarks.analysis.summaries import SuiteSummary
 from benchmarks.records.record import SINGLE_TASK, Record
 from benchmarks.reporting.charts import measured, series, style
-from benchmarks.reporting.charts.style import FAINT, Styles
+from benchmarks.reporting.charts.colors import FAINT, Styles, styles
 
 PANEL = 1.55  # inches
 QUANTILES = (0.1, 0.9)  # of the pairs of tasks and seeds
@@ -37,15 +37,15 @@ def legible(suite: SuiteSummary) -> list[str]:
 
 
 def _title(suite: SuiteSummary, what: str) -> str:
-    """Of a chart that shows the legible rows."""
+    """The title of a chart that shows the legible rows."""
     shown, all_of_them = len(legible(suite)), len(_multitask(suite))
-    which = f", the best of {all_of_them} rows" if shown < all_of_them else ""
+    which = f", the best of {all_of_them} methods" if shown < all_of_them else ""
     return f"{suite.name}: {what}{which}"
 
 
 def _looks(rows: Sequence[str], suite: SuiteSummary, looks: Styles) -> Styles:
     """The looks that rows have everywhere, or of a few of many their own, which differ more."""
-    return looks if len(_multitask(suite)) <= MOST else style.styles(rows)
+    return looks if len(_multitask(suite)) <= MOST else styles(rows)
 
 
 @style.styled
@@ -91,11 +91,11 @@ def _lines(
     axes: Axes, rows: dict[str, list[Record]], values: series.Values, looks: Styles, scale: str | None = None
 ) -> None:
     """One line per row; the scale follows from the values unless it is given."""
-    seen = [v for records in rows.values() for r in records for v in values(r.curves) if v is not None]
-    if not np.isfinite(seen).any():
+    drawn = [v for records in rows.values() for r in records for v in values(r.curves) if v is not None]
+    if not np.isfinite(drawn).any():
         style.say(axes, "nothing was measured")
         return
-    axes.set_yscale(scale or style.scale_for(seen))
+    axes.set_yscale(scale or style.scale_for(drawn))
     for row, records in rows.items():
         series.draw(axes, records, values, looks[row], top=row == SINGLE_TASK)
     style.few_ticks(axes)
@@ -115,9 +115,9 @@ def draw_cosines(suite: SuiteSummary, records: Sequence[Record], looks: Styles) 
     )
     if not rows:
         style.say(axes[0], "no multi-task run yet")
-    for panel, (row, found) in zip(axes, rows.items(), strict=False):
+    for panel, (row, runs) in zip(axes, rows.items(), strict=False):
         panel.set_title(row)
-        _cosine_panel(panel, _pairs(found), looks[row].color)
+        _cosine_panel(panel, _pairs(runs), looks[row].color)
     if many:
         _conflict_panel(axes[len(rows)], rows, looks)
     for panel in axes[-2:]:
@@ -129,12 +129,12 @@ def _pairs(records: Sequence[Record]) -> series.Series | None:
     """The cosine of every pair in every finished run, one curve each."""
     done = [r for r in records if r.status == "done"]
     pairs = dict.fromkeys(pair for r in done for pair in r.curves.cosines)
-    found = [series.finished(done, partial(measured.cosine, pair=pair)) for pair in pairs]
-    found = [one for one in found if one is not None]
-    if not found:
+    curves = [series.finished(done, partial(measured.cosine, pair=pair)) for pair in pairs]
+    curves = [curve for curve in curves if curve is not None]
+    if not curves:
         return None
-    shortest = min(one.step.size for one in found)
-    return series.Series(found[0].step[:shortest], np.concatenate([one.values[:, :shortest] for one in found]))
+    shortest = min(curve.step.size for curve in curves)
+    return series.Series(curves[0].step[:shortest], np.concatenate([curve.values[:, :shortest] for curve in curves]))
 
 
 def _cosine_panel(axes: Axes, pairs: series.Series | None, color: str) -> None:
@@ -154,7 +154,7 @@ def _cosine_panel(axes: Axes, pairs: series.Series | None, color: str) -> None:
 
 
 def _conflict_panel(axes: Axes, rows: dict[str, list[Record]], looks: Styles) -> None:
-    axes.set_title("these rows: pairs in conflict")
+    axes.set_title("these methods: pairs in conflict")
     for row, records in rows.items():
         share = series.finished(records, measured.conflict)
         if share is not None:

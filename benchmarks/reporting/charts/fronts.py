@@ -1,4 +1,4 @@
-"""Charts of rows against the front of fixed weights: the plane of two tasks, or the distance to the front of more."""
+"""Charts of methods against the front of fixed weights: the plane of two tasks, or distances of more tasks."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.analysis.fronts import Front
+from benchmarks.analysis.fronts import WeightFront
 from benchmarks.reporting.charts import labels, style
-from benchmarks.reporting.charts.style import FAINT, INK, RowStyle, Styles
+from benchmarks.reporting.charts.colors import FAINT, INK, RowStyle, Styles
 
 ROW_HEIGHT = 0.19  # inches
 
 
-def draw_front(front: Front, looks: Styles) -> Figure:
-    """Where rows are relative to what fixed weights attain; hollow marks are rows that some weights dominate."""
+def draw_front(front: WeightFront, looks: Styles) -> Figure:
+    """Methods against the results of fixed weights; a hollow mark is a method that some fixed weights dominate."""
     return _plane(front, looks) if len(front.tasks) == 2 else _distances(front, looks)
 
 
 @style.styled
-def _plane(front: Front, looks: Styles) -> Figure:
-    """Both tasks' differences to single-task: fixed weights, the region that they dominate, and all rows."""
+def _plane(front: WeightFront, looks: Styles) -> Figure:
+    """Both tasks' differences to single-task: fixed weights, the region that they dominate, and all methods."""
     title = f"{front.suite}: against the front of fixed weights"
     figure, (axes,) = style.panels(1, max(3.4, 0.16 * len(front.rows) + 1.0), title, columns=1)
     places = np.array(list(front.rows.values()))
@@ -30,7 +30,7 @@ def _plane(front: Front, looks: Styles) -> Figure:
     axes.set(xlim=ends[0], ylim=ends[1], xlabel=_label(front.tasks[0]), ylabel=_label(front.tasks[1]))
     _region(axes, front.points)
     low, high = np.array(ends).T
-    shown = {row: np.clip(at, low, high) for row, at in front.rows.items()}  # the far ones at the edge
+    shown = {row: np.clip(at, low, high) for row, at in front.rows.items()}  # distant ones at the edge
     for row, at in shown.items():
         look = looks[row]
         face = "white" if front.dominated[row] else look.color
@@ -67,8 +67,8 @@ def _region(axes: Axes, points: np.ndarray) -> None:
 
 
 @style.styled
-def _distances(front: Front, looks: Styles) -> Figure:
-    """How far every row is ahead of the front or behind it, the best first."""
+def _distances(front: WeightFront, looks: Styles) -> Figure:
+    """The distance of every method to the front, the best first; positive is ahead of it."""
     rows = sorted(front.ahead, key=lambda row: -front.ahead[row])
     title = f"{front.suite}: distance to the front of fixed weights"
     figure, (axes,) = style.panels(1, 0.7 + ROW_HEIGHT * max(len(rows), 2), title, columns=1)

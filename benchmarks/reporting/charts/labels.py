@@ -1,4 +1,4 @@
-"""Labels beside a chart that never overlap."""
+"""Labels beside a chart, placed so that they never overlap."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
+
+from benchmarks.reporting.charts import style
+from benchmarks.reporting.charts.colors import LEADER
 
 SHARE = 0.27  # of a figure's width that its labels take
 LINE_HEIGHT = 11.0  # points between two labels of 8.5 points
@@ -24,9 +27,9 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> l
     order = np.argsort(positions, kind="stable")
     steps = gap * np.arange(len(positions))
     free = isotonic_regression(np.asarray(positions, dtype=float)[order] - steps).x
-    found = np.empty(len(positions))
-    found[order] = np.clip(free, low, high - steps[-1]) + steps
-    return found.tolist()
+    places = np.empty(len(positions))
+    places[order] = np.clip(free, low, high - steps[-1]) + steps
+    return places.tolist()
 
 
 def column(figure: Figure, axes: Axes, ends: Sequence[tuple[float, float]], texts: Sequence[tuple[str, str]]) -> None:
@@ -35,7 +38,7 @@ def column(figure: Figure, axes: Axes, ends: Sequence[tuple[float, float]], text
     Call it when the limits of the axes are final.
     """
     figure.set_layout_engine("constrained", rect=(0, 0, 1 - SHARE, 1))
-    figure.draw_without_rendering()  # the layout places the axes; labels need their final limits
+    style.place(figure)
     beside(axes, ends, [text for text, _ in texts], [color for _, color in texts])
 
 
@@ -60,7 +63,7 @@ def beside(axes: Axes, ends: Sequence[tuple[float, float]], texts: Sequence[str]
             annotation_clip=False,
             arrowprops={
                 "arrowstyle": "-",
-                "color": "#c4c4c4",
+                "color": LEADER,
                 "linewidth": 0.6,
                 "relpos": (0, 0.5),  # from the left of the text
                 "shrinkA": 1,

@@ -1,4 +1,4 @@
-"""What was measured along one run, a line of numbers each: losses, metrics, shares of weights, norms, cosines."""
+"""Measurements along one run, a line of numbers each: losses, metrics, shares of weights, norms, cosines."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def share(curves: Curves, task: str) -> Sequence[float | None]:
     if task not in curves.weights or len(weights) < 2 or not weights.size:
         return []
     total = weights.sum(0)
-    found = np.array(curves.weights[task], dtype=float) / np.where(total == 0, np.nan, total)
-    return found.tolist()
+    shares = np.array(curves.weights[task], dtype=float) / np.where(total == 0, np.nan, total)
+    return shares.tolist()
 
 
 def norm(curves: Curves, task: str) -> Sequence[float | None]:
@@ -42,14 +42,14 @@ def cosine(curves: Curves, pair: str) -> Sequence[float | None]:
 
 def mean_cosine(curves: Curves) -> Sequence[float | None]:
     """The mean cosine over all pairs of tasks."""
-    found = _pairs(curves)
-    return _mean(np.where(np.isfinite(found), found, 0), found)
+    cosines = _pairs(curves)
+    return _mean(np.where(np.isfinite(cosines), cosines, 0), cosines)
 
 
 def conflict(curves: Curves) -> Sequence[float | None]:
     """The share of pairs of tasks whose cosine is below 0."""
-    found = _pairs(curves)
-    return _mean(found < 0, found)
+    cosines = _pairs(curves)
+    return _mean(cosines < 0, cosines)
 
 
 def _pairs(curves: Curves) -> NDArray[np.float64]:
@@ -57,9 +57,9 @@ def _pairs(curves: Curves) -> NDArray[np.float64]:
     return np.array(list(curves.cosines.values()), dtype=float).reshape(len(curves.cosines), len(curves.step))
 
 
-def _mean(values: NDArray, found: NDArray[np.float64]) -> list[float]:
-    """Mean over the pairs of which there is a cosine, NaN at points without any; nothing without pairs."""
-    if not found.size:
+def _mean(values: NDArray, cosines: NDArray[np.float64]) -> list[float]:
+    """Mean over the pairs with a cosine; NaN at points without any, empty without pairs."""
+    if not cosines.size:
         return []
-    known = np.isfinite(found).sum(0)
+    known = np.isfinite(cosines).sum(0)
     return (values.sum(0) / np.where(known == 0, np.nan, known)).tolist()

@@ -1,4 +1,4 @@
-"""Charts of options as axes: what every method gains over single-task at each value of one option."""
+"""Charts of options: the gain of every method over single-task at each value of one option."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.markers import CARETDOWNBASE, CARETUPBASE, MarkerStyle
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
+from benchmarks.analysis.means import mean_of_known
 from benchmarks.analysis.option_gains import MOST_TASKS, Along, Lines, worst
 from benchmarks.analysis.option_series import OptionSeries
 from benchmarks.analysis.statistics import Estimate
 from benchmarks.records.record import SINGLE_TASK
 from benchmarks.reporting.charts import style
+from benchmarks.reporting.charts.colors import INK, RowStyle, Styles, styles
 from benchmarks.reporting.charts.curves import MOST
-from benchmarks.reporting.charts.style import INK, RowStyle, Styles
-from benchmarks.words import mean_of_known
 
 PANEL = 1.9  # inches
 ASIDE, MOST_ASIDE = 0.4, 0.1  # rows lie beside each other over so much of the way between two values, and of the axis
@@ -28,23 +28,23 @@ DELTA = "Δ taskwise"
 
 
 @style.styled
-def draw_option_series(series: OptionSeries, found: Along, metrics: Mapping[str, str], looks: Styles) -> Figure:
+def draw_option_series(series: OptionSeries, gains: Along, metrics: Mapping[str, str], looks: Styles) -> Figure:
     """The difference to single-task against the option's value: mean over seeds, and seeds or intervals of the mean.
 
-    There is a panel for every task, and one for Δ taskwise. Of more than `MOST_TASKS` tasks, whose panels nobody could
-    take in, there is the task that the option names, if it does, and the worst one of each row at each value: together
-    with the mean they say how well a row does, and at whose cost. Of many rows the best are shown.
+    There is a panel for every task, and one for Δ taskwise. With more than `MOST_TASKS` tasks there are too many panels
+    to read: then there is one for the task that the option names, if it names one, and one for the worst task of each
+    row at each value. Of many rows the best are shown.
 
     Args:
-        series: what varies.
-        found: the differences, in percent.
+        series: the option and its values.
+        gains: the differences, in percent.
         metrics: the primary metric by task.
         looks: of all rows.
     """
-    rows = legible({row: found.mean[row] for row in looks if row in found.mean})
-    looks = looks if len(rows) == len(found.mean) else style.styles(rows)
-    which = "" if len(rows) == len(found.mean) else f", the best of {len(found.mean)} rows"
-    shown = panels(series, found, metrics)
+    rows = legible({row: gains.mean[row] for row in looks if row in gains.mean})
+    looks = looks if len(rows) == len(gains.mean) else styles(rows)
+    which = "" if len(rows) == len(gains.mean) else f", the best of {len(gains.mean)} methods"
+    shown = panels(series, gains, metrics)
     figure, axes = style.panels(len(shown), PANEL, f"{series.subject}: gain over single-task by {series.words}{which}")
     for number, (panel, (title, lines)) in enumerate(zip(axes, shown.items(), strict=True)):
         panel.set_title(title)
@@ -68,13 +68,13 @@ def legible(mean: Lines) -> list[str]:
     return [row for row in mean if row in chosen]
 
 
-def panels(series: OptionSeries, found: Along, metrics: Mapping[str, str]) -> dict[str, Lines]:
-    """What each panel shows, by its title."""
-    titled = {task: f"{task}: {metrics[task]}" if task in metrics else task for task in found.tasks}
-    if len(found.tasks) <= MOST_TASKS:
-        return {titled[task]: lines for task, lines in found.tasks.items()} | {DELTA: found.mean}
-    named = {titled[task]: found.tasks[task] for task in found.tasks if task == series.task}
-    return named | {f"the worst of {len(found.tasks)} tasks": worst(found.tasks), DELTA: found.mean}
+def panels(series: OptionSeries, gains: Along, metrics: Mapping[str, str]) -> dict[str, Lines]:
+    """The lines of each panel, by its title."""
+    titled = {task: f"{task}: {metrics[task]}" if task in metrics else task for task in gains.tasks}
+    if len(gains.tasks) <= MOST_TASKS:
+        return {titled[task]: lines for task, lines in gains.tasks.items()} | {DELTA: gains.mean}
+    named = {titled[task]: gains.tasks[task] for task in gains.tasks if task == series.task}
+    return named | {f"the worst of {len(gains.tasks)} tasks": worst(gains.tasks), DELTA: gains.mean}
 
 
 def _panel(axes: Axes, series: OptionSeries, lines: Lines, looks: Styles) -> None:
@@ -115,15 +115,15 @@ def _line(axes: Axes, x: np.ndarray, values: Sequence[Estimate], look: RowStyle)
 
 
 def _reach(lines: Lines) -> tuple[float, float]:
-    """The ends of the axis, which holds 0 and at every value all rows but those far from the others there.
+    """The ends of the axis: it holds 0, and at every value all rows but those far from the others at that value.
 
-    Value by value, because where labels are few all rows may be far from where they are elsewhere.
+    Each value has its own limit, because all rows may be far lower where labels are few.
     """
     shown = [0.0]
     for values in zip(*lines.values(), strict=True):
-        seen = [number for value in values for number in (value.mean, *_spread(value))]
-        low, high = style.reach(seen, [0.0])
-        shown += [number for number in seen if low <= number <= high]
+        drawn = [number for value in values for number in (value.mean, *_spread(value))]
+        low, high = style.reach(drawn, [0.0])
+        shown += [number for number in drawn if low <= number <= high]
     room = ROOM * (max(shown) - min(shown)) or 1.0
     return min(shown) - room, max(shown) + room
 

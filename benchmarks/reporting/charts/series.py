@@ -1,4 +1,4 @@
-"""Curves of several seeds laid over each other."""
+"""Curves of several seeds in one panel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from benchmarks.records.record import Curves, Record
-from benchmarks.reporting.charts.style import RowStyle
+from benchmarks.reporting.charts.colors import RowStyle
 
 Values = Callable[[Curves], Sequence[float | None]]
 
@@ -38,8 +38,8 @@ def finished(records: Iterable[Record], values: Values) -> Series | None:
 
 def broken(records: Iterable[Record], values: Values) -> list[Series]:
     """The curves of runs that did not finish, each by itself since each ends at its own step."""
-    found = [_series([r.curves], values) for r in records if r.status != "done"]
-    return [one for one in found if one is not None and one.step.size]
+    curves = [_series([r.curves], values) for r in records if r.status != "done"]
+    return [curve for curve in curves if curve is not None and curve.step.size]
 
 
 def _series(curves: Sequence[Curves], values: Values) -> Series | None:
@@ -64,6 +64,6 @@ def draw(axes: Axes, records: Sequence[Record], values: Values, look: RowStyle, 
             axes.fill_between(together.step, low, high, color=look.color, alpha=0.12, lw=0)
     for one in broken(records, values):
         axes.plot(one.step, one.values[0], color=look.color, linestyle=look.dash, lw=0.9, alpha=0.8)
-        seen = np.flatnonzero(np.isfinite(one.values[0]))
-        if seen.size:
-            axes.plot(one.step[seen[-1]], one.values[0, seen[-1]], marker="x", color=look.color, ms=6, mew=1.6)
+        measured = np.flatnonzero(np.isfinite(one.values[0]))
+        if measured.size:
+            axes.plot(one.step[measured[-1]], one.values[0, measured[-1]], marker="x", color=look.color, ms=6, mew=1.6)

@@ -1,12 +1,10 @@
-"""How every chart looks: sizes that stay readable at 400 pixels, one colour per row, and files that do not change."""
+"""The style of every chart besides its colours: sizes readable at 400 pixels, axes, legends, and files."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from io import BytesIO
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +16,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from benchmarks.records.record import SINGLE_TASK
+from benchmarks.reporting.charts.colors import FAINT, GRID, INK, SPINE, TICK, Styles
 
 WIDTH = 5.2  # inches: 374 points, so that a point is about a pixel on a phone
 FAR = 3.0  # interquartile ranges; values of a normal distribution are beyond it once in a million
 PNG_DPI = 130
 COLOURS = 256  # of a PNG
 TITLE_LETTERS = 56  # of the title in a line
-INK, FAINT, GRID = "#222222", "#767676", "#e4e4e4"
-# Okabe and Ito's colours for all kinds of colour vision, without black (the baselines') and yellow (too light), and two
-# that are dark enough to be told from them.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5D3A9B", "#7A5C1E")
-MARKERS = ("o", "s", "^", "D", "v")
-Dash = tuple[float, tuple[float, ...]]  # offset, then lengths of line and gap; none for a solid line
-DASHES: tuple[Dash, ...] = ((0, ()), (0, (5, 1)), (0, (1, 1)), (0, (6, 1, 1, 1)), (0, (3, 2)))
 LEGEND_HANDLE, LEGEND_LETTER = 30.0, 4.6  # points that a line with its gaps, and a letter, take in a legend
 WIDE_RANGE = 30.0  # from this ratio of largest to smallest on, positive values are drawn on a logarithmic axis
 
@@ -41,9 +32,10 @@ RC: dict[Any, Any] = {
     "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,  # above the axes: to look for labels there takes long
     "axes.labelsize": 8.5,
     "axes.labelcolor": INK,
-    "axes.edgecolor": "#9a9a9a",
+    "axes.edgecolor": SPINE,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -52,8 +44,8 @@ RC: dict[Any, Any] = {
     "grid.linewidth": 0.7,
     "xtick.labelsize": 8.0,
     "ytick.labelsize": 8.0,
-    "xtick.color": "#555555",
-    "ytick.color": "#555555",
+    "xtick.color": TICK,
+    "ytick.color": TICK,
     "text.color": INK,
     "legend.frameon": False,
     "legend.fontsize": 8.0,
@@ -64,27 +56,6 @@ RC: dict[Any, Any] = {
 }
 
 styled = rc_context(RC)  # a decorator for every function that draws
-
-
-@dataclass(frozen=True)
-class RowStyle:
-    """The look of one row in every chart."""
-
-    color: str
-    marker: str
-    dash: Dash
-
-
-Styles = Mapping[str, RowStyle]
-
-
-def styles(rows: Iterable[str]) -> dict[str, RowStyle]:
-    """Looks by row, in order: all colours with one marker and dash, then with the next; black for the baselines."""
-    looks = [
-        RowStyle(color, marker, dash) for (marker, dash), color in product(zip(MARKERS, DASHES, strict=True), PALETTE)
-    ]
-    found = {row: looks[k % len(looks)] for k, row in enumerate(row for row in rows if row != SINGLE_TASK)}
-    return {SINGLE_TASK: RowStyle(INK, "D", (0, (2, 1.5)))} | found
 
 
 def panels(
@@ -100,10 +71,10 @@ def panels(
     return figure, axes[:count]
 
 
-def sheet(height: float, title: str) -> Figure:
-    """An empty figure with ``height`` inches of room below its title."""
-    lines = textwrap.wrap(title, TITLE_LETTERS)
-    figure = Figure(figsize=(WIDTH, height + 0.3 + 0.2 * len(lines)), layout="constrained")
+def sheet(height: float, title: str, width: float = WIDTH) -> Figure:
+    """An empty figure of ``width`` inches with ``height`` inches of room below its title."""
+    lines = textwrap.wrap(title, int(TITLE_LETTERS * width / WIDTH))
+    figure = Figure(figsize=(width, height + 0.3 + 0.2 * len(lines)), layout="constrained")
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=10.5, fontweight="bold")
     return figure
 
@@ -125,23 +96,23 @@ def legend(figure: Figure, rows: Sequence[str], looks: Styles) -> None:
 
 def scale_for(values: Iterable[float]) -> str:
     """The scale of an axis: logarithmic for positive values of a wide range."""
-    found = np.asarray([v for v in values if np.isfinite(v)])
-    wide = found.size > 0 and found.min() > 0 and found.max() / found.min() > WIDE_RANGE
+    known = np.asarray([v for v in values if np.isfinite(v)])
+    wide = known.size > 0 and known.min() > 0 and known.max() / known.min() > WIDE_RANGE
     return "log" if wide else "linear"
 
 
 def reach(values: Iterable[float], always: Iterable[float] = ()) -> tuple[float, float]:
-    """The ends of an axis that shows nearly all finite values: few far ones would press the others together.
+    """The ends of an axis that shows nearly all finite values, without the few that would squash the others.
 
-    Ends lie `FAR` interquartile ranges beyond the quartiles at most, and beyond all that is shown ``always``.
+    Ends lie at most `FAR` interquartile ranges beyond the quartiles, and always beyond the values ``always``.
     """
-    found, kept = (np.array([v for v in each if np.isfinite(v)], dtype=float) for each in (values, always))
-    if not found.size:
-        found = kept if kept.size else np.zeros(1)
-    low, high = np.quantile(found, [0.25, 0.75])
+    known, shown = (np.array([v for v in each if np.isfinite(v)], dtype=float) for each in (values, always))
+    if not known.size:
+        known = shown if shown.size else np.zeros(1)
+    low, high = np.quantile(known, [0.25, 0.75])
     room = FAR * (high - low)
-    low = min([max(found.min(), low - room), *kept])
-    high = max([min(found.max(), high + room), *kept])
+    low = min([max(known.min(), low - room), *shown])
+    high = max([min(known.max(), high + room), *shown])
     margin = 0.06 * (high - low) or 1.0
     return float(low - margin), float(high + margin)
 
@@ -164,16 +135,25 @@ def name_rows(axes: Axes, rows: Sequence[str]) -> None:
 
 
 def say(axes: Axes, text: str) -> None:
-    """Fill a panel that has nothing to show with the reason."""
+    """Write into a panel without data why there are none."""
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=FAINT, fontsize=8.5, wrap=True)
+
+
+def place(figure: Figure) -> None:
+    """Place the axes of a figure for good. They take longer to place than to draw, and are drawn twice."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Write a figure as SVG and PNG, without dates or versions in them."""
     svg, png, drawn = folder / f"{name}.svg", folder / f"{name}.png", BytesIO()
     with rc_context(RC):
+        place(figure)
         figure.savefig(svg, metadata={"Date": None, "Creator": None})
         figure.savefig(drawn, format="png", dpi=PNG_DPI, metadata={"Software": None})
     with Image.open(drawn) as picture:  # a palette takes a third of the room of full colours

@@ -1,11 +1,11 @@
-"""How far the numbers of a study can be trusted, and what else they show: one file per finding."""
+"""Findings in a results folder, one file each: how reliable its numbers are, and what else they show."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from benchmarks.analysis.results import Results
-from benchmarks.reporting.blocks import Block
+from benchmarks.reporting.blocks import ReportBlock
 from benchmarks.reporting.findings import (
     cost,
     invariances,
@@ -20,7 +20,7 @@ from benchmarks.reporting.findings import (
     typical,
 )
 
-FINDINGS: tuple[Callable[[Results], Block | None], ...] = (
+FINDINGS: tuple[Callable[[Results], ReportBlock | None], ...] = (
     transfer.block,
     trivial_baseline.block,
     typical.block,
@@ -35,6 +35,6 @@ FINDINGS: tuple[Callable[[Results], Block | None], ...] = (
 )
 
 
-def blocks(study: Results) -> list[Block]:
-    """All findings that the study has data for, in the order to show them."""
-    return [block for finding in FINDINGS if (block := finding(study)) is not None]
+def blocks(results: Results) -> list[ReportBlock]:
+    """All findings that the results have data for, in the order to show them."""
+    return [block for finding in FINDINGS if (block := finding(results)) is not None]

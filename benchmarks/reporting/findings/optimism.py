@@ -1,4 +1,4 @@
-"""Optimism of selection: how much better rows would look, had settings and states been chosen on the test split."""
+"""Optimism of selection: the gain in Δ if settings and checkpoints were chosen on the test split."""
 
 from __future__ import annotations
 
@@ -8,42 +8,50 @@ from dataclasses import replace
 
 import numpy as np
 
+from benchmarks.analysis.means import median_of_known
+from benchmarks.analysis.order import best_first
 from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import Estimate, hierarchical
 from benchmarks.reporting import formats
-from benchmarks.reporting.blocks import Block
-from benchmarks.reporting.findings.searches import Search, everywhere, searches
+from benchmarks.reporting.blocks import Legend, ReportBlock
+from benchmarks.reporting.findings.searches import SettingChoice, everywhere, searches
 from benchmarks.reporting.findings.yardstick import Yardstick
-from benchmarks.words import median_of_known, methods
 
 TEXT = (
-    "In points of Δ taskwise, mean over suites, with 95 % intervals. *Settings*: how much better the row would look if "
-    "the best of all tried settings had been chosen by Δ on the test split instead of on validation. *States*: the "
-    "same for the choice between the state that is best on validation and the last one. Both are what a reader of "
-    "numbers chosen on the test split would be misled by. They are never below 0, and can be above it even where the "
-    "splits are alike, since validation goes by the mean error and not by Δ. *Best − last*: what choosing the state on "
-    "validation gained over taking the last one, which may be negative. Numbers chosen on the test split are shown "
-    "here to be warned of; they appear nowhere else."
+    "How much better the numbers would look if they were selected on the test split, in points of Δ taskwise: mean "
+    "over suites with 95 % intervals. This is the size of an error; no number in any other table is selected on the "
+    "test split."
 )
+LEGEND: Legend = (
+    (
+        "settings",
+        "Δ of the best of all tried settings on the test split, minus Δ of the setting chosen on validation; never "
+        "negative",
+    ),
+    ("checkpoints", "the same for the choice between the selected checkpoint and the last one; never negative"),
+    ("best − last", "Δ of the selected checkpoint minus Δ of the last checkpoint; it may be negative"),
+)
+
+SETTINGS, CHECKPOINTS = "settings", "checkpoints"
 
 _Values = Mapping[str, Mapping[str, Sequence[float]]]  # suite -> row -> one value per seed or search
 
 
-def block(study: Results) -> Block | None:
-    """The optimism of every row; none where no finished run can be compared with single-task."""
-    settings, (states, gained) = of_settings(searches(study)), of_states(study)
-    rows = methods(study.aggregates)
+def block(results: Results) -> ReportBlock | None:
+    """The optimism of every method; none where no finished run can be compared with single-task."""
+    settings, (states, gained) = of_settings(searches(results)), of_states(results)
+    rows = best_first(results.aggregates)
     if not any(everywhere(states, row) for row in rows):
         return None
-    columns = {"states": states, "best − last": gained}
+    columns = {CHECKPOINTS: states, "best − last": gained}
     if settings:
-        columns = {"settings": settings} | columns
-    found = {row: [hierarchical(everywhere(values, row)) for values in columns.values()] for row in rows}
-    found = {row: [*map(_not_negative, each[:-1]), each[-1]] for row, each in found.items()}
-    lines = [[row, *map(formats.delta, estimates)] for row, estimates in found.items()]
-    said = _sentences(found, list(columns))
-    title = "Optimism: what choosing on the test split would pretend"
-    return Block("optimism", title, TEXT, (["row", *columns], lines), tuple(said))
+        columns = {SETTINGS: settings} | columns
+    estimates = {row: [hierarchical(everywhere(values, row)) for values in columns.values()] for row in rows}
+    estimates = {row: [*map(_not_negative, each[:-1]), each[-1]] for row, each in estimates.items()}
+    lines = [[row, *map(formats.delta, of_row)] for row, of_row in estimates.items()]
+    sentences = _sentences(estimates, list(columns))
+    title = "Optimism of selection on the test split"
+    return ReportBlock("optimism", title, TEXT, (["method", *columns], lines), tuple(sentences), LEGEND)
 
 
 def _not_negative(optimism: Estimate) -> Estimate:
@@ -51,29 +59,29 @@ def _not_negative(optimism: Estimate) -> Estimate:
     return replace(optimism, low=max(optimism.low, 0.0))  # NaN, where there is no interval, stays NaN
 
 
-def of_settings(found: Mapping[str, Mapping[str, Sequence[Search]]]) -> dict[str, dict[str, list[float]]]:
-    """By suite and row, the best outcome on test minus that of the setting that counts, for every search it has."""
+def of_settings(choices: Mapping[str, Mapping[str, Sequence[SettingChoice]]]) -> dict[str, dict[str, list[float]]]:
+    """By suite and row, the best outcome on test minus the outcome of the chosen setting, for every search."""
     return {
         suite: {row: [v for made in each if not math.isnan(v := _optimism(made))] for row, each in rows.items()}
-        for suite, rows in found.items()
+        for suite, rows in choices.items()
     }
 
 
-def _optimism(search: Search) -> float:
-    known = search.outcomes[~np.isnan(search.outcomes)]
-    return float(known.max() - search.outcomes[search.chosen]) if known.size else math.nan
+def _optimism(choice: SettingChoice) -> float:
+    known = choice.outcomes[~np.isnan(choice.outcomes)]
+    return float(known.max() - choice.outcomes[choice.chosen]) if known.size else math.nan
 
 
-def of_states(study: Results) -> tuple[_Values, _Values]:
-    """By suite and row, seed by seed: the optimism of choosing the state, and Δ at the best state minus at the last.
+def of_states(results: Results) -> tuple[_Values, _Values]:
+    """By suite and row, seed by seed: the optimism of choosing the checkpoint, and Δ at the selected minus at the last.
 
-    Both states are measured against the baselines at their best states, so that nothing but the state differs.
+    Both checkpoints are compared with the selected checkpoints of the baselines, so that nothing else differs.
     """
     optimism: dict[str, dict[str, list[float]]] = {}
     gained: dict[str, dict[str, list[float]]] = {}
-    rows = set(methods(study.aggregates))
-    for suite in study.aggregates.suites:
-        records = study.of(suite.name)
+    rows = set(best_first(results.aggregates))
+    for suite in results.aggregates.suites:
+        records = results.of(suite.name)
         yardstick = Yardstick.of(records)
         optimism[suite.name], gained[suite.name] = {}, {}
         for record in records:
@@ -85,23 +93,23 @@ def of_states(study: Results) -> tuple[_Values, _Values]:
     return optimism, gained
 
 
-def _sentences(found: Mapping[str, Sequence[Estimate]], columns: Sequence[str]) -> list[str]:
-    said = []
-    for what in ("settings", "states"):
+def _sentences(estimates: Mapping[str, Sequence[Estimate]], columns: Sequence[str]) -> list[str]:
+    sentences = []
+    for what in (SETTINGS, CHECKPOINTS):
         if what not in columns:
-            said.append("Every row had one setting, so there was none to choose and no optimism from choosing it.")
+            sentences.append("Every method had one setting, so its choice cannot be optimistic.")
             continue
-        means = {row: estimates[columns.index(what)].mean for row, estimates in found.items()}
+        means = {row: of_row[columns.index(what)].mean for row, of_row in estimates.items()}
         known = {row: mean for row, mean in means.items() if not math.isnan(mean)}
         if not known:
-            said.append(f"No row has a choice of {what} on every suite.")
+            sentences.append(f"No method has a choice of {what} on every suite.")
             continue
         top = max(known, key=lambda row: known[row])
         middle = formats.percent(median_of_known(known.values()))
-        said.append(
-            f"With {what} chosen on the test split the median row would look {middle} points better, and {top}, the "
-            f"most favoured, {formats.percent(known[top])}."
+        sentences.append(
+            f"If {what} were chosen on the test split, the median method would look {middle} points better; {top} "
+            f"would gain most ({formats.percent(known[top])})."
             if known[top] > 0
-            else f"With {what} chosen on the test split no row would look better."
+            else f"If {what} were chosen on the test split, no method would look better."
         )
-    return said
+    return sentences

@@ -1,4 +1,4 @@
-"""What an option changes: how much methods gain over single-task, and differ, at each of its values."""
+"""The effect of an option: the gains of methods over single-task, and their spread, at each of its values."""
 
 from __future__ import annotations
 
@@ -15,68 +15,72 @@ from benchmarks.analysis.option_series import OptionSeries
 from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import MIN_SEEDS, Estimate
 from benchmarks.reporting import formats
-from benchmarks.reporting.blocks import Block
+from benchmarks.reporting.blocks import Legend, ReportBlock
 from benchmarks.reporting.suites import suite_of
 from benchmarks.words import listed, plural
 
 TEXT = (
-    "One column for each value of the option, all other options being the same. Rows are methods: {what}, in percent "
-    "of the single-task models that were trained at the same value, with a 95 % interval where there are {seeds} seeds "
-    "or more; above 0 is better. Above them, what single-task itself reaches: mean ± standard deviation (seeds)."
+    "One suite at several values of one option; all other options are the same. First the results of single-task, then "
+    "the gains of the methods: {what}, in percent of single-task models trained at the same value."
 )
-SIZES = " Last, how many parameters train in the encoder, which all tasks share; heads come on top."
+LEGEND: Legend = (
+    ("↑, ↓", "higher is better, lower is better"),
+    ("m ± s (n)", "mean m and standard deviation s over n seeds"),
+    ("+a [b, c]", f"gain of a percent with its 95 % interval, given from {MIN_SEEDS} seeds on; positive is better"),
+    ("encoder parameters", "trained parameters of the encoder that all tasks share; heads are not counted"),
+)
 
 
-def blocks(study: Results) -> list[Block]:
+def blocks(results: Results) -> list[ReportBlock]:
     """One finding for each option that several tables of a suite vary, in the order of the tables."""
-    return [block(study, series) for series in option_series.of(study)]
+    return [block(results, series) for series in option_series.of(results)]
 
 
-def block(study: Results, series: OptionSeries) -> Block:
-    """What one option changes: of the task that it names, or else on average over all tasks."""
-    found = along(study, series)
-    lines = found.mean if series.task is None else found.tasks[series.task]
-    sizes = encoder_sizes(study, series)
-    head = ["row", *map(series.label, series.values)]
-    table = [*_baselines(study, series), *([row, *map(formats.delta, values)] for row, values in lines.items())]
+def block(results: Results, series: OptionSeries) -> ReportBlock:
+    """The effect of one option: on the task that it names, or else on average over all tasks."""
+    gains = along(results, series)
+    lines = gains.mean if series.task is None else gains.tasks[series.task]
+    sizes = encoder_sizes(results, series)
+    head = ["method", *map(series.label, series.values)]
+    table = [*_baselines(results, series), *([row, *map(formats.delta, values)] for row, values in lines.items())]
     if sizes:
         table.append(["encoder parameters", *(f"{size:,}" for size in sizes)])
     what = "Δ taskwise" if series.task is None else f"the primary metric of {series.task}"
-    text = TEXT.format(what=what, seeds=MIN_SEEDS) + (SIZES if sizes else "")
-    said = [*_helping(series, lines), *_spread(series, lines), *_budget(study, series), *_caution(series, lines)]
-    title = f"What the option changes: {series.subject} by {series.words}"
-    return Block(f"options-{series.name}", title, text, (head, table), tuple(said))
+    sentences = [*_helping(series, lines), *_spread(series, lines), *_budget(results, series), *_caution(series, lines)]
+    title = f"Effect of an option: {series.subject} by {series.words}"
+    legend = LEGEND if sizes else LEGEND[:-1]
+    return ReportBlock(f"options-{series.name}", title, TEXT.format(what=what), (head, table), tuple(sentences), legend)
 
 
-def encoder_sizes(study: Results, series: OptionSeries) -> list[int]:
-    """How many parameters of the encoder train at each value.
+def encoder_sizes(results: Results, series: OptionSeries) -> list[int]:
+    """The number of trained parameters of the encoder at each value.
 
-    Nothing if they are the same everywhere, or if a model cannot be built here. An option about labels changes no
-    model, and none is built.
+    Empty if it is the same at every value, or if a model cannot be built. An option about labels changes no model, and
+    none is built.
     """
     if series.is_share:
         return []
-    found = []
+    sizes = []
     for point in series.points:
         try:
-            suite = suite_of(study.of(point.table)[0])
+            suite = suite_of(results.of(point.table)[0])
             model = suite and suite.build(0, [suite.tasks[0].name])
-        except Exception:  # weights that are not here, or a value that no model can have, of which records tell
+        except Exception:  # missing weights, or a value that no model can have; records have the reason
             return []
         if model is None:
             return []
-        found.append(sum(parameter.numel() for parameter in model.shared_parameters()))
-    return found if len(set(found)) > 1 else []
+        sizes.append(sum(parameter.numel() for parameter in model.shared_parameters()))
+    return sizes if len(set(sizes)) > 1 else []
 
 
-def _baselines(study: Results, series: OptionSeries) -> list[list[str]]:
-    """What single-task reaches on the task that the option names, or on every task if these are not many."""
-    table = next(suite for suite in study.aggregates.suites if suite.name == series.points[0].table)
+def _baselines(results: Results, series: OptionSeries) -> list[list[str]]:
+    """Results of single-task on the task that the option names, or on every task if there are few."""
+    table = next(suite for suite in results.aggregates.suites if suite.name == series.points[0].table)
     shown = [metric for metric in table.rows[0].primary if series.task in (None, metric.task)]
     return [
         [
             f"single-task, {metric.task}: {metric.fact.name} {'↑' if metric.fact.higher_is_better else '↓'}",
-            *map(formats.spread, baseline(study, series, metric.task)),
+            *map(formats.spread, baseline(results, series, metric.task)),
         ]
         for metric in shown
         if len(shown) <= MOST_TASKS
@@ -84,7 +88,7 @@ def _baselines(study: Results, series: OptionSeries) -> list[list[str]]:
 
 
 def _helping(series: OptionSeries, lines: Lines) -> list[str]:
-    """Who is better than single-task at the smallest value, and at the largest."""
+    """The methods that are better than single-task at the smallest value, and at the largest."""
     return [_at(series, lines, 0), _at(series, lines, -1)]
 
 
@@ -96,19 +100,19 @@ def _at(series: OptionSeries, lines: Lines, place: int) -> str:
     ordered = sorted(known, key=lambda row: -known[row].mean)
     above = [row for row in ordered if known[row].mean > 0]
     what = "in Δ taskwise" if series.task is None else f"on {series.task}"
-    who = f"{listed(above)} ({len(above)} of {plural(len(known), 'row')})" if above else "no row"
+    names = f"{listed(above)} ({len(above)} of {plural(len(known), 'method')})" if above else "no method"
     verb = "are" if len(above) > 1 else "is"
     best = f"{ordered[0]} is first with {formats.delta(known[ordered[0]])} %"
-    return f"{where}, {who} {verb} better than single-task {what} on average; {best}{_surely(known)}."
+    return f"{where}, {names} {verb} better than single-task {what} on average; {best}{_intervals(known)}."
 
 
-def _surely(known: Mapping[str, Estimate]) -> str:
-    """Of how many rows the interval lies on one side of 0; nothing without intervals."""
+def _intervals(known: Mapping[str, Estimate]) -> str:
+    """The number of methods with an interval on one side of 0; nothing without intervals."""
     judged = [value for value in known.values() if value.has_interval]
     if not judged:
         return ""
     better, worse = sum(value.low > 0 for value in judged), sum(value.high < 0 for value in judged)
-    return f", and the interval lies above 0 for {plural(better, 'row')}, below for {worse}"
+    return f"; the interval lies above 0 for {plural(better, 'method')} and below 0 for {worse}"
 
 
 def _where(series: OptionSeries, value: float) -> str:
@@ -118,7 +122,7 @@ def _where(series: OptionSeries, value: float) -> str:
 
 
 def _spread(series: OptionSeries, lines: Lines) -> list[str]:
-    """Whether rows differ more or less along the option, beside what their seeds alone would make of them."""
+    """Whether methods differ more or less along the option, compared with the spread that seeds alone explain."""
     complete = [values for values in lines.values() if all(math.isfinite(value.mean) for value in values)]
     if len(complete) < 2:
         return []
@@ -126,13 +130,13 @@ def _spread(series: OptionSeries, lines: Lines) -> list[str]:
     middle = [_middle_half(at) for at in means.T]
     whole: list[float] = np.ptp(means, axis=0).tolist()
     ends = " and ".join(series.label(value) for value in (series.values[0], series.values[-1]))
-    said = (
-        f"At {ends} the middle half of the rows spans {_both(middle)} points (from the best to the worst row: "
+    sentence = (
+        f"At {ends} the middle half of the methods spans {_both(middle)} points (from the best to the worst method: "
         f"{_both(whole)}); along the option it {_course(middle)}"
     )
     chance = [by_chance([values[place] for values in complete]) for place in (0, -1)]
     known = all(map(math.isfinite, chance))
-    return [f"{said}. Rows that differ by their seeds alone would span about {_both(chance)}." if known else f"{said}."]
+    return [f"{sentence}. Seeds alone explain a span of about {_both(chance)}." if known else f"{sentence}."]
 
 
 def _both(ends: Sequence[float]) -> str:
@@ -149,11 +153,12 @@ def _course(spreads: Sequence[float]) -> str:
 
 
 def by_chance(rows: Sequence[Estimate]) -> float:
-    """What the middle half of the means of rows would span if chance alone told these apart; NaN without two seeds.
+    """The expected span of the middle half of the rows' means if rows differed by chance alone; NaN without two seeds.
 
-    The noise is that of differences between two rows in runs of the same seed: what all rows of a seed share, such as
-    their baselines, is not in it. Its variance is the median over pairs of rows, which one wild row does not move, in
-    units of the median that a χ² leads to; the span is that of normal order statistics, by Blom's formula.
+    The noise is the spread of differences between two rows in runs of the same seed, so that whatever all rows of a
+    seed share, such as their baselines, does not count. Its variance is the median over pairs of rows, which one
+    extreme row does not move, divided by the median of χ²; the span follows from normal order statistics by Blom's
+    formula.
     """
     seeds = min(row.count for row in rows)
     if seeds < 2 or any(row.count > seeds for row in rows):  # runs that failed: then seeds are not known to be the same
@@ -169,17 +174,17 @@ def _middle_half(values: np.ndarray) -> float:
     return float(np.subtract(*np.quantile(values, [0.75, 0.25])))
 
 
-def _budget(study: Results, series: OptionSeries) -> list[str]:
-    """A warning where not the option alone differs."""
-    cells = [study.of(point.table)[0].cell for point in series.points]
+def _budget(results: Results, series: OptionSeries) -> list[str]:
+    """A warning if more than the option differs."""
+    cells = [results.of(point.table)[0].cell for point in series.points]
     budgets = {(cell.steps, cell.epochs, cell.halve_at, cell.batch_size) for cell in cells}
     training = "Steps, epochs, halvings of the learning rate or batch sizes"
-    differ = f"{training} differ along the option as well: what changes may be their doing."
+    differ = f"{training} differ along the option as well, and may cause the changes."
     return [differ] if len(budgets) > 1 else []
 
 
 def _caution(series: OptionSeries, lines: Lines) -> list[str]:
-    """Where there are too few seeds for any interval."""
+    """A warning where seeds are too few for any interval."""
     few = [
         series.label(value)
         for place, value in enumerate(series.values)
@@ -188,4 +193,4 @@ def _caution(series: OptionSeries, lines: Lines) -> list[str]:
     if not few:
         return []
     where = "" if len(few) == len(series.points) else f" at {listed(few)}"
-    return [f"With fewer than {MIN_SEEDS} seeds{where}, none of this is evidence; what is seen may be chance."]
+    return [f"With fewer than {MIN_SEEDS} seeds{where}, none of this is evidence: all differences may be chance."]

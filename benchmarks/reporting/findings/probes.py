@@ -1,16 +1,18 @@
-"""How far a method is from an invariance: the largest violation on random problems, by what is done to them."""
+"""Probes of invariances: the largest violation by a method on random problems that are changed in a given way."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from balancers import Answer, Evidence, Weighting
-from balancers.conformance.problems import all_answers, all_updates, evidence, problems, update_of
+from balancers.conformance.problems import all_answers, all_updates, evidence_of, problems, update_of
 
 TASKS = (2, 5)
 PROBLEMS = (16,)  # of each number of tasks, as replicas
@@ -26,11 +28,39 @@ Change = Callable[[Run], Run]
 
 
 @dataclass(frozen=True)
-class Violation:
-    """The largest violation that was found, relative, and whether it is chance alone."""
+class LargestViolation:
+    """The largest relative violation on all problems, and whether chance alone explains it."""
 
     size: float
     by_chance: bool = False  # averages over random draws agree
+
+
+class _Method(NamedTuple):
+    """A method as a key of a cache: equal to itself alone, whatever its parameters."""
+
+    weighting: Weighting
+
+    def __hash__(self) -> int:
+        return id(self.weighting)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Method) and self.weighting is other.weighting
+
+
+@cache
+def _plain(tasks: int) -> Run:
+    """The problems of so many tasks, unchanged."""
+    return problems(tasks, batch=PROBLEMS)
+
+
+@lru_cache(maxsize=len(TASKS))  # all probes of one method need them
+def _plain_answers(method: _Method, tasks: int) -> list[Answer]:
+    return all_answers(method.weighting, _plain(tasks))
+
+
+def _plain_updates(method: _Method, tasks: int) -> list[Tensor]:
+    """The updates of a method on the unchanged problems, one for every step."""
+    return [update_of(answer, seen) for answer, seen in zip(_plain_answers(method, tasks), _plain(tasks), strict=True)]
 
 
 @dataclass(frozen=True)
@@ -38,7 +68,7 @@ class Unchanged:
     """The update after a change of the problem is the one before.
 
     Attributes:
-        change: what is done to the problem.
+        change: the change of the problem.
         direction: whether the direction alone is compared.
         tolerance: the largest difference that counts as none, relative to the update.
     """
@@ -47,11 +77,18 @@ class Unchanged:
     direction: bool = False
     tolerance: float = EXACT
 
-    def __call__(self, weighting: Weighting) -> Violation:
+    def __call__(self, weighting: Weighting) -> LargestViolation:
         """The largest difference over all problems and steps."""
-        runs = [problems(tasks, batch=PROBLEMS) for tasks in TASKS]
-        size = largest(self.apart(*pair) for run in runs for pair in self._updates(weighting, run))
-        return self._on_average(weighting) if size > self.tolerance and weighting.stochastic else Violation(size)
+        size = largest(
+            self.apart(before.double(), after.double())
+            for tasks in TASKS
+            for before, after in zip(
+                _plain_updates(_Method(weighting), tasks),
+                all_updates(weighting, self.change(_plain(tasks))),
+                strict=True,
+            )
+        )
+        return self._on_average(weighting) if size > self.tolerance and weighting.stochastic else LargestViolation(size)
 
     def apart(self, before: Tensor, after: Tensor) -> Tensor:
         """How far two updates (*B, D) are apart, relative to the longer one or in direction, (*B)."""
@@ -64,7 +101,7 @@ class Unchanged:
         for before, after in zip(*(all_updates(weighting, each) for each in (run, self.change(run))), strict=True):
             yield before.double(), after.double()
 
-    def _on_average(self, weighting: Weighting) -> Violation:
+    def _on_average(self, weighting: Weighting) -> LargestViolation:
         """How far the mean updates over many draws are apart, as far as that cannot be the luck of the draws."""
         beyond = []
         for tasks in TASKS:
@@ -77,37 +114,39 @@ class Unchanged:
                 apart = self.apart(*means).item()
                 if not apart <= ERRORS * noise:
                     beyond.append(apart)
-        return Violation(max(beyond)) if beyond else Violation(0.0, by_chance=True)
+        return LargestViolation(max(beyond)) if beyond else LargestViolation(0.0, by_chance=True)
 
 
-def never_against(weighting: Weighting) -> Violation:
+def never_against(weighting: Weighting) -> LargestViolation:
     """How much a loss increases to first order: ``-g·u`` over the norm of g and the size of the terms of u."""
     found = []
     for tasks in TASKS:
-        plain = problems(tasks, batch=PROBLEMS)
-        for run in (plain, with_gradients(plain, lambda rows: rows - CONFLICT * rows.mean(-2, keepdim=True))):
-            for answer, seen in zip(all_answers(weighting, run), run, strict=True):
+        plain = _plain(tasks)
+        opposed = with_gradients(plain, lambda rows: rows - CONFLICT * rows.mean(-2, keepdim=True))
+        answers = _plain_answers(_Method(weighting), tasks), all_answers(weighting, opposed)
+        for run, of_run in zip((plain, opposed), answers, strict=True):
+            for answer, seen in zip(of_run, run, strict=True):
                 products = (seen.gradients @ update_of(answer, seen)[..., None])[..., 0]
                 found.append(_over((-products / seen.norms).clamp(min=0), _terms(answer, seen)))
-    return Violation(largest(found))
+    return LargestViolation(largest(found))
 
 
-def still(*, all_tasks: bool) -> Callable[[Weighting], Violation]:
+def still(*, all_tasks: bool) -> Callable[[Weighting], LargestViolation]:
     """A probe: the length of the update over the size of its terms, where gradients cancel in a convex combination.
 
     With ``all_tasks`` every task takes part in the combination, with positive weight; else all but the last. The same
     problem is shown in every step, and the last step counts.
     """
 
-    def probe(weighting: Weighting) -> Violation:
+    def probe(weighting: Weighting) -> LargestViolation:
         found = []
         for tasks in TASKS if all_tasks else TASKS[1:]:
             part = tasks if all_tasks else tasks - 1
-            run = problems(tasks, batch=PROBLEMS)
-            run = with_gradients(run[:1] * len(run), lambda rows, part=part: _cancelling(rows, part))
+            plain = _plain(tasks)
+            run = with_gradients(plain[:1] * len(plain), lambda rows, part=part: _cancelling(rows, part))
             answer = all_answers(weighting, run)[-1]
             found.append(_over(update_of(answer, run[-1]), _terms(answer, run[-1])).norm(dim=-1))
-        return Violation(largest(found))
+        return LargestViolation(largest(found))
 
     return probe
 
@@ -121,23 +160,23 @@ def _cancelling(rows: Tensor, part: int) -> Tensor:
 
 def with_gradients(run: Run, change: Callable[[Tensor], Tensor]) -> Run:
     """The same run with other gradients."""
-    return [evidence(change(seen.gradients), seen.losses) for seen in run]
+    return [evidence_of(change(seen.gradients), seen.losses) for seen in run]
 
 
 def in_own_units(run: Run) -> Run:
     """Every loss times a constant of its own."""
     units = 2 ** torch.linspace(-SPREAD, SPREAD, run[0].losses.shape[-1], dtype=torch.float64)
-    return [evidence(seen.gradients * units[:, None], seen.losses * units) for seen in run]
+    return [evidence_of(seen.gradients * units[:, None], seen.losses * units) for seen in run]
 
 
 def in_other_units(run: Run) -> Run:
     """All losses times one constant."""
-    return [evidence(seen.gradients * 2**SPREAD, seen.losses * 2**SPREAD) for seen in run]
+    return [evidence_of(seen.gradients * 2**SPREAD, seen.losses * 2**SPREAD) for seen in run]
 
 
 def reordered(run: Run) -> Run:
     """The last task first."""
-    return [evidence(seen.gradients.roll(1, -2), seen.losses.roll(1, -1)) for seen in run]
+    return [evidence_of(seen.gradients.roll(1, -2), seen.losses.roll(1, -1)) for seen in run]
 
 
 def with_copy(run: Run) -> Run:
@@ -159,12 +198,14 @@ def in_single_precision(run: Run) -> Run:
 
 
 def _appended(seen: Evidence, gradient: Tensor, loss: Tensor) -> Evidence:
-    return evidence(torch.cat([seen.gradients, gradient], -2), torch.cat([seen.losses, loss], -1))
+    return evidence_of(torch.cat([seen.gradients, gradient], -2), torch.cat([seen.losses, loss], -1))
 
 
 def _repeated(seen: Evidence) -> Evidence:
     """The same problem for every draw."""
-    return evidence(seen.gradients.expand(DRAWS, *seen.gradients.shape), seen.losses.expand(DRAWS, *seen.losses.shape))
+    return evidence_of(
+        seen.gradients.expand(DRAWS, *seen.gradients.shape), seen.losses.expand(DRAWS, *seen.losses.shape)
+    )
 
 
 def _terms(answer: Answer, seen: Evidence) -> Tensor:

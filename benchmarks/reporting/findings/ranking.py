@@ -8,18 +8,26 @@ from itertools import combinations
 
 import numpy as np
 
+from benchmarks.analysis.means import mean_of_known
+from benchmarks.analysis.order import best_first
 from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import kendall, stability
 from benchmarks.analysis.summaries import RowSummary, SuiteSummary
 from benchmarks.reporting import formats
-from benchmarks.reporting.blocks import Block
-from benchmarks.words import mean_of_known, methods
+from benchmarks.reporting.blocks import Legend, ReportBlock
 
-TEXT = (
-    "Kendall's τ between two orders of the multi-task rows: 1 for the same order, 0 on average for orders that have "
-    "nothing to do with each other, −1 for the reverse. A second copy of equal weights is left out. *Seeds*: orders by "
-    "Δ taskwise of two seeds, mean over pairs. *Suites*: by mean Δ taskwise on this suite and on another. Then orders "
-    "of one suite by two ways to sum up its tasks, and by two optimisers."
+TEXT = "Agreement of two orders of the methods, as Kendall's τ. A second copy of equal weights is left out."
+LEGEND: Legend = (
+    (
+        "τ",
+        "1: the same order; 0: unrelated orders; −1: the reverse order; two orders agree on the share (1 + τ) / 2 "
+        "of the pairs of methods",
+    ),
+    ("two seeds", "orders by Δ taskwise of two seeds of a suite; mean over pairs of seeds"),
+    ("two suites", "orders by mean Δ taskwise on this suite and on another suite with other data"),
+    ("Δ taskwise and …", "orders of one suite by two ways to average its metrics"),
+    ("any two aggregates", "mean over all pairs of these ways"),
+    ("two optimisers", "orders of one suite trained with two optimisers"),
 )
 TASKWISE = "Δ taskwise"
 
@@ -33,27 +41,27 @@ AGGREGATES: dict[str, Callable[[RowSummary], float]] = {
 SEEDS, SUITES, OPTIMISERS, ANY_TWO = "two seeds", "two suites", "two optimisers", "any two aggregates"
 
 
-def block(study: Results) -> Block | None:
-    """How far orders agree; none below two methods, or where nothing can be compared."""
-    rows = methods(study.aggregates, without=study.noise_floor)
-    suites = study.aggregates.suites
-    found = {SEEDS: [by_seed(suite, rows) for suite in suites]}
+def block(results: Results) -> ReportBlock | None:
+    """The agreement of orders; none below two methods, or where nothing can be compared."""
+    rows = best_first(results.aggregates, without=results.noise_floor)
+    suites = results.aggregates.suites
+    taus_by_orders = {SEEDS: [by_seed(suite, rows) for suite in suites]}
     if len(suites) > 1:
-        found[SUITES] = by_suite(study, rows)
+        taus_by_orders[SUITES] = by_suite(results, rows)
     for name in AGGREGATES:
         if name != TASKWISE:
-            found[f"{TASKWISE} and {name}"] = [by_aggregate(suite, rows, (TASKWISE, name)) for suite in suites]
-    found[ANY_TWO] = [by_aggregate(suite, rows, tuple(AGGREGATES)) for suite in suites]
-    optimisers = by_optimiser(study, rows)
+            taus_by_orders[f"{TASKWISE} and {name}"] = [by_aggregate(suite, rows, (TASKWISE, name)) for suite in suites]
+    taus_by_orders[ANY_TWO] = [by_aggregate(suite, rows, tuple(AGGREGATES)) for suite in suites]
+    optimisers = by_optimiser(results, rows)
     if optimisers:
-        found[OPTIMISERS] = optimisers
-    found = {what: taus for what, taus in found.items() if not all(map(math.isnan, taus))}
-    if not found:
+        taus_by_orders[OPTIMISERS] = optimisers
+    taus_by_orders = {what: taus for what, taus in taus_by_orders.items() if not all(map(math.isnan, taus))}
+    if not taus_by_orders:
         return None
     head = ["orders by", *(suite.name for suite in suites), "mean"]
-    lines = [[what, *map(_text, [*taus, mean_of_known(taus)])] for what, taus in found.items()]
-    said = _sentences({what: mean_of_known(taus) for what, taus in found.items()})
-    return Block("ranking", "How stable the order of methods is", TEXT, (head, lines), tuple(said))
+    lines = [[what, *map(_text, [*taus, mean_of_known(taus)])] for what, taus in taus_by_orders.items()]
+    sentences = _sentences({what: mean_of_known(taus) for what, taus in taus_by_orders.items()})
+    return ReportBlock("ranking", "Stability of the order of methods", TEXT, (head, lines), tuple(sentences), LEGEND)
 
 
 def _scores(suite: SuiteSummary, rows: Sequence[str], of: Callable[[RowSummary], float]) -> list[float]:
@@ -68,9 +76,9 @@ def by_seed(suite: SuiteSummary, rows: Sequence[str]) -> float:
     return stability(np.reshape(columns, (len(seeds), len(rows)))).mean
 
 
-def by_suite(study: Results, rows: Sequence[str]) -> list[float]:
+def by_suite(results: Results, rows: Sequence[str]) -> list[float]:
     """For each suite, the mean τ between its order and those of the suites with other data."""
-    suites, data = study.aggregates.suites, _data(study)
+    suites, data = results.aggregates.suites, _data(results)
     scores = [_scores(suite, rows, AGGREGATES[TASKWISE]) for suite in suites]
     pairs = {
         (i, j): kendall(scores[i], scores[j])
@@ -85,9 +93,9 @@ def by_aggregate(suite: SuiteSummary, rows: Sequence[str], names: Sequence[str])
     return stability([_scores(suite, rows, AGGREGATES[name]) for name in names]).mean
 
 
-def by_optimiser(study: Results, rows: Sequence[str]) -> list[float]:
+def by_optimiser(results: Results, rows: Sequence[str]) -> list[float]:
     """For each suite, the mean τ between orders with two optimizers, one of them its own; nothing if none has two."""
-    suites, data = study.aggregates.suites, _data(study)
+    suites, data = results.aggregates.suites, _data(results)
     scores = [_scores(suite, rows, AGGREGATES[TASKWISE]) for suite in suites]
     names = [data[suite.name] for suite in suites]
     found = [
@@ -97,9 +105,9 @@ def by_optimiser(study: Results, rows: Sequence[str]) -> list[float]:
     return found if len(set(names)) < len(names) else []
 
 
-def _data(study: Results) -> dict[str, str]:
+def _data(results: Results) -> dict[str, str]:
     """The suite that each problem is about, whatever the optimizer."""
-    return {record.cell.problem: record.cell.table for record in study.records}
+    return {record.cell.problem: record.cell.table for record in results.records}
 
 
 def _text(tau: float) -> str:
@@ -109,9 +117,9 @@ def _text(tau: float) -> str:
 def _sentences(means: dict[str, float]) -> list[str]:
     words = {
         SEEDS: "Two seeds of one suite order the methods",
-        SUITES: "Two suites order them",
-        ANY_TWO: "Two ways to sum up the tasks of one suite order them",
-        OPTIMISERS: "Two optimisers order them",
+        SUITES: "Two suites order the methods",
+        ANY_TWO: "Two ways to average the metrics of one suite order the methods",
+        OPTIMISERS: "Two optimisers order the methods",
     }
     return [
         f"{start} {in_words(means[what])} (τ = {_text(means[what])})." for what, start in words.items() if what in means
@@ -119,9 +127,9 @@ def _sentences(means: dict[str, float]) -> list[str]:
 
 
 def in_words(tau: float) -> str:
-    """What a reader may take from τ; (1 + τ) / 2 is the share of pairs of methods that both orders agree on."""
+    """The agreement τ in words; two orders agree on the share (1 + τ) / 2 of the pairs of methods."""
     if tau >= 0.8:
-        return "nearly alike"
+        return "almost the same way"
     if tau >= 0.5:
-        return "alike in most pairs"
-    return "alike in some pairs only" if tau >= 0.2 else "hardly more alike than by chance"
+        return "the same way in most pairs"
+    return "differently in many pairs" if tau >= 0.2 else "almost at random to each other"

@@ -1,4 +1,4 @@
-"""Mean ranks over suites, and whether so few suites can tell so many methods apart by them."""
+"""Mean ranks over suites, and the power of so few suites to distinguish so many methods by their ranks."""
 
 from __future__ import annotations
 
@@ -7,26 +7,30 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from benchmarks.analysis.order import best_first
 from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import LEVEL, Friedman, critical_difference, friedman, has_power, mean_ranks, ranks
 from benchmarks.reporting import formats
-from benchmarks.reporting.blocks import Block
-from benchmarks.words import listed, methods
+from benchmarks.reporting.blocks import Legend, ReportBlock
+from benchmarks.words import listed
 
 TEXT = (
-    "Rank of each row by mean Δ taskwise among the rows that were run on every suite, 1 is best; a row without a "
-    "finished run shares the worst. A mean rank depends on the company: it changes when a row is added. Nemenyi's "
-    "critical difference is what two mean ranks must lie apart to be told apart."
+    "Rank of each method by mean Δ taskwise, among the methods that were run on every suite. A mean rank depends on "
+    "the methods compared: it changes when a method is added."
+)
+LEGEND: Legend = (
+    ("mean rank", "mean over suites; 1 is best; methods without a finished run share the worst rank"),
+    ("critical difference", "two mean ranks that differ by more are significantly different (Nemenyi's test)"),
 )
 FEWEST = 2  # suites, and methods
 
 
-def block(study: Results) -> Block | None:
+def block(results: Results) -> ReportBlock | None:
     """Mean ranks with Friedman's test; none below two suites or two methods that have been run on all of them."""
-    suites = study.aggregates.suites
+    suites = results.aggregates.suites
     rows = [
         row
-        for row in methods(study.aggregates, without=study.noise_floor)
+        for row in best_first(results.aggregates, without=results.noise_floor)
         if all(suite.row(row) is not None for suite in suites)
     ]
     if len(suites) < FEWEST or len(rows) < FEWEST:
@@ -40,27 +44,28 @@ def block(study: Results) -> Block | None:
         [rows[i], formats.plain(means[i]), *(formats.plain(rank, 1) for rank in on[i])]
         for i in sorted(range(len(rows)), key=lambda i: means[i])
     ]
-    head = ["row", "mean rank", *(suite.name for suite in suites)]
-    said = (*_tested(friedman(scores)), *_apart(rows, means, len(suites)))
-    return Block("ranks", "Mean ranks, and what they can show", TEXT, (head, lines), said)
+    head = ["method", "mean rank", *(suite.name for suite in suites)]
+    sentences = (*_tested(friedman(scores)), *_apart(rows, means, len(suites)))
+    return ReportBlock("ranks", "Mean ranks and their power", TEXT, (head, lines), sentences, LEGEND)
 
 
-def _tested(found: Friedman) -> list[str]:
-    if math.isnan(found.p_value):
+def _tested(test: Friedman) -> list[str]:
+    if math.isnan(test.p_value):
         return []
-    verdict = "differ surely" if found.p_value < 1 - LEVEL else "may all be the same"
-    p = formats.probability(found.p_value)
+    verdict = "differ significantly" if test.p_value < 1 - LEVEL else "do not differ significantly"
+    p = formats.probability(test.p_value)
     sign = "" if p.startswith("<") else "= "
-    return [f"By Friedman's test the expected ranks {verdict} (χ² = {formats.plain(found.statistic, 1)}, p {sign}{p})."]
+    return [f"Expected ranks {verdict} by Friedman's test (χ² = {formats.plain(test.statistic, 1)}, p {sign}{p})."]
 
 
 def _apart(rows: Sequence[str], means: Sequence[float], suites: int) -> list[str]:
     power = has_power(len(rows), suites)
     if not power:
-        return [f"{power}, so no two of them can be told apart by rank, and the order by mean rank proves nothing."]
+        return [f"{power}, so ranks cannot show a significant difference between any two of them."]
     first = min(means)
     best = rows[means.index(first)]
     far = critical_difference(len(rows), suites)
     worse = [row for mean, row in sorted(zip(means, rows, strict=True)) if mean - first > far]
-    verdict = f"surely behind {best} are {listed(worse)}" if worse else f"none is surely behind {best}"
+    are = "is" if len(worse) == 1 else "are"
+    verdict = f"{listed(worse)} {are} significantly behind {best}" if worse else f"none is significantly behind {best}"
     return [f"{power}; {verdict}."]

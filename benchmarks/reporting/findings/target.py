@@ -1,4 +1,4 @@
-"""Time to target: the share of equal weights' steps that a row needs to get where equal weights end."""
+"""Time to target: the share of equal weights' steps that a method needs to reach the final result of equal weights."""
 
 from __future__ import annotations
 
@@ -6,49 +6,60 @@ import math
 from collections.abc import Mapping, Sequence
 
 from benchmarks.analysis import scores
+from benchmarks.analysis.means import mean_of
+from benchmarks.analysis.order import best_first
 from benchmarks.analysis.results import Results
 from benchmarks.records.record import Record
 from benchmarks.reporting import formats
-from benchmarks.reporting.blocks import Block
-from benchmarks.words import listed, mean_of, methods
+from benchmarks.reporting.blocks import Legend, ReportBlock
+from benchmarks.words import listed
 
 TEXT = (
-    "The steps after which a row is first as good on validation as equal weights of the same seed are at their end, as "
-    "a share of all steps of equal weights: less is faster, and above 1 cannot be seen. Mean over tasks, by their "
-    "primary metric, and seeds; in brackets how often the target was reached where that is not always, and the mean is "
-    "over those cases alone. Tasks at which equal weights end no better than they began are no target. Steps of "
-    "methods take different times, which the table of costs tells. A dash: never reached."
+    "Steps until a method is as good on validation as equal weights of the same seed are after their last step, as a "
+    "share of all steps of equal weights. The target is set per task, by its primary metric. The mean is over tasks "
+    "and seeds."
+)
+LEGEND: Legend = (
+    ("0.5", "the target is reached after half the steps; lower is faster; above 1 is not observed"),
+    (
+        "(a/b)",
+        "the target is reached in a of b cases; the mean is over these a cases; without brackets it is always reached",
+    ),
+    ("–", "the target is never reached"),
 )
 
 
-def block(study: Results) -> Block | None:
-    """The time to target of every row on every suite; none without curves of equal weights."""
-    rows, suites = methods(study.aggregates), [suite.name for suite in study.aggregates.suites]
-    found = {suite: _on_suite(study.of(suite), study.aggregates.equal_weights) for suite in suites}
-    if not any(found.values()):
+def block(results: Results) -> ReportBlock | None:
+    """The time to target of every method on every suite; none without curves of equal weights."""
+    rows, suites = best_first(results.aggregates), [suite.name for suite in results.aggregates.suites]
+    shares_by_suite = {suite: _on_suite(results.of(suite), results.aggregates.equal_weights) for suite in suites}
+    if not any(shares_by_suite.values()):
         return None
-    lines = [[row, _text(_all(found, row)), *(_text(found[suite].get(row, [])) for suite in suites)] for row in rows]
-    said = _sentences({row: _all(found, row) for row in rows if row != study.aggregates.equal_weights})
-    title = "Time to target: who gets sooner where equal weights end"
-    return Block("target", title, TEXT, (["row", "all suites", *suites], lines), tuple(said))
+    lines = [
+        [row, _text(_all(shares_by_suite, row)), *(_text(shares_by_suite[suite].get(row, [])) for suite in suites)]
+        for row in rows
+    ]
+    sentences = _sentences({row: _all(shares_by_suite, row) for row in rows if row != results.aggregates.equal_weights})
+    title = "Time to target: steps to the final result of equal weights"
+    return ReportBlock("target", title, TEXT, (["method", "all suites", *suites], lines), tuple(sentences), LEGEND)
 
 
 def _on_suite(records: Sequence[Record], equal_weights: str) -> dict[str, list[float]]:
     """By row, the share for every task and seed; infinite where the target was not reached."""
     equal = {r.cell.repetition: r for r in records if r.cell.row == equal_weights and r.status == "done"}
-    found: dict[str, list[float]] = {}
+    by_row: dict[str, list[float]] = {}
     for record in records:
         reference = equal.get(record.cell.repetition)
         if reference is not None and record.cell.tasks == reference.cell.tasks:
-            found.setdefault(record.cell.row, []).extend(shares(record, reference))
-    return found
+            by_row.setdefault(record.cell.row, []).extend(shares(record, reference))
+    return by_row
 
 
 def shares(record: Record, reference: Record) -> list[float]:
-    """For each task, the step at which a run is as good as the reference is at its end, over the reference's steps.
+    """For each task, the step at which a run reaches the final result of the reference, over the reference's steps.
 
-    Infinite for a task that never is. Without the tasks at which the reference ends no better than untrained, which
-    are no target; empty where it has no curves.
+    Infinite for a task that never does. Tasks at which the reference ends no better than untrained are left out;
+    empty if the reference has no curves.
     """
     if not reference.curves.step or not reference.curves.step[-1]:
         return []
@@ -75,8 +86,8 @@ def _step(record: Record, reference: Record, task: str) -> float:
     return next(reached, math.inf)
 
 
-def _all(found: Mapping[str, Mapping[str, Sequence[float]]], row: str) -> list[float]:
-    return [share for rows in found.values() for share in rows.get(row, ())]
+def _all(by_suite: Mapping[str, Mapping[str, Sequence[float]]], row: str) -> list[float]:
+    return [share for rows in by_suite.values() for share in rows.get(row, ())]
 
 
 def _text(values: Sequence[float]) -> str:
@@ -92,16 +103,17 @@ def _sentences(by_row: Mapping[str, Sequence[float]]) -> list[str]:
     cases = max(map(len, by_row.values()), default=0)
     reached = {row: sum(map(math.isfinite, values)) for row, values in by_row.items()}
     if not any(reached.values()):
-        return ["No other row ever gets to where equal weights end."]
+        return ["No other method ever reaches the final result of equal weights."]
     always = {row: mean_of(by_row[row]) for row, count in reached.items() if count == cases}
     if not always:
         often = max(reached, key=lambda row: reached[row])
         return [
-            f"No other row gets to where equal weights end with every task and seed; most often {often} does, in "
-            f"{reached[often]} of {cases} cases."
+            f"No other method reaches the final result of equal weights on every task and seed. {often} reaches it "
+            f"most often: in {reached[often]} of {cases} cases."
         ]
     first = min(always, key=lambda row: always[row])
+    reach = "reaches" if len(always) == 1 else "reach"
     return [
-        f"Every task and seed gets to where equal weights end with {listed(list(always))}; the fastest, {first}, takes "
-        f"{formats.plain(always[first])} of their steps.",
+        f"{listed(list(always))} {reach} the final result of equal weights on every task and seed. The "
+        f"fastest is {first}, with {formats.plain(always[first])} of the steps.",
     ]

@@ -1,4 +1,4 @@
-"""Best of so many trials: what each row would have reached with a smaller search, so that many knobs are no favour."""
+"""Expected result of every method with a smaller search for its settings."""
 
 from __future__ import annotations
 
@@ -7,94 +7,101 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from benchmarks.analysis.means import mean_of, median_of_known
+from benchmarks.analysis.order import best_first
 from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import expected_best
 from benchmarks.analysis.statistics.resampling import Array
 from benchmarks.reporting import formats
-from benchmarks.reporting.blocks import Block
-from benchmarks.reporting.findings.searches import Search, searches
-from benchmarks.words import mean_of, median_of_known, methods, plural
+from benchmarks.reporting.blocks import Legend, ReportBlock
+from benchmarks.reporting.findings.searches import SettingChoice, searches
+from benchmarks.words import plural
 
 TEXT = (
-    "Δ taskwise on the test split, in percent, of the setting that validation would choose among so many trials: the "
-    "mean over all subsets of the trials that were run, over seeds and over suites; a suite with fewer trials counts "
-    "with all of them. With one trial it is the mean setting. *Defaults*: the method's own settings, which are the "
-    "first of the trials. *Search gains*: all trials minus the defaults. A dash: a run that failed might be chosen, or "
-    "a suite is missing."
+    "Δ taskwise on the test split, in percent, of the setting that validation chooses among some of the trials: mean "
+    "over all subsets of the trials, seeds and suites. A suite with fewer trials counts with all of them."
+)
+LEGEND: Legend = (
+    ("defaults", "the method's own settings, which are the first trial"),
+    ("n trials", "the best of n trials on validation; of one trial: the mean setting"),
+    ("search gains", "all trials minus the defaults"),
+    ("–", "a run that failed might be chosen, or a suite is missing"),
 )
 
 
-def block(study: Results) -> Block | None:
-    """What fewer trials would have given; none for a study without a search."""
-    found = {suite: rows for suite, rows in searches(study).items() if any(map(_is_search, rows.values()))}
-    if not found:
+def block(results: Results) -> ReportBlock | None:
+    """The expected results with fewer trials; none for results without a search."""
+    choices = {suite: rows for suite, rows in searches(results).items() if any(map(_is_search, rows.values()))}
+    if not choices:
         return None
-    rows = methods(study.aggregates)
-    most = max(map(_most, found.values()))
-    best = {row: best_of(found, row, most) for row in rows}
-    plain = {row: defaults(found, row) for row in rows}
-    head = ["row", "defaults", *(plural(m, "trial") for m in range(1, most + 1)), "search gains"]
+    rows = best_first(results.aggregates)
+    most = max(map(_most, choices.values()))
+    best = {row: best_of(choices, row, most) for row in rows}
+    plain = {row: defaults(choices, row) for row in rows}
+    head = ["method", "defaults", *(plural(m, "trial") for m in range(1, most + 1)), "search gains"]
     lines = [[row, *map(formats.percent, [plain[row], *best[row], best[row][-1] - plain[row]])] for row in rows]
-    title = "Tuning: the best of so many trials"
-    return Block("trials", title, TEXT, (head, lines), tuple(_sentences(plain, best)))
+    title = "Tuning: results by number of trials"
+    return ReportBlock("trials", title, TEXT, (head, lines), tuple(_sentences(plain, best)), LEGEND)
 
 
-def _is_search(made: Sequence[Search]) -> bool:
+def _is_search(choices: Sequence[SettingChoice]) -> bool:
     """Whether these are trials, and not learning rates alone."""
-    return any(trial > 0 for trial in made[0].trials)
+    return any(trial > 0 for trial in choices[0].trials)
 
 
-def best_of(found: Mapping[str, Mapping[str, Sequence[Search]]], row: str, most: int) -> Array:
+def best_of(choices: Mapping[str, Mapping[str, Sequence[SettingChoice]]], row: str, most: int) -> Array:
     """Expected outcome on test of the best on validation among m trials, (most,), mean over seeds and suites.
 
     A suite with fewer trials counts with all of them. NaN for every m at which a failed run might be chosen on some
-    suite, and throughout where the row tried fewer settings than others on the same suite.
+    suite, and for every m if the row tried fewer settings than other rows on the same suite.
     """
-    curves = [_curve(rows.get(row, ()), _most(rows)) for rows in found.values()]
+    curves = [_curve(rows.get(row, ()), _most(rows)) for rows in choices.values()]
     return np.mean([np.pad(curve, (0, most - len(curve)), mode="edge") for curve in curves], axis=0)
 
 
-def _most(rows: Mapping[str, Sequence[Search]]) -> int:
+def _most(rows: Mapping[str, Sequence[SettingChoice]]) -> int:
     """The trials of a suite, as many as any row has."""
-    return max(len(made.trials) for each in rows.values() for made in each)
+    return max(len(choice.trials) for each in rows.values() for choice in each)
 
 
-def _curve(made: Sequence[Search], trials: int) -> Array:
-    whole = [search for search in made if len(search.trials) == trials]
-    if not whole or len(whole) < len(made):
+def _curve(choices: Sequence[SettingChoice], trials: int) -> Array:
+    whole = [choice for choice in choices if len(choice.trials) == trials]
+    if not whole or len(whole) < len(choices):
         return np.full(trials, math.nan)
-    return np.mean([expected_best(search.validation, search.outcomes) for search in whole], axis=0)
+    return np.mean([expected_best(choice.validation, choice.outcomes) for choice in whole], axis=0)
 
 
-def defaults(found: Mapping[str, Mapping[str, Sequence[Search]]], row: str) -> float:
+def defaults(choices: Mapping[str, Mapping[str, Sequence[SettingChoice]]], row: str) -> float:
     """Mean outcome on test of the method's own settings, over seeds and suites; NaN where one of these runs failed."""
-    return mean_of(mean_of(map(_default, rows.get(row, ()))) for rows in found.values())
+    return mean_of(mean_of(map(_default, rows.get(row, ()))) for rows in choices.values())
 
 
-def _default(search: Search) -> float:
-    return float(search.outcomes[search.trials.index(0)]) if 0 in search.trials else math.nan
+def _default(choice: SettingChoice) -> float:
+    return float(choice.outcomes[choice.trials.index(0)]) if 0 in choice.trials else math.nan
 
 
 def _sentences(plain: Mapping[str, float], best: Mapping[str, Array]) -> list[str]:
     gains = {row: float(best[row][-1]) - plain[row] for row in best}
     known = {row: gain for row, gain in gains.items() if not math.isnan(gain)}
     if not known:
-        return ["No row has finished runs of its defaults and of all trials on every suite."]
+        return ["No method has finished runs of its defaults and of all trials on every suite."]
     top = max(known, key=lambda row: known[row])
     losers = [row for row, gain in known.items() if gain < 0]
-    said = [
-        f"Searching gains {formats.percent(median_of_known(known.values()))} points over the defaults for the median "
-        f"row, most for {top} ({formats.percent(known[top])}).",
+    sentences = [
+        f"The search gains {formats.percent(median_of_known(known.values()))} points over the defaults for the median "
+        f"method, and most for {top} ({formats.percent(known[top])}).",
     ]
     if losers:
-        said.append(
-            f"{plural(len(losers), 'row')} of {len(known)} would do better with the defaults on the test split."
+        sentences.append(
+            f"{plural(len(losers), 'method')} of {len(known)} would be better with the defaults on the test split."
         )
     first, last = _leader(plain), _leader({row: float(values[-1]) for row, values in best.items()})
     if first and last:
-        same = f"{first} is the best row with defaults and after the search."
-        said.append(same if first == last else f"With defaults {first} is the best row, after the search {last}.")
-    return said
+        same = f"{first} is the best method with defaults and after the search."
+        sentences.append(
+            same if first == last else f"The best method is {first} with defaults and {last} after the search."
+        )
+    return sentences
 
 
 def _leader(values: Mapping[str, float]) -> str:

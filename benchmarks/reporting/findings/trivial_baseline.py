@@ -1,63 +1,77 @@
-"""Trivial baselines: how far above one and the same answer to every example each task is."""
+"""Trivial baselines: every task compared with a constant prediction, the majority class or the mean."""
 
 from __future__ import annotations
 
 import math
 from typing import NamedTuple
 
+from benchmarks.analysis.order import best_first
 from benchmarks.analysis.results import Results
 from benchmarks.analysis.summaries import MetricSummary
 from benchmarks.records.record import SINGLE_TASK
 from benchmarks.reporting import formats
-from benchmarks.reporting.blocks import Block
-from benchmarks.words import listed, methods, plural
+from benchmarks.reporting.blocks import Legend, ReportBlock
+from benchmarks.words import listed, plural
 
-CLEAR = 0.1  # of the trivial error that must be gone before a task counts as learnt
-MOST_SAID = 4  # groups of rows of which a sentence says what they do not learn
+CLEAR = 0.1  # of the trivial error that must be gone before a task counts as learned
+MOST_SAID = 4  # groups of methods with a sentence on the tasks that they do not learn
 TEXT = (
-    "*Constant*: what one answer to every example scores on the test split: what heads learn that see no example (the "
-    "commonest class, the mean), or any one class, whichever is better on validation. Under every row the part of that "
-    "error which is gone, in percent; 0 is trivial, 100 perfect, and a task is learnt from "
-    f"{CLEAR:.0%} on. *Worst*: the method that leaves most of it."
+    f"Every task compared with its trivial baseline. A task counts as learned if at least {CLEAR:.0%} of the trivial "
+    f"error is removed."
+)
+LEGEND: Legend = (
+    (
+        "trivial",
+        "test result of the best constant prediction on validation: the majority class or another single class, or for "
+        "regression the mean (the median for absolute errors)",
+    ),
+    (
+        "a method",
+        "share of the error of the trivial baseline that the method removes, in percent; 0 is trivial, 100 is "
+        "perfect, negative is worse than trivial",
+    ),
+    ("worst", "the method that removes the smallest share, and that share"),
+    ("–", "no result"),
 )
 
 
 class _Line(NamedTuple):
     suite: str
     task: str
-    gone: dict[str, float]  # row -> part of the constant answer's error
+    gone: dict[str, float]  # row -> share of the trivial error that is removed
 
 
-def block(study: Results) -> Block | None:
-    """Every task beside one answer for all; none where no such answer is known."""
+def block(results: Results) -> ReportBlock | None:
+    """Every task beside its trivial baseline; none if no trivial baseline is known."""
     lines, cells = [], []
-    for suite in study.aggregates.suites:
-        if suite.name not in study.constants:
+    for suite in results.aggregates.suites:
+        if suite.name not in results.constants:
             continue
         for k, first in enumerate(suite.rows[0].primary):
-            constant = study.constants[suite.name][first.task][first.fact.name]
-            found = {row.row: _gone(row.primary[k], constant) for row in suite.rows}
-            lines.append(_Line(suite.name, first.task, found))
+            constant = results.constants[suite.name][first.task][first.fact.name]
+            gone = {row.row: _gone(row.primary[k], constant) for row in suite.rows}
+            lines.append(_Line(suite.name, first.task, gone))
             about = [f"{suite.name}: {first.task}", first.fact.name, formats.number(constant)]
-            cells.append(about + _shown(found, study))
+            cells.append(about + _shown(gone, results))
     if not lines:
         return None
-    head = ["task", "metric", "constant", SINGLE_TASK, study.aggregates.equal_weights, "worst", "there"]
-    rows = [row for row in (SINGLE_TASK, *methods(study.aggregates)) if any(row in line.gone for line in lines)]
+    head = ["task", "metric", "trivial", SINGLE_TASK, results.aggregates.equal_weights, "worst", "its share"]
+    rows = [row for row in (SINGLE_TASK, *best_first(results.aggregates)) if any(row in line.gone for line in lines)]
     to_learn = [line for line in lines if not all(map(math.isnan, line.gone.values()))]
-    return Block("constant", "Above one answer for all", TEXT, (head, cells), tuple(_sentences(to_learn, rows)))
+    sentences = tuple(_sentences(to_learn, rows))
+    return ReportBlock("constant", "Tasks against their trivial baselines", TEXT, (head, cells), sentences, LEGEND)
 
 
-def _gone(found: MetricSummary, constant: float) -> float:
-    """The part of the constant answer's error that is gone; NaN where it has none, or there is no result."""
-    trivial = abs(found.fact.best - constant)
-    return 1 - abs(found.fact.best - found.best.mean) / trivial if trivial else math.nan
+def _gone(metric: MetricSummary, constant: float) -> float:
+    """The share of the trivial error that is removed; NaN where it is 0, or there is no result."""
+    trivial = abs(metric.fact.best - constant)
+    return 1 - abs(metric.fact.best - metric.best.mean) / trivial if trivial else math.nan
 
 
-def _shown(found: dict[str, float], study: Results) -> list[str]:
-    known = {row: gone for row, gone in found.items() if row != SINGLE_TASK and not math.isnan(gone)}
+def _shown(gone: dict[str, float], results: Results) -> list[str]:
+    known = {row: share for row, share in gone.items() if row != SINGLE_TASK and not math.isnan(share)}
     worst = min(known, key=lambda row: known[row], default=None)
-    alone, equal = (found.get(row, math.nan) for row in (SINGLE_TASK, study.aggregates.equal_weights))
+    alone, equal = (gone.get(row, math.nan) for row in (SINGLE_TASK, results.aggregates.equal_weights))
     last = [formats.NONE, formats.NONE] if worst is None else [worst, _percent(known[worst])]
     return [_percent(alone), _percent(equal), *last]
 
@@ -67,25 +81,27 @@ def _percent(share: float) -> str:
 
 
 def _sentences(lines: list[_Line], rows: list[str]) -> list[str]:
-    """Who learns all; a row that lacks a result is not known to."""
+    """The methods that learn all tasks, and the tasks that others do not learn; a missing result is not learned."""
     if not lines:
         return []
     missed = {row: [line for line in lines if line.gone.get(row, math.nan) < CLEAR] for row in rows}
-    sure = [row for row in rows if all(line.gone.get(row, math.nan) >= CLEAR for line in lines)]
+    certain = [row for row in rows if all(line.gone.get(row, math.nan) >= CLEAR for line in lines)]
     total = plural(len(lines), "task")
-    if len(sure) == len(rows):
-        return [f"Every row learns all of {total}: at least {CLEAR:.0%} of the trivial error is gone everywhere."]
-    said = [f"All of {total} are learnt by {listed(sure)}."] if sure else [f"No row learns all of {total}."]
-    alike: dict[tuple[str, ...], list[str]] = {}  # what rows do not learn -> these rows
+    if len(certain) == len(rows):
+        return [f"Every method learns all of {total}: it removes at least {CLEAR:.0%} of the trivial error of each."]
+    learn = "learns" if len(certain) == 1 else "learn"
+    sentences = [f"{listed(certain)} {learn} all of {total}." if certain else f"No method learns all of {total}."]
+    groups: dict[tuple[str, ...], list[str]] = {}  # tasks that are not learned -> the methods that do not learn them
     for row in sorted(rows, key=lambda row: -len(missed[row])):
-        alike.setdefault(tuple(f"{line.suite}: {line.task}" for line in missed[row]), []).append(row)
-    groups = [(tasks, several) for tasks, several in alike.items() if tasks]
-    for tasks, several in groups[:MOST_SAID]:
-        said.append(f"{listed(several)} {'do' if len(several) > 1 else 'does'} not learn {listed(tasks)}.")
-    others = [(row, len(tasks)) for tasks, several in groups[MOST_SAID:] for row in several]
+        groups.setdefault(tuple(f"{line.suite}: {line.task}" for line in missed[row]), []).append(row)
+    ordered = [(tasks, several) for tasks, several in groups.items() if tasks]
+    for tasks, several in ordered[:MOST_SAID]:
+        sentences.append(f"{listed(several)} {'do' if len(several) > 1 else 'does'} not learn {listed(tasks)}.")
+    others = [(row, len(tasks)) for tasks, several in ordered[MOST_SAID:] for row in several]
     if others:
-        do = "do" if len(others) > 1 else "does"
+        fail = "fail" if len(others) > 1 else "fails"
         most = plural(max(count for _, count in others), "task")
-        said.append(f"{listed([row for row, _ in others])} {do} not learn {most} at most.")
+        sentences.append(f"{listed([row for row, _ in others])} {fail} to learn {most} at most.")
     lacking = [row for row in rows if any(math.isnan(line.gone.get(row, math.nan)) for line in lines)]
-    return [*said, *([f"Not every task has a result of {listed(lacking)}."] if lacking else [])]
+    lack = "lacks" if len(lacking) == 1 else "lack"
+    return [*sentences, *([f"{listed(lacking)} {lack} a result on some task."] if lacking else [])]

@@ -1,4 +1,4 @@
-"""What is typical of a row: the mean of the middle half of its runs, and how many runs reach how much."""
+"""Typical runs of a method: the mean of the middle half of its runs, and the share of runs above thresholds."""
 
 from __future__ import annotations
 
@@ -9,43 +9,55 @@ from benchmarks.analysis.comparison import Gain
 from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import Estimate, iqm, performance_profile
 from benchmarks.reporting import formats
-from benchmarks.reporting.blocks import Block
+from benchmarks.reporting.blocks import Legend, ReportBlock
 from benchmarks.words import listed, plural
 
 THRESHOLDS = (-10, -5, -2, 0, 2, 5)  # points of Δ taskwise
 
 TEXT = (
-    "Differences of Δ taskwise to {reference}, in points, between runs of the same seed; every suite has the same "
-    "weight. *IQM*: the interquartile mean, the mean of the middle half of all runs, with a 95 % interval; a single "
-    "wild run or suite does not move it. Then the share of runs, in percent, that are at or above so many points; a "
-    "run that failed reaches none. One row is better than another for every purpose only if all its shares are at "
-    "least as high. *Runs*: finished ones of all; the IQM is over the finished ones. A dash: a suite is missing."
+    "Differences of Δ taskwise to {reference}, in points, between runs of the same seed. Every suite has the same "
+    "weight."
+)
+LEGEND: Legend = (
+    (
+        "IQM",
+        "interquartile mean: mean of the middle half of the finished runs, with its 95 % interval; single extreme "
+        "runs or suites do not move it",
+    ),
+    (
+        "≥ t",
+        "share of runs with a difference of at least t points, in percent; a run that failed reaches no threshold",
+    ),
+    ("runs", "finished runs / all runs"),
+    ("–", "a suite is missing"),
 )
 
 
-def block(study: Results) -> Block | None:
-    """The interquartile mean and the performance profile of every row; none without runs of the reference."""
-    gains = study.gains()
+def block(results: Results) -> ReportBlock | None:
+    """The interquartile mean and the performance profile of every method; none without runs of the reference."""
+    gains = results.gains()
     if not gains:
         return None
-    suites = {suite.name: seeds for suite in study.aggregates.suites if (seeds := _seeds(study, suite.name))}
-    found = {gain.row: typical(gain, suites) for gain in gains}
+    suites = {suite.name: seeds for suite in results.aggregates.suites if (seeds := _seeds(results, suite.name))}
+    means = {gain.row: typical(gain, suites) for gain in gains}
     profiles = {gain.row: profile(gain, suites) for gain in gains}
-    head = ["row", "IQM", *(f"≥ {f'{t:+d}'.replace('-', '−').replace('+0', '0')}" for t in THRESHOLDS), "runs"]
+    head = ["method", "IQM", *(f"≥ {f'{t:+d}'.replace('-', '−').replace('+0', '0')}" for t in THRESHOLDS), "runs"]
     total = sum(map(len, suites.values()))
     lines = []
     for row, shares in profiles.items():
         percents = [formats.plain(100 * share, 0) for share in shares]
-        lines.append([row, formats.delta(found[row]), *percents, formats.count(found[row].count, total)])
-    title = f"What is typical, against {study.reference}"
-    text = TEXT.format(reference=study.reference)
-    return Block("typical", title, text, (head, lines), tuple(_sentences(found, profiles, study.reference)))
+        lines.append([row, formats.delta(means[row]), *percents, formats.count(means[row].count, total)])
+    title = f"Typical runs against {results.reference}"
+    text = TEXT.format(reference=results.reference)
+    return ReportBlock(
+        "typical", title, text, (head, lines), tuple(_sentences(means, profiles, results.reference)), LEGEND
+    )
 
 
-def _seeds(study: Results, suite: str) -> list[int]:
+def _seeds(results: Results, suite: str) -> list[int]:
     """The seeds in which the reference has a result."""
-    found = next(each for each in study.aggregates.suites if each.name == suite).row(study.reference)
-    return list(found.deltas) if found else []
+    summary = next(each for each in results.aggregates.suites if each.name == suite).row(results.reference)
+    return list(summary.deltas) if summary else []
 
 
 def typical(gain: Gain, suites: Mapping[str, Sequence[int]]) -> Estimate:
@@ -72,17 +84,17 @@ def _differences(gain: Gain, suite: str) -> Mapping[int, float]:
     return gain.by_suite[suite].differences if suite in gain.by_suite else {}
 
 
-def _sentences(found: Mapping[str, Estimate], profiles: Mapping[str, Sequence[float]], reference: str) -> list[str]:
-    known = {row: value for row, value in found.items() if not math.isnan(value.mean)}
+def _sentences(means: Mapping[str, Estimate], profiles: Mapping[str, Sequence[float]], reference: str) -> list[str]:
+    known = {row: value for row, value in means.items() if not math.isnan(value.mean)}
     if not known:
-        return [f"No row has runs on every suite where {reference} has some."]
+        return [f"No method has runs on every suite where {reference} has some."]
     top = max(known, key=lambda row: known[row].mean)
-    said = [f"Typically best is {top}: {formats.delta(known[top])} points against {reference}."]
+    sentences = [f"{top} has the best typical run: {formats.delta(known[top])} points against {reference}."]
     above = [row for row, value in known.items() if value.has_interval and value.low > 0]
     if any(value.has_interval for value in known.values()):
-        who = f"{listed(above)} ({len(above)} of {plural(len(known), 'row')})" if above else "no row"
-        said.append(f"The interval lies above 0 for {who}.")
+        names = f"{listed(above)} ({len(above)} of {plural(len(known), 'method')})" if above else "no method"
+        sentences.append(f"The interval lies above 0 for {names}.")
     zero = THRESHOLDS.index(0)
     half = [row for row in known if profiles[row][zero] >= 0.5]
-    said.append(f"At least every second run is at or above {reference} with {listed(half)}.")
-    return said
+    sentences.append(f"At least half of the runs are as good as {reference} or better for {listed(half)}.")
+    return sentences

@@ -13,10 +13,10 @@ from benchmarks.records.record import SINGLE_TASK, Outcome, Record
 
 @dataclass(frozen=True)
 class Yardstick:
-    """What runs of one problem are measured with.
+    """The baselines and metrics that the runs of one problem are compared by.
 
     Attributes:
-        baseline: the single-task models whose settings were chosen, at the states chosen on validation.
+        baseline: the single-task models with the chosen settings, at their selected checkpoints.
         facts: the metrics that count, by task.
     """
 
@@ -31,7 +31,7 @@ class Yardstick:
         return cls(baseline, scores.scored(known, baseline))
 
     def delta(self, seed: int, outcome: Outcome | None) -> float:
-        """Δ taskwise on test, in percent, of a state of a run; NaN without one or without baselines."""
+        """Δ taskwise on test, in percent, of a checkpoint of a run; NaN without one or without baselines."""
         if outcome is None or not self.facts or any(task not in outcome.test for task in self.facts):
             return math.nan
         return scores.delta_taskwise(scores.relative_by_task(outcome.test, seed, self.baseline, self.facts))

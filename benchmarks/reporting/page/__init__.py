@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.analysis.results import read_results
 from benchmarks.records.store import write_atomically
 from benchmarks.reporting import findings, leaderboard
-from benchmarks.reporting.charts import draw_study
+from benchmarks.reporting.charts import draw_results
 from benchmarks.reporting.page.page import render
 
 NAME = "report.html"
@@ -19,9 +19,10 @@ def write_report(folder: Path) -> Path:
     Raises:
         ValueError: the folder holds no record.
     """
-    found = read_results(folder)
-    leaderboard.write(found, folder)
-    charts = draw_study(found, folder)
+    results = read_results(folder, titled=True)
+    blocks = findings.blocks(results)
+    leaderboard.write(results, folder, blocks)
+    charts = draw_results(results, folder)
     page = folder / NAME
-    write_atomically(page, render(found, folder.resolve().name, charts, findings.blocks(found)))
+    write_atomically(page, render(results, folder.resolve().name, charts, blocks))
     return page

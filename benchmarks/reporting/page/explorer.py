@@ -1,4 +1,4 @@
-"""What the interactive charts show, as compact data: curves of every row over training, and accuracy against cost."""
+"""Compact data of the interactive charts: curves of every row over training, and accuracy against cost."""
 
 from __future__ import annotations
 
@@ -18,33 +18,34 @@ from benchmarks.analysis.summaries import SuiteSummary
 from benchmarks.records.record import SINGLE_TASK, Record
 from benchmarks.reporting import formats
 from benchmarks.reporting.charts import cost, measured, series, style
-from benchmarks.reporting.charts.cost import Place
+from benchmarks.reporting.charts.colors import RowStyle, styles
+from benchmarks.reporting.charts.cost import CostPoint
 from benchmarks.reporting.charts.curves import legible
 
 POINTS = 50  # of a curve at most: more are not told apart on a screen
-DIGITS = 4  # significant ones, a thousandth of what a picture can show
+DIGITS = 4  # significant digits
 MOST_PAIRS = 45  # of tasks, with curves of their own; of more there is the mean alone
 ALL = "all suites"
 SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down"}
 
 
-class Choice(NamedTuple):
-    """One thing that can be shown of a measure: a task, or a pair of tasks."""
+class CurveChoice(NamedTuple):
+    """One choice of a measure: a task, or a pair of tasks."""
 
     name: str
     values: series.Values
 
 
-def data(found: Results) -> dict[str, Any]:
+def data(results: Results) -> dict[str, Any]:
     """Everything that the interactive charts need, fit for JSON.
 
     ``rows`` holds the look of every row; ``suites`` by name the rows shown at first and, by measure and choice, the
     scale of the axis and the lines by row; ``costs`` by suite the places of rows.
     """
-    aggregates = found.aggregates
+    aggregates = results.aggregates
     return {
-        "rows": {row: _look(look) for row, look in style.styles(aggregates.rows).items()},
-        "suites": {suite.name: _suite(suite, found.of(suite.name)) for suite in aggregates.suites},
+        "rows": {row: _look(look) for row, look in styles(aggregates.rows).items()},
+        "suites": {suite.name: _suite(suite, results.of(suite.name)) for suite in aggregates.suites},
         "costs": {
             ALL: _places(cost.over_suites(aggregates)),
             **{suite.name: _places(cost.on_suite(suite)) for suite in aggregates.suites},
@@ -63,42 +64,42 @@ def packed(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-def compact(found: Mapping[str, Any]) -> str:
+def compact(values: Mapping[str, Any]) -> str:
     """JSON without spaces.
 
     Raises:
         ValueError: it holds a number that JSON does not know.
     """
-    return json.dumps(found, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return json.dumps(values, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def measures(suite: SuiteSummary) -> dict[str, list[Choice]]:
-    """What can be shown of a suite's runs."""
+def measures(suite: SuiteSummary) -> dict[str, list[CurveChoice]]:
+    """The measures of a suite's runs, each with its choices."""
     tasks, metrics = suite.tasks, [(m.task, m.fact) for m in suite.rows[0].primary]
     pairs = [f"{a}|{b}" for k, a in enumerate(tasks) for b in tasks[k + 1 :]]
     named = pairs if 1 < len(pairs) <= MOST_PAIRS else []
-    found = {
-        "training loss": [Choice(task, partial(measured.loss, task=task)) for task in tasks],
+    by_name = {
+        "training loss": [CurveChoice(task, partial(measured.loss, task=task)) for task in tasks],
         "validation metric": [
-            Choice(
+            CurveChoice(
                 f"{task}: {fact.name} {'↑' if fact.higher_is_better else '↓'}",
                 partial(measured.validation, task=task, metric=fact.name),
             )
             for task, fact in metrics
         ],
-        "share of the task weights": [Choice(task, partial(measured.share, task=task)) for task in tasks],
-        "gradient norm": [Choice(task, partial(measured.norm, task=task)) for task in tasks],
+        "share of the task weights": [CurveChoice(task, partial(measured.share, task=task)) for task in tasks],
+        "gradient norm": [CurveChoice(task, partial(measured.norm, task=task)) for task in tasks],
         "cosine between task gradients": [
-            Choice("mean over pairs", measured.mean_cosine),
-            *(Choice(pair.replace("|", " and "), partial(measured.cosine, pair=pair)) for pair in named),
+            CurveChoice("mean over pairs", measured.mean_cosine),
+            *(CurveChoice(pair.replace("|", " and "), partial(measured.cosine, pair=pair)) for pair in named),
         ],
-        "share of pairs in conflict": [Choice("all pairs", measured.conflict)],
+        "share of pairs in conflict": [CurveChoice("all pairs", measured.conflict)],
     }
-    return {name: choices for name, choices in found.items() if choices}
+    return {name: choices for name, choices in by_name.items() if choices}
 
 
-def _look(look: style.RowStyle) -> dict[str, str]:
-    """A row's look in the words of the plotting library."""
+def _look(look: RowStyle) -> dict[str, str]:
+    """The look of a row in the terms of the plotting library."""
     dash = ",".join(f"{2 * length:g}px" for length in look.dash[1]) or "solid"
     return {"color": look.color, "dash": dash, "symbol": SYMBOLS[look.marker]}
 
@@ -107,11 +108,14 @@ def _suite(suite: SuiteSummary, records: Sequence[Record]) -> dict[str, Any]:
     by_row = {row.row: [r for r in records if r.cell.row == row.row] for row in suite.rows}
     single = [row.row for row in suite.rows if row.row == SINGLE_TASK]
     shown = [*single, *legible(suite)]
-    found = {
+    by_measure = {
         name: {choice.name: _lines(choice.values, by_row, shown) for choice in choices}
         for name, choices in measures(suite).items()
     }
-    return {"shown": shown, "measures": {name: kept for name, choices in found.items() if (kept := _known(choices))}}
+    return {
+        "shown": shown,
+        "measures": {name: kept for name, choices in by_measure.items() if (kept := _known(choices))},
+    }
 
 
 def _known(choices: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,18 +125,18 @@ def _known(choices: Mapping[str, Any]) -> dict[str, Any]:
 def _lines(values: series.Values, by_row: Mapping[str, Sequence[Record]], shown: Sequence[str]) -> dict[str, Any]:
     """The lines of all rows that were measured, and the scale that suits those shown at first."""
     together = {row: series.finished(records, values) for row, records in by_row.items()}
-    lines = {row: known for row, found in together.items() if found is not None and (known := line(found))}
-    seen = [v for row in shown if row in lines for key in ("y", "low", "high") for v in lines[row].get(key, [])]
-    return {"scale": style.scale_for(seen), "lines": lines}
+    lines = {row: known for row, curve in together.items() if curve is not None and (known := line(curve))}
+    drawn = [v for row in shown if row in lines for key in ("y", "low", "high") for v in lines[row].get(key, [])]
+    return {"scale": style.scale_for(drawn), "lines": lines}
 
 
-def line(found: series.Series) -> dict[str, list[float]]:
+def line(curves: series.Series) -> dict[str, list[float]]:
     """Mean over seeds, and with more than one the lowest and highest; nothing if no point is known."""
-    kept = np.flatnonzero(np.isfinite(found.values).all(0))
+    kept = np.flatnonzero(np.isfinite(curves.values).all(0))
     if not kept.size:
         return {}
     picks = kept[np.unique(np.linspace(0, len(kept) - 1, min(POINTS, len(kept))).round().astype(int))]
-    thin = series.Series(found.step[picks], found.values[:, picks])
+    thin = series.Series(curves.step[picks], curves.values[:, picks])
     drawn = {"y": thin.mean()}
     if len(thin.values) > 1:
         drawn |= {"low": thin.quantile(0), "high": thin.quantile(1)}
@@ -144,7 +148,7 @@ def _rounded(numbers: NDArray[np.float64]) -> list[float]:
     return [int(number) if number.is_integer() and abs(number) < 1e6 else number for number in short]
 
 
-def _places(places: Sequence[Place]) -> dict[str, Any]:
+def _places(places: Sequence[CostPoint]) -> dict[str, Any]:
     best = set(cost.efficient(places))
     return {
         place.row: {
@@ -159,5 +163,5 @@ def _places(places: Sequence[Place]) -> dict[str, Any]:
     }
 
 
-def _delta(place: Place) -> str:
+def _delta(place: CostPoint) -> str:
     return formats.delta(place.seeds) if place.seeds.count else formats.percent(place.delta)

@@ -10,36 +10,38 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 RESULTS = {
-    "tasks": "Test result of every task: the mean, the interval where there are seeds enough, and the seeds as small "
-    "dots. The dashed line is the single-task baseline, the band the range of its seeds.",
+    "tasks": "Test result of every task: the mean, its 95 % interval from 5 seeds on, and the seeds as small dots. The "
+    "dashed line is the single-task baseline; the band is the range of its seeds.",
     "cost": "Δ taskwise against the time of a training step. Single-task needs one model per task; their times add up. "
-    "Rows far below all others are at the edge.",
-    "trajectories": "Every run from its start (hollow) to its end (full) on the sum of the losses; dark is high.",
+    "Methods far below all others are at the edge.",
+    "trajectories": "Every run from its start (hollow dot) to its end (full dot). Dark is a high sum of losses.",
 }
 TRAINING = {
-    "curves": "Training loss and validation metric: mean over seeds, with their range. A cross marks a run that broke.",
+    "curves": "Training loss and validation metric: mean over seeds, with their range. A cross is the end of "
+    "a failed run.",
     "weights": "Share of every task in the sum of the weights. The grey line is the equal share.",
     "cosines": "Cosine between the gradients of two tasks at the shared parameters: median, and 10 to 90 % of pairs "
     "and seeds. Below 0 the tasks are in conflict.",
 }
 FRONT = {
-    "front": "Hollow marks are rows that some fixed weights dominate: as good on every task, better on one. Of two "
-    "tasks, black dots are what fixed weights attain, and the grey region is what they dominate. Rows far from all "
-    "others are at the edge.",
+    "front": "A hollow mark is a method that some fixed weights dominate: they are as good on every task, and better "
+    "on one. With two tasks, black dots are results of fixed weights, and the grey region is dominated by them. "
+    "Methods far from all others are at the edge.",
 }
-OVERVIEW = "One dot per method and suite, small dots are seeds, bars are 95 % intervals where there are seeds enough."
+TASKS = "Test metrics of the tasks at the selected checkpoint."
+OVERVIEW = "One dot per method and suite. Small dots are seeds; bars are 95 % intervals, given from 5 seeds on."
 TRANSFER = (
-    "The mean difference to single-task of every primary metric, in percent. Colours follow the order of magnitude, so "
-    "that small differences are seen beside large ones; the strongest stand for their number and all beyond it."
+    "Mean difference to single-task of every primary metric, in percent. The scale of colours is logarithmic; its ends "
+    "include all larger differences."
 )
 OPTION = (
-    "Every method against the single-task models that were trained at the same value of the option, which are the "
-    "dashed line: mean over seeds, with the seeds as small dots, or a bar for the 95 % interval where there are seeds "
-    "enough. Methods lie a little beside each other. An arrow head at the edge is a mean beyond it."
+    "Every method against single-task models trained at the same value of the option (dashed line): mean over seeds, "
+    "with its 95 % interval as a bar, or with the seeds as small dots if there are fewer than 5. Methods are shifted "
+    "sideways so that they do not overlap. An arrow head at the edge is a mean beyond it."
 )
 COST = (
     "Mean Δ taskwise over all suites against the geometric mean of the times of a training step, where equal weights "
-    "are 1. Rows far below all others are at the edge."
+    "are 1. Methods far below all others are at the edge."
 )
 
 
@@ -55,10 +57,8 @@ class Picture(NamedTuple):
 
 def smallest(charts: Sequence[Path]) -> dict[str, Path]:
     """The smaller file of every chart, by name."""
-    found: dict[str, Path] = {}
-    for path in sorted(charts, key=lambda path: path.stat().st_size, reverse=True):
-        found[path.stem] = path
-    return found
+    by_size = sorted(charts, key=lambda path: path.stat().st_size, reverse=True)
+    return {path.stem: path for path in by_size}  # the last of a name stays
 
 
 def picture(path: Path, title: str, caption: str) -> Picture:

@@ -1,1 +1,1 @@
-"""Where cells are trained: in this process, in local processes, or on a Ray cluster."""
+"""The places where cells train: this process, local processes, or a Ray cluster."""

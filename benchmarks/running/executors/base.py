@@ -1,4 +1,4 @@
-"""What every executor does: take jobs, and tell what happens to them."""
+"""The interface of executors: they take jobs, and report events."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.records.record import Cell, Status
-from benchmarks.training.course import unfinished
+from benchmarks.training.run import unfinished
 
 if TYPE_CHECKING:
     from benchmarks.running.executors.worker import Known, Worker
@@ -36,14 +36,14 @@ class Job:
 
 
 class Setting(NamedTuple):
-    """What a worker must know beside its job; everything in it can be sent to another process."""
+    """What a worker must know beside its job; all of it can be sent to another process."""
 
     device: str = "cpu"
-    threads: int | None = None  # of torch; none leaves them as they are
+    threads: int | None = None  # of torch; none leaves the number as it is
     data: Path | None = None
     plugins: tuple[Path, ...] = ()  # files that register balancers or suites
     imports: tuple[str, ...] = ()  # modules that register suites
-    models: Path | None = None  # where trained models are kept, if they are
+    models: Path | None = None  # the folder for trained models; none keeps no models
     time_limit: float | None = None  # seconds per cell
 
 
@@ -54,7 +54,7 @@ class Began(NamedTuple):
 
 
 class Stepped(NamedTuple):
-    """A job has taken some of its steps; those of several trainings one after the other are counted anew."""
+    """A job has taken some of its steps; a job that trains several times in succession counts anew each time."""
 
     job: Job
     done: int
@@ -62,14 +62,14 @@ class Stepped(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """One of a job's cells is over."""
+    """One of a job's cells has ended."""
 
     job: Job
     record: Any  # a `Record`; other work than training leaves something else that has the id of the cell
 
 
 class Skip(NamedTuple):
-    """Why a suite cannot run; ``broken`` if its loader failed in a way it should not."""
+    """Why a suite cannot run; ``broken`` if its loader has an error, beyond data that are missing."""
 
     reason: str
     broken: bool
@@ -82,8 +82,8 @@ class Skipped(NamedTuple):
     why: Skip
 
 
-class Split(NamedTuple):
-    """A job's cells had better be trained one by one, anywhere."""
+class Divided(NamedTuple):
+    """A job is divided: its cells train one by one, on any worker."""
 
     job: Job
 
@@ -92,14 +92,14 @@ class Split(NamedTuple):
         return [Job((cell,)) for cell in self.job.cells]
 
 
-Event = Began | Stepped | Finished | Skipped | Split
+Event = Began | Stepped | Finished | Skipped | Divided
 Tell = Callable[[Event], None]
 
 
 class Executor(ABC):
-    """Trains jobs somewhere. Every cell ends in one record, whatever becomes of the worker, or its job is skipped.
+    """Trains jobs. Every cell ends in one record, even if its worker dies, unless its job is skipped.
 
-    A `Split` is told like everything else; the executor itself runs the parts.
+    The event `Divided` is reported like every other; the executor itself runs the parts.
     """
 
     def __init__(self, setting: Setting) -> None:
@@ -111,4 +111,4 @@ class Executor(ABC):
 
     @abstractmethod
     def run(self, jobs: Sequence[Job], tell: Tell) -> None:
-        """Train all jobs, and tell what happens as it happens; an exception from ``tell`` stops everything."""
+        """Train all jobs, and report every event to ``tell`` when it happens; an exception from it stops everything."""

@@ -10,15 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.running.executors.base import Began, Event, Executor, Finished, Job, Setting, Split, Stepped, Tell
+from benchmarks.running.executors.base import Began, Divided, Event, Executor, Finished, Job, Setting, Stepped, Tell
 from benchmarks.running.executors.worker import Worker
-from benchmarks.training import environment
+from benchmarks.training.machine import environment
 
 if TYPE_CHECKING:
     from ray import ObjectRef
 
 RETRIES = 3  # after a lost node or a worker that died
-POLL = 1.0  # seconds between two looks at what is ready, and at how large the cluster is
+POLL = 1.0  # seconds between two looks at finished tasks and at the size of the cluster
 INSTALL = "pip install -c constraints.txt -e '.[ray]'"
 LEFT_OUT = ["/.git", "/.venv", "/results", "**/__pycache__"]  # of the clone, when it is sent to the nodes
 
@@ -26,7 +26,7 @@ Plugins = tuple[tuple[str, str], ...]  # file name and text of each
 
 
 class Share(NamedTuple):
-    """What a worker takes of its node."""
+    """The part of its node that a worker reserves."""
 
     cpus: float = 1.0
     gpus: float = 0.0  # a fraction lets several workers share a GPU
@@ -35,9 +35,9 @@ class Share(NamedTuple):
 class Ray(Executor):
     """Tasks on the cluster at ``address``, or on one that is started here and stopped at the end.
 
-    Results come back to the driver, which alone writes records: what was trained twice, because a node was lost, is
-    written once. A driver that was ended goes on from its records like every other run. The clone and plug-ins are
-    sent along; data and models are where the nodes find the same folders.
+    Results come back to the driver, which alone writes records: a cell that trains twice, because its node was lost, is
+    written once. A driver that is started again goes on from its records like every other run. The clone and plug-ins
+    are sent to the nodes; the folders of data and models must be the same on all nodes.
 
     Raises:
         ValueError: Ray is not installed, or there is no cluster at the address.
@@ -54,7 +54,7 @@ class Ray(Executor):
         return self._width(self._connect())
 
     def run(self, jobs: Sequence[Job], tell: Tell) -> None:
-        """Train the jobs; steps are not told of."""
+        """Train the jobs; steps are not reported."""
         ray = self._connect()
         try:
             task = ray.remote(_train).options(
@@ -80,11 +80,15 @@ class Ray(Executor):
         except ImportError as error:
             raise ValueError(f"the executor ray needs the package ray; install it: {INSTALL}") from error
         if not ray.is_initialized():
-            told = {environment.COMMIT: environment.commit()}
+            runtime = {
+                "working_dir": str(environment.REPOSITORY),
+                "excludes": LEFT_OUT,
+                "env_vars": {environment.COMMIT: environment.commit()},
+            }
             try:
                 ray.init(
                     address=self.address,
-                    runtime_env={"working_dir": str(environment.REPOSITORY), "excludes": LEFT_OUT, "env_vars": told},
+                    runtime_env=runtime,
                     include_dashboard=None if self.address else False,
                     log_to_driver=False,
                     logging_level=logging.ERROR,
@@ -94,7 +98,7 @@ class Ray(Executor):
         return ray
 
     def _width(self, ray: Any) -> int:
-        """How many jobs the cluster has room for at present; one at least, so that it sees what is asked for."""
+        """How many jobs the cluster has room for at present; at least one, so that a cluster can grow on demand."""
         resources = ray.cluster_resources()
         room = resources.get("CPU", 0.0) / self.share.cpus
         if self.share.gpus:
@@ -102,10 +106,10 @@ class Ray(Executor):
         return max(1, int(room))
 
     def _settle(self, ray: Any, reference: ObjectRef, job: Job, tell: Tell) -> list[Job]:
-        """Tell what came of a job, and return what is to be tried again: its cells one by one, if it was lost."""
+        """Report the events of a job, and return the jobs to run in its place: one per cell, if its worker was lost."""
         try:
             events: list[Event] = ray.get(reference)
-        except ray.exceptions.RayTaskError as error:  # the program's own mistake: it would be made again
+        except ray.exceptions.RayTaskError as error:  # an error of the program, which would come again
             self._lose(job, f"{type(error.cause).__name__}: {error.cause}", tell)
             return []
         except ray.exceptions.RayError as error:
@@ -113,11 +117,11 @@ class Ray(Executor):
                 why = f"{RETRIES + 1} workers died over it ({type(error).__name__}); if memory ran out, give it more"
                 self._lose(job, why, tell)
                 return []
-            events = [Split(job)]
+            events = [Divided(job)]
         again: list[Job] = []
         for event in events:
             tell(event)
-            if isinstance(event, Split):
+            if isinstance(event, Divided):
                 again += event.parts()
         return again
 
@@ -127,10 +131,10 @@ class Ray(Executor):
 
 
 def _train(setting: Setting, plugins: Plugins, job: Job) -> list[Event]:
-    """What happens to a job, on a node; the data of the last suite stay in the worker's process."""
-    heard: list[Event] = []
-    _worker(setting, plugins).run(job, heard.append)
-    return [event for event in heard if not isinstance(event, Began | Stepped)]
+    """Train a job on a node, and return its events; the data of the last suite stay in the worker's process."""
+    events: list[Event] = []
+    _worker(setting, plugins).run(job, events.append)
+    return [event for event in events if not isinstance(event, Began | Stepped)]
 
 
 @cache

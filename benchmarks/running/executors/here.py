@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from benchmarks.running.executors.base import Event, Executor, Job, Setting, Split, Tell
+from benchmarks.running.executors.base import Divided, Event, Executor, Job, Setting, Tell
 from benchmarks.running.executors.worker import Worker
-from benchmarks.training.processes import World
+from benchmarks.training.machine.processes import World
 
 
 class Here(Executor):
     """The simplest executor: for tests, for debuggers, and for machines with one core.
 
-    It is also what each process of a data-parallel run does; all of them train the same jobs in the same order.
+    Each process of a data-parallel run has one; all of them train the same jobs in the same order.
     """
 
     def __init__(self, setting: Setting, world: World = World()) -> None:  # noqa: B008
@@ -26,7 +26,7 @@ class Here(Executor):
 
         def listen(event: Event) -> None:
             tell(event)
-            if isinstance(event, Split):
+            if isinstance(event, Divided):
                 waiting.extendleft(reversed(event.parts()))
 
         while waiting:

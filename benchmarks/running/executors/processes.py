@@ -1,4 +1,4 @@
-"""Jobs in local processes: a crash takes one cell down, and a cell that hangs is ended."""
+"""Jobs in local processes: a crash ends one cell alone, and a cell that hangs is stopped."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from typing import NamedTuple
 from benchmarks.records.record import Status
 from benchmarks.running.executors.base import (
     Began,
+    Divided,
     Event,
     Executor,
     Finished,
     Job,
     Setting,
     Skipped,
-    Split,
     Stepped,
     Tell,
 )
 from benchmarks.running.executors.worker import Worker
-from benchmarks.training.devices import of_worker
+from benchmarks.training.machine.devices import of_worker
 
-GRACE = 60.0  # seconds beyond the limit of a cell after which a job that gives no sign of life is ended
+GRACE = 60.0  # seconds beyond the time limit of a cell, after which a silent worker is stopped
 POLL = 1.0  # seconds between two looks at the clock
-STOP_WITHIN = 5.0  # seconds that a worker has to end
+STOP_WITHIN = 5.0  # seconds that a worker has to stop
 
 
 class Processes(Executor):
@@ -50,7 +50,7 @@ class Processes(Executor):
         return self.workers
 
     def run(self, jobs: Sequence[Job], tell: Tell) -> None:
-        """Train the jobs, those of the same suite preferably where its data are."""
+        """Train the jobs, each preferably on a worker that has the data of its suite."""
         waiting = deque(jobs)
         again: set[str] = set()  # jobs that a worker died with before it had begun
         places = [of_worker(self.setting.device, number) for number in range(min(self.workers, len(jobs)))]
@@ -72,7 +72,7 @@ class Processes(Executor):
 
 
 def _next(waiting: deque[Job], hand: _Hand, crew: Sequence[_Hand]) -> Job:
-    """The first job of the suite that a worker has loaded, else of one that no other has, else any."""
+    """The first job of the suite that a worker has loaded, else of a suite that no other worker has, else any job."""
     elsewhere = {other.table for other in crew if other is not hand}
     for fits in (lambda s: s == hand.table, lambda s: s not in elsewhere, lambda _: True):
         for job in waiting:
@@ -83,7 +83,7 @@ def _next(waiting: deque[Job], hand: _Hand, crew: Sequence[_Hand]) -> Job:
 
 
 def _bury(hand: _Hand, waiting: deque[Job], again: set[str], tell: Tell) -> None:
-    """What a dead worker has left: several cells are tried again one by one, a single one has failed."""
+    """Start a dead worker again. Of its job, several cells are tried again one by one; a single cell has failed."""
     job, why, finished, began = hand.job, hand.why, hand.finished, hand.began
     hand.stop()
     hand.start()
@@ -95,7 +95,7 @@ def _bury(hand: _Hand, waiting: deque[Job], again: set[str], tell: Tell) -> None
         again.add(job.id)
         waiting.appendleft(job)
     elif len(job.cells) > 1:
-        tell(Split(job))
+        tell(Divided(job))
         waiting.extendleft(Job((cell,)) for cell in reversed(left))
     else:
         tell(Finished(job, job.lost(left[0], why.status, why.reason, hand.device)))
@@ -107,11 +107,11 @@ class _Cause(NamedTuple):
 
 
 class _Done(NamedTuple):
-    """A worker's last word on a job."""
+    """The worker has done its job."""
 
 
 class _Broken(NamedTuple):
-    """A worker's last word of all."""
+    """The worker's process can do no more jobs."""
 
     reason: str
 
@@ -125,11 +125,11 @@ class _Hand:
         self.job: Job | None = None
         self.table = ""
         self.finished: set[str] = set()  # ids of the job's cells that are over
-        self._since: float | None = None  # when it was last heard of; the limit does not count what comes before
+        self._since: float | None = None  # when it last reported an event; the time limit counts from the first
         self.start()
 
     def start(self) -> None:
-        """A new process."""
+        """Start a new process."""
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(self._setting, theirs), daemon=True)
@@ -139,40 +139,40 @@ class _Hand:
         self.why = _Cause("failed", "")
 
     def give(self, job: Job) -> None:
-        """A job to do."""
+        """Send a job to the worker."""
         self.job, self.table, self.finished = job, job.cells[0].table, set()
         self._since = None
         try:
             self.connection.send(job)
-        except OSError:  # it is dead, which is noticed as soon as one listens
+        except OSError:  # it is dead, which `listen` notices
             return
 
     @property
     def began(self) -> bool:
-        """Whether it has said anything about its job: a worker may have died before it was given one."""
+        """Whether it has reported an event of its job: a worker may have died before it got the job."""
         return self._since is not None
 
     def listen(self, tell: Tell, waiting: deque[Job]) -> None:
-        """Pass on what the worker says; a job that it wants split is put back."""
-        while self.job is not None and (said := self._heard()) is not None:
-            if isinstance(said, _Done):
+        """Pass on the events of the worker; the parts of a job that it divides go back to the front of ``waiting``."""
+        while self.job is not None and (message := self._receive()) is not None:
+            if isinstance(message, _Done):
                 self.job = None
                 return
-            if isinstance(said, _Broken):
-                self.why = _Cause("failed", said.reason)
+            if isinstance(message, _Broken):
+                self.why = _Cause("failed", message.reason)
                 continue
-            if isinstance(said, Began | Stepped | Finished):
-                self._since = time.monotonic()  # a sign of life; before the first, data may take what they take
-            if isinstance(said, Finished):
-                self.finished.add(said.record.id)
-            if isinstance(said, Skipped):
+            if isinstance(message, Began | Stepped | Finished):
+                self._since = time.monotonic()  # a sign of life; loading data, before the first, may take any time
+            if isinstance(message, Finished):
+                self.finished.add(message.record.id)
+            if isinstance(message, Skipped):
                 self.table = ""
-            tell(said)
-            if isinstance(said, Split):
-                waiting.extendleft(reversed(said.parts()))
+            tell(message)
+            if isinstance(message, Divided):
+                waiting.extendleft(reversed(message.parts()))
 
-    def _heard(self) -> Event | _Done | _Broken | None:
-        """The next thing that the worker has said; none if there is none, or if it is dead."""
+    def _receive(self) -> Event | _Done | _Broken | None:
+        """The next message of the worker; none if there is none, or if it is dead."""
         try:
             return self.connection.recv() if self.connection.poll() else None
         except (EOFError, OSError):
@@ -185,13 +185,13 @@ class _Hand:
             return None
 
     def ended(self, limit: float | None) -> bool:
-        """Whether the worker died over its job, or takes so long that it is made to."""
+        """Whether the worker died over its job, or is silent for so long that it has to be stopped."""
         if self.job is None:
             return False
         if self._dead:
             return True
         silent = 0.0 if self._since is None else time.monotonic() - self._since
-        if limit is not None and silent > limit + GRACE:  # a sound group is heard of many times in one limit
+        if limit is not None and silent > limit + GRACE:  # a sound group reports many times within the limit
             self.why = _Cause("timed out", f"took longer than {limit:g} s and did not stop")
             return True
         return False
@@ -217,15 +217,15 @@ def _serve(setting: Setting, connection: Connection) -> None:
             job = connection.recv()
             worker.run(job, connection.send)
             connection.send(_Done())
-        except (EOFError, BrokenPipeError, ConnectionResetError):  # the driver is gone
+        except (EOFError, BrokenPipeError, ConnectionResetError):  # the driver has ended
             return
-        except Exception as error:  # this process is of no more use, as after an error of its device
+        except Exception as error:  # this process can do no more, as after an error of its device
             connection.send(_Broken(f"{type(error).__name__}: {error}"))
             raise
 
 
 def _follow() -> None:
-    """Die with the driver, whatever it dies of."""
+    """End this process when the driver ends, for whatever reason."""
     parent = multiprocessing.parent_process()
     assert parent is not None, "workers have one"
     parent.join()

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from benchmarks.reporting.charts import style
-from benchmarks.reporting.charts.style import FAINT, INK, PALETTE
+from benchmarks.reporting.charts.colors import FAINT, INK, PALETTE
 from benchmarks.studies.efficiency.results import SuiteEfficiency
 
 BAR = 0.14  # inches

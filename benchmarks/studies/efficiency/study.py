@@ -8,16 +8,16 @@ import torch
 from rich.console import Console
 
 from benchmarks.analysis.results import read_results
-from benchmarks.protocols.expand import version_of
 from benchmarks.records.record import Cell, Record
 from benchmarks.records.store import write_atomically
+from benchmarks.records.versions import version_of
 from benchmarks.reporting.charts.style import save as save_chart
 from benchmarks.studies.efficiency import chart, table
 from benchmarks.studies.efficiency.measure import Seconds, inference, parameters, step_seconds, training
 from benchmarks.studies.efficiency.results import UNKNOWN, EfficiencyResults, of_methods, of_suite
 from benchmarks.studies.progress import StudyProgress
 from benchmarks.studies.results import Origin
-from benchmarks.training.environment import describe
+from benchmarks.training.machine.environment import describe
 from tasks import registry
 from tasks.base import DataUnavailableError, Split, Suite
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmarks.reporting.charts import style
-from benchmarks.reporting.charts.style import FAINT, INK, RowStyle
+from benchmarks.reporting.charts.colors import FAINT, INK, RowStyle, styles
 from benchmarks.studies.finetuning.results import Row, TransferOutcome, rows
 
 ROW_HEIGHT = 0.26  # inches
@@ -28,7 +28,7 @@ def draw(outcomes: Sequence[TransferOutcome]) -> Figure:
     several = rows(outcomes)
     tasks = list(dict.fromkeys((row.suite, row.task) for row in several))
     methods = list(dict.fromkeys(row.row for row in several))
-    looks = style.styles(methods)
+    looks = styles(methods)
     height = HEADER + ROW_HEIGHT * max(len(methods), 2)
     figure, axes = style.panels(len(tasks), height, TITLE, share_y=True)
     for panel, (suite, task) in zip(axes, tasks, strict=True):

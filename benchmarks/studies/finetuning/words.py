@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
+from benchmarks.analysis.means import mean_of, median_of_known
 from benchmarks.analysis.statistics import MIN_SEEDS
 from benchmarks.reporting import formats
 from benchmarks.studies.finetuning.results import Row
-from benchmarks.words import listed, mean_of, median_of_known, plural
+from benchmarks.words import listed, plural
 
 
 def sentences(rows: Sequence[Row]) -> list[str]:

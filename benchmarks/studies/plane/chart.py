@@ -9,10 +9,10 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from benchmarks.reporting.charts import style
-from benchmarks.reporting.charts.style import INK, PALETTE
+from benchmarks.reporting.charts.colors import INK, PALETTE
 from benchmarks.studies.plane.results import PlaneResults, order, score
 from tasks.base import Landscape
-from tasks.suites.plane import Plane
+from tasks.suites.plane import TwoTaskPlane
 
 CAPTION = (
     "Panels in the order of the table, both axes from −10 to 10. Grey: the sum of the losses;\n"
@@ -27,7 +27,7 @@ THIN = 2  # of the points of the landscape one in so many, along each axis
 @style.styled
 def draw(results: PlaneResults) -> Figure:
     """Draw all methods in the order of the table."""
-    picture = Plane().landscape()
+    picture = TwoTaskPlane().landscape()
     rows = list(results.ends)
     figure, axes = style.panels(len(rows), PANEL, "Where every method goes on the plane", columns=COLUMNS)
     for panel, row in zip(axes, order(results), strict=True):

@@ -18,7 +18,7 @@ from benchmarks.studies.plane.train import Schedule, train
 from benchmarks.studies.progress import StudyProgress
 from benchmarks.studies.results import Origin
 from benchmarks.studies.timing import one_thread
-from benchmarks.training.environment import describe
+from benchmarks.training.machine.environment import describe
 from tasks.suites.plane import STARTS
 
 PAGE, CHART = "plane.md", "trajectories"

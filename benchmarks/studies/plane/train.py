@@ -1,9 +1,9 @@
 """Train many methods from many starts in one call: every tensor has an axis for methods and one for starts.
 
-Methods are at work as in `benchmarks.training.replicas`: each sees its starts as replicas. The loop is the study's own.
-The engine of replicas trains cells whose methods have the same needs, and gives a whole group up if a method raises an
-error; here all methods train together in float64, and what breaks stays where it is while the others go on. Nothing is
-sampled on the plane, so that further batches are the same as the first.
+Methods are at work as in `benchmarks.training.engines.replicas`: each sees its starts as replicas. The loop is the
+study's own. The engine of replicas trains cells whose methods have the same needs, and gives a whole group up if a
+method raises an error; here all methods train together in float64, and what breaks stays where it is while the others
+go on. Nothing is sampled on the plane, so that further batches are the same as the first.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from torch import Tensor
 
 from balancers import Draws, Evidence, Need, Weighting
 from balancers.step.gradients import gramian_of
-from benchmarks.training.replicas.optimizers import DECAYS, EPSILON, Stepper
-from benchmarks.training.replicas.team import Player, update_of
+from benchmarks.training.engines.replicas.optimizers import DECAYS, EPSILON, Stepper
+from benchmarks.training.engines.replicas.team import Player, update_of
 from tasks.suites.plane import BOUND, SCALE, first_loss, second_loss
 
 LOWER_BOUNDS = torch.tensor([SCALE * BOUND, BOUND], dtype=torch.float64)
@@ -106,9 +106,9 @@ class PlaneRuns:
 class PlaneAdam(Stepper):
     """Adam, rounded as in the committed results of the study.
 
-    It takes the operations in another order than torch and `benchmarks.training.replicas.optimizers.Adam`. The results
-    differ in the last digit of float64, which the narrow valleys of the plane amplify: within 1,000 steps the paths of
-    a dozen methods part visibly.
+    It takes the operations in another order than torch, and than `Adam` of
+    `benchmarks.training.engines.replicas.optimizers`. The results differ in the last digit of float64, which the narrow
+    valleys of the plane amplify: within 1,000 steps the paths of a dozen methods part visibly.
     """
 
     def __init__(self, rates: Float[Tensor, "R 1"]) -> None:

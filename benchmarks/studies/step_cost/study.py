@@ -17,7 +17,7 @@ from benchmarks.studies.step_cost.checks import checks
 from benchmarks.studies.step_cost.measure import PLANS, Case, cases
 from benchmarks.studies.step_cost.results import StepCostResults
 from benchmarks.studies.timing import one_thread
-from benchmarks.training.environment import describe
+from benchmarks.training.machine.environment import describe
 
 PAGE = "micro.md"
 

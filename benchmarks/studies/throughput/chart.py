@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from benchmarks.reporting.charts import style
-from benchmarks.reporting.charts.style import FAINT, INK, PALETTE
+from benchmarks.reporting.charts.colors import FAINT, INK, PALETTE
 from benchmarks.studies.throughput.rates import ALONE, PLAIN, TOGETHER, Rate
 
 PANEL = 2.1  # inches

@@ -19,8 +19,9 @@ from torchjd.autojac import jac_to_grad, mtl_backward
 
 from benchmarks.studies.throughput.options import cells_of
 from benchmarks.studies.throughput.rates import load, now, steps_of
-from benchmarks.training.batches import batches_of, evaluation_points
-from benchmarks.training.evaluate import evaluate
+from benchmarks.training.batches import batches_of
+from benchmarks.training.measuring.evaluate import evaluate
+from benchmarks.training.schedule import evaluation_points
 from tasks.base import MultiTaskModel, Task
 
 AGGREGATORS = {"fixed": None, "pcgrad": PCGrad}  # the sum of the losses needs none

@@ -14,11 +14,12 @@ import torch
 
 from benchmarks.records.record import Cell
 from benchmarks.studies.throughput.options import ThroughputOptions, cells_of
-from benchmarks.training.batches import evaluation_points, probe_of, steps_per_epoch
-from benchmarks.training.engine import Engine
-from benchmarks.training.replicas.engine import Replicas
-from benchmarks.training.single import Alone
-from benchmarks.training.train import Loaded
+from benchmarks.training.batches import probe_of, steps_per_epoch
+from benchmarks.training.engines.engine import Engine
+from benchmarks.training.engines.replicas.engine import Replicas
+from benchmarks.training.engines.single import Alone
+from benchmarks.training.loaded import Loaded
+from benchmarks.training.schedule import evaluation_points
 from tasks import registry
 from tasks.base import Splits
 

@@ -19,8 +19,8 @@ from benchmarks.studies.throughput.results import ThroughputResults
 from benchmarks.studies.throughput.sizes import sizes
 from benchmarks.studies.throughput.sweeps import Sweep, has_ray, sweeps, whole_run
 from benchmarks.studies.timing import one_thread
-from benchmarks.training import devices
-from benchmarks.training.environment import describe
+from benchmarks.training.machine import devices
+from benchmarks.training.machine.environment import describe
 
 PAGE, CHART = "throughput.md", table.CHART
 

@@ -61,35 +61,35 @@ class Broken(Stateless):
 
 @dataclass(frozen=True)
 class WrongShape(Broken):
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        return seen.gramian
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        return evidence.gramian
 
 
 @dataclass(frozen=True)
 class ForgetsReplicas(Broken):
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        return seen.norms / seen.norms.sum()
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        return evidence.norms / evidence.norms.sum()
 
 
 @dataclass(frozen=True)
 class WritesIntoItsEvidence(Broken):
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        seen.losses.add_(1)
-        return torch.ones_like(seen.losses)
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        evidence.losses.add_(1)
+        return torch.ones_like(evidence.losses)
 
 
 @dataclass(frozen=True)
 class DividesByNorms(Broken):
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        return 1 / seen.norms
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        return 1 / evidence.norms
 
 
 @dataclass(frozen=True)
 class HasAnAbsoluteEpsilon(Broken):
     degree = 1
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        weights = 1 / (seen.norms + 1e-8)
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        weights = 1 / (evidence.norms + 1e-8)
         return weights / weights.sum(-1, keepdim=True)
 
 
@@ -97,38 +97,38 @@ class HasAnAbsoluteEpsilon(Broken):
 class UsesTheGlobalGenerator(Broken):
     stochastic = True
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        return torch.rand(seen.losses.shape, dtype=torch.float64)
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        return torch.rand(evidence.losses.shape, dtype=torch.float64)
 
 
 @dataclass(frozen=True)
 class HidesThatItDraws(Broken):
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        return draws.uniform(seen.losses)
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        return draws.uniform(evidence.losses)
 
 
 @dataclass(frozen=True)
 class OverstatesItself(Broken):
     claims = frozenset({Claim.NON_CONFLICTING, Claim.SIMPLEX})
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        return torch.ones_like(seen.losses)
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        return torch.ones_like(evidence.losses)
 
 
 @dataclass(frozen=True)
 class ForgetsThatASimplexIsNonNegative(Broken):
     claims = frozenset({Claim.SIMPLEX})
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        return torch.full_like(seen.losses, 1 / seen.losses.shape[-1])
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        return torch.full_like(evidence.losses, 1 / evidence.losses.shape[-1])
 
 
 @dataclass(frozen=True)
 class MeasuresAnywhere(Broken):
     place = "anywhere"  # pyright: ignore[reportAssignmentType]
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        return torch.ones_like(seen.losses)
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        return torch.ones_like(evidence.losses)
 
 
 @dataclass(frozen=True)
@@ -136,48 +136,48 @@ class HasNoWeightForAHead(Broken):
     needs = Need.GRADIENTS
     heads = "weighted"
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        return torch.ones_like(seen.gradients)
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        return torch.ones_like(evidence.gradients)
 
 
 @dataclass(frozen=True)
 class WeighsInSinglePrecision(Broken):
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        return torch.ones_like(seen.losses).float()
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        return torch.ones_like(evidence.losses).float()
 
 
 @dataclass(frozen=True)
 class LooksAtWhatItDoesNotAskFor(Broken):
     needs = Need.LOSSES
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        return torch.ones_like(seen.losses) if seen.measured_gramian is None else seen.norms
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        return torch.ones_like(evidence.losses) if evidence.measured_gramian is None else evidence.norms
 
 
 @dataclass(frozen=True)
 class InvertsTheGramian(Broken):
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        return torch.linalg.inv(seen.gramian).sum(-1)
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        return torch.linalg.inv(evidence.gramian).sum(-1)
 
 
 @dataclass(frozen=True)
 class TakesLogarithmsOfLosses(Broken):
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        return torch.log(seen.losses)
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        return torch.log(evidence.losses)
 
 
 @dataclass(frozen=True)
 class TakesHighPowers(Broken):
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        return seen.norms**27
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        return evidence.norms**27
 
 
 @dataclass(frozen=True)
 class TakesRootsOfProductsAcrossBatches(Broken):
     needs = Need.CROSS_GRAMIAN
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        return seen.cross_gramian.diagonal(dim1=-2, dim2=-1).sqrt()
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        return evidence.cross_gramian.diagonal(dim1=-2, dim2=-1).sqrt()
 
 
 @dataclass(frozen=True)
@@ -185,8 +185,8 @@ class SolvesBadly(Solving):
     name = "sloppy"
     needs = Need.LOSSES
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
-        return Solution(torch.ones_like(seen.losses), seen.losses.amax(-1), seen.losses.amax(-1) > 0)
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
+        return Solution(torch.ones_like(evidence.losses), evidence.losses.amax(-1), evidence.losses.amax(-1) > 0)
 
 
 class Count(NamedTuple):
@@ -205,8 +205,8 @@ class WritesIntoItsState(Weighting[Count]):
     def init(self, sizes: Sizes) -> Count:
         return Count(sizes.scalar())
 
-    def update(self, seen: Evidence, state: Count, draws: Draws) -> tuple[Tensor, Count]:
-        return torch.ones_like(seen.losses), state
+    def update(self, evidence: Evidence, state: Count, draws: Draws) -> tuple[Tensor, Count]:
+        return torch.ones_like(evidence.losses), state
 
     def after(self, losses: Tensor, state: Count) -> Count:
         return Count(state.steps.add_(1))
@@ -220,7 +220,7 @@ class BreaksWhenATaskArrivesLate(Weighting[PerTask]):
     def init(self, sizes: Sizes) -> PerTask:
         return PerTask(sizes.per_task())
 
-    def update(self, seen: Evidence, state: PerTask, draws: Draws) -> tuple[Tensor, PerTask]:
+    def update(self, evidence: Evidence, state: PerTask, draws: Draws) -> tuple[Tensor, PerTask]:
         return 1 / (state.steps == state.steps.amax(-1, keepdim=True)).double(), PerTask(state.steps + 1)
 
 
@@ -233,10 +233,10 @@ class KeepsItsStateOnTheObject(Weighting[Count]):
         object.__setattr__(self, "calls", 0)
         return Count(sizes.scalar())
 
-    def update(self, seen: Evidence, state: Count, draws: Draws) -> tuple[Tensor, Count]:
+    def update(self, evidence: Evidence, state: Count, draws: Draws) -> tuple[Tensor, Count]:
         calls = self.calls + 1  # pyright: ignore[reportAttributeAccessIssue]
         object.__setattr__(self, "calls", calls)
-        return calls * torch.ones_like(seen.losses), state
+        return calls * torch.ones_like(evidence.losses), state
 
 
 @pytest.mark.parametrize(

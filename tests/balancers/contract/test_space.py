@@ -26,8 +26,8 @@ def test_an_interval_that_is_none_is_refused(low: float, high: float, log: bool)
 
 def test_choices_have_equal_shares() -> None:
     options = Choice(("a", "b", "c"))
-    found = [options.at([u / 300]) for u in range(300)]
-    assert [found.count(option) for option in "abc"] == [100, 100, 100]
+    values = [options.at([u / 300]) for u in range(300)]
+    assert [values.count(option) for option in "abc"] == [100, 100, 100]
     assert options.at([1.0]) == "c"
 
 
@@ -48,8 +48,8 @@ def test_every_point_of_a_space_is_a_value_that_the_method_takes(name: str, key:
     space, tasks = get(name).space[key], 3
     for point in itertools.product((0.0, 0.3, 1.0), repeat=space.coordinates(tasks)):
         value: Any = space.at(point)
-        made = Balancer(name, tasks, **{key: value})
-        assert getattr(made.weighting, key) == (tuple(value) if isinstance(value, list) else value)
+        balancer = Balancer(name, tasks, **{key: value})
+        assert getattr(balancer.weighting, key) == (tuple(value) if isinstance(value, list) else value)
 
 
 @pytest.mark.parametrize("name", ["every:4:cagrad", "smoothed:0.9:cagrad"])

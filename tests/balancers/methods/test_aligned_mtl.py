@@ -12,7 +12,7 @@ from torchjd.aggregation import AlignedMTLWeighting
 from balancers import Draws, create
 from balancers.methods.aligned_mtl import AlignedMTL, Scale
 from balancers.step.gradients import gramian_of
-from tests.balancers.jacobians import KINDS, first_weights, regular, seen
+from tests.balancers.jacobians import KINDS, evidence_from, first_weights, regular
 from tests.balancers.witness import witness
 from tests.references.aligned_mtl import aligned
 
@@ -74,9 +74,9 @@ def test_a_short_gradient_is_not_taken_for_a_missing_one() -> None:
 @given(st.sampled_from(sorted(KINDS)), st.integers(1, 9), st.integers(0, 10_000))
 @settings(max_examples=40, deadline=None)
 def test_every_set_of_gradients_has_a_solution_with_a_small_residual(kind: str, tasks: int, seed: int) -> None:
-    found = AlignedMTL().solve(seen(KINDS[kind](tasks, 12, seed)), Draws.seeded(0))
-    assert found.solved
-    assert found.residual < 1e-7
+    solution = AlignedMTL().solve(evidence_from(KINDS[kind](tasks, 12, seed)), Draws.seeded(0))
+    assert solution.solved
+    assert solution.residual < 1e-7
 
 
 def test_values_that_there_are_not_are_refused() -> None:

@@ -61,9 +61,9 @@ def test_no_update_in_the_ball_helps_the_worst_task_more(kind: str, tasks: int, 
     for seed in range(3):
         rows = KINDS[kind](tasks, dimension, seed)
         weights = first_weights(create("cagrad", c=c), rows)
-        found, mean = weights @ rows, rows.mean(0)
+        update, mean = weights @ rows, rows.mean(0)
         assert (weights >= 1 / tasks - 1e-15).all()
-        assert (found - mean).norm() <= c * mean.norm() * (1 + 1e-9)
+        assert (update - mean).norm() <= c * mean.norm() * (1 + 1e-9)
         # Weak duality: any shares bound the minimum, and some bound it tightly: those found, or at a Pareto stationary
         # point those of the shortest vector, which bound it by 0.
         shares = [first_weights(create("mgda"), rows), weights - 1 / tasks]
@@ -71,7 +71,7 @@ def test_no_update_in_the_ball_helps_the_worst_task_more(kind: str, tasks: int, 
         bounds = [dual(share.numpy(), rows.numpy(), c) for share in shares]
         tightest = shares[int(np.argmin(bounds))]
         size = (tightest * rows.norm(dim=-1)).sum() * (weights * rows.norm(dim=-1)).sum()
-        assert (rows @ found).min() >= min(bounds) - 1e-8 * size
+        assert (rows @ update).min() >= min(bounds) - 1e-8 * size
 
 
 @witness("cagrad", "optimality")

@@ -8,7 +8,7 @@ from torchjd.aggregation import ConFIG as TorchJDConFIG
 
 from balancers import Draws
 from balancers.methods.config import ConFIG
-from tests.balancers.jacobians import KINDS, first_weights, friendly, regular, seen, strongly_stationary
+from tests.balancers.jacobians import KINDS, evidence_from, first_weights, friendly, regular, strongly_stationary
 from tests.balancers.witness import witness
 
 
@@ -17,10 +17,10 @@ from tests.balancers.witness import witness
 @settings(max_examples=80, deadline=None)
 def test_cosines_are_equal_and_the_length_is_that_of_the_projections(kind: str, tasks: int, seed: int) -> None:
     rows = KINDS[kind](tasks, 40, seed)
-    found = ConFIG().solve(seen(rows), Draws.seeded(0))
-    assert found.solved
-    assert found.residual < 1e-12
-    update = found.point @ rows
+    solution = ConFIG().solve(evidence_from(rows), Draws.seeded(0))
+    assert solution.solved
+    assert solution.residual < 1e-12
+    update = solution.point @ rows
     unit = update / update.norm()
     cosines = rows @ unit / rows.norm(dim=-1)
     assert (cosines > 0).all()
@@ -56,9 +56,9 @@ def test_orthogonal_gradients_of_equal_norm_are_weighted_alike() -> None:
 @settings(max_examples=60, deadline=None)
 def test_the_sum_of_the_losses_never_increases_even_where_cosines_cannot_be_equal(tasks: int, seed: int) -> None:
     rows = strongly_stationary(tasks, 5, seed)
-    found = ConFIG().solve(seen(rows), Draws.seeded(0))
-    assert not found.solved
-    assert rows.sum(0) @ (found.point @ rows) >= -1e-9 * rows.square().sum()
+    solution = ConFIG().solve(evidence_from(rows), Draws.seeded(0))
+    assert not solution.solved
+    assert rows.sum(0) @ (solution.point @ rows) >= -1e-9 * rows.square().sum()
 
 
 def test_two_opposite_gradients_get_no_weight() -> None:
@@ -68,10 +68,10 @@ def test_two_opposite_gradients_get_no_weight() -> None:
 
 def test_a_task_without_gradient_has_no_say() -> None:
     rows = regular(3, 8, seed=1)
-    found = ConFIG().solve(seen(torch.cat([0 * rows[:1], rows])), Draws.seeded(0))
-    assert found.solved
-    torch.testing.assert_close(found.point[1:], first_weights(ConFIG(), rows))
-    assert found.point[0] == 0
+    solution = ConFIG().solve(evidence_from(torch.cat([0 * rows[:1], rows])), Draws.seeded(0))
+    assert solution.solved
+    torch.testing.assert_close(solution.point[1:], first_weights(ConFIG(), rows))
+    assert solution.point[0] == 0
 
 
 def test_single_precision_gradients_of_lower_rank_are_not_taken_for_independent_ones() -> None:

@@ -13,7 +13,7 @@ from balancers.methods.conicgrad import ConicGrad
 from balancers.solvers.conic import steepest_in_cone
 from balancers.solvers.gramian import conflict_averse, min_norm
 from balancers.step.gradients import gramian_of
-from tests.balancers.jacobians import KINDS, first_weights, friendly, regular, seen, strongly_stationary
+from tests.balancers.jacobians import KINDS, evidence_from, first_weights, friendly, regular, strongly_stationary
 from tests.balancers.witness import witness
 from tests.references.cone import bound
 
@@ -41,13 +41,13 @@ def least_bound(rows: np.ndarray, cosine: float) -> float:
 @pytest.mark.parametrize("tasks", [2, 3, 4])
 def test_no_bound_leaves_room_above_the_smallest_decrease(tasks: int, c: float, kind: str) -> None:
     rows = KINDS[kind](tasks, 6, tasks)
-    found = ConicGrad(c).solve(seen(rows), Draws.seeded(0))
-    update, mean = found.point @ rows, rows.mean(0)
+    solution = ConicGrad(c).solve(evidence_from(rows), Draws.seeded(0))
+    update, mean = solution.point @ rows, rows.mean(0)
     assert float(update.norm()) == pytest.approx(float(mean.norm()))
     assert float(unit(update) @ unit(mean)) >= c - 1e-7
     least = least_bound(rows.numpy(), c)
     decrease = float((rows @ update).min())
-    if found.solved:
+    if solution.solved:
         assert decrease == pytest.approx(least, rel=1e-4)
     else:
         assert least == pytest.approx(0, abs=1e-4)
@@ -66,9 +66,9 @@ def test_two_tasks_turn_the_mean_towards_the_one_that_lags(c: float, seed: int) 
     shortest = min_norm(gramian_of(rows)).point @ rows
     if unit(shortest) @ mean >= c:
         expected = unit(shortest)  # turned as far, the other task would be the one that lags
-    found = ConicGrad(c).solve(seen(rows), Draws.seeded(0))
-    if found.solved:
-        torch.testing.assert_close(unit(found.point @ rows), expected, rtol=1e-5, atol=1e-5)
+    solution = ConicGrad(c).solve(evidence_from(rows), Draws.seeded(0))
+    if solution.solved:
+        torch.testing.assert_close(unit(solution.point @ rows), expected, rtol=1e-5, atol=1e-5)
     else:
         assert (rows @ expected).min() <= 1e-7
 
@@ -111,11 +111,11 @@ def test_a_narrow_cone_gives_the_mean(c: float) -> None:
 
 def test_where_nothing_helps_all_the_update_is_cagrads_and_the_step_is_counted() -> None:
     rows = strongly_stationary(3, 6, seed=4)
-    found = ConicGrad(0.6).solve(seen(rows), Draws.seeded(0))
-    assert not found.solved
+    solution = ConicGrad(0.6).solve(evidence_from(rows), Draws.seeded(0))
+    assert not solution.solved
     mean = torch.full((3,), 1 / 3, dtype=torch.float64)
     expected = conflict_averse(gramian_of(rows), mean, 0.8).point @ rows
-    torch.testing.assert_close(unit(found.point @ rows), unit(expected))
+    torch.testing.assert_close(unit(solution.point @ rows), unit(expected))
 
 
 def test_the_update_does_not_jump_where_the_cone_begins_to_help_all() -> None:

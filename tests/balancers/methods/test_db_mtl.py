@@ -14,7 +14,7 @@ from balancers.contract.weighting import Heads
 from balancers.methods.db_mtl import DBMTL
 from balancers.step.gradients import gramian_of
 from tests.balancers.histories import losses_like
-from tests.balancers.jacobians import first_weights, regular, seen, spread
+from tests.balancers.jacobians import evidence_from, first_weights, regular, spread
 from tests.balancers.network import small_network
 from tests.balancers.witness import witness
 from tests.references.db_mtl import db_mtl
@@ -23,12 +23,12 @@ from tests.references.db_mtl import db_mtl
 def updates(method: DBMTL, steps: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
     rows = steps[0][0]
     state = method.init(Sizes(rows.shape[0], rows.shape[1], dtype=rows.dtype))
-    found = []
+    updates = []
     for gradients, losses in steps:
-        shown = seen(gradients, losses)
+        shown = evidence_from(gradients, losses)
         answer, state = method.update(shown, state, Draws.seeded(0))
-        found.append(update_of(answer, shown))
-    return found
+        updates.append(update_of(answer, shown))
+    return updates
 
 
 @witness("db-mtl", "transcription")
@@ -90,12 +90,12 @@ def test_a_small_share_of_the_past_is_nearly_none() -> None:
 @pytest.mark.parametrize("beta", [0.0, 0.9])
 def test_a_task_whose_loss_is_zero_stands_still(beta: float) -> None:
     rows, losses = regular(3, 6, seed=4), torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64)
-    shown = seen(rows, losses)
+    shown = evidence_from(rows, losses)
     method = DBMTL(beta)
     answer, _ = method.update(shown, method.init(Sizes(3, 6, dtype=torch.float64)), Draws.seeded(0))
     assert as_answer(answer).heads is not None
     torch.testing.assert_close(as_answer(answer).heads, torch.tensor([0.0, 1.0, 0.5], dtype=torch.float64))
-    others = seen(rows[1:], losses[1:])
+    others = evidence_from(rows[1:], losses[1:])
     expected, _ = method.update(others, method.init(Sizes(2, 6, dtype=torch.float64)), Draws.seeded(0))
     torch.testing.assert_close(update_of(answer, shown), update_of(expected, others))
 

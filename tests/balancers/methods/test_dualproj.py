@@ -38,12 +38,12 @@ def test_the_update_meets_the_conditions_of_the_projection(kind: str, tasks: int
     weights = first_weights(create("dualproj"), rows)
     added = weights - 1 / tasks
     assert (added >= -1e-15).all()
-    found, products = combined(rows, weights)
+    update, products = combined(rows, weights)
     assert (products >= -TOLERANCE).all()
     assert (products <= TOLERANCE)[added > 1e-12].all()
     # The nearest point of a cone is orthogonal to what separates it from the point.
     size = (weights * rows.norm(dim=-1)).sum()
-    assert abs(found @ (rows.mean(0) - found)) <= TOLERANCE * size**2
+    assert abs(update @ (rows.mean(0) - update)) <= TOLERANCE * size**2
 
 
 @witness("dualproj", "transcription")

@@ -8,7 +8,7 @@ from torchjd.scalarization import DWA
 from balancers import Draws, Evidence, Sizes, create
 from balancers.conformance import check
 from balancers.contract.evidence import as_answer
-from balancers.step.presence import update_present
+from balancers.step.absent_tasks import update_present
 from tests.balancers.histories import losses_like, weights_over
 from tests.balancers.witness import witness
 from tests.references.dwa import dwa
@@ -56,8 +56,8 @@ def test_a_task_that_is_absent_for_a_while_keeps_its_own_periods() -> None:
     state, draws = method.init(Sizes(2)), Draws.seeded(0)
     both, first = torch.tensor([0, 1]), torch.tensor([0])
     for losses, present in [([8.0, 4.0], both), ([4.0], first), ([2.0], first), ([1.0, 3.0], both)]:
-        seen = Evidence(torch.tensor(losses, dtype=torch.float64))
-        _, state = update_present(method, seen, state, draws, present)
+        evidence = Evidence(torch.tensor(losses, dtype=torch.float64))
+        _, state = update_present(method, evidence, state, draws, present)
     answer, _ = method.update(Evidence(torch.ones(2, dtype=torch.float64)), state, draws)
     expected = 2 * torch.softmax(torch.tensor([1 / 2, 3 / 4], dtype=torch.float64) / 2, -1)
     torch.testing.assert_close(as_answer(answer).weights, expected)

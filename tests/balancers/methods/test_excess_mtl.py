@@ -12,7 +12,7 @@ from torchjd.aggregation import ExcessMTLWeighting
 from balancers import Balancer, Draws, Sizes, Weighting, create
 from balancers.conformance import check
 from balancers.contract.evidence import as_answer
-from tests.balancers.jacobians import KINDS, regular, seen
+from tests.balancers.jacobians import KINDS, evidence_from, regular
 from tests.balancers.witness import witness
 from tests.references.excess_mtl import excess_mtl
 
@@ -21,7 +21,7 @@ def play(weighting: Weighting, run: list[Tensor]) -> Iterator[Tensor]:
     tasks, elements = run[0].shape
     state = weighting.init(Sizes(tasks, elements, dtype=run[0].dtype))
     for rows in run:
-        answer, state = weighting.update(seen(rows), state, Draws.seeded(0))
+        answer, state = weighting.update(evidence_from(rows), state, Draws.seeded(0))
         yield as_answer(answer).weights
 
 
@@ -78,7 +78,7 @@ def test_a_task_that_starts_without_gradient_is_measured_by_its_first_one() -> N
     method = create("excess-mtl", warmup=2)
     state = method.init(Sizes(2, 5, dtype=torch.float64))
     for step in (idle, rows, rows, rows):
-        answer, state = method.update(seen(step), state, Draws.seeded(0))
+        answer, state = method.update(evidence_from(step), state, Draws.seeded(0))
         assert as_answer(answer).weights.isfinite().all()
     assert state[3].tolist() == [2, 2]
     norms = rows.abs().sum(-1)

@@ -12,7 +12,7 @@ from balancers import Balancer, Draws, create
 from balancers.conformance import check
 from balancers.methods.fairgrad import FairGrad
 from tests.balancers.descent import STARTS, descend, distance_from_stationary
-from tests.balancers.jacobians import KINDS, first_weights, friendly, regular, seen, spread
+from tests.balancers.jacobians import KINDS, evidence_from, first_weights, friendly, regular, spread
 from tests.balancers.network import small_network
 from tests.balancers.optimality import unit
 from tests.balancers.witness import witness
@@ -50,10 +50,10 @@ def test_two_gradients_of_one_norm_have_equal_weights(cosine: float, norm: float
 @pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0, 5.0])
 def test_every_gain_is_the_power_of_its_weight(kind: str, tasks: int, alpha: float) -> None:
     rows = KINDS[kind](tasks, 2 * tasks + 3, 1)
-    found = first_weights(create("fairgrad", alpha=alpha), rows)
-    assert (found > 0).all()
-    gains = rows @ (found @ rows)
-    torch.testing.assert_close(gains * found ** (1 / alpha), torch.ones(tasks, dtype=torch.float64))
+    weights = first_weights(create("fairgrad", alpha=alpha), rows)
+    assert (weights > 0).all()
+    gains = rows @ (weights @ rows)
+    torch.testing.assert_close(gains * weights ** (1 / alpha), torch.ones(tasks, dtype=torch.float64))
 
 
 @witness("fairgrad", "optimality")
@@ -61,14 +61,14 @@ def test_every_gain_is_the_power_of_its_weight(kind: str, tasks: int, alpha: flo
 @pytest.mark.parametrize("alpha", [0.5, 2.0])
 def test_no_update_of_the_same_length_is_fairer(kind: str, alpha: float) -> None:
     rows = KINDS[kind](4, 9, 2)
-    found = update(rows, alpha)
+    best = update(rows, alpha)
 
     def utility(direction: Tensor) -> Tensor:
         return ((rows @ direction) ** (1 - alpha) / (1 - alpha)).sum()
 
     for seed in range(50):
-        other = unit(found + 10.0 ** -(seed % 5) * regular(1, 9, seed)[0]) * found.norm()
-        assert (rows @ other <= 0).any() or utility(other) < utility(found)
+        other = unit(best + 10.0 ** -(seed % 5) * regular(1, 9, seed)[0]) * best.norm()
+        assert (rows @ other <= 0).any() or utility(other) < utility(best)
 
 
 @witness("fairgrad", "transcription")
@@ -77,8 +77,8 @@ def test_no_update_of_the_same_length_is_fairer(kind: str, alpha: float) -> None
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_it_is_the_official_solution_where_the_problem_is_well_scaled(kind: str, tasks: int, alpha: float) -> None:
     rows = KINDS[kind](tasks, 20, tasks)
-    found = first_weights(create("fairgrad", alpha=alpha), rows)
-    np.testing.assert_allclose(found.numpy(), fairgrad(rows.numpy(), alpha), rtol=1e-7)
+    weights = first_weights(create("fairgrad", alpha=alpha), rows)
+    np.testing.assert_allclose(weights.numpy(), fairgrad(rows.numpy(), alpha), rtol=1e-7)
 
 
 @witness("fairgrad", "torchjd")
@@ -189,9 +189,9 @@ def test_a_pareto_stationary_step_gives_no_update_and_is_counted(alpha: float) -
 def test_where_some_gradients_cancel_there_is_no_solution(kind: str, alpha: float) -> None:
     for seed in range(1, 11):
         rows = KINDS[kind](5, 20, seed)
-        found = FairGrad(alpha).solve(seen(rows), Draws.seeded(0))
-        assert not found.solved
-        terms = found.point[:, None] * rows
+        solution = FairGrad(alpha).solve(evidence_from(rows), Draws.seeded(0))
+        assert not solution.solved
+        terms = solution.point[:, None] * rows
         assert terms.sum(0).norm() < 1e-9 * terms.norm()
 
 
@@ -200,11 +200,11 @@ def test_where_some_gradients_cancel_there_is_no_solution(kind: str, alpha: floa
 def test_norms_over_six_decades_are_no_reason_to_find_nothing(alpha: float, tasks: int) -> None:
     for seed in range(5):
         rows = spread(tasks, 20, seed)
-        found = FairGrad(alpha).solve(seen(rows), Draws.seeded(0))
-        assert found.solved
-        gains, update = rows @ (found.point @ rows), found.point @ rows
-        assert (gains >= -1e-12 * rows.norm(dim=1) * (found.point * rows.norm(dim=1)).sum()).all()
-        torch.testing.assert_close(update.square().sum(), (found.point ** (1 - 1 / alpha)).sum(), rtol=1e-6, atol=0)
+        solution = FairGrad(alpha).solve(evidence_from(rows), Draws.seeded(0))
+        assert solution.solved
+        gains, update = rows @ (solution.point @ rows), solution.point @ rows
+        assert (gains >= -1e-12 * rows.norm(dim=1) * (solution.point * rows.norm(dim=1)).sum()).all()
+        torch.testing.assert_close(update.square().sum(), (solution.point ** (1 - 1 / alpha)).sum(), rtol=1e-6, atol=0)
 
 
 def test_heads_follow_their_own_loss() -> None:
@@ -212,9 +212,9 @@ def test_heads_follow_their_own_loss() -> None:
     sum(network.losses()).backward()  # pyright: ignore[reportAttributeAccessIssue]
     plain = network.take_gradients()
     Balancer("fairgrad", 3).backward(network.losses(), shared=network.encoder.parameters())
-    found = network.take_gradients()
+    gradients = network.take_gradients()
     first_head = len(list(network.encoder.parameters()))
-    torch.testing.assert_close(found[first_head], plain[first_head])
+    torch.testing.assert_close(gradients[first_head], plain[first_head])
 
 
 @pytest.mark.parametrize("start", STARTS)

@@ -20,12 +20,12 @@ from tests.references.famo import famo
 def train(method: Weighting, before: Tensor, after: Tensor) -> Tensor:
     """The weights (S, K) for the losses (S, K) before and after every step."""
     state = method.init(Sizes(before.shape[-1]))
-    found = []
+    weights_by_step = []
     for losses, following in zip(before, after, strict=True):
         answer, state = method.update(Evidence(losses), state, Draws.seeded(0))
         state = method.after(following, state)
-        found.append(as_answer(answer).weights)
-    return torch.stack(found)
+        weights_by_step.append(as_answer(answer).weights)
+    return torch.stack(weights_by_step)
 
 
 @witness("famo", "transcription")

@@ -25,8 +25,8 @@ def test_fixed_weights_are_given_by_position_or_by_name() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_update_is_that_of_torchjds_constant_scalarization(kind: str) -> None:
     rows = KINDS[kind](4, 7, 0)
-    given = torch.tensor([0.5, 0.0, -2.0, 3.0], dtype=torch.float64)
-    for scalarize, weights in ((Sum(), None), (Constant(given), given.tolist())):
+    constants = torch.tensor([0.5, 0.0, -2.0, 3.0], dtype=torch.float64)
+    for scalarize, weights in ((Sum(), None), (Constant(constants), constants.tolist())):
         ours, theirs = (torch.ones(7, dtype=torch.float64, requires_grad=True) for _ in range(2))
         Balancer("fixed", 4, weights=weights).backward(rows @ ours, shared=[ours])
         scalarize(rows @ theirs).backward()

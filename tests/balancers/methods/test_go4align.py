@@ -29,12 +29,12 @@ def test_every_indicator_belongs_to_the_nearest_centre_and_every_centre_is_a_mea
     tasks: int, groups: int, seed: int
 ) -> None:
     values = losses_like(1, tasks, seed)[0]
-    found = centres(values, groups)
-    nearest = (values[:, None] - found[None, :]).abs().amin(-1)
-    torch.testing.assert_close((values - found).abs(), nearest)
-    assert len(found.unique()) <= groups
-    for centre in found.unique():
-        torch.testing.assert_close(values[found == centre].mean(), centre)
+    group_centres = centres(values, groups)
+    nearest = (values[:, None] - group_centres[None, :]).abs().amin(-1)
+    torch.testing.assert_close((values - group_centres).abs(), nearest)
+    assert len(group_centres.unique()) <= groups
+    for centre in group_centres.unique():
+        torch.testing.assert_close(values[group_centres == centre].mean(), centre)
 
 
 @pytest.mark.parametrize("values", [[1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 2.0, 1e12], [1.0, 1.0, 2.0, 3.0], [1e-12] * 4])

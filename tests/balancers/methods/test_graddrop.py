@@ -12,7 +12,7 @@ from balancers import Balancer, Claim, Draws, Sizes, create
 from balancers.conformance import check
 from balancers.methods.graddrop import keep
 from balancers.step.gradients import combine
-from tests.balancers.jacobians import KINDS, first_weights, generator, regular, seen
+from tests.balancers.jacobians import KINDS, evidence_from, first_weights, generator, regular
 from tests.balancers.network import small_network
 from tests.balancers.witness import witness
 from tests.references.graddrop import graddrop
@@ -126,5 +126,5 @@ def test_leaks_for_other_than_all_tasks_are_an_error() -> None:
 def test_one_random_number_is_drawn_per_element_however_many_tasks_there_are() -> None:
     draws = Draws.seeded(0)
     method = create("graddrop")
-    method.update(seen(regular(7, 10, seed=0)), method.init(Sizes(7, 10)), draws)
+    method.update(evidence_from(regular(7, 10, seed=0)), method.init(Sizes(7, 10)), draws)
     assert torch.equal(draws.uniform(torch.zeros(3)), random_numbers(13, seed=0)[10:])

@@ -7,7 +7,7 @@ from balancers import Balancer, Draws, Evidence, Sizes, Weighting, create
 from balancers.contract.evidence import as_answer
 from balancers.methods.gradnorm import relative_rates
 from balancers.step.gradients import gramian_of
-from tests.balancers.jacobians import generator, seen, spread
+from tests.balancers.jacobians import evidence_from, generator, spread
 from tests.balancers.witness import witness
 from tests.references.gradnorm import gradnorm_slope
 
@@ -23,7 +23,7 @@ def play(weighting: Weighting, shown: Evidence, steps: int) -> Tensor:
 def test_alpha_zero_ends_at_equal_weighted_norms() -> None:
     # Two quadratics with constant gradient norms 1 and 4: w1 n1 = w2 n2 and w1 + w2 = 2 give w = (1.6, 0.4).
     rows = torch.diag(torch.tensor([1.0, 4.0], dtype=torch.float64))
-    weights = play(create("gradnorm", alpha=0.0, learning_rate=1e-3), seen(rows), steps=3000)
+    weights = play(create("gradnorm", alpha=0.0, learning_rate=1e-3), evidence_from(rows), steps=3000)
     torch.testing.assert_close(weights, torch.tensor([1.6, 0.4], dtype=torch.float64), rtol=0, atol=5e-3)
 
 
@@ -75,7 +75,7 @@ def test_a_task_that_lags_behind_gets_a_larger_share() -> None:
 
 def test_weights_stay_non_negative_and_keep_their_sum_when_a_task_outweighs_all() -> None:
     rows = torch.diag(torch.tensor([1.0, 1e6, 1e6], dtype=torch.float64))
-    weights = play(create("gradnorm", learning_rate=0.2), seen(rows), steps=300)
+    weights = play(create("gradnorm", learning_rate=0.2), evidence_from(rows), steps=300)
     assert (weights >= 0).all()
     torch.testing.assert_close(weights.sum(), torch.tensor(3.0, dtype=torch.float64))
 

@@ -12,7 +12,7 @@ from balancers.contract.evidence import as_answer
 from balancers.methods.gradvac import GradVacState, vaccinate
 from balancers.methods.pcgrad import project
 from balancers.step.gradients import gramian_of
-from tests.balancers.jacobians import KINDS, generator, regular, seen
+from tests.balancers.jacobians import KINDS, evidence_from, generator, regular
 from tests.balancers.witness import witness
 from tests.references.gradvac import gradvac
 
@@ -30,7 +30,7 @@ def test_it_is_the_papers_algorithm_on_the_same_orders(kind: str, tasks: int, se
     for step in range(3):
         rows = KINDS[kind](tasks, 12, seed + step)
         order = torch.rand(tasks, tasks, generator=generator(seed + step)).argsort(-1)
-        weights, state = vaccinate(seen(rows), state, order, beta)
+        weights, state = vaccinate(evidence_from(rows), state, order, beta)
         update, targets = gradvac(rows.numpy(), targets, order.tolist(), beta)
         np.testing.assert_allclose((weights @ rows).numpy(), update, rtol=1e-9, atol=1e-9 * np.abs(update).max())
         np.testing.assert_allclose(state.targets.numpy(), targets, rtol=1e-9, atol=1e-12)
@@ -45,7 +45,7 @@ def test_it_is_torchjds_where_the_order_is_fixed(tasks: int, kind: str, monkeypa
     state = GradVacState(torch.zeros(tasks, tasks, dtype=torch.float64))
     for step in range(4):
         rows = KINDS[kind](tasks, 20, 10 * step + tasks)
-        weights, state = vaccinate(seen(rows), state, in_order(tasks), beta=0.3)
+        weights, state = vaccinate(evidence_from(rows), state, in_order(tasks), beta=0.3)
         torch.testing.assert_close(weights, theirs(gramian_of(rows)), rtol=1e-6, atol=1e-9)
 
 
@@ -56,7 +56,7 @@ def test_targets_that_stay_at_zero_make_it_pcgrad(kind: str) -> None:
     order = torch.rand(6, 6, generator=generator(2)).argsort(-1)
     state = GradVacState(torch.zeros(6, 6, dtype=torch.float64))
     for _ in range(3):
-        weights, state = vaccinate(seen(rows), state, order, beta=0.0)
+        weights, state = vaccinate(evidence_from(rows), state, order, beta=0.0)
         torch.testing.assert_close(weights, project(gramian_of(rows), order))
 
 
@@ -64,7 +64,9 @@ def test_targets_that_stay_at_zero_make_it_pcgrad(kind: str) -> None:
 @pytest.mark.parametrize("target", [-0.3, 0.0, 0.6])
 def test_two_gradients_below_the_target_meet_at_it(target: float) -> None:
     rows = torch.tensor([[2.0, 0.0], [-3.0, 4.0]], dtype=torch.float64)  # their cosine is -0.6
-    pull = vaccinate(seen(rows), GradVacState(torch.full((2, 2), target, dtype=torch.float64)), in_order(2), beta=0.5)
+    pull = vaccinate(
+        evidence_from(rows), GradVacState(torch.full((2, 2), target, dtype=torch.float64)), in_order(2), beta=0.5
+    )
     sines = (0.8, (1 - target**2) ** 0.5)
     share = (target * sines[0] + 0.6 * sines[1]) / sines[1]
     torch.testing.assert_close(pull[0], torch.tensor([1 + share * 5 / 2, 1 + share * 2 / 5], dtype=torch.float64))
@@ -76,11 +78,11 @@ def test_two_gradients_below_the_target_meet_at_it(target: float) -> None:
 def test_targets_follow_the_cosines_up_and_down() -> None:
     rows = torch.tensor([[1.0, 0.0], [0.6, 0.8]], dtype=torch.float64)
     method = create("gradvac", beta=0.5)
-    state, shown = method.init(Sizes(2)), seen(rows)
+    state, shown = method.init(Sizes(2)), evidence_from(rows)
     for expected in (0.3, 0.45, 0.525):  # half the way to 0.6 in every step
         _, state = method.update(shown, state, Draws.seeded(0))
         assert state[0][0, 1] == pytest.approx(expected)
-    opposite = seen(rows * torch.tensor([[1.0], [-1.0]]))
+    opposite = evidence_from(rows * torch.tensor([[1.0], [-1.0]]))
     _, state = method.update(opposite, state, Draws.seeded(0))
     assert state[0][0, 1] == pytest.approx((0.525 - 0.6) / 2)
 
@@ -89,7 +91,7 @@ def test_what_is_left_of_a_gradient_after_an_opposite_one_has_no_cosine() -> Non
     rows = torch.tensor([[1.0, 0.0], [-2.0, 0.0], [0.5, 0.5]], dtype=torch.float64)
     order = torch.tensor([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # the first two meet each other first and are spent
     state = GradVacState(torch.zeros(3, 3, dtype=torch.float64))
-    _, state = vaccinate(seen(rows), state, order, beta=0.5)
+    _, state = vaccinate(evidence_from(rows), state, order, beta=0.5)
     assert state.targets[0, 2] == 0
     assert state.targets[1, 2] == 0
 
@@ -100,15 +102,15 @@ def test_weights_stay_finite_when_gradients_that_were_equal_part(seed: int) -> N
     method = create("gradvac", beta=1.0)
     equal = regular(1, 6, seed).expand(3, 6)
     state = method.init(Sizes(3))
-    _, state = method.update(seen(equal), state, Draws.seeded(seed))
-    weights, _ = method.update(seen(regular(3, 6, seed + 1)), state, Draws.seeded(seed))
+    _, state = method.update(evidence_from(equal), state, Draws.seeded(seed))
+    weights, _ = method.update(evidence_from(regular(3, 6, seed + 1)), state, Draws.seeded(seed))
     assert as_answer(weights).weights.isfinite().all()
 
 
 def test_a_task_without_gradient_is_left_alone() -> None:
     rows = torch.cat([regular(3, 8, seed=5), torch.zeros(1, 8, dtype=torch.float64)])
     method = create("gradvac", beta=0.5)
-    weights, state = method.update(seen(rows), method.init(Sizes(4)), Draws.seeded(0))
+    weights, state = method.update(evidence_from(rows), method.init(Sizes(4)), Draws.seeded(0))
     assert (state[0][3] == 0).all()
     assert (state[0][:, 3] == 0).all()
     assert as_answer(weights).weights[3] == 1

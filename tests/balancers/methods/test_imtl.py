@@ -9,7 +9,7 @@ from balancers.contract.evidence import as_answer
 from balancers.methods.imtl import IMTL, IMTLState
 from balancers.step.gradients import gramian_of
 from tests.balancers.histories import losses_like, weights_over
-from tests.balancers.jacobians import first_weights, regular, seen, spread
+from tests.balancers.jacobians import evidence_from, first_weights, regular, spread
 from tests.balancers.network import small_network
 from tests.balancers.witness import witness
 from tests.references.imtl_g import imtl_g
@@ -20,7 +20,7 @@ def play(method: IMTL, steps: list[tuple[Tensor, Tensor]]) -> tuple[list[Answer]
     state = method.init(Sizes(len(steps[0][1])))
     answers = []
     for rows, losses in steps:
-        answer, state = method.update(seen(rows, losses), state, Draws.seeded(0))
+        answer, state = method.update(evidence_from(rows, losses), state, Draws.seeded(0))
         answers.append(as_answer(answer))
     return answers, state
 

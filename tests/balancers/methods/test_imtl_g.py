@@ -10,7 +10,7 @@ from torchjd.aggregation import IMTLGWeighting
 from balancers import Certificate, Draws, Sizes, create
 from balancers.methods.imtl_g import IMTLG
 from balancers.step.gradients import gramian_of
-from tests.balancers.jacobians import KINDS, first_weights, friendly, regular, seen, strongly_stationary
+from tests.balancers.jacobians import KINDS, evidence_from, first_weights, friendly, regular, strongly_stationary
 from tests.balancers.witness import witness
 from tests.references.imtl_g import imtl_g
 
@@ -38,13 +38,13 @@ def test_it_is_the_papers_closed_form_where_that_descends(kind: str, tasks: int,
 @settings(max_examples=80, deadline=None)
 def test_projections_are_equal_and_positive(kind: str, tasks: int, seed: int) -> None:
     rows = KINDS[kind](tasks, 40, seed)
-    found = IMTLG().solve(seen(rows), Draws.seeded(0))
-    equal = projections(found.point, rows)
+    solution = IMTLG().solve(evidence_from(rows), Draws.seeded(0))
+    equal = projections(solution.point, rows)
     assert (equal > 0).all()
     torch.testing.assert_close(equal, equal.mean().expand(tasks), rtol=1e-6, atol=0)
-    if found.solved:
-        assert float(found.point.sum()) == pytest.approx(1)
-        assert found.residual < 1e-12
+    if solution.solved:
+        assert float(solution.point.sum()) == pytest.approx(1)
+        assert solution.residual < 1e-12
 
 
 @witness("imtl-g", "closed form")
@@ -82,38 +82,38 @@ def test_weights_that_would_increase_every_loss_are_turned_around() -> None:
     papers = torch.from_numpy(imtl_g(rows.numpy()))
     assert (projections(papers, rows) < 0).all()
     method = IMTLG()
-    found = method.solve(seen(rows), Draws.seeded(0))
-    assert not found.solved
-    assert (projections(found.point, rows) > 0).all()
-    assert float(found.point.abs().sum()) == pytest.approx(1)
-    _, books = method.update(seen(rows), method.init(Sizes(3)), Draws.seeded(0))
+    solution = method.solve(evidence_from(rows), Draws.seeded(0))
+    assert not solution.solved
+    assert (projections(solution.point, rows) > 0).all()
+    assert float(solution.point.abs().sum()) == pytest.approx(1)
+    _, books = method.update(evidence_from(rows), method.init(Sizes(3)), Draws.seeded(0))
     assert books == Certificate(torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64))
 
 
 def test_two_opposite_gradients_get_no_weight_and_one_beside_them_all() -> None:
     rows = torch.tensor([[1.0, 0, 0], [-2.0, 0, 0], [0, 0, 5.0]], dtype=torch.float64)
-    pair = IMTLG().solve(seen(rows[:2]), Draws.seeded(0))
+    pair = IMTLG().solve(evidence_from(rows[:2]), Draws.seeded(0))
     assert not pair.solved
     assert pair.point.tolist() == [0, 0]
-    three = IMTLG().solve(seen(rows), Draws.seeded(0))
+    three = IMTLG().solve(evidence_from(rows), Draws.seeded(0))
     assert not three.solved
     torch.testing.assert_close(three.point, torch.tensor([0.0, 0, 1], dtype=torch.float64))
 
 
 def test_equal_gradients_are_solved_although_their_gramian_is_singular() -> None:
     rows = regular(3, 12, seed=1)
-    found = IMTLG().solve(seen(torch.cat([rows, rows[:1]])), Draws.seeded(0))
-    assert found.solved
+    solution = IMTLG().solve(evidence_from(torch.cat([rows, rows[:1]])), Draws.seeded(0))
+    assert solution.solved
     alone = first_weights(IMTLG(), rows)
     expected = torch.cat([alone[:1] / 2, alone[1:], alone[:1] / 2])
-    torch.testing.assert_close(found.point, expected)
+    torch.testing.assert_close(solution.point, expected)
 
 
 @pytest.mark.parametrize("tasks", [2, 3, 6])
 def test_gradients_that_no_vector_serves_alike_are_counted(tasks: int) -> None:
-    found = IMTLG().solve(seen(strongly_stationary(tasks, 12, seed=3)), Draws.seeded(0))
-    assert not found.solved
-    assert found.point.isfinite().all()
+    solution = IMTLG().solve(evidence_from(strongly_stationary(tasks, 12, seed=3)), Draws.seeded(0))
+    assert not solution.solved
+    assert solution.point.isfinite().all()
 
 
 def test_norms_over_twelve_decades_do_no_harm() -> None:

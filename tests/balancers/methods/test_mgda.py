@@ -58,11 +58,11 @@ def test_every_loss_falls_at_least_by_the_squared_length_of_the_update(kind: str
 @pytest.mark.parametrize("tasks", [1, 2, 4, 8])
 def test_the_papers_solver_comes_near_and_never_below(kind: str, tasks: int) -> None:
     rows = KINDS[kind](tasks, 12, 2)
-    found = first_weights(create("mgda"), rows) @ rows
+    update = first_weights(create("mgda"), rows) @ rows
     approximate = torch.from_numpy(frank_wolfe(rows.numpy(), iterations=2000)) @ rows
     size = rows.norm(dim=-1).max()
-    assert found.norm() <= approximate.norm() + 1e-12 * size
-    assert (approximate - found).norm() <= 0.02 * size
+    assert update.norm() <= approximate.norm() + 1e-12 * size
+    assert (approximate - update).norm() <= 0.02 * size
 
 
 @witness("mgda", "torchjd")
@@ -70,16 +70,16 @@ def test_the_papers_solver_comes_near_and_never_below(kind: str, tasks: int) -> 
 @pytest.mark.parametrize("tasks", [1, 2, 3, 5])
 def test_torchjds_solver_comes_near_where_norms_are_alike(kind: str, tasks: int) -> None:
     rows = KINDS[kind](tasks, 20, 3)
-    found = first_weights(create("mgda"), rows) @ rows
+    update = first_weights(create("mgda"), rows) @ rows
     theirs = MGDAWeighting(epsilon=1e-9, max_iters=3000)(rows @ rows.T) @ rows
-    assert (theirs - found).norm() <= 0.01 * rows.norm(dim=-1).max()
+    assert (theirs - update).norm() <= 0.01 * rows.norm(dim=-1).max()
 
 
 def test_norms_that_differ_by_six_decades_do_not_stop_it_short_as_they_do_torchjd() -> None:
     rows = spread(9, 12, 1)
-    found = first_weights(create("mgda"), rows) @ rows
+    update = first_weights(create("mgda"), rows) @ rows
     theirs = MGDAWeighting()(rows @ rows.T) @ rows
-    assert (rows @ found >= found @ found * (1 - 1e-9)).all()
+    assert (rows @ update >= update @ update * (1 - 1e-9)).all()
     assert (rows @ theirs).min() < 0
 
 

@@ -11,7 +11,7 @@ from balancers import Answer, Balancer, Draws, Evidence, Sizes, Weighting, creat
 from balancers.conformance import check
 from balancers.conformance.problems import update_of
 from balancers.contract.evidence import as_answer
-from tests.balancers.jacobians import KINDS, regular, seen, spread
+from tests.balancers.jacobians import KINDS, evidence_from, regular, spread
 from tests.balancers.witness import witness
 from tests.references.moco import Rates, moco, official_moco
 from tests.references.simplex import gap
@@ -32,10 +32,12 @@ def play(weighting: Weighting, run: list[Evidence]) -> Iterator[Answer]:
 @pytest.mark.parametrize("rates", [Rates(0.5, 0.5, 0.1, 0.5, 0.0), Rates(0.99, 0.0, 0.3, 0.0, 0.2)])
 def test_it_is_the_papers_algorithm(kind: str, rates: Rates) -> None:
     run = [KINDS[kind](4, 9, seed) for seed in range(6)]
-    answers = play(create("moco", **rates._asdict()), [seen(rows) for rows in run])
+    answers = play(create("moco", **rates._asdict()), [evidence_from(rows) for rows in run])
     for rows, answer, (weights, update) in zip(run, answers, moco([r.numpy() for r in run], rates), strict=True):
         np.testing.assert_allclose(answer.weights, weights, rtol=0, atol=1e-9)
-        np.testing.assert_allclose(update_of(answer, seen(rows)), update, rtol=0, atol=1e-9 * np.abs(update).max())
+        np.testing.assert_allclose(
+            update_of(answer, evidence_from(rows)), update, rtol=0, atol=1e-9 * np.abs(update).max()
+        )
 
 
 @witness("moco", "transcription")
@@ -43,18 +45,20 @@ def test_it_is_the_papers_algorithm(kind: str, rates: Rates) -> None:
 def test_its_official_flavour_is_the_authors_code(kind: str) -> None:
     rates = Rates(0.5, 0.5, 0.1, 0.5, 0.1)
     run = [(KINDS[kind](4, 9, seed), regular(1, 4, seed)[0].abs()) for seed in range(6)]
-    answers = play(create("moco", flavour="official", **rates._asdict()), [seen(*step) for step in run])
+    answers = play(create("moco", flavour="official", **rates._asdict()), [evidence_from(*step) for step in run])
     expected = official_moco([(rows.numpy(), losses.numpy()) for rows, losses in run], rates)
     for (rows, _), answer, (weights, update) in zip(run, answers, expected, strict=True):
         np.testing.assert_allclose(answer.weights, weights, rtol=1e-9)
-        np.testing.assert_allclose(update_of(answer, seen(rows)), update, rtol=0, atol=1e-9 * np.abs(update).max())
+        np.testing.assert_allclose(
+            update_of(answer, evidence_from(rows)), update, rtol=0, atol=1e-9 * np.abs(update).max()
+        )
 
 
 @witness("moco", "optimality")
 @pytest.mark.parametrize("rho", [0.0, 0.1])
 def test_on_exact_gradients_it_ends_at_the_min_norm_point(rho: float) -> None:
     rows = torch.stack([kind(4, 9, 2) / 6 for name, kind in KINDS.items() if name != "spread"])  # all kinds at once
-    *_, last = play(create("moco", gamma=1.0, rho=rho, **STANDING), [seen(rows)] * 1500)
+    *_, last = play(create("moco", gamma=1.0, rho=rho, **STANDING), [evidence_from(rows)] * 1500)
     for gramian, weights in zip((rows @ rows.mT).numpy() + rho * np.eye(4), last.weights.numpy(), strict=True):
         assert np.linalg.eigvalsh(gramian).max() < 2  # or the steps would be too long
         assert gap(weights, gramian @ weights) < 1e-9 * gramian.max()
@@ -65,13 +69,13 @@ def test_of_two_tasks_it_finds_the_point_of_their_segment_that_is_nearest_to_0()
     rows = torch.stack([regular(2, 3, seed) for seed in range(8)])
     difference = rows[:, 1] - rows[:, 0]
     shares = ((rows[:, 1] * difference).sum(-1) / difference.square().sum(-1)).clamp(0, 1)
-    *_, last = play(create("moco", gamma=0.1, **STANDING), [seen(rows)] * 900)
+    *_, last = play(create("moco", gamma=0.1, **STANDING), [evidence_from(rows)] * 900)
     torch.testing.assert_close(last.weights, torch.stack([shares, 1 - shares], -1), rtol=0, atol=1e-9)
 
 
 @witness("moco", "identity")
 def test_without_averaging_it_is_modo_on_one_batch() -> None:
-    run = [seen(regular(3, 8, seed)) for seed in range(5)]
+    run = [evidence_from(regular(3, 8, seed)) for seed in range(5)]
     double = create("modo", gamma=0.05, rho=0.1)
     state = double.init(Sizes(3))
     for shown, answer in zip(run, play(create("moco", gamma=0.05, rho=0.1, **STANDING), run), strict=True):
@@ -85,7 +89,7 @@ def test_its_averages_bring_it_nearer_to_the_min_norm_point_of_the_mean_gradient
     mean = torch.tensor([[3.0, 0, 0], [0, 1, 0]], dtype=torch.float64)  # the weights of its min-norm point: (0.1, 0.9)
 
     def error(**rates: float) -> float:
-        run = [seen(mean + 3 * regular(2, 3, seed)) for seed in range(600)]
+        run = [evidence_from(mean + 3 * regular(2, 3, seed)) for seed in range(600)]
         weights = [answer.weights[0] for answer in play(create("moco", gamma=0.01, gamma_sigma=0.0, **rates), run)]
         return abs(float(torch.stack(weights[300:]).mean()) - 0.1)
 
@@ -117,7 +121,7 @@ def test_a_task_that_comes_late_is_averaged_as_fast_as_the_others_were() -> None
 
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
 def test_the_weights_are_on_the_simplex_at_any_scale(scale: float) -> None:
-    for answer in play(create("moco"), [seen(scale * spread(5, 9, seed)) for seed in range(4)]):
+    for answer in play(create("moco"), [evidence_from(scale * spread(5, 9, seed)) for seed in range(4)]):
         torch.testing.assert_close(answer.weights.sum(), torch.tensor(1.0, dtype=torch.float64))
 
 
@@ -125,7 +129,7 @@ def test_in_its_official_flavour_a_task_without_loss_or_gradient_has_no_say() ->
     rows = regular(3, 6, 0)
     rows[1] = 0
     losses = torch.tensor([1.0, 1.0, -2.0], dtype=torch.float64)
-    (answer,) = play(create("moco", flavour="official"), [seen(rows, losses)])
+    (answer,) = play(create("moco", flavour="official"), [evidence_from(rows, losses)])
     assert isinstance(answer.gradients, Tensor)
     assert (answer.gradients[1:] == 0).all()
 

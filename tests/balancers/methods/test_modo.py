@@ -10,7 +10,7 @@ from torchjd.aggregation import MoDoWeighting
 
 from balancers import Balancer, Draws, Evidence, Sizes, Weighting, create
 from balancers.contract.evidence import as_answer
-from tests.balancers.jacobians import KINDS, regular, seen
+from tests.balancers.jacobians import KINDS, evidence_from, regular
 from tests.balancers.witness import witness
 from tests.references.modo import modo
 from tests.references.simplex import gap
@@ -43,9 +43,9 @@ def pairs(kind: str, tasks: int = 4, steps: int = 6) -> list[tuple[Tensor, Tenso
 @pytest.mark.parametrize(("gamma", "rho"), [(0.1, 0.1), (0.001, 0.0), (0.5, 2.0)])
 def test_it_is_the_papers_algorithm(kind: str, gamma: float, rho: float) -> None:
     run = pairs(kind)
-    found = play(create("modo", gamma=gamma, rho=rho), [crossed(*pair) for pair in run])
+    weights_by_step = play(create("modo", gamma=gamma, rho=rho), [crossed(*pair) for pair in run])
     expected = modo([(first.numpy(), second.numpy()) for first, second in run], gamma, rho)
-    for weights, want in zip(found, expected, strict=True):
+    for weights, want in zip(weights_by_step, expected, strict=True):
         np.testing.assert_allclose(weights, want, rtol=0, atol=1e-9)
 
 
@@ -63,7 +63,7 @@ def test_it_is_torchjds(kind: str, tasks: int) -> None:
 @pytest.mark.parametrize("rho", [0.0, 0.1])
 def test_on_exact_gradients_it_ends_at_the_min_norm_point(rho: float) -> None:
     rows = torch.stack([kind(4, 9, 2) / 6 for name, kind in KINDS.items() if name != "spread"])  # all kinds at once
-    *_, last = play(create("modo", gamma=1.0, rho=rho), [seen(rows)] * 1500)
+    *_, last = play(create("modo", gamma=1.0, rho=rho), [evidence_from(rows)] * 1500)
     for gramian, weights in zip((rows @ rows.mT).numpy() + rho * np.eye(4), last.numpy(), strict=True):
         assert np.linalg.eigvalsh(gramian).max() < 2  # or the steps would be too long
         assert gap(weights, gramian @ weights) < 1e-9 * gramian.max()
@@ -76,7 +76,7 @@ def test_of_two_tasks_it_finds_the_minimum_on_their_segment(rho: float) -> None:
     gramian = rows @ rows.mT + rho * torch.eye(2, dtype=torch.float64)
     (first, mixed), (_, second) = gramian.movedim(0, -1)
     shares = ((second - mixed) / (first + second - 2 * mixed)).clamp(0, 1)
-    *_, last = play(create("modo", gamma=0.1, rho=rho), [seen(rows)] * 900)
+    *_, last = play(create("modo", gamma=0.1, rho=rho), [evidence_from(rows)] * 900)
     torch.testing.assert_close(last, torch.stack([shares, 1 - shares], -1), rtol=0, atol=1e-9)
 
 

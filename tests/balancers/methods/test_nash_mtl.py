@@ -14,7 +14,7 @@ from balancers import Balancer, Draws, create
 from balancers.conformance import check
 from balancers.methods.nash_mtl import NashMTL
 from tests.balancers.descent import STARTS, descend, distance_from_stationary
-from tests.balancers.jacobians import KINDS, first_weights, regular, seen, spread
+from tests.balancers.jacobians import KINDS, evidence_from, first_weights, regular, spread
 from tests.balancers.network import small_network
 from tests.balancers.optimality import unit
 from tests.balancers.witness import witness
@@ -56,19 +56,19 @@ def test_gradients_at_equal_angles_have_weights_in_inverse_proportion_to_their_n
 @pytest.mark.parametrize("tasks", [1, 2, 5, 40, 100])
 def test_every_gain_is_the_reciprocal_of_its_weight(kind: str, tasks: int) -> None:
     rows = KINDS[kind](tasks, 2 * tasks + 3, 1)
-    found = first_weights(create("nash-mtl"), rows)
-    assert (found > 0).all()
-    torch.testing.assert_close(rows @ (found @ rows) * found, torch.ones(tasks, dtype=torch.float64))
+    alphas = first_weights(create("nash-mtl"), rows)
+    assert (alphas > 0).all()
+    torch.testing.assert_close(rows @ (alphas @ rows) * alphas, torch.ones(tasks, dtype=torch.float64))
 
 
 @witness("nash-mtl", "optimality")
 @pytest.mark.parametrize("kind", SOLVABLE)
 def test_no_update_of_the_same_length_has_a_larger_product_of_gains(kind: str) -> None:
     rows = KINDS[kind](4, 9, 2)
-    found = first_weights(create("nash-mtl"), rows) @ rows
-    best = (rows @ found).log().sum()
+    update = first_weights(create("nash-mtl"), rows) @ rows
+    best = (rows @ update).log().sum()
     for seed in range(50):
-        other = unit(found + 10.0 ** -(seed % 5) * regular(1, 9, seed)[0]) * found.norm()
+        other = unit(update + 10.0 ** -(seed % 5) * regular(1, 9, seed)[0]) * update.norm()
         gains = rows @ other
         assert (gains <= 0).any() or gains.log().sum() < best
 
@@ -78,10 +78,10 @@ def test_no_update_of_the_same_length_has_a_larger_product_of_gains(kind: str) -
 @pytest.mark.parametrize("tasks", [1, 2, 3, 5, 8])
 def test_it_is_the_agreement_of_the_bargaining_game(kind: str, tasks: int) -> None:
     rows = KINDS[kind](tasks, 12, tasks)
-    found = first_weights(create("nash-mtl"), rows)
-    np.testing.assert_allclose(unit(found @ rows).numpy(), agreement(rows.numpy()), rtol=0, atol=1e-6)
+    alphas = first_weights(create("nash-mtl"), rows)
+    np.testing.assert_allclose(unit(alphas @ rows).numpy(), agreement(rows.numpy()), rtol=0, atol=1e-6)
     expected = weights(rows.numpy())
-    np.testing.assert_allclose(found / found.sum(), expected / expected.sum(), rtol=1e-5)
+    np.testing.assert_allclose(alphas / alphas.sum(), expected / expected.sum(), rtol=1e-5)
 
 
 @witness("nash-mtl", "torchjd")
@@ -94,11 +94,11 @@ def test_it_is_torchjds_where_that_converges(kind: str, tasks: int) -> None:
 
 def test_it_converges_where_torchjd_does_not() -> None:
     rows = spread(3, 12, 0)
-    found = first_weights(create("nash-mtl"), rows) @ rows
+    update = first_weights(create("nash-mtl"), rows) @ rows
     theirs = torchjds(rows)
-    torch.testing.assert_close(found.norm().item(), 3**0.5)
+    torch.testing.assert_close(update.norm().item(), 3**0.5)
     assert abs(theirs.norm() - 3**0.5) > 0.1
-    assert (rows @ unit(found)).log().sum() > (rows @ unit(theirs)).log().sum()
+    assert (rows @ unit(update)).log().sum() > (rows @ unit(theirs)).log().sum()
 
 
 @witness("nash-mtl", "identity")
@@ -164,9 +164,9 @@ def test_a_pareto_stationary_step_gives_no_update_and_is_counted() -> None:
 @pytest.mark.parametrize("tasks", [3, 8])
 def test_where_some_gradients_cancel_there_is_no_agreement(kind: str, tasks: int) -> None:
     rows = KINDS[kind](tasks, 20, 1)
-    found = NashMTL().solve(seen(rows), Draws.seeded(0))
-    assert not found.solved
-    terms = found.point[:, None] * rows
+    solution = NashMTL().solve(evidence_from(rows), Draws.seeded(0))
+    assert not solution.solved
+    terms = solution.point[:, None] * rows
     assert terms.sum(0).norm() < 1e-9 * terms.norm()
 
 
@@ -181,9 +181,9 @@ def test_heads_follow_the_weighted_loss() -> None:
     sum(network.losses()).backward()  # pyright: ignore[reportAttributeAccessIssue]
     plain = network.take_gradients()
     weights = Balancer("nash-mtl", 3).backward(network.losses(), shared=network.encoder.parameters())
-    found = network.take_gradients()
+    gradients = network.take_gradients()
     first_head = len(list(network.encoder.parameters()))
-    torch.testing.assert_close(found[first_head], weights[0] * plain[first_head])
+    torch.testing.assert_close(gradients[first_head], weights[0] * plain[first_head])
 
 
 @pytest.mark.parametrize("start", STARTS)

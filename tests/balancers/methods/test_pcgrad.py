@@ -10,7 +10,7 @@ from torchjd.aggregation import PCGradWeighting
 from balancers import Draws
 from balancers.methods.pcgrad import PCGrad, project
 from balancers.step.gradients import gramian_of
-from tests.balancers.jacobians import KINDS, generator, seen
+from tests.balancers.jacobians import KINDS, evidence_from, generator
 from tests.balancers.witness import witness
 from tests.references.pcgrad import pcgrad
 
@@ -48,20 +48,20 @@ def test_two_tasks_have_a_closed_form(seed: int) -> None:
 @witness("pcgrad", "closed form")
 def test_a_known_pair_has_the_known_weights() -> None:
     rows = torch.tensor([[-4.0, 1, 1], [6, 1, 1]], dtype=torch.float64)
-    weights = PCGrad().weigh(seen(rows), Draws.seeded(0))
+    weights = PCGrad().weigh(evidence_from(rows), Draws.seeded(0))
     torch.testing.assert_close(weights, torch.tensor([1 + 22 / 18, 1 + 22 / 38], dtype=torch.float64))
 
 
 def test_it_meets_the_other_tasks_in_every_order() -> None:
     rows = torch.tensor([[1.0, 0], [-1, 1.6], [-1.5, -2.5]], dtype=torch.float64)  # three gradients that all conflict
-    shown = seen(rows)
+    shown = evidence_from(rows)
     draws = Draws.seeded(0)
-    found = {tuple(PCGrad().weigh(shown, draws).tolist()) for _ in range(200)}
+    drawn = {tuple(PCGrad().weigh(shown, draws).tolist()) for _ in range(200)}
     possible = set()
     for bits in range(8):
         order = torch.tensor([[1, 2, 0] if bits & 1 else [2, 1, 0],
                               [0, 2, 1] if bits & 2 else [2, 0, 1],
                               [0, 1, 2] if bits & 4 else [1, 0, 2]])  # fmt: skip
         possible.add(tuple(round(w, 9) for w in project(shown.gramian, order).tolist()))
-    assert {tuple(round(w, 9) for w in weights) for weights in found} == possible
+    assert {tuple(round(w, 9) for w in weights) for weights in drawn} == possible
     assert len(possible) == 8

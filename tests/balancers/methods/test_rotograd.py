@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from balancers import Balancer, Draws, Sizes, create
 from balancers.contract.evidence import as_answer
 from balancers.methods.rotograd import RotoGrad, RotoGradState, alignment
-from tests.balancers.jacobians import generator, regular, seen, spread
+from tests.balancers.jacobians import evidence_from, generator, regular, spread
 from tests.balancers.witness import witness
 from tests.references.rotograd import scaled_sum, slope_of_rotation
 
@@ -24,7 +24,7 @@ def test_the_scaling_is_the_papers_in_every_step(tasks: int, seed: int) -> None:
     method = create("rotograd")
     state = method.init(Sizes(tasks, 8))
     for rows in run:
-        answer, state = method.update(seen(rows), state, Draws.seeded(0))
+        answer, state = method.update(evidence_from(rows), state, Draws.seeded(0))
         expected = torch.from_numpy(scaled_sum(rows.numpy(), run[0].numpy()))
         torch.testing.assert_close(as_answer(answer).weights @ rows, expected)
 
@@ -33,7 +33,7 @@ def test_the_scaling_is_the_papers_in_every_step(tasks: int, seed: int) -> None:
 def test_scaled_gradients_have_one_length_between_the_shortest_and_the_longest() -> None:
     rows = spread(5, 9, 0)
     method = create("rotograd")
-    weights = as_answer(method.update(seen(rows), method.init(Sizes(5, 9)), Draws.seeded(0))[0]).weights
+    weights = as_answer(method.update(evidence_from(rows), method.init(Sizes(5, 9)), Draws.seeded(0))[0]).weights
     lengths = weights * rows.norm(dim=-1)
     torch.testing.assert_close(lengths, lengths[:1].expand(5))
     assert rows.norm(dim=-1).min() < lengths[0] < rows.norm(dim=-1).max()
@@ -64,7 +64,7 @@ def test_rotations_stay_rotations_and_turn_opposite_gradients_towards_each_other
         return torch.einsum("kji,knj->kni", state.rotations, rotated).flatten(1) + 1e-3 * regular(2, 12, 5)
 
     for _ in range(200):
-        _, state = method.update(seen(at_features(state)), state, Draws.seeded(0))
+        _, state = method.update(evidence_from(at_features(state)), state, Draws.seeded(0))
     unit = torch.eye(4, dtype=torch.float64).expand(2, 4, 4)
     torch.testing.assert_close(state.rotations @ state.rotations.mT, unit)
     torch.testing.assert_close(torch.linalg.det(state.rotations), torch.ones(2, dtype=torch.float64))
@@ -83,7 +83,7 @@ def network() -> tuple[nn.Linear, nn.ModuleDict, Tensor, Tensor]:
 def run(balancer: Balancer, steps: int, parts: tuple) -> list[Tensor]:
     encoder, heads, inputs, targets = parts
     optimizer = torch.optim.SGD([*encoder.parameters(), *heads.parameters()], lr=0.05)
-    found = []
+    snapshots = []
     for _ in range(steps):
         features = encoder(inputs)
         adapted = balancer.adapt(features)
@@ -94,8 +94,8 @@ def run(balancer: Balancer, steps: int, parts: tuple) -> list[Tensor]:
         optimizer.zero_grad()
         balancer.backward(losses, features=features)
         optimizer.step()
-        found.append(encoder.weight.detach().clone())
-    return found
+        snapshots.append(encoder.weight.detach().clone())
+    return snapshots
 
 
 def test_a_fresh_balancer_with_rotations_resumes_bit_for_bit() -> None:
@@ -111,7 +111,7 @@ def test_a_fresh_balancer_with_rotations_resumes_bit_for_bit() -> None:
 
 def test_a_method_that_adapts_nothing_hands_the_representation_on() -> None:
     features = torch.ones(3, 4)
-    assert all(given is features for given in Balancer("pcgrad", ["a", "b"]).adapt(features).values())
+    assert all(adapted is features for adapted in Balancer("pcgrad", ["a", "b"]).adapt(features).values())
 
 
 def test_rotations_need_the_representation_and_one_width() -> None:

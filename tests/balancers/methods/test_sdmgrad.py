@@ -12,7 +12,7 @@ from balancers import Balancer, Draws, Evidence, Sizes, Weighting, create
 from balancers.conformance import check
 from balancers.contract.evidence import as_answer
 from balancers.methods.sdmgrad import normalised
-from tests.balancers.jacobians import KINDS, first_weights, regular, seen
+from tests.balancers.jacobians import KINDS, evidence_from, first_weights, regular
 from tests.balancers.network import small_network
 from tests.balancers.witness import witness
 from tests.references.sdmgrad import Inner, sdmgrad
@@ -47,9 +47,9 @@ def pairs(kind: str, tasks: int = 4, steps: int = 4) -> list[tuple[Tensor, Tenso
 @pytest.mark.parametrize(("lambda_", "inner"), [(0.3, Inner(20, 10.0, 0.5)), (0.0, Inner(5, 0.1, 0.0))])
 def test_it_is_the_papers_algorithm(kind: str, lambda_: float, inner: Inner) -> None:
     run = pairs(kind)
-    found = play(create("sdmgrad", lambda_=lambda_, **inner._asdict()), [crossed(*pair) for pair in run])
+    weights_by_step = play(create("sdmgrad", lambda_=lambda_, **inner._asdict()), [crossed(*pair) for pair in run])
     expected = sdmgrad([(first.numpy(), second.numpy()) for first, second in run], lambda_, inner)
-    for weights, want in zip(found, expected, strict=True):
+    for weights, want in zip(weights_by_step, expected, strict=True):
         np.testing.assert_allclose(weights, want, rtol=0, atol=1e-9)
 
 
@@ -59,8 +59,8 @@ def test_it_is_the_papers_algorithm(kind: str, lambda_: float, inner: Inner) -> 
 def test_it_is_torchjds_where_gradients_are_long_enough_for_an_absolute_epsilon(kind: str, tasks: int) -> None:
     theirs = SDMGradWeighting(lr=0.5, momentum=0.5, n_iter=20, lambda_=0.3)
     run = [(1e4 * first, 1e4 * second) for first, second in pairs(kind, tasks)]
-    found = play(create("sdmgrad", learning_rate=0.5), [crossed(*pair) for pair in run])
-    for weights, (first, second) in zip(found, run, strict=True):
+    weights_by_step = play(create("sdmgrad", learning_rate=0.5), [crossed(*pair) for pair in run])
+    for weights, (first, second) in zip(weights_by_step, run, strict=True):
         torch.testing.assert_close(weights, theirs(first @ second.T), rtol=0, atol=1e-6)
 
 
@@ -68,8 +68,8 @@ def test_it_is_torchjds_where_gradients_are_long_enough_for_an_absolute_epsilon(
 @pytest.mark.parametrize("lambda_", [0.0, 0.3, 2.0])
 def test_on_exact_gradients_small_steps_solve_the_problem(lambda_: float) -> None:
     rows = torch.stack([kind(4, 9, 2) for name, kind in KINDS.items() if name != "spread"])  # all kinds at once
-    found = first_weights(create("sdmgrad", lambda_=lambda_, **SOLVING), rows)
-    for gramian, weights in zip((rows @ rows.mT).numpy(), found.numpy(), strict=True):
+    batch_weights = first_weights(create("sdmgrad", lambda_=lambda_, **SOLVING), rows)
+    for gramian, weights in zip((rows @ rows.mT).numpy(), batch_weights.numpy(), strict=True):
         # The weights are (w + lambda m) / (1 + lambda): the slope in w is that in the weights, up to a factor.
         inner = (1 + lambda_) * weights - lambda_ / 4
         assert inner.min() > -1e-12
@@ -103,7 +103,7 @@ def test_the_scale_of_the_gradients_does_not_matter(scale: float) -> None:
 @pytest.mark.parametrize("sign", [0, -1])
 def test_where_two_batches_agree_on_no_task_the_weights_stay(sign: int) -> None:
     rows = regular(3, 9, 1)
-    weights = list(play(create("sdmgrad"), [seen(rows), crossed(rows, sign * rows)]))
+    weights = list(play(create("sdmgrad"), [evidence_from(rows), crossed(rows, sign * rows)]))
     assert torch.equal(weights[0], weights[1])
 
 

@@ -17,8 +17,8 @@ SHAPES = [(2, 3), (3, 2), (5, 12), (11, 30), (40, 20), (40, 60)]
 
 
 def gramians(kind: str, tasks: int, dimension: int) -> list[tuple[Tensor, Tensor]]:
-    found = [KINDS[kind](tasks, dimension, seed) for seed in range(3)]
-    return [(rows, rows @ rows.T) for rows in found]
+    matrices = [KINDS[kind](tasks, dimension, seed) for seed in range(3)]
+    return [(rows, rows @ rows.T) for rows in matrices]
 
 
 def on_grid(test: Callable) -> Callable:
@@ -28,23 +28,23 @@ def on_grid(test: Callable) -> Callable:
 @on_grid
 def test_the_shortest_vector_of_the_hull_reaches_as_far_along_every_gradient(kind: str, shape: tuple) -> None:
     for rows, gramian in gramians(kind, *shape):
-        found = min_norm(gramian)
-        assert found.solved
-        assert (found.point >= 0).all()
-        torch.testing.assert_close(found.point.sum(), torch.ones((), dtype=torch.float64))
-        total, products = combined(rows, found.point)
-        least = total.square().sum() / rows.norm(dim=-1) / (found.point * rows.norm(dim=-1)).sum()
+        solution = min_norm(gramian)
+        assert solution.solved
+        assert (solution.point >= 0).all()
+        torch.testing.assert_close(solution.point.sum(), torch.ones((), dtype=torch.float64))
+        total, products = combined(rows, solution.point)
+        least = total.square().sum() / rows.norm(dim=-1) / (solution.point * rows.norm(dim=-1)).sum()
         assert (products >= least - TOLERANCE).all()
-        assert (products <= least + TOLERANCE)[found.point > 0].all()
+        assert (products <= least + TOLERANCE)[solution.point > 0].all()
 
 
 @on_grid
 def test_a_projection_onto_the_dual_cone_meets_its_conditions(kind: str, shape: tuple) -> None:
     for rows, gramian in gramians(kind, *shape):
         references = torch.eye(len(rows), dtype=torch.float64)
-        found = dual_cone(gramian, references)
-        assert found.solved.all()
-        for reference, weights in zip(references, found.point, strict=True):
+        solution = dual_cone(gramian, references)
+        assert solution.solved.all()
+        for reference, weights in zip(references, solution.point, strict=True):
             added = weights - reference
             assert (added >= 0).all()
             _, products = combined(rows, weights)
@@ -57,9 +57,9 @@ def test_a_projection_onto_the_dual_cone_meets_its_conditions(kind: str, shape: 
 def test_no_update_in_the_ball_helps_the_worst_task_more(kind: str, shape: tuple, radius: float) -> None:
     for rows, gramian in gramians(kind, *shape):
         reference = torch.full((len(rows),), 1 / len(rows), dtype=torch.float64)
-        found = conflict_averse(gramian, reference, radius)
-        assert found.solved
-        mean, added = reference @ rows, (found.point - reference)
+        solution = conflict_averse(gramian, reference, radius)
+        assert solution.solved
+        mean, added = reference @ rows, (solution.point - reference)
         assert (added >= 0).all()
         assert (added @ rows).norm() <= radius * mean.norm() * (1 + 1e-6)
         # Weak duality: no update in the ball has a larger minimum than g_w . g_0 + r |g_0| |g_w| for w on the simplex.
@@ -75,19 +75,19 @@ def test_no_update_in_the_ball_helps_the_worst_task_more(kind: str, shape: tuple
 @pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0, 10.0])
 def test_the_bargain_satisfies_its_equation(kind: str, tasks: int, alpha: float) -> None:
     for _, gramian in gramians(kind, tasks, 2 * tasks + 3):
-        found = bargain(gramian, alpha)
-        assert found.solved
+        solution = bargain(gramian, alpha)
+        assert solution.solved
         torch.testing.assert_close(
-            (gramian @ found.point) * found.point ** (1 / alpha), torch.ones(tasks, dtype=torch.float64)
+            (gramian @ solution.point) * solution.point ** (1 / alpha), torch.ones(tasks, dtype=torch.float64)
         )
 
 
 @pytest.mark.parametrize("kind", ["strongly stationary", "weakly stationary"])
 def test_where_there_is_no_bargain_the_way_out_is_no_update_and_is_counted(kind: str) -> None:
     for rows, gramian in gramians(kind, 4, 9):
-        found = bargain(gramian, 1.0)
-        assert not found.solved
-        assert (found.point @ rows).norm() < 1e-7 * (found.point[:, None] * rows).norm()
+        solution = bargain(gramian, 1.0)
+        assert not solution.solved
+        assert (solution.point @ rows).norm() < 1e-7 * (solution.point[:, None] * rows).norm()
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "zero" not in kind])
@@ -98,13 +98,13 @@ def test_the_quadratic_programme_on_the_simplex_meets_its_conditions(tasks: int,
         if not (gramian.diagonal() > 0).all():
             continue  # a single stationary gradient is zero
         linear = gramian @ torch.rand(tasks, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-        found = simplex_qp(gramian, linear)
-        assert found.solved
-        slope = gramian @ found.point + linear
-        least = (found.point * slope).sum()
-        size = (gramian.abs() @ found.point) + linear.abs() + least.abs()
+        solution = simplex_qp(gramian, linear)
+        assert solution.solved
+        slope = gramian @ solution.point + linear
+        least = (solution.point * slope).sum()
+        size = (gramian.abs() @ solution.point) + linear.abs() + least.abs()
         assert ((slope - least) / size >= -TOLERANCE).all()
-        assert ((slope - least) / size <= TOLERANCE)[found.point > 0].all()
+        assert ((slope - least) / size <= TOLERANCE)[solution.point > 0].all()
 
 
 def test_without_a_linear_term_the_programme_is_the_shortest_vector() -> None:
@@ -120,8 +120,8 @@ SOLVERS = {
 }
 
 
-def _row(found: Solution) -> Solution:
-    return Solution(found.point.squeeze(-2), found.residual.squeeze(-1), found.solved.squeeze(-1))
+def _row(solution: Solution) -> Solution:
+    return Solution(solution.point.squeeze(-2), solution.residual.squeeze(-1), solution.solved.squeeze(-1))
 
 
 @pytest.mark.parametrize("name", SOLVERS)
@@ -143,10 +143,10 @@ def test_a_batch_is_solved_as_its_members_are(name: str) -> None:
 @settings(max_examples=40, deadline=None)
 def test_certificates_are_small_whatever_the_rank(name: str, tasks: int, dimension: int, seed: int) -> None:
     gramian = (rows := spread(tasks, dimension, seed)) @ rows.T
-    found = SOLVERS[name](gramian)
-    assert found.point.isfinite().all()
-    if found.solved:
-        assert found.residual < 1e-8
+    solution = SOLVERS[name](gramian)
+    assert solution.point.isfinite().all()
+    if solution.solved:
+        assert solution.residual < 1e-8
     else:  # only bargaining may have no solution: where the hull of the gradients contains zero, to rounding
         assert name == "bargain"
         unit = angles(gramian)

@@ -54,10 +54,10 @@ def train(method: str, part: slice, group: dist.ProcessGroup | None) -> list[Ten
 
     for step in range(STEPS):
         optimizer.zero_grad()
-        z, found = losses(step)
+        z, batch = losses(step)
         crossed = Need.CROSS_GRAMIAN in balancer.weighting.needs
         balancer.backward(
-            found,
+            batch,
             shared=encoder.parameters(),
             at=last.parameters() if PLACES[method] == "last" else None,
             features=z if PLACES[method] == "features" else None,
@@ -75,8 +75,8 @@ def worker(rank: int, meeting: str, folder: str) -> None:
     half = EXAMPLES // 2
     group = dist.group.WORLD
     assert group is not None
-    found = {method: train(method, slice(rank * half, (rank + 1) * half), group) for method in PLACES}
-    torch.save(found, Path(folder) / f"{rank}.pt")
+    snapshots = {method: train(method, slice(rank * half, (rank + 1) * half), group) for method in PLACES}
+    torch.save(snapshots, Path(folder) / f"{rank}.pt")
     dist.destroy_process_group()
 
 
@@ -90,8 +90,8 @@ def in_two(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[Tens
 @pytest.mark.parametrize("method", PLACES)
 def test_two_halves_are_the_whole(method: str, in_two: list[dict[str, list[Tensor]]]) -> None:
     whole = train(method, slice(None), None)
-    for found in in_two:
-        for got, want in zip(found[method], whole, strict=True):
+    for snapshots in in_two:
+        for got, want in zip(snapshots[method], whole, strict=True):
             torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-12)
     assert all(map(torch.equal, in_two[0][method], in_two[1][method]))
 

@@ -68,8 +68,8 @@ def test_the_known_pair_has_the_weights_of_torchjds_manual() -> None:
 def test_the_update_is_that_of_torchjds_aggregator(name: str) -> None:
     run = problems(3)
     theirs = getattr(aggregation, name)(**PARAMETERS.get(name, {}))
-    for seen, update in zip(run, all_updates(of(name), run), strict=True):
-        torch.testing.assert_close(update, theirs(seen.gradients))
+    for evidence, update in zip(run, all_updates(of(name), run), strict=True):
+        torch.testing.assert_close(update, theirs(evidence.gradients))
 
 
 def test_an_aggregator_without_weights_fills_the_encoder_and_leaves_heads_their_own_loss() -> None:
@@ -91,8 +91,8 @@ def test_an_aggregator_without_weights_fills_the_encoder_and_leaves_heads_their_
 @pytest.mark.parametrize("name", ["STCH", "COSMOS", "PBI", "GeometricMean", "Mean", "Constant"])
 def test_a_scalarizers_weights_are_its_slopes_in_the_losses(name: str) -> None:
     losses = torch.tensor([0.5, 2.0, 1.0], dtype=torch.float64)
-    given = {k: torch.tensor(v).double() if isinstance(v, list) else v for k, v in PARAMETERS.get(name, {}).items()}
-    theirs = getattr(scalarization, name)(**given)
+    arguments = {k: torch.tensor(v).double() if isinstance(v, list) else v for k, v in PARAMETERS.get(name, {}).items()}
+    theirs = getattr(scalarization, name)(**arguments)
     weighting = of(name)
     answer, _ = weighting.update(Evidence(losses), weighting.init(Sizes(3)), Draws.seeded(0))
     slopes = []
@@ -107,10 +107,10 @@ def test_famo_is_shown_the_losses_after_the_step() -> None:
     run = problems(3)
     theirs = scalarization.FAMO(3).double()
     expected = []
-    for seen in run:
-        losses = seen.losses.clone().requires_grad_()
+    for evidence in run:
+        losses = evidence.losses.clone().requires_grad_()
         expected.append(torch.autograd.grad(theirs(losses), losses)[0])
-        theirs.update(0.9 * seen.losses)
+        theirs.update(0.9 * evidence.losses)
     for got, want in zip(all_weights(of("FAMO"), run), expected, strict=True):
         torch.testing.assert_close(got, want)
 
@@ -118,9 +118,9 @@ def test_famo_is_shown_the_losses_after_the_step() -> None:
 def test_modo_is_shown_the_gramian_across_two_batches() -> None:
     first, second = regular(3, 8, 0), regular(3, 8, 1)
     cross = cross_gramian_of(first, second)
-    seen = Evidence(torch.ones(3, dtype=torch.float64), gramian_of(first), None, cross)
+    evidence = Evidence(torch.ones(3, dtype=torch.float64), gramian_of(first), None, cross)
     weighting = of("MoDoWeighting")
-    answer, _ = weighting.update(seen, weighting.init(Sizes(3)), Draws.seeded(0))
+    answer, _ = weighting.update(evidence, weighting.init(Sizes(3)), Draws.seeded(0))
     torch.testing.assert_close(as_answer(answer).weights, aggregation.MoDoWeighting()(cross))
 
 
@@ -138,9 +138,11 @@ def test_random_numbers_come_from_the_balancer_and_the_global_generator_stays() 
 def test_replicas_of_a_class_without_memory_are_asked_one_by_one() -> None:
     run = problems(3, batch=(2, 2))
     for name in ("UPGrad", "ConFIG"):
-        for seen, answer in zip(run, all_answers(of(name), run), strict=True):
-            alone = all_updates(of(name), [Evidence(seen.losses[1, 0], seen.gramian[1, 0], seen.gradients[1, 0])])[0]
-            rows = seen.gradients if answer.gradients is None else answer.gradients
+        for evidence, answer in zip(run, all_answers(of(name), run), strict=True):
+            alone = all_updates(
+                of(name), [Evidence(evidence.losses[1, 0], evidence.gramian[1, 0], evidence.gradients[1, 0])]
+            )[0]
+            rows = evidence.gradients if answer.gradients is None else answer.gradients
             torch.testing.assert_close((answer.weights[1, 0, :, None] * rows[1, 0]).sum(0), alone)
 
 
@@ -198,7 +200,7 @@ def test_wrappers_stand_before_the_library_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "message"),
+    ("name", "hyperparameters", "message"),
     [
         ("UPgrad", {}, "TorchJD has no method 'UPgrad'; did you mean 'UPGrad'"),
         ("Aggregator", {}, "TorchJD has no method 'Aggregator'"),
@@ -209,9 +211,11 @@ def test_wrappers_stand_before_the_library_too() -> None:
         ("CAGrad", {}, "missing 1 required positional argument: 'c'"),
     ],
 )
-def test_a_mistake_in_a_name_is_told_with_what_there_is(name: str, given: dict[str, Any], message: str) -> None:
+def test_a_mistake_in_a_name_is_told_with_what_there_is(
+    name: str, hyperparameters: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
-        create(f"torchjd:{name}", **given)
+        create(f"torchjd:{name}", **hyperparameters)
 
 
 def test_a_value_that_torchjd_refuses_shows_when_a_balancer_is_made() -> None:
@@ -254,7 +258,7 @@ def test_a_step_that_torchjd_refuses_is_no_step(monkeypatch: pytest.MonkeyPatch)
     network = small_network(2)
     balancer = Balancer("torchjd:GradVac", 2)
 
-    def refuse(algorithm: object, seen: Evidence) -> Answer:
+    def refuse(algorithm: object, evidence: Evidence) -> Answer:
         raise ValueError("no")
 
     with monkeypatch.context() as patch:
@@ -265,7 +269,7 @@ def test_a_step_that_torchjd_refuses_is_no_step(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_facts_name_the_library_and_its_release() -> None:
-    found = registry.get("torchjd:UPGrad")
-    assert found.digest == "0.18.0"
-    assert reference(found) == "TorchJD 0.18.0, torchjd.aggregation._upgrad, class UPGrad."
+    method = registry.get("torchjd:UPGrad")
+    assert method.digest == "0.18.0"
+    assert reference(method) == "TorchJD 0.18.0, torchjd.aggregation._upgrad, class UPGrad."
     assert not create("torchjd:UPGrad").claims

@@ -7,14 +7,15 @@ import pytest
 from torch import Tensor
 
 from balancers import Balancer, Draws, Evidence, Need, Stateless, create, register, registry
+from balancers.contract import registration
 from balancers.methods.gradnorm import GradNorm
 from balancers.wrappers.wrappers import Every, Rescaled, Smoothed
 
 
 def test_wrappers_stand_before_a_name_the_outermost_first() -> None:
-    found = create("every:4:smoothed:0.9:rescaled:unit:gradnorm")
-    assert found == Every(Smoothed(Rescaled(GradNorm(), "unit"), 0.9), 4)
-    assert found.name == "every:4:smoothed:0.9:rescaled:unit:gradnorm"
+    method = create("every:4:smoothed:0.9:rescaled:unit:gradnorm")
+    assert method == Every(Smoothed(Rescaled(GradNorm(), "unit"), 0.9), 4)
+    assert method.name == "every:4:smoothed:0.9:rescaled:unit:gradnorm"
 
 
 def test_hyperparameters_go_to_the_method_inside() -> None:
@@ -24,7 +25,7 @@ def test_hyperparameters_go_to_the_method_inside() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "message"),
+    ("name", "hyperparameters", "message"),
     [
         ("evry:4:pcgrad", {}, "no wrapper 'evry'; did you mean 'every'. There is: every, rescaled, smoothed, torchjd"),
         ("pcgrad:4", {}, "no wrapper 'pcgrad'"),
@@ -43,9 +44,9 @@ def test_hyperparameters_go_to_the_method_inside() -> None:
         ("every:4:gradnorm", {"alpha": -1.0}, "expected a finite alpha"),
     ],
 )
-def test_a_mistake_is_named_with_what_there_is(name: str, given: dict[str, Any], message: str) -> None:
+def test_a_mistake_is_named_with_what_there_is(name: str, hyperparameters: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        create(name, **given)
+        create(name, **hyperparameters)
 
 
 def test_the_class_of_a_wrapped_method_is_that_of_the_method_inside() -> None:
@@ -58,7 +59,7 @@ def test_a_name_with_a_colon_cannot_be_registered() -> None:
 
 
 def test_needs_may_depend_on_hyperparameters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    monkeypatch.setattr(registration, "registered", dict(registration.registered))
 
     @register("sometimes-norms")
     @dataclass(frozen=True)
@@ -69,8 +70,8 @@ def test_needs_may_depend_on_hyperparameters(monkeypatch: pytest.MonkeyPatch) ->
         def needs(self) -> Need:
             return Need.GRAMIAN if self.norms else Need.LOSSES
 
-        def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-            return seen.norms if self.norms else seen.losses
+        def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+            return evidence.norms if self.norms else evidence.losses
 
     assert create("sometimes-norms").needs == Need.LOSSES
     assert create("every:2:sometimes-norms", norms=True).needs == Need.LOSSES | Need.GRAMIAN

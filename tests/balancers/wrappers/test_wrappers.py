@@ -20,7 +20,7 @@ from balancers.conformance import CHECKS
 from balancers.conformance.problems import DIMENSION, all_answers, all_updates, all_weights, problems
 from balancers.contract.solution import Certificate, Solution
 from balancers.contract.solving import Solving
-from balancers.step.presence import task_axes
+from balancers.step.absent_tasks import task_axes
 from balancers.wrappers.wrapper import innermost
 from balancers.wrappers.wrappers import Every, Rescaled, Smoothed
 from tests.balancers.jacobians import KINDS, first_weights
@@ -36,8 +36,8 @@ class Signs(Stateless):
     heads = "own"
     degree = 1
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        size = seen.gradients.abs()
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        size = evidence.gradients.abs()
         return (size >= size.median(-1, keepdim=True).values).double()
 
 
@@ -50,9 +50,9 @@ class Doubled(Stateless):
     heads = "own"
     degree = 1
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Answer:
-        ones = torch.ones_like(seen.losses)
-        return Answer(ones, 2 * seen.gradients, ones / 3)
+    def weigh(self, evidence: Evidence, draws: Draws) -> Answer:
+        ones = torch.ones_like(evidence.losses)
+        return Answer(ones, 2 * evidence.gradients, ones / 3)
 
 
 class Progress(NamedTuple):
@@ -69,7 +69,7 @@ class LastLosses(Weighting[Progress]):
     def init(self, sizes: Sizes) -> Progress:
         return Progress(sizes.per_task() + 1)
 
-    def update(self, seen: Evidence, state: Progress, draws: Draws) -> tuple[Tensor, Progress]:
+    def update(self, evidence: Evidence, state: Progress, draws: Draws) -> tuple[Tensor, Progress]:
         return state.losses, state
 
     def after(self, losses: Tensor, state: Progress) -> Progress:
@@ -83,8 +83,8 @@ class Stubborn(Solving):
     name = "stubborn"
     needs = Need.GRAMIAN
 
-    def solve(self, seen: Evidence, draws: Draws) -> Solution:
-        half = torch.full_like(seen.losses, 0.5)
+    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
+        half = torch.full_like(evidence.losses, 0.5)
         return Solution(half, half[..., 0], torch.zeros_like(half[..., 0], dtype=torch.bool))
 
 
@@ -93,8 +93,8 @@ class Inverse(Stateless):
     name = "inverse"
     needs = Need.LOSSES
 
-    def weigh(self, seen: Evidence, draws: Draws) -> Tensor:
-        return 1 / seen.losses
+    def weigh(self, evidence: Evidence, draws: Draws) -> Tensor:
+        return 1 / evidence.losses
 
 
 WRAPPED = [
@@ -179,9 +179,9 @@ def test_a_state_is_flat_and_says_which_axes_count_tasks() -> None:
     state = create("every:2:smoothed:0.5:gradnorm").init(Sizes(3))
     own = {"weights": (-1,), "heads": (-1,), "left": (-1,)}
     average = {"inner_weights": (-1,), "inner_steps": (-1,)}
-    found = task_axes(type(state))
-    assert list(found)[:5] == [*own, *average]
-    assert found["inner_inner_first_losses"] == (-1,)
+    axes = task_axes(type(state))
+    assert list(axes)[:5] == [*own, *average]
+    assert axes["inner_inner_first_losses"] == (-1,)
     assert type(create("every:9:smoothed:0.5:gradnorm").init(Sizes(2))) is type(state)
 
 
@@ -240,8 +240,8 @@ def test_factors_of_heads_are_kept_with_the_weights() -> None:
         name = "thirds"
         needs = Need.LOSSES
 
-        def weigh(self, seen: Evidence, draws: Draws) -> Answer:
-            return Answer(seen.losses, heads=seen.losses / 3)
+        def weigh(self, evidence: Evidence, draws: Draws) -> Answer:
+            return Answer(evidence.losses, heads=evidence.losses / 3)
 
     run = problems(2)
     first, second, third = all_answers(Every(Thirds(), 2), run)[:3]
@@ -347,9 +347,9 @@ def test_wrappers_hand_the_losses_after_a_step_and_the_certificate_on() -> None:
     balancer = Balancer(Every(Rescaled(Stubborn()), 2), 2)
     for _ in range(5):
         balancer.backward(network.losses(), shared=network.encoder.parameters())
-    found = balancer.certificate
-    assert isinstance(found, Certificate)
-    assert found.fallbacks == 3  # in steps 0, 2 and 4
+    certificate = balancer.certificate
+    assert isinstance(certificate, Certificate)
+    assert certificate.fallbacks == 3  # in steps 0, 2 and 4
 
 
 def test_a_wrapped_method_still_stands_between_encoder_and_heads() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from benchmarks.analysis import edges
 from benchmarks.records import selection
 from benchmarks.records.record import Record
+from benchmarks.reporting import search_edges
 from tests.benchmarks.records.test_selection import record
 
 RATES = (1e-4, 1e-3, 1e-2)
@@ -26,8 +27,10 @@ def five(best: tuple[int, ...], **changes: Any) -> list[Record]:
 def test_a_learning_rate_that_most_searches_end_at_is_told() -> None:
     records = [*five((1, 1, 0, 2, 1)), *five((2, 2, 2, 2, 1), row="other")]
     found = selection.searches(records)
-    assert edges.texts(found, "tiny") == ["other: learning rate at the upper end of what was tried in 4 of 5 searches"]
-    assert edges.texts(found, "elsewhere") == []
+    assert search_edges.texts(found, "tiny") == [
+        "other: learning rate at the upper edge of its range in 4 of 5 searches"
+    ]
+    assert search_edges.texts(found, "elsewhere") == []
 
 
 def test_as_many_as_chance_gives_are_not() -> None:

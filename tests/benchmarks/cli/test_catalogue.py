@@ -11,6 +11,7 @@ from rich.console import Console
 from torch import Tensor
 
 from balancers import Claim, Draws, Evidence, Need, Stateless, create, names, register, registry
+from balancers.contract import registration
 from balancers.wrappers.wrappers import WRAPPERS
 from benchmarks.cli import catalogue
 from benchmarks.cli import method_facts as facts
@@ -108,7 +109,7 @@ def test_a_reference_is_shortened_to_authors_and_venue(reference: str, expected:
 
 def test_a_method_that_needs_hyperparameters_is_listed_without_facts(monkeypatch: pytest.MonkeyPatch) -> None:
     registry.names()
-    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    monkeypatch.setattr(registration, "registered", dict(registration.registered))
 
     @register("needy")
     @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from benchmarks.cli import app
-from benchmarks.protocols.expand import version_of
+from benchmarks.records.versions import version_of
 from benchmarks.training import saved_models
 from tasks import registry
 from tests.tasks import samples

@@ -36,7 +36,7 @@ FIVE_SEEDS = PROTOCOL.replace("seeds = 2", "seeds = 5")
 @pytest.fixture(scope="module", autouse=True)
 def _tiny() -> Iterator[None]:
     patch = pytest.MonkeyPatch()
-    patch.setattr("benchmarks.training.devices.default_workers", lambda device: 0)
+    patch.setattr("benchmarks.training.machine.devices.default_workers", lambda device: 0)
     patch.setattr("benchmarks.reporting.page.write_report", lambda folder: folder / "report.html")
     with registered("tiny"):
         yield
@@ -117,11 +117,11 @@ def test_a_folder_compared_with_itself_is_the_same_in_every_number(folder: Path)
 
 def test_folders_differ_where_they_were_made_to(folder: Path, found: Results, tmp_path: Path) -> None:
     changed = rewritten(folder, tmp_path / "changed", 0.25)
-    (block,) = versus.studies(found, read_results(changed))
+    (block,) = versus.folders(found, read_results(changed))
     assert block.table is not None
     alike = {line[0]: line[5] for line in block.table[1]}
     assert alike == {"single-task": "10/10", "fixed": "5/5", "gradnorm": "5/5", "pcgrad": "0/5"}
-    assert "different are pcgrad" in block.sentences[1] or "none is different" in block.sentences[1]
+    assert "pcgrad differs significantly" in block.sentences[1] or "none differs significantly" in block.sentences[1]
 
 
 def test_folders_of_other_protocols_or_versions_are_not_compared(folder: Path, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_folders_of_other_protocols_or_versions_are_not_compared(folder: Path, t
 def test_folders_whose_suites_are_of_other_versions_are_not_compared(found: Results) -> None:
     later = [r.model_copy(update={"cell": r.cell.model_copy(update={"suite_version": 9})}) for r in found.records]
     with pytest.raises(ValueError, match="suite 'tiny' differ"):
-        versus.studies(found, replace(found, searches=tuple(selection.searches(later))))
+        versus.folders(found, replace(found, searches=tuple(selection.searches(later))))
 
 
 def test_what_is_merged_into_a_folder_stands_beside_its_archive(folder: Path, tmp_path: Path) -> None:
@@ -251,7 +251,11 @@ def test_a_latex_table_is_balanced_and_its_text_escaped(folder: Path, tmp_path: 
 
 @pytest.mark.parametrize(
     ("name", "options", "expected"),
-    [("a.xls", (), ".csv, .parquet, .tex"), ("a.csv", ("--suite", "tny"), "'tiny'"), ("no/a.csv", (), "no folder")],
+    [
+        ("a.xls", (), ".csv, .parquet, .tex"),
+        ("a.csv", ("--suite", "tny"), "'tiny'"),
+        ("no/a.csv", (), "does not exist"),
+    ],
 )
 def test_an_export_that_cannot_be_is_refused(
     name: str, options: tuple[str, ...], expected: str, folder: Path, tmp_path: Path
@@ -313,7 +317,7 @@ def test_a_reference_of_another_version_is_never_mixed_in(home: Path, source: Pa
     )
     result = call(*asked)
     assert result.exit_code == 0, result.output
-    assert "Everything is run" in result.output
+    assert "All cells are run" in result.output
     assert "of version 1" in result.output
     refused = call(*asked, "--reference")
     assert refused.exit_code == 2

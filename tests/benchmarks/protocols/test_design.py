@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 
 from balancers import Interval, Simplex, create
+from balancers.step.compute import relative_compute
 from benchmarks.analysis.results import read_results
 from benchmarks.protocols.axes import crossed
 from benchmarks.protocols.design import front, trials
@@ -23,10 +24,10 @@ from benchmarks.records.record import FRONT, SINGLE_TASK, Cell, Record
 from benchmarks.records.store import load
 from benchmarks.running import runner
 from benchmarks.running.runner import Options
-from benchmarks.training import evaluate
-from benchmarks.training.compute import relative_compute, steps_of_equal_compute
 from benchmarks.training.groups import train_group
-from benchmarks.training.train import Loaded
+from benchmarks.training.loaded import Loaded
+from benchmarks.training.measuring import evaluate
+from benchmarks.training.measuring.compute import steps_of_equal_compute
 from tests.benchmarks.records.test_selection import record
 from tests.benchmarks.tiny_suite import PROTOCOL, Tiny, protocol, registered
 
@@ -159,7 +160,7 @@ def test_poisoned_test_metrics_change_the_test_column_and_nothing_else(
             return {task: dict.fromkeys(metrics, 1000.0 * noise) for task, metrics in found.items()}
         return found
 
-    monkeypatch.setattr("benchmarks.training.single.evaluate", poisoned)
+    monkeypatch.setattr("benchmarks.training.engines.single.evaluate", poisoned)
     dirty = {each.id: each for each in run(tmp_path / "dirty")}
     assert dirty.keys() == clean.keys(), "the same trials, choices and front"
     shown = [{each.id for each in read_results(tmp_path / name).records} for name in ("clean", "dirty")]

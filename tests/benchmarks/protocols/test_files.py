@@ -10,7 +10,8 @@ from typing import Literal
 
 import pytest
 
-from balancers import names, register, registry
+from balancers import names, register
+from balancers.contract import registration
 from balancers.contract.weighting import Place
 from balancers.methods.fixed import Fixed
 from balancers.registry import get
@@ -237,7 +238,7 @@ def test_facts_are_read_from_the_method_with_its_hyperparameters() -> None:
             return self.at
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "_registered", dict(registry._registered))
+        patch.setattr(registration, "registered", dict(registration.registered))
         register("choosy")(Choosy)
         methods = {"fixed": {}, "choosy": {}, "far": {"balancer": "choosy", "hyperparameters": {"at": "last"}}}
         places = {cell.row: cell.place for cell in expand(protocol(methods=methods))}

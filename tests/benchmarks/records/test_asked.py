@@ -64,6 +64,26 @@ def test_several_runs_together_are_asked_for_everything_once() -> None:
     assert union([a, b]) == Asked(protocol="p", methods=("x", "y", "z"), cells=("1", "2"))
 
 
+def test_tables_call_equal_weights_by_what_they_are_on_every_axis() -> None:
+    asked = Asked(noise_floor="fixed-again", tuned_weights="tuned-weights", methods=("fixed", "fixed-again", "mgda"))
+    rows = ["fixed", "fixed-again", "fixed (own heads)", "mgda", "single-task", "fixed-more"]
+    assert [asked.title(row) for row in rows] == [
+        "equal-weights",
+        "equal-weights-again",
+        "equal-weights (own heads)",
+        "mgda",
+        "single-task",
+        "fixed-more",
+    ]
+    assert asked.titled().methods == ("equal-weights", "equal-weights-again", "mgda")
+    assert asked.titled().titled() == asked.titled()
+
+
+def test_a_protocol_that_names_equal_weights_itself_keeps_its_names() -> None:
+    assert Asked(equal_weights="uniform").title("uniform") == "uniform"
+    assert Asked(methods=("fixed", "equal-weights")).title("fixed") == "fixed"
+
+
 def test_every_committed_archive_says_what_it_was_asked_for() -> None:
     assert sorted(path.parent for path in (ROOT / "results").glob(f"*/{ARCHIVE}")) == COMMITTED
 

@@ -25,7 +25,7 @@ from benchmarks.records.store import Store, load
 from benchmarks.running import runner
 from benchmarks.running.progress import Forecast, duration
 from benchmarks.running.runner import Options, Summary
-from benchmarks.training.environment import describe
+from benchmarks.training.machine.environment import describe
 from benchmarks.training.saved_models import load as load_saved
 from tests.benchmarks.records.test_selection import CELL, record
 from tests.benchmarks.tiny_suite import PROTOCOL, registered

@@ -13,8 +13,8 @@ import torch
 
 from benchmarks.protocols.expand import Filters, expand
 from benchmarks.training import saved_models
-from benchmarks.training.evaluate import evaluate
 from benchmarks.training.finetune import Finetuning, finetune
+from benchmarks.training.measuring.evaluate import evaluate
 from benchmarks.training.saved_models import Card, load, predict
 from tests.benchmarks.single import train
 from tests.benchmarks.tiny_suite import Tiny, protocol, registered

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -13,10 +11,9 @@ import torch
 from benchmarks.protocols.expand import expand
 from benchmarks.records.record import SINGLE_TASK, Cell, Record
 from benchmarks.records.selection import selection_score
-from benchmarks.training.batches import batches_of, evaluation_points, probe_of
-from benchmarks.training.clock import Clock, Spent
-from benchmarks.training.single import Alone
-from benchmarks.training.train import Loaded
+from benchmarks.training.batches import probe_of
+from benchmarks.training.engines.single import Alone
+from benchmarks.training.loaded import Loaded
 from benchmarks.training.train import train as train_together
 from tasks.base import MultiTaskModel, Split
 from tests.benchmarks.single import train
@@ -213,55 +210,3 @@ def test_the_cost_is_split_into_parts() -> None:
     assert cost is not None
     assert 0 < cost.weighting < cost.backward < cost.step < cost.total
     assert cost.forward + cost.optimizer < cost.step
-
-
-def test_steps_of_two_kinds_count_by_how_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr("benchmarks.training.clock.perf_counter", lambda: now[0])
-    clock = Clock(CPU)
-    for step in range(9):
-        clock.start("solve" if step % 4 == 0 else "keep")
-        for part in ("forward", "backward", "optimizer"):
-            now[0] += 10.0 if part == "backward" and step % 4 == 0 else 1.0
-            clock.lap(part)
-        clock.stop(0.5)
-    clock.start("solve")  # the step in which a run breaks
-    clock.lap("forward")
-    cost = clock.cost(Spent(1.0, 0.5, 0.2, 1))
-    assert cost is not None
-    assert cost.forward == cost.optimizer == pytest.approx(1.0)
-    assert cost.backward == pytest.approx((4 * 10 + 6 * 1) / 10)
-    assert cost.step == pytest.approx(cost.backward + 2)
-    assert cost.weighting == 0.5
-
-
-GROWTH = """
-import torch
-from benchmarks.training.clock import PeakMemory
-
-memory = PeakMemory(torch.device("cpu"))
-before = memory.read()
-large = torch.ones(64, 1024, 1024, dtype=torch.uint8)
-print((memory.read() - before) / large.numel())
-"""
-
-
-def test_peak_memory_sees_a_large_tensor() -> None:
-    """In a process of its own, whose peak so far is no other test's."""
-    done = subprocess.run([sys.executable, "-c", GROWTH], capture_output=True, text=True, check=True)
-    assert float(done.stdout) > 0.9
-
-
-def test_every_epoch_holds_every_example_once_in_an_order_of_its_own() -> None:
-    split = Split({"x": torch.arange(7)}, {})
-    stream = batches_of(split, 3, seed=0)
-    epochs = [[next(stream).inputs["x"] for _ in range(3)] for _ in range(2)]
-    assert [len(batch) for batch in epochs[0]] == [3, 3, 1]
-    first, second = (torch.cat(epoch).tolist() for epoch in epochs)
-    assert sorted(first) == sorted(second) == list(range(7))
-    assert first != second
-
-
-@pytest.mark.parametrize(("total", "count", "points"), [(10, 2, {5, 10}), (3, 10, {1, 2, 3}), (7, 1, {7})])
-def test_evaluations_are_evenly_spaced_and_include_the_last_step(total: int, count: int, points: set[int]) -> None:
-    assert evaluation_points(total, count) == points

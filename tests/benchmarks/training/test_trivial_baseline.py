@@ -69,7 +69,7 @@ def test_an_encoder_that_is_blind_keeps_the_shape_and_learns_nothing() -> None:
     encoder = Tiny().build(0, ["side"]).encoder
     seen: list[int] = []
     encoder.register_forward_pre_hook(lambda _, __, inputs: seen.append(len(inputs["x"])), with_kwargs=True)
-    features = trivial_baseline.Blind(encoder)(x=torch.randn(5, 3))
+    features = trivial_baseline.BlindEncoder(encoder)(x=torch.randn(5, 3))
     assert seen == [1]
     assert features.shape == (5, 4)
     assert not features.any()

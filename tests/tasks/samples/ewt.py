@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tasks.data.treebank import GENRES
+from tasks.data.ewt_treebank import GENRES
 from tasks.suites.ewt import MARKED
 from tests.tasks.answers import listed, one_of
 from tests.tasks.ewt_files import write_ewt

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tasks.data.digits import GARMENTS
+from tasks.data.mnist_files import GARMENTS
 from tests.tasks.answers import likeliest
 from tests.tasks.files import write_mnist, write_png
 

@@ -8,7 +8,7 @@ from tests.tasks.answers import NUMBER
 from tests.tasks.qm9_files import write_qm9
 
 OPTIONS = {"width": 8}
-ANSWERS = {name: f"{NUMBER} {re.escape(known.unit)}" for name, known in PROPERTIES.items()}
+ANSWERS = {name: f"{NUMBER} {re.escape(column.unit)}" for name, column in PROPERTIES.items()}
 
 
 def write(folder: Path) -> None:

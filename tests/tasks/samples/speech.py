@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tasks.data.spoken_digits import SPEAKERS
-from tasks.data.utterances import PHONEMES, WORDS
+from tasks.data.speech_recordings import SPEAKERS
+from tasks.data.speech_utterances import PHONEMES, WORDS
 from tests.tasks.answers import likeliest, listed, one_of
 from tests.tasks.files import write_spoken_digits
 

@@ -43,23 +43,26 @@ def drawn(seed: int, images: int, coarse: bool) -> tuple[Detections, torch.Tenso
     return Detections(boxes.gather(1, at), scores.gather(1, order), labels.gather(1, order).long()), targets
 
 
-def of_coco(found: Detections, targets: torch.Tensor, folder: Path) -> tuple[float, float]:
+def of_coco(detections: Detections, targets: torch.Tensor, folder: Path) -> tuple[float, float]:
     """AP and AP50 of pycocotools."""
 
     def rows(boxes: torch.Tensor) -> list[list[float]]:
         return torch.cat([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1).tolist()
 
-    truth, said = [], []
+    truth, answers = [], []
     for image in range(len(targets)):
-        there = targets[image, targets[image, :, 4] >= 0]
-        for box, label in zip(rows(there[:, :4]), there[:, 4].tolist(), strict=True):
+        objects = targets[image, targets[image, :, 4] >= 0]
+        for box, label in zip(rows(objects[:, :4]), objects[:, 4].tolist(), strict=True):
             facts = {"image_id": image, "category_id": int(label), "bbox": box}
             truth.append({**facts, "id": len(truth) + 1, "area": box[2] * box[3], "iscrowd": 0})
-        kept = found.scores[image] > 0
+        kept = detections.scores[image] > 0
         for box, label, score in zip(
-            rows(found.boxes[image][kept]), found.classes[image][kept].tolist(), found.scores[image][kept], strict=True
+            rows(detections.boxes[image][kept]),
+            detections.classes[image][kept].tolist(),
+            detections.scores[image][kept],
+            strict=True,
         ):
-            said.append({"image_id": image, "category_id": int(label), "bbox": box, "score": score.item()})
+            answers.append({"image_id": image, "category_id": int(label), "bbox": box, "score": score.item()})
     dataset = {
         "images": [{"id": image, "width": SIDE, "height": SIDE} for image in range(len(targets))],
         "annotations": truth,
@@ -67,7 +70,7 @@ def of_coco(found: Detections, targets: torch.Tensor, folder: Path) -> tuple[flo
         "info": {},
     }
     (folder / "truth.json").write_text(json.dumps(dataset))
-    (folder / "said.json").write_text(json.dumps(said))
+    (folder / "said.json").write_text(json.dumps(answers))
     with contextlib.redirect_stdout(io.StringIO()):
         data = COCO(str(folder / "truth.json"))
         evaluation = COCOeval(data, data.loadRes(str(folder / "said.json")), "bbox")
@@ -80,20 +83,20 @@ def of_coco(found: Detections, targets: torch.Tensor, folder: Path) -> tuple[flo
 @pytest.mark.parametrize("coarse", [False, True])
 @pytest.mark.parametrize("seed", range(6))
 def test_it_is_that_of_pycocotools(seed: int, coarse: bool, tmp_path: Path) -> None:
-    found, targets = drawn(seed, 25, coarse)
-    ap, ap50 = of_coco(found, targets, tmp_path)
+    detections, targets = drawn(seed, 25, coarse)
+    ap, ap50 = of_coco(detections, targets, tmp_path)
     assert 0.05 < ap < ap50 < 0.95
-    assert float(precision_of(matches(found, targets))) == pytest.approx(ap, abs=1e-9)
-    assert float(precision_of(matches(found, targets, (0.5,)))) == pytest.approx(ap50, abs=1e-9)
+    assert float(precision_of(matches(detections, targets))) == pytest.approx(ap, abs=1e-9)
+    assert float(precision_of(matches(detections, targets, (0.5,)))) == pytest.approx(ap50, abs=1e-9)
 
 
 @pytest.mark.parametrize("size", [1, 4, 25])
 def test_it_is_the_same_however_the_images_are_put_into_batches(size: int) -> None:
-    found, targets = drawn(3, 25, coarse=True)
-    packed = torch.cat([found.boxes, found.scores[..., None], found.classes[..., None].float()], -1)
+    detections, targets = drawn(3, 25, coarse=True)
+    packed = torch.cat([detections.boxes, detections.scores[..., None], detections.classes[..., None].float()], -1)
     metric = average_precision("ap", lambda out: Detections(out[..., :4], out[..., 4], out[..., 5].long()))
     parts = [metric.collect(*part) for part in zip(packed.split(size), targets.split(size), strict=True)]
-    assert metric.of(parts) == pytest.approx(float(precision_of(matches(found, targets))), abs=1e-12)
+    assert metric.of(parts) == pytest.approx(float(precision_of(matches(detections, targets))), abs=1e-12)
 
 
 def one_image(boxes: list[list[float]], scores: list[float], labels: list[int]) -> Detections:

@@ -117,11 +117,11 @@ def said_of(objects: list[list[float]], height: int, width: int) -> torch.Tensor
 def test_what_is_said_exactly_is_read_exactly_and_costs_little() -> None:
     objects = [[3.0, 5, 17, 30, 2], [20, 0, 23, 9, 0], [18, 15, 39, 24, 2]]
     outputs = said_of(objects, 8, 10)
-    found = detections_of(outputs)
-    kept = found.scores[0] > 0.1
-    torch.testing.assert_close(found.boxes[0][kept], torch.tensor(objects)[:, :4])
-    assert found.classes[0][kept].tolist() == [2, 0, 2]
-    assert (found.scores[0].diff() <= 0).all()
+    detections = detections_of(outputs)
+    kept = detections.scores[0] > 0.1
+    torch.testing.assert_close(detections.boxes[0][kept], torch.tensor(objects)[:, :4])
+    assert detections.classes[0][kept].tolist() == [2, 0, 2]
+    assert (detections.scores[0].diff() <= 0).all()
     shifted = torch.tensor([[[*box[:2], box[2] + 4, box[3] + 4, box[4]] for box in objects]])
     assert detection_loss(outputs, torch.tensor([objects])) < detection_loss(outputs, shifted)
 
@@ -129,8 +129,8 @@ def test_what_is_said_exactly_is_read_exactly_and_costs_little() -> None:
 def test_a_peak_hides_its_neighbours_of_the_same_class_alone() -> None:
     outputs = torch.full((1, 8, 8, 7), -9.0)
     outputs[0, 3, 3, 1], outputs[0, 3, 4, 1], outputs[0, 4, 4, 2] = 3.0, 2.0, 1.0
-    found = detections_of(outputs)
-    assert found.classes[0][found.scores[0] > 0.1].tolist() == [1, 2]
+    detections = detections_of(outputs)
+    assert detections.classes[0][detections.scores[0] > 0.1].tolist() == [1, 2]
     assert detections_of(outputs, most=1).boxes.shape == (1, 1, 4)
     assert (detections_of(outputs, faintest=0.99).scores == 0).all()
 

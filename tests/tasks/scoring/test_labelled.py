@@ -11,7 +11,8 @@ from sklearn.metrics import accuracy_score, log_loss
 from torch import Tensor
 
 from tasks.base import Metric
-from tasks.scoring.labelled import ABSENT, accuracy_where_labelled, cross_entropy_where_labelled, perplexity
+from tasks.data.labels import ABSENT
+from tasks.scoring.labelled import accuracy_where_labelled, cross_entropy_where_labelled, perplexity
 
 
 def measured(metric: Metric, outputs: Tensor, targets: Tensor, size: int = 1) -> float:

@@ -20,10 +20,12 @@ def drawn(seed: int, levels: int, count: int = 300) -> tuple[torch.Tensor, torch
 @pytest.mark.parametrize("size", [1, 64, 300])
 def test_it_is_that_of_scikit_learn_whatever_the_ties_and_batches(levels: int, size: int) -> None:
     scores, targets = drawn(levels, levels)
-    there = targets >= 0
+    labelled = targets >= 0
     metric = auc()
     parts = [metric.collect(*part) for part in zip(scores.split(size), targets.split(size), strict=True)]
-    assert metric.of(parts) == pytest.approx(roc_auc_score(targets[there].numpy(), scores[there].numpy()), abs=1e-12)
+    assert metric.of(parts) == pytest.approx(
+        roc_auc_score(targets[labelled].numpy(), scores[labelled].numpy()), abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("share", [0.5, 0.99])
@@ -32,8 +34,8 @@ def test_it_is_exact_where_pairs_are_many(share: float) -> None:
     targets = (torch.rand(30_000, generator=generator) < share).float()
     scores = (targets + 3 * torch.rand(30_000, generator=generator)).mul(50).round()
     for each in (scores, torch.zeros(30_000)):
-        found = auc().of([auc().collect(each, targets)])
-        assert found == pytest.approx(roc_auc_score(targets.numpy(), each.numpy()), abs=1e-12)
+        area = auc().of([auc().collect(each, targets)])
+        assert area == pytest.approx(roc_auc_score(targets.numpy(), each.numpy()), abs=1e-12)
 
 
 def test_scores_that_single_precision_holds_apart_are_kept_apart() -> None:

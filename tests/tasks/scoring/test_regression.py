@@ -19,7 +19,7 @@ TARGETS = torch.tensor([0.5, 2.5, 3.0, 5.0])
 REGRESSION: list[tuple[Metric, Callable[[np.ndarray, np.ndarray], float]]] = [
     (rmse(), root_mean_squared_error),
     (r_squared(), r2_score),
-    (pearson(), lambda truth, said: float(np.array(pearsonr(truth, said))[0])),
+    (pearson(), lambda truth, predicted: float(np.array(pearsonr(truth, predicted))[0])),
 ]
 sizes = pytest.mark.parametrize("size", [1, 7, COUNT])  # of a batch; with 7 the last one has a single example
 seeds = pytest.mark.parametrize("seed", range(4))
@@ -71,8 +71,8 @@ def test_regression_is_measured_as_by_scikit_learn_and_scipy(
     generator = torch.Generator().manual_seed(seed)
     targets = 10.0**seed * torch.randn(COUNT, generator=generator) + 5  # from one unit to a thousand
     outputs = 0.5 * targets + 10.0**seed * torch.randn(COUNT, generator=generator).round()
-    truth, said = targets.double().numpy(), outputs.double().numpy()
-    assert measured(metric, outputs, targets, size) == pytest.approx(official(truth, said), rel=1e-9)
+    truth, predicted = targets.double().numpy(), outputs.double().numpy()
+    assert measured(metric, outputs, targets, size) == pytest.approx(official(truth, predicted), rel=1e-9)
 
 
 def test_perfect_outputs_reach_the_best_values() -> None:

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from tasks.base import Metric
-from tasks.scoring.labelled import ABSENT
-from tasks.scoring.tagging import bio_labels, label_scores, span_scores, spans
+from tasks.data.labels import ABSENT, bio_labels
+from tasks.scoring.tagging import label_scores, span_scores, spans
 
 LABELS = bio_labels(("PER", "ORG", "LOC"))
 ZERO: Any = 0  # of a quotient of nothing; both libraries say that it must be a text
@@ -41,24 +41,24 @@ def measured(metric: Metric, outputs: Tensor, targets: Tensor) -> float:
 @settings(deadline=None)
 @given(sentences)
 def test_spans_are_scored_as_by_seqeval(pairs: list[list[tuple[int, int]]]) -> None:
-    true, found = ([[pair[side] for pair in pairs_of_one] for pairs_of_one in pairs] for side in (0, 1))
-    names = [[[LABELS[label] for label in row] for row in rows] for rows in (true, found)]
+    true, predicted = ([[pair[side] for pair in pairs_of_one] for pairs_of_one in pairs] for side in (0, 1))
+    names = [[[LABELS[label] for label in row] for row in rows] for rows in (true, predicted)]
     for metric, independent in zip(span_scores(), (f1_score, precision_score, recall_score), strict=True):
-        value = measured(metric, logits(found), padded(true, ABSENT))
+        value = measured(metric, logits(predicted), padded(true, ABSENT))
         assert value == pytest.approx(independent(*names, zero_division=ZERO))
 
 
 @settings(deadline=None)
 @given(sentences)
 def test_labels_are_scored_as_spans_of_one_word_and_as_by_scikit_learn(pairs: list[list[tuple[int, int]]]) -> None:
-    true, found = ([[pair[side] for pair in pairs_of_one] for pairs_of_one in pairs] for side in (0, 1))
-    values = [measured(metric, logits(found), padded(true, ABSENT)) for metric in label_scores()]
-    flat = np.concatenate(true), np.concatenate(found)
+    true, predicted = ([[pair[side] for pair in pairs_of_one] for pairs_of_one in pairs] for side in (0, 1))
+    values = [measured(metric, logits(predicted), padded(true, ABSENT)) for metric in label_scores()]
+    flat = np.concatenate(true), np.concatenate(predicted)
     precision, recall, f1, _ = precision_recall_fscore_support(
         *flat, labels=range(1, 7), average="micro", zero_division=ZERO
     )
     assert values == pytest.approx([f1, precision, recall])
-    words = [[["O" if label == 0 else f"B-{label}" for label in row] for row in rows] for rows in (true, found)]
+    words = [[["O" if label == 0 else f"B-{label}" for label in row] for row in rows] for rows in (true, predicted)]
     assert values == pytest.approx([of(*words, zero_division=ZERO) for of in (f1_score, precision_score, recall_score)])
 
 

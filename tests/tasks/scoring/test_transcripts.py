@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tasks.scoring.labelled import ABSENT
+from tasks.data.labels import ABSENT
 from tasks.scoring.transcripts import ctc, edit_distances, error_rate, greedy, with_frames
 
 
@@ -35,8 +35,8 @@ def test_the_loss_is_that_of_all_paths_that_say_the_labels() -> None:
         paths = [path for path in product(range(3), repeat=length) if collapsed(path) == labels]
         chances = [math.exp(sum(float(logits[t, label]) for t, label in enumerate(path))) for path in paths]
         losses.append(-math.log(sum(chances)) / len(labels))
-    found = ctc(outputs, with_frames(torch.tensor(frames), padded(wanted)))
-    assert float(found) == pytest.approx(sum(losses) / 3, rel=1e-5)
+    loss = ctc(outputs, with_frames(torch.tensor(frames), padded(wanted)))
+    assert float(loss) == pytest.approx(sum(losses) / 3, rel=1e-5)
 
 
 def test_padding_has_no_gradient() -> None:
@@ -51,9 +51,9 @@ def test_decoding_collapses_repeats_removes_blanks_and_stops_at_the_end() -> Non
     paths = torch.randint(4, (200, 12), generator=torch.Generator().manual_seed(1))
     frames = torch.arange(200) % 13
     decoded = greedy(torch.nn.functional.one_hot(paths).float(), frames)
-    for path, length, found in zip(paths.tolist(), frames.tolist(), decoded, strict=True):
-        assert labels_of(found) == collapsed(path[:length])
-        assert found.tolist() == [*labels_of(found), *[ABSENT] * (len(found) - len(labels_of(found)))]
+    for path, length, labels in zip(paths.tolist(), frames.tolist(), decoded, strict=True):
+        assert labels_of(labels) == collapsed(path[:length])
+        assert labels.tolist() == [*labels_of(labels), *[ABSENT] * (len(labels) - len(labels_of(labels)))]
 
 
 def test_edits_and_error_rates_are_those_of_jiwer() -> None:
@@ -64,14 +64,14 @@ def test_edits_and_error_rates_are_those_of_jiwer() -> None:
     lengths = torch.randint(1, 8, (100,), generator=generator).tolist()
     wanted = [torch.randint(1, 5, (length,), generator=generator).tolist() for length in lengths]
     targets = with_frames(frames, padded(wanted))
-    found = greedy(outputs, frames)
-    said, meant = ([" ".join(map(str, row)) for row in rows] for rows in (map(labels_of, found), wanted))
-    for row, distance in enumerate(edit_distances(found, targets[:, 1:]).tolist()):
-        alone = jiwer.process_words(meant[row], said[row])
+    decoded = greedy(outputs, frames)
+    spoken, meant = ([" ".join(map(str, row)) for row in rows] for rows in (map(labels_of, decoded), wanted))
+    for row, distance in enumerate(edit_distances(decoded, targets[:, 1:]).tolist()):
+        alone = jiwer.process_words(meant[row], spoken[row])
         assert distance == alone.substitutions + alone.deletions + alone.insertions
     metric = error_rate("wer")
     parts = [metric.collect(outputs[i : i + 7], targets[i : i + 7]) for i in range(0, 100, 7)]
-    assert metric.of(parts) == pytest.approx(jiwer.wer(meant, said))
+    assert metric.of(parts) == pytest.approx(jiwer.wer(meant, spoken))
 
 
 def test_who_says_nothing_has_an_error_rate_of_one_and_who_says_all_one_of_zero() -> None:

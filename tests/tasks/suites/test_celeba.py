@@ -13,8 +13,9 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 from tasks import registry
 from tasks.base import DataUnavailableError, Metric
 from tasks.data.celeba_files import ATTRIBUTES
+from tasks.networks.celeba_cnn import Normed
 from tasks.scoring.binary import balanced_accuracy, binary_accuracy, cross_entropy, f1
-from tasks.suites.celeba import CelebA, Normed
+from tasks.suites.celeba import CelebA
 from tests.tasks.celeba_files import picture, write_celeba
 from tests.tasks.fitting import losses_before_and_after
 
@@ -168,9 +169,9 @@ def test_a_single_example_is_normalised_as_in_evaluation_and_leaves_no_trace() -
     layer(torch.randn(8, 3))
     mean, one = layer.running_mean, torch.randn(1, 3)
     assert mean is not None
-    before, found = mean.clone(), layer(one)
+    before, normalised = mean.clone(), layer(one)
     assert torch.equal(before, mean)
-    torch.testing.assert_close(found, layer.eval()(one))
+    torch.testing.assert_close(normalised, layer.eval()(one))
 
 
 def test_the_nine_layers_are_those_of_famo() -> None:
@@ -182,16 +183,16 @@ def test_the_nine_layers_are_those_of_famo() -> None:
 @pytest.mark.parametrize(("encoder", "side"), [("cnn", 24), ("resnet18", 36)])
 def test_every_task_is_learnt(data: Path, encoder: str, side: int) -> None:
     suite = registry.create("celeba", encoder=encoder, side=side, channels=4)
-    seen = losses_before_and_after(suite, suite.load(data).train, 25, 1e-2)
-    assert len(seen) == 40
-    assert all(after < 0.7 * before for before, after in seen.values()), seen
+    losses = losses_before_and_after(suite, suite.load(data).train, 25, 1e-2)
+    assert len(losses) == 40
+    assert all(after < 0.7 * before for before, after in losses.values()), losses
 
 
 def test_a_picture_is_answered_with_yes_or_no(data: Path) -> None:
     inputs = SMALL.read(str(data / "celeba" / "Img" / "img_align_celeba" / "000001.jpg"))
     assert torch.equal(inputs["image"][0], SMALL.load(data).train.inputs["image"][0])
-    said = SMALL.answers("", {"Bald": torch.tensor([-2.0]), "Male": torch.tensor([2.0])})
-    assert said == {"Bald": "no (12%)", "Male": "yes (88%)"}
+    sentences = SMALL.answers("", {"Bald": torch.tensor([-2.0]), "Male": torch.tensor([2.0])})
+    assert sentences == {"Bald": "no (12%)", "Male": "yes (88%)"}
 
 
 def test_what_is_no_picture_is_refused(data: Path) -> None:

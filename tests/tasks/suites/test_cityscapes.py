@@ -9,7 +9,7 @@ import pytest
 
 from tasks import registry
 from tasks.base import DataUnavailableError
-from tasks.data.npy_folders import split
+from tasks.data.nyuv2_cityscapes_files import split
 from tasks.suites.cityscapes import Cityscapes
 from tests.tasks.dense_files import scene, write_scenes
 from tests.tasks.fitting import losses_before_and_after
@@ -56,8 +56,8 @@ def test_about_three_hundred_training_images_are_held_out() -> None:
 
 def test_every_task_is_learnt(tmp_path: Path) -> None:
     write_scenes(tmp_path, "label_7", 7, (40, 2), (32, 64), normals=False)
-    seen = losses_before_and_after(SMALL, SMALL.load(tmp_path).train.take(slice(0, 8)), 50, 1e-2)
-    assert all(after < 0.7 * before for before, after in seen.values()), seen
+    losses = losses_before_and_after(SMALL, SMALL.load(tmp_path).train.take(slice(0, 8)), 50, 1e-2)
+    assert all(after < 0.7 * before for before, after in losses.values()), losses
 
 
 @pytest.mark.parametrize("options", [{"classes": 8}, {"height": 30}])

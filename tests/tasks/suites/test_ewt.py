@@ -10,10 +10,10 @@ import torch
 from tasks import registry
 from tasks.base import DataUnavailableError, Splits
 from tasks.data.ewt_labels import ENTITY_LABELS, POS_LABELS, ROLE_LABELS, entities, frames, parts_of_speech
-from tasks.data.treebank import ENTITIES, ROLES, Sentence
+from tasks.data.ewt_treebank import ENTITIES, ROLES, TreebankSentence
+from tasks.data.labels import ABSENT
 from tasks.networks.bert import load_bert
-from tasks.networks.bert_words import HERE, REACH, WordEncoder, places, tokenise_words
-from tasks.scoring.labelled import ABSENT
+from tasks.networks.ewt_bert import HERE, REACH, WordEncoder, places, tokenise_words
 from tasks.suites.ewt import HOW_TO_MARK, MARKED, Ewt, marked_words, word_targets
 from tests.tasks.ewt_files import write_ewt
 from tests.tasks.files import write_tiny_bert
@@ -35,12 +35,12 @@ def loaded(data: Path) -> tuple[Ewt, Splits]:
     return suite, suite.load(data)
 
 
-def annotated(columns: str, tags: str = "") -> Sentence:
+def annotated(columns: str, tags: str = "") -> TreebankSentence:
     """A sentence whose words are the lines of ``columns``: form, part of speech, sense, roles."""
     lines = [line.split() for line in columns.strip().split("\n")]
     rows = tuple(("1", form, form, pos, *"______", *rest) for form, pos, *rest in lines)
     named = tuple(("1", line[0], tag) for line, tag in zip(lines, tags.split() or ["O"] * len(lines), strict=True))
-    return Sentence("email-1-0001", "", {ROLES: rows, ENTITIES: named})
+    return TreebankSentence("email-1-0001", "", {ROLES: rows, ENTITIES: named})
 
 
 def test_every_predicate_has_a_frame_without_itself() -> None:
@@ -63,15 +63,15 @@ def test_every_predicate_has_a_frame_without_itself() -> None:
 
 def test_a_sentence_without_annotation_has_no_frames_and_too_few_columns_are_damage() -> None:
     empty = annotated("Yes INTJ")
-    nothing = Sentence(empty.identity, "", {ROLES: ((*empty.rows[ROLES][0], "", ""),)})
+    nothing = TreebankSentence(empty.identity, "", {ROLES: ((*empty.rows[ROLES][0], "", ""),)})
     assert frames(nothing) == []
     with pytest.raises(DataUnavailableError, match="email-1-0001 has too few columns"):
         frames(annotated("Go VERB go.01 V\nsay VERB say.01 _"))
 
 
 def test_entities_of_other_kinds_are_outside() -> None:
-    found = entities(annotated("A X\nB X\nC X\nD X", "B-ORG I-ORG B-OTH O"))
-    assert [ENTITY_LABELS[label] for label in found] == ["B-ORG", "I-ORG", "O", "O"]
+    labels = entities(annotated("A X\nB X\nC X\nD X", "B-ORG I-ORG B-OTH O"))
+    assert [ENTITY_LABELS[label] for label in labels] == ["B-ORG", "I-ORG", "O", "O"]
 
 
 def test_words_stand_at_their_first_tokens_and_what_is_cut_off_stands_nowhere(data: Path) -> None:
@@ -85,9 +85,9 @@ def test_words_stand_at_their_first_tokens_and_what_is_cut_off_stands_nowhere(da
 
 def test_places_are_counted_in_words_from_the_marked_one() -> None:
     owner = torch.tensor([[-1, *range(12), -1]]).repeat(2, 1)
-    found = places(owner, [1, None])
+    counted = places(owner, [1, None])
     reach = [HERE + min(step, REACH) for step in range(-1, 11)]
-    assert found.tolist() == [[0, *reach, 0], [0] * 14]
+    assert counted.tolist() == [[0, *reach, 0], [0] * 14]
 
 
 def test_the_encoder_is_the_pretrained_model_at_the_words_and_zero_elsewhere(data: Path) -> None:
@@ -145,8 +145,8 @@ def test_a_tiny_model_learns_every_task(loaded: tuple[Ewt, Splits]) -> None:
     losses = []
     for _ in range(50):
         _, outputs = model(train.inputs)
-        seen = [[train.having(t.name, v[t.name]) for v in (outputs, train.targets)] for t in suite.tasks]
-        each = torch.stack([task.loss(*pair) for task, pair in zip(suite.tasks, seen, strict=True)])
+        pairs = [[train.having(t.name, v[t.name]) for v in (outputs, train.targets)] for t in suite.tasks]
+        each = torch.stack([task.loss(*pair) for task, pair in zip(suite.tasks, pairs, strict=True)])
         losses.append(each.detach())
         optimizer.zero_grad()
         each.sum().backward()
@@ -173,8 +173,8 @@ def test_a_marked_word_is_the_predicate() -> None:
 
 def test_answers_are_in_words_and_say_how_to_mark(loaded: tuple[Ewt, Splits]) -> None:
     suite, _ = loaded
-    given = "movie 1 *is* good"
-    inputs = suite.read(given)
+    text = "movie 1 *is* good"
+    inputs = suite.read(text)
     assert {name: len(values) for name, values in inputs.items()} == dict.fromkeys(inputs, 1)
     assert set(inputs) == set(loaded[1].train.inputs)
     labels = {
@@ -187,7 +187,7 @@ def test_answers_are_in_words_and_say_how_to_mark(loaded: tuple[Ewt, Splits]) ->
         outputs[task] = torch.zeros(1, 14, 100)
         outputs[task][0, torch.arange(4), torch.tensor(row)] = 1
         outputs[task][0, 4:, 1] = 1  # what is said beyond the sentence does not matter
-    answers = suite.answers(given, outputs)
+    answers = suite.answers(text, outputs)
     assert answers == {"genre": "reviews", "entities": MARKED, "roles": "is: movie (ARG1), good (ARG2)", "pos": MARKED}
     assert suite.answers("movie 1 is good", outputs) == {
         "genre": "reviews",
@@ -196,7 +196,7 @@ def test_answers_are_in_words_and_say_how_to_mark(loaded: tuple[Ewt, Splits]) ->
         "pos": "movie/NOUN 1/NUM is/VERB good/ADJ",
     }
     _, outputs = suite.build(0, TASKS).eval()(inputs)
-    assert list(suite.answers(given, outputs)) == TASKS
+    assert list(suite.answers(text, outputs)) == TASKS
 
 
 def test_reading_needs_no_data(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

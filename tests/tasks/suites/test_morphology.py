@@ -12,9 +12,9 @@ from sklearn.metrics import f1_score
 
 from tasks import registry
 from tasks.base import DataUnavailableError, seeded
-from tasks.data.ngrams import PIECES, pieces
-from tasks.networks.word_transformer import Size, WordTransformer
-from tasks.scoring.labelled import ABSENT
+from tasks.data.labels import ABSENT
+from tasks.data.morphology_pieces import PIECES, pieces
+from tasks.networks.morphology_transformer import TransformerSize, WordTransformer
 from tasks.suites.morphology import FEATURES, LABELS, Morphology, values_of
 from tests.tasks.ewt_files import write_ewt
 
@@ -51,9 +51,9 @@ def test_words_become_targets_and_padding_is_not_asked_about(data: Path) -> None
     assert [len(split) for split in splits] == [210, 30, 60]
     train = splits.train
     assert train.inputs["pieces"].shape == (210, 12, PIECES)
-    there = train.inputs["pieces"][..., 0] > 0
+    is_word = train.inputs["pieces"][..., 0] > 0
     assert list(train.targets) == [feature.lower() for feature in FEATURES]
-    assert all(torch.equal(values != ABSENT, there) for values in train.targets.values())
+    assert all(torch.equal(values != ABSENT, is_word) for values in train.targets.values())
     number = train.targets["number"]
     assert (number[:, 0] > 0).all()
     assert ((number == LABELS["number"].index("Sing")).sum(1) >= 1).all()  # "is" at least
@@ -67,19 +67,19 @@ def test_long_sentences_are_cut(data: Path) -> None:
 
 
 def test_pieces_are_hashes_that_never_change() -> None:
-    found = pieces([["Go", "15s"], ["go"]], 3, 1000)
-    assert found.shape == (2, 3, PIECES)
-    assert found[0, 0].tolist() == [895, 164, 410, 69, 914, 32, 435, 120, 15]
-    assert not found[0, 2].any()
-    assert not found[1, 1:].any()
+    numbers = pieces([["Go", "15s"], ["go"]], 3, 1000)
+    assert numbers.shape == (2, 3, PIECES)
+    assert numbers[0, 0].tolist() == [895, 164, 410, 69, 914, 32, 435, 120, 15]
+    assert not numbers[0, 2].any()
+    assert not numbers[1, 1:].any()
     shape = 1
-    assert (found[0, 0] == found[1, 0]).tolist() == [at != shape for at in range(PIECES)]
+    assert (numbers[0, 0] == numbers[1, 0]).tolist() == [at != shape for at in range(PIECES)]
 
 
 def test_padding_has_no_influence_and_position_has() -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        encoder = WordTransformer(Size(buckets=100, words=6, width=8, layers=2)).eval()
+        encoder = WordTransformer(TransformerSize(buckets=100, words=6, width=8, layers=2)).eval()
     words = pieces([["go", "home", "now"], ["stay"], ["go", "go", "go"]], 6, 100)
     with torch.no_grad():
         features, alone = encoder(words), encoder(words[1:2, :1])
@@ -108,12 +108,12 @@ def test_a_small_model_learns_every_feature_that_there_is(data: Path) -> None:
     with torch.no_grad():
         _, outputs = model.eval()(splits.test.inputs)
     for task in suite.tasks:
-        target, found = splits.test.targets[task.name].flatten(), outputs[task.name].argmax(-1).flatten()
+        target, predicted = splits.test.targets[task.name].flatten(), outputs[task.name].argmax(-1).flatten()
         value = task.primary.of([task.primary.collect(outputs[task.name], splits.test.targets[task.name])])
         if (target > 0).any():
             kinds = np.arange(1, len(LABELS[task.name]))
-            here = (target != ABSENT).numpy()
-            independent = f1_score(target.numpy()[here], found.numpy()[here], labels=kinds, average="micro")
+            labelled = (target != ABSENT).numpy()
+            independent = f1_score(target.numpy()[labelled], predicted.numpy()[labelled], labels=kinds, average="micro")
             assert value == pytest.approx(float(independent))
             assert value > 0.9, task.name
         none = torch.zeros_like(outputs[task.name])
@@ -122,15 +122,15 @@ def test_a_small_model_learns_every_feature_that_there_is(data: Path) -> None:
 
 def test_answers_name_the_words_that_have_a_feature() -> None:
     suite = Morphology(**SMALL)
-    given = "They weren't here."
-    assert suite.read(given)["pieces"].shape == (1, 12, PIECES)
+    text = "They weren't here."
+    assert suite.read(text)["pieces"].shape == (1, 12, PIECES)
     outputs = {task: torch.zeros(1, 12, len(labels)) for task, labels in LABELS.items()}
     for row in outputs.values():
         row[0, 5:, 1] = 1  # what is said beyond the sentence does not matter
     outputs["tense"][0, 1, LABELS["tense"].index("Past")] = 1
     outputs["number"][0, 0, LABELS["number"].index("Plur")] = 1
     outputs["number"][0, 1, LABELS["number"].index("Sing")] = 1
-    answers = suite.answers(given, outputs)
+    answers = suite.answers(text, outputs)
     assert list(answers) == list(LABELS)
     assert answers["tense"] == "were (Past)"
     assert answers["number"] == "They (Plur), were (Sing)"

@@ -10,10 +10,11 @@ import torch
 
 from tasks import registry
 from tasks.base import DataUnavailableError, Split
-from tasks.data.histories import CENTRES, GAP, SCALES, History, Moments, history_at, numbers, sessions_of
-from tasks.data.impressions import Period, impressions, periods_of
-from tasks.data.ratings import ITEMS, Films, Log, Users, parse_ratings, read_movielens
-from tasks.suites.movielens import MovieLens, logistic_loss
+from tasks.data.movielens_histories import CENTRES, GAP, SCALES, History, Moments, history_at, numbers, sessions_of
+from tasks.data.movielens_impressions import Period, impressions, periods_of
+from tasks.data.movielens_ratings import ITEMS, Films, Log, Users, parse_ratings, read_movielens
+from tasks.scoring.binary import logistic_loss
+from tasks.suites.movielens import MovieLens
 from tests.tasks.movielens_files import DAY, FACTS, START, write_example, write_movielens, write_ratings
 
 TASKS = ["click", "conversion", "churn"]
@@ -21,9 +22,9 @@ TASKS = ["click", "conversion", "churn"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("movielens")
-    write_movielens(made)
-    return made
+    written = tmp_path_factory.mktemp("movielens")
+    write_movielens(written)
+    return written
 
 
 @pytest.fixture(scope="module")
@@ -84,30 +85,30 @@ def test_a_history_counts_what_came_before_by_hand() -> None:
         *((1, 7, 5, START), (1, 8, 2, START + 60), (1, 9, 4, time - 1800), (1, 10, 1, time), (1, 11, 1, time + 5)),
         *((2, 10, 5, START + 5), (3, 10, 4, time - 1), (4, 10, 1, time)),
     )
-    found = history_of(log, 1, 10, time, time - 1800, films_with())
-    assert found["ratings_before"] == 3
-    assert found["ratings_in_session"] == 1
-    assert found["sessions_before"] == 1
-    assert found["days_since_first"] == 10
-    assert found["hours_since_latest"] == 0.5
-    assert found["mean_before"] == pytest.approx(11 / 3)
-    assert (found["item_ratings_before"], found["item_mean_before"]) == (2, 4.5)
-    assert (found["genre_ratings_before"], found["genre_mean_before"]) == (2, 4.5)  # films 7 and 9
+    history = history_of(log, 1, 10, time, time - 1800, films_with())
+    assert history["ratings_before"] == 3
+    assert history["ratings_in_session"] == 1
+    assert history["sessions_before"] == 1
+    assert history["days_since_first"] == 10
+    assert history["hours_since_latest"] == 0.5
+    assert history["mean_before"] == pytest.approx(11 / 3)
+    assert (history["item_ratings_before"], history["item_mean_before"]) == (2, 4.5)
+    assert (history["genre_ratings_before"], history["genre_mean_before"]) == (2, 4.5)  # films 7 and 9
     both = history_of(log, 1, 9, time, time - 1800, films_with())
     assert both["genre_ratings_before"] == 2  # films 7 and 9 in one genre, 8 and 9 in the other
     assert both["genre_mean_before"] == pytest.approx((5 + 4 + 2 + 4) / 4)
-    assert found["item_years"] == 7  # 1997
+    assert history["item_years"] == 7  # 1997
 
 
 def test_where_nothing_came_before_means_are_not_there_and_numbers_are_finite() -> None:
-    found = history_of(log_of((1, 7, 5, START)), 1, 7, START, START, films_with(0))
-    assert [name for name, value in found.items() if np.isnan(value)] == [
+    history = history_of(log_of((1, 7, 5, START)), 1, 7, START, START, films_with(0))
+    assert [name for name, value in history.items() if np.isnan(value)] == [
         "mean_before",
         "item_mean_before",
         "genre_mean_before",
         "item_years",
     ]
-    assert np.isfinite(numbers(History(*(np.array([value]) for value in found.values())))).all()
+    assert np.isfinite(numbers(History(*(np.array([value]) for value in history.values())))).all()
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -159,15 +160,15 @@ def test_what_was_not_rated_is_drawn_from_films_that_the_user_had_not_rated_by_t
     session = [(1, item, 3, START + item) for item in range(1, ITEMS - 2)]  # all films but three
     later = (1, ITEMS, 3, START + 9 * DAY)
     films = films_with()._replace(year=1997 - np.arange(ITEMS + 1))  # the age of a film tells which it is
-    found = impressions(
+    split = impressions(
         (log_of(*others, *session, later), Users(*(np.zeros(944, np.int64) for _ in range(3))), films),
         Period("train", START, START + 8 * DAY),
         START + 8 * DAY,
         1,
         2,
     )
-    click = found.targets["click"] == 1
-    item = torch.expm1(found.inputs["history"][:, -1].double() * SCALES[-1] + CENTRES[-1]).round()
+    click = split.targets["click"] == 1
+    item = torch.expm1(split.inputs["history"][:, -1].double() * SCALES[-1] + CENTRES[-1]).round()
     assert item[click].tolist() == list(range(1, ITEMS - 2))
     assert set(item[~click].tolist()) == {ITEMS - 2, ITEMS - 1, ITEMS}  # the last is rated in a later session only
     assert 100 < int((~click).sum()) < ITEMS - 3  # three in 1,682 are not found for every rating
@@ -202,31 +203,31 @@ def test_churn_is_asked_at_the_last_rating_of_a_session_if_it_can_be_told(tables
         *((1, 1, 3, START), (1, 2, 3, START + 9), (1, 3, 3, START + 4 * DAY), (1, 4, 3, START + 20 * DAY)),
         (2, 5, 3, START + 16 * DAY),
     )
-    found = impressions((log, users, films), Period("train", 0, START + 20 * DAY + 1), START, 1, 5)
-    rated = found.targets["conversion"] != -100
-    asked = found.targets["churn"][rated]
+    split = impressions((log, users, films), Period("train", 0, START + 20 * DAY + 1), START, 1, 5)
+    rated = split.targets["conversion"] != -100
+    asked = split.targets["churn"][rated]
     # It goes on; this session's last rating, after which the user comes back within five days; the longest pause; and
     # two sessions that are too late to be told, of which one is the user's only one.
     assert asked.tolist() == [-100.0, 0.0, 1.0, -100.0, -100.0]
-    assert (found.targets["churn"][~rated] == -100).all()
+    assert (split.targets["churn"][~rated] == -100).all()
 
 
 def test_users_and_films_are_known_from_training_and_from_before_alone(tables: tuple[Log, Users, Films]) -> None:
     log, *_ = tables
     train, _, test = periods_of(log)
-    found = impressions(tables, train, train.end, 1, 5)
-    rated = found.targets["conversion"] != -100
+    split = impressions(tables, train, train.end, 1, 5)
+    rated = split.targets["conversion"] != -100
     sessions = sessions_of(log)
     inside = (sessions.start >= train.begin) & (sessions.end < train.end)
     begun = {int(user): int(log.time[log.user == user].min()) for user in np.unique(log.user)}
     came_back = np.array([begun[int(u)] < s for u, s in zip(log.user[inside], sessions.start[inside], strict=True)])
-    assert torch.equal(found.inputs["user"][rated], torch.from_numpy(np.where(came_back, log.user[inside], 0)))
+    assert torch.equal(split.inputs["user"][rated], torch.from_numpy(np.where(came_back, log.user[inside], 0)))
     later = impressions(tables, test, train.end, 1, 5)
     new = {user for user, time in begun.items() if time >= train.end}
     assert new
     assert not new & set(later.inputs["user"].tolist())
-    seen = set(log.item[log.time < train.end].tolist()) | {0}
-    assert set(later.inputs["item"].tolist()) <= seen
+    trained_films = set(log.item[log.time < train.end].tolist()) | {0}
+    assert set(later.inputs["item"].tolist()) <= trained_films
 
 
 def test_an_id_that_training_has_not_seen_means_the_same_as_none(folder: Path) -> None:
@@ -242,11 +243,11 @@ def test_an_id_that_training_has_not_seen_means_the_same_as_none(folder: Path) -
         loss.backward()
         optimizer.step()
     model.eval()
-    known = set(batch.inputs["user"].tolist())
+    trained_users = set(batch.inputs["user"].tolist())
     some = {name: values[:5] for name, values in batch.inputs.items()}
     features = [
         model.encoder(**{**some, "user": torch.full((5,), user)})
-        for user in (0, next(user for user in range(1, 944) if user not in known), max(known))
+        for user in (0, next(user for user in range(1, 944) if user not in trained_users), max(trained_users))
     ]
     assert torch.equal(features[0], features[1])
     assert not torch.equal(features[0], features[2])
@@ -268,15 +269,15 @@ def test_training_lowers_every_loss(folder: Path) -> None:
     batch = suite.load(folder).train
     model = suite.build(0, TASKS)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    seen = []
+    losses_by_step = []
     for _ in range(100):
         _, outputs = model(batch.inputs)
         losses = torch.stack([task.loss(outputs[task.name], batch.targets[task.name]) for task in suite.tasks])
         optimizer.zero_grad()
         losses.sum().backward()
         optimizer.step()
-        seen.append(losses.detach())
-    assert (seen[-1] < 0.9 * seen[0]).all()
+        losses_by_step.append(losses.detach())
+    assert (losses_by_step[-1] < 0.9 * losses_by_step[0]).all()
 
 
 def test_files_may_lie_in_a_folder_of_the_data_sets_name(folder: Path, tmp_path: Path) -> None:
@@ -289,8 +290,8 @@ def test_an_example_of_ones_own_is_read_as_the_data_are(tmp_path: Path, tables: 
     log, users, films = tables
     event = len(log.time) // 2
     user, item, start = int(log.user[event]), int(log.item[event]), int(sessions_of(log).start[event])
-    found = history_of(log, user, item, int(log.time[event]), start, films)
-    cells = {name: "" if np.isnan(value) else repr(value) for name, value in found.items()}
+    history = history_of(log, user, item, int(log.time[event]), start, films)
+    cells = {name: "" if np.isnan(value) else repr(value) for name, value in history.items()}
     facts = {"age": str(users.age[user]), "gender": "FM"[users.gender[user]], "genres": "Action Crime"}
     read = MovieLens().read(write_example(tmp_path / "one.csv", **FACTS | cells | facts))
     whole = impressions(tables, Period("test", 0, START + 400 * DAY), START, 1, 5)
@@ -310,9 +311,9 @@ def test_an_example_of_ones_own_is_read_as_the_data_are(tmp_path: Path, tables: 
     ("cells", "message"),
     [
         ({"user": "944"}, "between 0 and 943"),
-        ({"gender": "?"}, "makes no sense"),
-        ({"genres": "Opera"}, "makes no sense"),
-        ({"ratings_before": "many"}, "makes no sense"),
+        ({"gender": "?"}, "has a cell that cannot be read"),
+        ({"genres": "Opera"}, "has a cell that cannot be read"),
+        ({"ratings_before": "many"}, "has a cell that cannot be read"),
         ({"shoe_size": "44"}, "must have the columns user, item, age"),
     ],
 )

@@ -9,7 +9,7 @@ import torch
 
 from tasks import registry
 from tasks.base import DataUnavailableError
-from tasks.data.digits import find_fashion_mnist, read_fashion_mnist
+from tasks.data.mnist_files import find_fashion_mnist, read_fashion_mnist
 from tasks.suites.multifashion import MultiFashion
 from tests.tasks.files import write_mnist
 

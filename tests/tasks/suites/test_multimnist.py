@@ -10,9 +10,10 @@ import torch
 
 from tasks import registry
 from tasks.base import DataUnavailableError
-from tasks.data.digits import Digits, find_mnist, parse_csv, parse_idx, read_mnist
-from tasks.suites._overlays import overlay, pairs_of, pools_of_full
-from tasks.suites.multimnist import POOL, MultiMnist, pools_of_5k, read_5k
+from tasks.data.mnist_files import Digits, find_mnist, parse_idx, read_mnist
+from tasks.data.mnist_overlays import overlay, pairs_of
+from tasks.data.mnist_splits import POOL, parse_csv, pools_of_5k, pools_of_full, read_5k
+from tasks.suites.multimnist import MultiMnist
 from tests.tasks.files import digits_table, write_mnist
 
 UNEVEN = [0] * 12 + [1] * 18

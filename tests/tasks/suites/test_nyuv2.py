@@ -15,9 +15,9 @@ from torch.nn.functional import max_unpool2d
 
 from tasks import registry
 from tasks.base import DataUnavailableError
-from tasks.data.npy_folders import Size, resize_image, split
+from tasks.data.nyuv2_cityscapes_files import ImageSize, resize_image, split
 from tasks.networks.resnet import DeepLabHead, ResNet
-from tasks.networks.segnet import PixelHead, SegNet
+from tasks.networks.segnet import SegNet, SegNetHead
 from tasks.suites.nyuv2 import Nyuv2
 from tests.tasks.dense_files import scene, write_scenes
 from tests.tasks.fitting import losses_before_and_after
@@ -74,7 +74,7 @@ def test_maps_of_another_size_are_resized_without_inventing_values(data: Path) -
 
 def test_shrinking_an_image_averages() -> None:
     image = torch.tensor([0.0, 1.0]).repeat(3, 64, 32)
-    small = resize_image(image, Size(32, 32))[:, :, 1:-1]  # what is at the rim has fewer neighbours
+    small = resize_image(image, ImageSize(32, 32))[:, :, 1:-1]  # what is at the rim has fewer neighbours
     torch.testing.assert_close(small, torch.full((3, 32, 30), 0.5))
 
 
@@ -142,7 +142,7 @@ def test_an_empty_part_is_named(copy: Path) -> None:
 
 
 def test_segnet_is_as_large_as_that_of_the_authors() -> None:
-    count = sum(p.numel() for module in (SegNet(), PixelHead(64, 13)) for p in module.parameters())
+    count = sum(p.numel() for module in (SegNet(), SegNetHead(64, 13)) for p in module.parameters())
     assert count == 24_981_069  # as they state it for segmentation
 
 
@@ -194,8 +194,8 @@ def test_both_backbones_train_even_on_a_single_image(data: Path, backbone: str) 
 @pytest.mark.parametrize(("backbone", "steps", "images"), [("segnet", 25, 8), ("resnet50", 8, 3)])
 def test_every_task_is_learnt(data: Path, backbone: str, steps: int, images: int) -> None:
     suite = registry.create("nyuv2", height=32, width=32, channels=8, backbone=backbone)
-    seen = losses_before_and_after(suite, suite.load(data).train.take(slice(0, images)), steps, 1e-2)
-    assert all(after < 0.7 * before for before, after in seen.values()), seen
+    losses = losses_before_and_after(suite, suite.load(data).train.take(slice(0, images)), steps, 1e-2)
+    assert all(after < 0.7 * before for before, after in losses.values()), losses
 
 
 def test_an_image_is_answered_in_words(tmp_path: Path) -> None:
@@ -204,8 +204,8 @@ def test_an_image_is_answered_in_words(tmp_path: Path) -> None:
     assert inputs["image"].shape == (1, 3, 32, 64)
     assert 0 <= inputs["image"].min() <= inputs["image"].max() <= 1
     with torch.no_grad():
-        said = SMALL.answers("", SMALL.build(0, TASKS).eval()(inputs)[1])
-    assert list(said) == TASKS
+        sentences = SMALL.answers("", SMALL.build(0, TASKS).eval()(inputs)[1])
+    assert list(sentences) == TASKS
     logits = torch.zeros(1, 13, 32, 64)
     logits[:, 4, :8], logits[:, 11, 8:] = 1, 1
     assert SMALL.answers("", {"segmentation": logits}) == {"segmentation": "wall 75%, floor 25%"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tasks.suites.plane import STARTS, Plane, distance_to_front, first_loss, pareto_front, second_loss
+from tasks.suites.plane import STARTS, TwoTaskPlane, distance_to_front, first_loss, pareto_front, second_loss
 from tests.references import plane as reference
 
 NAMES = ["first", "second"]
@@ -70,14 +70,14 @@ def test_distance_is_zero_on_the_front_and_euclidean_away_from_it() -> None:
 
 def test_best_values_are_the_minima_and_bounds_lie_below_them() -> None:
     points = some_points(50_000, 15.0)
-    for task, loss in zip(Plane().tasks, (first_loss, second_loss), strict=True):
+    for task, loss in zip(TwoTaskPlane().tasks, (first_loss, second_loss), strict=True):
         assert float(loss(points).min()) >= task.primary.best
         assert float(loss(points).min()) == pytest.approx(task.primary.best, rel=1e-3)
         assert task.lower_bound < task.primary.best
 
 
 def test_the_first_five_seeds_begin_at_the_published_starts_and_others_in_the_box() -> None:
-    suite = Plane()
+    suite = TwoTaskPlane()
     starts = [suite.snapshot(suite.build(seed, NAMES))["point"] for seed in range(40)]
     assert starts[:5] == [list(start) for start in STARTS]
     assert starts[17] == suite.snapshot(suite.build(17, ["second"]))["point"]
@@ -88,7 +88,7 @@ def test_the_first_five_seeds_begin_at_the_published_starts_and_others_in_the_bo
 
 
 def test_a_step_down_the_gradient_lowers_the_loss_of_the_example() -> None:
-    suite = Plane()
+    suite = TwoTaskPlane()
     model = suite.build(4, NAMES)
     split = suite.load().train
     _, outputs = model(split.inputs)
@@ -101,9 +101,9 @@ def test_a_step_down_the_gradient_lowers_the_loss_of_the_example() -> None:
 
 
 def test_the_landscape_holds_the_losses_at_its_axes() -> None:
-    picture = Plane().landscape()
+    picture = TwoTaskPlane().landscape()
     assert picture.losses["first"].shape == (len(picture.y), len(picture.x))
     row, column = 40, 150
     point = torch.stack([picture.x[column], picture.y[row]])
     assert picture.losses["second"][row, column] == second_loss(point)
-    assert picture.snapshot in Plane().snapshot(Plane().build(0, NAMES))
+    assert picture.snapshot in TwoTaskPlane().snapshot(TwoTaskPlane().build(0, NAMES))

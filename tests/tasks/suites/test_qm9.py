@@ -14,8 +14,8 @@ from sklearn.metrics import mean_absolute_error
 from tasks import registry
 from tasks.base import DataUnavailableError
 from tasks.data.qm9_files import PROPERTIES
-from tasks.data.sdf import Molecules, pack, parse, records
-from tasks.networks.message_passing import MessagePassing, Property, atom_features, pair_features
+from tasks.data.qm9_sdf import Molecules, pack, parse, records
+from tasks.networks.qm9_message_passing import MessagePassing, PropertyHead, atom_features, pair_features
 from tasks.suites.qm9 import Qm9, moments, split
 from tests.tasks.fitting import losses_before_and_after
 from tests.tasks.qm9_files import record, sample, write_qm9
@@ -116,14 +116,14 @@ def test_features_are_elements_hydrogens_bonds_and_distances() -> None:
 def test_messages_are_means_of_matrices_times_neighbours() -> None:
     torch.manual_seed(0)
     network, packed = MessagePassing(6), some(3)
-    there = packed.elements > 0
-    pairs, states = pair_features(packed.positions, packed.bonds), torch.randn(*there.shape, 6)
-    found = network._messages(network._gates(pairs, there), states)
+    is_atom = packed.elements > 0
+    pairs, states = pair_features(packed.positions, packed.bonds), torch.randn(*is_atom.shape, 6)
+    messages = network._messages(network._gates(pairs, is_atom), states)
     matrices = network.matrices(torch.relu(network.pairs(pairs))).unflatten(-1, (6, 6))
-    for n, count in enumerate(there.sum(1).tolist()):
+    for n, count in enumerate(is_atom.sum(1).tolist()):
         for i in range(count):
             sent = [states[n, j] @ matrices[n, i, j] for j in range(count) if j != i]
-            torch.testing.assert_close(found[n, i], torch.stack(sent).mean(0), atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(messages[n, i], torch.stack(sent).mean(0), atol=1e-5, rtol=1e-4)
 
 
 def test_features_depend_neither_on_padding_nor_on_order_nor_on_where_a_molecule_lies() -> None:
@@ -139,7 +139,7 @@ def test_features_depend_neither_on_padding_nor_on_order_nor_on_where_a_molecule
 
 
 def test_a_head_answers_in_the_unit_of_its_property() -> None:
-    head = Property(3, mean=-70.0, deviation=10.0)
+    head = PropertyHead(3, mean=-70.0, deviation=10.0)
     with torch.no_grad():
         head.linear.weight.zero_()
         head.linear.bias.fill_(0.5)
@@ -150,7 +150,7 @@ def test_molecules_are_read_with_properties_in_their_units_and_without_those_to_
     splits = Qm9().load(data)
     assert [len(part) for part in splits] == [50, 6, 6]
     written = {tuple(np.round(sample(n).positions[0], 4)): n for n in range(1, 65)}
-    seen = []
+    read_molecules = []
     for part in splits:
         for row in range(len(part)):
             number = written[tuple(float(f"{x:.4f}") for x in part.inputs["positions"][row, 0].tolist())]
@@ -158,8 +158,8 @@ def test_molecules_are_read_with_properties_in_their_units_and_without_those_to_
             assert float(part.targets["mu"][row]) == pytest.approx(values["mu"])
             assert float(part.targets["homo"][row]) == pytest.approx(values["homo"] * 27211.386, rel=1e-6)
             assert float(part.targets["g"][row]) == pytest.approx(values["g298_atom"] * 43.3641, rel=1e-5)
-            seen.append(number)
-    assert sorted(seen) == sorted(set(range(1, 65)) - {5, 64})
+            read_molecules.append(number)
+    assert sorted(read_molecules) == sorted(set(range(1, 65)) - {5, 64})
 
 
 def test_without_the_list_none_is_left_out(copy: Path) -> None:
@@ -187,7 +187,7 @@ def test_the_moments_are_those_of_the_training_molecules(data: Path) -> None:
     suite = Qm9(width=4)
     train = suite.load(data).train.targets["zpve"].double()
     head = suite.build(0, ["zpve"]).heads["zpve"]
-    assert isinstance(head, Property)
+    assert isinstance(head, PropertyHead)
     assert float(head.mean) == pytest.approx(float(train.mean()), rel=1e-6)
     assert float(head.deviation) == pytest.approx(float(train.std(correction=0)), rel=1e-6)
     assert moments(torch.full((3,), 2.0)) == (2.0, 1.0)
@@ -201,15 +201,15 @@ def test_the_loss_is_in_deviations_and_the_metric_in_the_unit(data: Path) -> Non
     assert float(task.loss(mean, targets)) == pytest.approx(1, rel=1e-4)
     outputs = targets + torch.randn(len(targets), generator=torch.Generator().manual_seed(0)) * 1000
     parts = zip(outputs.split(7), targets.split(7), strict=True)
-    found = task.primary.of([task.primary.collect(*part) for part in parts])
-    assert found == pytest.approx(mean_absolute_error(targets, outputs), rel=1e-5)
+    error = task.primary.of([task.primary.collect(*part) for part in parts])
+    assert error == pytest.approx(mean_absolute_error(targets, outputs), rel=1e-5)
 
 
 def test_every_task_is_learnt(data: Path) -> None:
     suite = Qm9(width=16)
-    seen = losses_before_and_after(suite, suite.load(data).train, 60, 2e-2)
-    assert list(seen) == TASKS
-    assert all(after < 0.75 * before for before, after in seen.values()), seen
+    losses = losses_before_and_after(suite, suite.load(data).train, 60, 2e-2)
+    assert list(losses) == TASKS
+    assert all(after < 0.75 * before for before, after in losses.values()), losses
 
 
 def test_absent_data_are_told_how_to_get(tmp_path: Path) -> None:
@@ -260,10 +260,10 @@ def test_a_file_is_answered_with_units_whatever_data_there_are(data: Path, tmp_p
     model.load_state_dict(trained.build(0, TASKS).state_dict())  # with means and deviations
     with torch.no_grad():
         outputs = model.eval()(inputs)[1]
-        said = suite.answers("", outputs)
-    assert list(said) == TASKS
-    assert said["u0"] == f"{float(outputs['u0']):.5g} meV"
-    assert said["cv"].endswith("cal/(mol K)")
+        sentences = suite.answers("", outputs)
+    assert list(sentences) == TASKS
+    assert sentences["u0"] == f"{float(outputs['u0']):.5g} meV"
+    assert sentences["cv"].endswith("cal/(mol K)")
 
 
 @pytest.mark.parametrize(("text", "message"), [(None, "cannot be read"), ("", "is empty"), ("C=O\n", "V2000")])

@@ -11,7 +11,15 @@ import torch
 
 from tasks import registry
 from tasks.base import DataUnavailableError
-from tasks.data.sentences import ARCHIVE, OPINIONS, RATED_SENTENCES, Sentence, distinct, read_sentences, targets_of
+from tasks.data.reviews_sentences import (
+    ARCHIVE,
+    OPINIONS,
+    RATED_SENTENCES,
+    RatedSentence,
+    distinct,
+    read_sentences,
+    targets_of,
+)
 from tasks.data.sources import read_member
 from tasks.networks.bert import SentenceEncoder, Tokens, frozen_states, load_bert, minilm, tokenise
 from tasks.suites.reviews import Reviews, encode
@@ -30,7 +38,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sentences() -> list[Sentence]:
+def sentences() -> list[RatedSentence]:
     return read_sentences(sentence_archive(rated_sentences(documents=60, sentences=3)))
 
 
@@ -38,12 +46,12 @@ def test_a_line_is_an_id_a_rating_and_a_text() -> None:
     lines = rated_sentences(documents=1, sentences=1)
     lines["nytEditorialSnippets_GroundTruth.txt"] = ["17_4\t-1.85\tThe “law” was bad. "]
     (sentence,) = [s for s in read_sentences(sentence_archive(lines)) if s.domain == 2]
-    assert sentence == Sentence("17", -1.85, "The “law” was bad.", 2)
+    assert sentence == RatedSentence("17", -1.85, "The “law” was bad.", 2)
 
 
 def test_sentiment_is_neutral_from_minus_half_to_half() -> None:
     ratings = [-4.0, -0.51, -0.5, 0.0, 0.5, 0.51]
-    targets = targets_of([Sentence("1", rating, "", 3) for rating in ratings])
+    targets = targets_of([RatedSentence("1", rating, "", 3) for rating in ratings])
     assert targets["sentiment"].tolist() == [0, 0, 1, 1, 1, 2]
     assert targets["domain"].tolist() == [3] * 6
     torch.testing.assert_close(targets["rating"], torch.tensor(ratings))
@@ -51,11 +59,11 @@ def test_sentiment_is_neutral_from_minus_half_to_half() -> None:
 
 def test_the_same_words_are_kept_once() -> None:
     texts = ["Great  player.", "great player.", "Great player!"]
-    kept = distinct([Sentence(str(i), float(i), text, 0) for i, text in enumerate(texts)])
+    kept = distinct([RatedSentence(str(i), float(i), text, 0) for i, text in enumerate(texts)])
     assert [sentence.rating for sentence in kept] == [0.0, 2.0]
 
 
-def test_documents_are_whole_and_splits_have_their_share_of_every_domain(sentences: list[Sentence]) -> None:
+def test_documents_are_whole_and_splits_have_their_share_of_every_domain(sentences: list[RatedSentence]) -> None:
     parts = OPINIONS.split(sentences)
     assert sorted(sentence for part in parts for sentence in part) == sorted(sentences)
     documents = [{(sentence.domain, sentence.document) for sentence in part} for part in parts]
@@ -66,7 +74,7 @@ def test_documents_are_whole_and_splits_have_their_share_of_every_domain(sentenc
     assert parts == OPINIONS.split(sentences)
 
 
-def test_a_subset_keeps_the_domains_in_proportion(sentences: list[Sentence]) -> None:
+def test_a_subset_keeps_the_domains_in_proportion(sentences: list[RatedSentence]) -> None:
     train = OPINIONS.split(sentences)[0]
     part = OPINIONS.subset(train, 240, 480)
     assert [sum(sentence.domain == domain for sentence in part) for domain in range(4)] == [72, 24, 72, 24]
@@ -148,7 +156,7 @@ def test_nothing_touches_the_network_and_nothing_is_printed(
     assert capfd.readouterr() == ("", "")
 
 
-def test_more_layers_than_the_model_has_are_refused(data: Path, sentences: list[Sentence]) -> None:
+def test_more_layers_than_the_model_has_are_refused(data: Path, sentences: list[RatedSentence]) -> None:
     with pytest.raises(ValueError, match=r"trained_layers is 3, but the model in .* has 2"):
         encode(OPINIONS.split(sentences), data / "model", 3, 16)
 
@@ -198,10 +206,10 @@ def test_a_sentence_of_ones_own_gets_all_answers(data: Path) -> None:
     suite.load(data)
     model = suite.build(0, TASKS).eval()
     _, outputs = model(suite.read("the movie is good"))
-    said = suite.answers("the movie is good", outputs)
-    assert said["sentiment"].partition(" ")[0] in ("negative", "neutral", "positive")
-    assert said["domain"].partition(" ")[0] in ("product", "movie", "editorial", "tweet")
-    assert said["rating"].endswith("of ±4")
+    wording = suite.answers("the movie is good", outputs)
+    assert wording["sentiment"].partition(" ")[0] in ("negative", "neutral", "positive")
+    assert wording["domain"].partition(" ")[0] in ("product", "movie", "editorial", "tweet")
+    assert wording["rating"].endswith("of ±4")
     assert suite.answers("", {"domain": outputs["domain"]}).keys() == {"domain"}
     with pytest.raises(ValueError, match="give a sentence"):
         suite.read(" ")

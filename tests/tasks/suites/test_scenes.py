@@ -11,9 +11,11 @@ from PIL import Image
 
 from tasks import registry
 from tasks.base import DataUnavailableError, Splits
-from tasks.data.composing import OVERLAP, Plan, compose, extents, lay_out
-from tasks.data.digits import GARMENTS, Digits, parse_csv
-from tasks.suites.scenes import Scenes, pixel_loss
+from tasks.data.mnist_files import GARMENTS, Digits
+from tasks.data.mnist_splits import parse_csv
+from tasks.data.scenes_composing import OVERLAP, Layout, compose, extents, lay_out
+from tasks.scoring.segmentation import pixel_loss
+from tasks.suites.scenes import Scenes
 from tests.tasks.files import digits_table, write_idx, write_mnist
 
 TASKS = ["detection", "segmentation", "classification"]
@@ -22,9 +24,9 @@ EVEN = list(range(10)) * 12
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("scenes")
-    (made / "mnist_5k.csv.gz").write_bytes(digits_table(per_class=20))
-    return made
+    written = tmp_path_factory.mktemp("scenes")
+    (written / "mnist_5k.csv.gz").write_bytes(digits_table(per_class=20))
+    return written
 
 
 @pytest.fixture(scope="module")
@@ -54,19 +56,19 @@ def test_objects_lie_on_the_canvas_have_their_sizes_and_leave_each_other_room(mo
     plan = lay_out(windows, 400, 64, most, torch.Generator().manual_seed(0))
     begin, end = plan.corner, plan.corner + plan.size
     assert (begin >= 0).all()
-    assert (end[plan.there] <= 64).all()
-    assert plan.there[:, 0].all()
-    assert plan.there.sum(1).bincount(minlength=most + 1)[1:].min() > 400 / most / 3
+    assert (end[plan.occupied] <= 64).all()
+    assert plan.occupied[:, 0].all()
+    assert plan.occupied.sum(1).bincount(minlength=most + 1)[1:].min() > 400 / most / 3
     longer = plan.size.amax(-1)
     assert 0.3 * 64 - 1 <= longer[:, 0].min() < 22
     assert 30 < longer[:, 0].max() <= 0.5 * 64 + 1
     if most == 1:
         return
-    assert longer[:, 1:][plan.there[:, 1:]].min() < 15
+    assert longer[:, 1:][plan.occupied[:, 1:]].min() < 15
     assert (longer[:, 1:] <= 0.8 * longer[:, :1] + 1).all()
     for one in range(most):
         for other in range(one):
-            both = plan.there[:, one] & plan.there[:, other]
+            both = plan.occupied[:, one] & plan.occupied[:, other]
             common = (torch.minimum(end[:, one], end[:, other]) - torch.maximum(begin[:, one], begin[:, other])).clamp(
                 0
             )
@@ -74,15 +76,15 @@ def test_objects_lie_on_the_canvas_have_their_sizes_and_leave_each_other_room(mo
             assert (common.prod(-1)[both] <= OVERLAP * smaller[both]).all()
 
 
-def plan_of(*objects: tuple[int, int, int, int, int], there: list[bool] | None = None) -> Plan:
+def plan_of(*objects: tuple[int, int, int, int, int], occupied: list[bool] | None = None) -> Layout:
     chosen, left, top, width, height = torch.tensor(objects).T[:, None]
-    shown = torch.tensor([there or [True] * len(objects)])
-    return Plan(chosen, torch.stack([left, top], -1), torch.stack([width, height], -1), shown)
+    shown = torch.tensor([occupied or [True] * len(objects)])
+    return Layout(chosen, torch.stack([left, top], -1), torch.stack([width, height], -1), shown)
 
 
 def test_a_picture_in_its_own_size_is_copied_to_its_place() -> None:
     pool = blocks()
-    scenes = compose(pool, plan_of((3, 20, 30, 15, 13), (5, 0, 0, 13, 15), there=[True, False]), 64, 77)
+    scenes = compose(pool, plan_of((3, 20, 30, 15, 13), (5, 0, 0, 13, 15), occupied=[True, False]), 64, 77)
     expected = torch.zeros(64, 64, dtype=torch.uint8)
     expected[30:43, 20:35] = 203
     assert torch.equal(scenes.images[0], expected)
@@ -115,11 +117,11 @@ def test_boxes_masks_and_the_largest_class_agree(splits: Splits) -> None:
         for boxes, classes, largest in zip(
             *(split.targets[task] for task in ("detection", "segmentation", "classification")), strict=True
         ):
-            there = boxes[boxes[:, 4] >= 0]
-            assert set((there[:, 4] + 1).tolist()) == set(classes.unique().tolist()) - {0}
-            assert there[0, 4] == largest
+            objects = boxes[boxes[:, 4] >= 0]
+            assert set((objects[:, 4] + 1).tolist()) == set(classes.unique().tolist()) - {0}
+            assert objects[0, 4] == largest
             covered = torch.zeros_like(classes, dtype=torch.bool)
-            for left, top, right, bottom, label in there.int().tolist():
+            for left, top, right, bottom, label in objects.int().tolist():
                 inside = classes[top:bottom, left:right] == label + 1
                 assert inside.any(0)[[0, -1]].all()  # the outer columns and rows show the object
                 assert inside.any(1)[[0, -1]].all()
@@ -128,16 +130,16 @@ def test_boxes_masks_and_the_largest_class_agree(splits: Splits) -> None:
 
 
 def test_no_picture_is_in_two_splits(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    seen: list[set[bytes]] = []
+    pools: list[set[bytes]] = []
 
     def noting(pool: Digits, *arguments: object) -> object:
-        seen.append({image.numpy().tobytes() for image in pool.images})
+        pools.append({image.numpy().tobytes() for image in pool.images})
         return compose(pool, *arguments)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr("tasks.suites.scenes.compose", noting)
     Scenes(train_scenes=4, other_scenes=4).load(folder)
-    assert [len(pool) for pool in seen] == [140, 30, 30]
-    assert len(set.union(*seen)) == 200
+    assert [len(pool) for pool in pools] == [140, 30, 30]
+    assert len(set.union(*pools)) == 200
 
 
 def test_heads_answer_for_cells_pixels_and_the_image(splits: Splits) -> None:
@@ -161,15 +163,15 @@ def test_training_lowers_every_loss(splits: Splits) -> None:
     model = suite.build(0, TASKS)
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     batch = splits.train.take(slice(0, 8))
-    seen = []
+    losses_by_step = []
     for _ in range(25):
         _, outputs = model(batch.inputs)
         losses = torch.stack([task.loss(outputs[task.name], batch.targets[task.name]) for task in suite.tasks])
         optimizer.zero_grad()
         losses.sum().backward()
         optimizer.step()
-        seen.append(losses.detach())
-    assert (seen[-1] < 0.8 * seen[0]).all()
+        losses_by_step.append(losses.detach())
+    assert (losses_by_step[-1] < 0.8 * losses_by_step[0]).all()
 
 
 def test_garments_come_from_the_data_folder_or_from_one_of_their_name(tmp_path: Path) -> None:
@@ -211,22 +213,22 @@ def test_a_picture_of_ones_own_is_answered_in_words(tmp_path: Path) -> None:
         _, outputs = suite.build(0, TASKS).eval()(inputs)
     assert list(suite.answers("", outputs)) == TASKS
 
-    said = torch.full((1, 10, 16, 14), -9.0)
-    said[..., -4:] = 0
-    said[0, 3, 4, 7] = 3.0
+    boxes = torch.full((1, 10, 16, 14), -9.0)
+    boxes[..., -4:] = 0
+    boxes[0, 3, 4, 7] = 3.0
     pixels = torch.zeros(1, 11, 40, 64)
     pixels[:, 0] = 1
     pixels[:, 8, 5:25, 10:22] = 2
     largest = torch.zeros(1, 10)
     largest[0, 7] = 9
-    made = dict(zip(TASKS, (said, pixels, largest), strict=True))
-    assert suite.answers("", made) == {
+    outputs_by_task = dict(zip(TASKS, (boxes, pixels, largest), strict=True))
+    assert suite.answers("", outputs_by_task) == {
         "detection": "7 (95%) at 8, 4, 28, 24",
         "segmentation": "background 90.6%, 7 9.4%",
         "classification": "7 (100%)",
     }
-    assert Scenes("garments").answers("", made)["classification"] == f"{GARMENTS[7]} (100%)"
-    assert suite.answers("", {"detection": said - 9})["detection"] == "nothing"
+    assert Scenes("garments").answers("", outputs_by_task)["classification"] == f"{GARMENTS[7]} (100%)"
+    assert suite.answers("", {"detection": boxes - 9})["detection"] == "nothing"
 
 
 def test_a_file_that_is_no_such_picture_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 from tasks import registry
 from tasks.base import DataUnavailableError, Splits
 from tasks.conformance import disjoint_splits
-from tasks.data.treebank import TREEBANK, read_splits
+from tasks.data.ewt_treebank import TREEBANK, read_splits
 from tasks.suites.sentiment_genre import SentimentGenre
 from tests.tasks.ewt_files import write_ewt
 from tests.tasks.files import rated_sentences, sentence_archive, write_tiny_bert
@@ -74,8 +74,8 @@ def test_a_tiny_model_learns_both_tasks(loaded: tuple[SentimentGenre, Splits]) -
     losses = []
     for _ in range(60):
         _, outputs = model(train.inputs)
-        seen = [[train.having(t.name, v[t.name]) for v in (outputs, train.targets)] for t in suite.tasks]
-        each = torch.stack([task.loss(*pair) for task, pair in zip(suite.tasks, seen, strict=True)])
+        pairs = [[train.having(t.name, v[t.name]) for v in (outputs, train.targets)] for t in suite.tasks]
+        each = torch.stack([task.loss(*pair) for task, pair in zip(suite.tasks, pairs, strict=True)])
         losses.append(each.detach())
         optimizer.zero_grad()
         each.sum().backward()

@@ -13,9 +13,10 @@ from torch.nn.functional import one_hot, pad
 
 from tasks import registry
 from tasks.base import DataUnavailableError, Splits
-from tasks.data.audio import HOP, log_mel, read_wav
-from tasks.data.spoken_digits import SPEAKERS, find, read
-from tasks.data.utterances import (
+from tasks.data.labels import ABSENT
+from tasks.data.speech_audio import HOP, log_mel, read_wav
+from tasks.data.speech_recordings import SPEAKERS, find, read
+from tasks.data.speech_utterances import (
     END,
     GAPS,
     LEXICON,
@@ -30,8 +31,7 @@ from tasks.data.utterances import (
     join,
     phonemes_of,
 )
-from tasks.networks.causal import STRIDE, SpeechEncoder
-from tasks.scoring.labelled import ABSENT
+from tasks.networks.speech_causal import STRIDE, SpeechEncoder
 from tasks.suites import speech
 from tasks.suites.speech import Speech
 from tests.tasks.files import write_spoken_digits, write_wav
@@ -53,13 +53,13 @@ def splits(data: Path) -> Splits:
 
 
 @pytest.fixture(scope="module")
-def said() -> Utterances:
+def utterances() -> Utterances:
     return draw(30, range(11), "train")
 
 
 @pytest.fixture(scope="module")
-def joined(data: Path, said: Utterances) -> Joined:
-    return join(said, read(data / "recordings", 11))
+def joined(data: Path, utterances: Utterances) -> Joined:
+    return join(utterances, read(data / "recordings", 11))
 
 
 def words_in(row: Tensor) -> list[int]:
@@ -85,14 +85,14 @@ def test_utterances_follow_the_grammar() -> None:
     assert (words[:, 0].bincount() / 20_000 - 0.1).abs().max() < 0.01
     before, after = words[:, :-1].flatten(), following_words(words)[:, :-1].flatten()
     counts = one_hot(before[before != ABSENT] * 11 + after[before != ABSENT], 110).sum(0).view(10, 11)
-    found, wanted = counts / counts.sum(1, keepdim=True), grammar()
+    shares, wanted = counts / counts.sum(1, keepdim=True), grammar()
     assert wanted[9, 0] == pytest.approx(0.5)
     assert wanted[7, 2] == pytest.approx(0.1)
     assert wanted[7, 7] == pytest.approx(0.06)
     assert wanted[7, 3] == pytest.approx(0.02)
     assert (wanted[:, END] == 0.2).all()
     torch.testing.assert_close(wanted.sum(1), torch.ones(10))
-    torch.testing.assert_close(found, wanted, rtol=0, atol=0.02)
+    torch.testing.assert_close(shares, wanted, rtol=0, atol=0.02)
 
 
 def test_the_perplexity_of_the_grammar_is_as_stated() -> None:
@@ -106,12 +106,14 @@ def test_the_perplexity_of_the_grammar_is_as_stated() -> None:
     assert f"perplexity of {math.exp(surprise / marks):.2f} in expectation" in stated
 
 
-def test_a_spectrogram_is_that_of_the_joined_sounds(data: Path, said: Utterances, joined: Joined) -> None:
+def test_a_spectrogram_is_that_of_the_joined_sounds(data: Path, utterances: Utterances, joined: Joined) -> None:
     for row in range(30):
-        gaps = said.gaps[row].tolist()
+        gaps = utterances.gaps[row].tolist()
         pieces = [torch.zeros(gaps[0] * HOP)]
-        for word, take, gap in zip(words_in(said.words[row]), said.takes[row].tolist(), gaps[1:], strict=False):
-            name = f"{word}_{SPEAKERS[int(said.speakers[row])]}_{take}.wav"
+        for word, take, gap in zip(
+            words_in(utterances.words[row]), utterances.takes[row].tolist(), gaps[1:], strict=False
+        ):
+            name = f"{word}_{SPEAKERS[int(utterances.speakers[row])]}_{take}.wav"
             sound = read_wav(data / "recordings" / name)
             pieces.append(pad(sound, (0, -len(sound) % HOP + gap * HOP)))
         wanted = log_mel(torch.cat(pieces))
@@ -120,18 +122,18 @@ def test_a_spectrogram_is_that_of_the_joined_sounds(data: Path, said: Utterances
 
 
 def test_no_recording_is_in_two_splits(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speech, "split_of", lambda said, recordings: said.takes)
+    monkeypatch.setattr(speech, "split_of", lambda utterances, recordings: utterances.takes)
     takes = registry.create("speech", recordings=11, other_utterances=100).load(data)
     train, validation, test = (set(part.flatten().tolist()) for part in takes)  # pyright: ignore[reportAttributeAccessIssue]
     assert (train, validation, test) == ({10}, {5, 6, 7, 8, 9}, {0, 1, 2, 3, 4})
 
 
 def test_targets_say_what_was_drawn(splits: Splits) -> None:
-    said = draw(60, range(10, 11), "train")
+    utterances = draw(60, range(10, 11), "train")
     targets = splits.train.targets
-    assert torch.equal(targets["speaker"], said.speakers)
+    assert torch.equal(targets["speaker"], utterances.speakers)
     assert torch.equal(targets["words"][:, 0], splits.train.inputs["frames"] // STRIDE)
-    for row, words in enumerate(map(words_in, said.words)):
+    for row, words in enumerate(map(words_in, utterances.words)):
         assert words_in(targets["words"][row, 1:]) == [word + 1 for word in words]
         spelled = " ".join(PHONEMES[label - 1] for label in words_in(targets["phonemes"][row, 1:]))
         assert spelled == " ".join(LEXICON[WORDS[word]] for word in words)
@@ -147,19 +149,19 @@ def test_every_label_of_ctc_has_a_frame(splits: Splits) -> None:
 
 
 def test_the_next_word_is_asked_for_when_the_last_has_ended_and_before_the_next_begins(
-    said: Utterances, joined: Joined, data: Path
+    utterances: Utterances, joined: Joined, data: Path
 ) -> None:
     """A feature at k has seen the spectrogram up to frame 3k + 2, and so the sound of the first 3k + 3 frames."""
-    split = speech.split_of(said, read(data / "recordings", 11))
+    split = speech.split_of(utterances, read(data / "recordings", 11))
     for row in range(30):
         asked = torch.nonzero(split.targets["next"][row] != ABSENT).flatten()
-        seen = STRIDE * (asked + 1)
+        asked_frames = STRIDE * (asked + 1)
         count = len(asked)
         begins = joined.ends[row, :count]
-        over = begins - said.gaps[row, 1 : 1 + count]
-        assert (seen <= begins).all()
-        assert (seen > over).all()
-        assert seen[-1] + STRIDE > joined.frames[row]
+        over = begins - utterances.gaps[row, 1 : 1 + count]
+        assert (asked_frames <= begins).all()
+        assert (asked_frames > over).all()
+        assert asked_frames[-1] + STRIDE > joined.frames[row]
 
 
 def test_features_depend_on_nothing_later_and_on_all_that_was_near() -> None:
@@ -230,10 +232,10 @@ def test_answers_are_in_words(tmp_path: Path) -> None:
     path = {"phonemes": [0, 1, 1, 0, 1, 3], "words": [0, 3, 3, 0, 0, 10], "next": [3] * 5 + [10]}
     sizes = {"phonemes": 20, "words": 11, "next": 11}
     clear = {name: 50 * one_hot(torch.tensor([path[name]]), sizes[name]).float() for name in path}
-    said = suite.answers("a.wav", clear)
-    assert said["phonemes"] == f"{PHONEMES[0]} {PHONEMES[0]} {PHONEMES[2]}"
-    assert said["words"] == "two nine"
-    assert said["next"].startswith("end (100%), ")
+    wording = suite.answers("a.wav", clear)
+    assert wording["phonemes"] == f"{PHONEMES[0]} {PHONEMES[0]} {PHONEMES[2]}"
+    assert wording["words"] == "two nine"
+    assert wording["next"].startswith("end (100%), ")
     assert suite.answers("a.wav", {"words": torch.zeros(1, 5, 11)}) == {"words": "nothing"}
 
 

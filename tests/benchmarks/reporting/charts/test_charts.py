@@ -17,14 +17,15 @@ from benchmarks.records.record import SINGLE_TASK, Record
 from benchmarks.records.store import Store
 from benchmarks.reporting import charts
 from benchmarks.reporting.charts import comparison, cost, curves, labels, landscape, measured, style
-from benchmarks.reporting.charts.style import save, styles
+from benchmarks.reporting.charts.colors import RowStyle, styles
+from benchmarks.reporting.charts.style import save
 from benchmarks.reporting.charts.transfer import draw_transfer
 from benchmarks.reporting.findings import transfer
 from tasks.base import Landscape
 from tests.benchmarks import synthetic
 
 
-def of(records: list[Record]) -> tuple[SuiteSummary, dict[str, style.RowStyle]]:
+def of(records: list[Record]) -> tuple[SuiteSummary, dict[str, RowStyle]]:
     found = aggregate(records)
     return found.suites[0], styles(found.rows)
 
@@ -39,6 +40,7 @@ def test_a_folder_gets_every_chart_as_svg_and_png(tmp_path: Path) -> None:
         store.write(record)
     paths = charts.draw(tmp_path)
     kinds = [
+        "tasks",
         "overview",
         "transfer",
         "cost",
@@ -70,7 +72,7 @@ def test_ten_tasks_get_one_median_per_row_instead_of_45_lines() -> None:
     records = synthetic.records(["gradnorm-regression-10"], ["fixed", "pcgrad"])
     suite, looks = of(records)
     figure = curves.draw_cosines(suite, records, looks)
-    assert titles(figure)[:3] == ["fixed", "pcgrad", "these rows: pairs in conflict"]
+    assert titles(figure)[:3] == ["fixed", "pcgrad", "these methods: pairs in conflict"]
     assert len(figure.axes[0].lines) == 2  # the median and the line at 0
 
 
@@ -175,7 +177,7 @@ def test_conflict_is_the_share_of_known_cosines_below_zero() -> None:
 
 
 def test_a_long_title_is_broken_into_lines_that_fit() -> None:
-    title = "gradnorm-regression-10: cosines between task gradients, the best of 43 rows"
+    title = "gradnorm-regression-10: cosines between task gradients, the best of 43 methods"
     figure, _ = style.panels(1, 2.0, title)
     shown = figure.get_suptitle()
     assert shown.replace("\n", " ") == title

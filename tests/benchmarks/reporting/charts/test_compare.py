@@ -8,11 +8,11 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from benchmarks.analysis.aggregates import aggregate
-from benchmarks.analysis.fronts import Front
+from benchmarks.analysis.fronts import WeightFront
 from benchmarks.records.record import SINGLE_TASK
 from benchmarks.reporting.charts import cost, style
+from benchmarks.reporting.charts.colors import styles
 from benchmarks.reporting.charts.fronts import draw_front
-from benchmarks.reporting.charts.style import styles
 from benchmarks.reporting.charts.transfer import draw_transfer
 from tests.benchmarks import synthetic
 
@@ -55,7 +55,7 @@ def test_many_tasks_of_one_suite_get_no_numbers_and_many_suites_get_several_band
     assert r.y1 < p.y0
 
 
-FRONT = Front(
+FRONT = WeightFront(
     suite="toy",
     tasks=("x", "y"),
     points=np.array([[-20.0, 10.0], [10.0, -20.0]]),
@@ -100,7 +100,7 @@ def test_a_row_far_from_the_front_is_drawn_at_the_edge() -> None:
 def test_the_best_trade_offs_are_those_that_no_row_beats_in_both() -> None:
     seeds = aggregate(synthetic.records(["plane"])).suites[0].rows[0].delta_taskwise
     at = {"a": (1.0, 0.0), "b": (2.0, 1.0), "c": (2.0, 0.5), "d": (3.0, 1.0)}
-    places = [cost.Place(row, *where, seeds) for row, where in at.items()]
+    places = [cost.CostPoint(row, *where, seeds) for row, where in at.items()]
     assert cost.efficient(places) == ["a", "b"]
 
 

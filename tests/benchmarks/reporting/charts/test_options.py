@@ -141,7 +141,7 @@ def test_of_many_rows_the_first_and_the_best_are_shown() -> None:
     mean = {f"row-{k}": [estimate([float(k)])] for k in range(20)} | {"none": [estimate([])]}
     assert options.legible(mean) == ["row-0", *(f"row-{k}" for k in range(11, 20))]
     assert options.legible({}) == []
-    assert "the best of 13 rows" in drawn(records(NARROW, rows=13, seeds=1)).get_suptitle().replace("\n", " ")
+    assert "the best of 13 methods" in drawn(records(NARROW, rows=13, seeds=1)).get_suptitle().replace("\n", " ")
 
 
 def test_without_baselines_the_panels_say_so() -> None:

@@ -44,7 +44,7 @@ def test_tables_are_rectangular_and_name_what_lines_are_about() -> None:
         assert block.table is not None
         head, lines = block.table
         assert {len(line) for line in lines} == {len(head)}
-        if head[0] == "row":
+        if head[0] == "method":
             assert {line[0] for line in lines} <= set(synthetic.ROWS)
 
 

@@ -52,7 +52,7 @@ def test_ways_out_are_counted_over_all_runs() -> None:
     assert found is not None
     assert found.table is not None
     assert found.table[1][0][-2:] == ["3/150", "1.00e-07"]
-    assert found.sentences[-1] == "Without a solution at times: fixed in 3 of 150 steps."
+    assert found.sentences[-1] == "Steps without a solution: fixed in 3 of 150 steps."
 
 
 def run(row: str, a: list[float], b: list[float], seed: int = 0) -> Record:

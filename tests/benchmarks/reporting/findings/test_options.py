@@ -12,7 +12,7 @@ import torch
 from benchmarks.analysis.statistics import estimate
 from benchmarks.records.record import Record
 from benchmarks.reporting import leaderboard
-from benchmarks.reporting.blocks import Block
+from benchmarks.reporting.blocks import ReportBlock
 from benchmarks.reporting.findings import options
 from tasks.base import DataUnavailableError
 from tests.benchmarks.reporting.findings import made
@@ -45,12 +45,12 @@ def starved(records: list[Record]) -> list[Record]:
     ]
 
 
-def block(records: list[Record]) -> Block:
+def block(records: list[Record]) -> ReportBlock:
     (found,) = options.blocks(made.study(records))
     return found
 
 
-def lines(found: Block) -> dict[str, list[str]]:
+def lines(found: ReportBlock) -> dict[str, list[str]]:
     assert found.table is not None
     return {line[0]: line[1:] for line in found.table[1]}
 
@@ -60,9 +60,9 @@ TWO = {1: {"fixed": [(4, -2)], "other": [(-1, 8)]}, 10: {"fixed": [(-2, -2)], "o
 
 def test_without_a_named_task_the_table_holds_the_mean_over_tasks_and_the_baselines_of_all() -> None:
     found = block(along(TWO))
-    assert found.title == "What the option changes: one by size"
+    assert found.title == "Effect of an option: one by size"
     assert found.table is not None
-    assert found.table[0] == ["row", "1", "10"]
+    assert found.table[0] == ["method", "1", "10"]
     assert lines(found) == {
         "single-task, a: accuracy ↑": ["0.5000 (1)", "0.5000 (1)"],
         "single-task, b: accuracy ↑": ["0.5000 (1)", "0.5000 (1)"],
@@ -81,9 +81,9 @@ def test_with_a_named_task_the_table_holds_that_task_alone() -> None:
         "fixed": ["−2.00", "−2.00"],
     }
     assert found.sentences[0].startswith(
-        "With 10 % of the labels of b, other (1 of 2 rows) is better than single-task on b"
+        "With 10 % of the labels of b, other (1 of 2 methods) is better than single-task on b"
     )
-    assert found.sentences[1].startswith("With 100 % of the labels of b, no row is better than single-task on b")
+    assert found.sentences[1].startswith("With 100 % of the labels of b, no method is better than single-task on b")
     assert "fixed is first with −2.00 %" in found.sentences[1]
 
 
@@ -92,10 +92,10 @@ def test_sentences_count_intervals_on_either_side_of_zero() -> None:
     worse = [(-a, -b) for a, b in sure]
     found = block(along({v: {"fixed": sure, "b": unsure, "c": worse} for v in (1, 2)}))
     assert found.sentences[0].startswith(
-        "At size = 1, fixed and b (2 of 3 rows) are better than single-task in Δ taskwise on average; "
+        "At size = 1, fixed and b (2 of 3 methods) are better than single-task in Δ taskwise on average; "
         "fixed is first with +5.40 ["
     )
-    assert found.sentences[0].endswith("the interval lies above 0 for 1 row, below for 1.")
+    assert found.sentences[0].endswith("the interval lies above 0 for 1 method and below 0 for 1.")
     assert not any("evidence" in sentence for sentence in found.sentences)
 
 
@@ -111,7 +111,7 @@ def test_the_spread_between_rows_is_followed_along_the_option(scales: tuple[floa
     found = block(along({k: {f"r{i}": [(i * s, i * s)] for i in range(5)} for k, s in enumerate(scales, 1)}))
     (sentence,) = (sentence for sentence in found.sentences if "middle half" in sentence)
     ends = f"{2 * scales[0]:.2f} and {2 * scales[-1]:.2f} points"
-    assert sentence.startswith(f"At 1 and 3 the middle half of the rows spans {ends}")
+    assert sentence.startswith(f"At 1 and 3 the middle half of the methods spans {ends}")
     assert f"{4 * scales[0]:.2f} and {4 * scales[-1]:.2f}); along the option it {said}." in sentence
 
 
@@ -120,7 +120,7 @@ def test_one_row_that_fails_everywhere_does_not_decide_about_the_spread() -> Non
     broken = {"broken": [(-80.0, -80.0)]}
     found = block(along({1: rows | broken, 2: rows | {"broken": [(0, 0)]}}))
     (sentence,) = (sentence for sentence in found.sentences if "middle half" in sentence)
-    assert sentence.startswith("At 1 and 2 the middle half of the rows spans 3.50 and 3.50 points")
+    assert sentence.startswith("At 1 and 2 the middle half of the methods spans 3.50 and 3.50 points")
 
 
 @pytest.mark.parametrize(("rows", "seeds"), [(2, 3), (8, 2), (8, 3), (30, 5)])
@@ -190,7 +190,7 @@ def test_an_option_that_changes_the_model_shows_its_size() -> None:
     assert lines(found)["encoder parameters"] == ["6", "150"]  # (3 + 1) w + (w + 1) w
     assert found.table is not None
     assert found.table[1][-1][0] == "encoder parameters"
-    assert options.SIZES in found.text
+    assert options.LEGEND[-1] in found.legend
     assert torch.equal(torch.get_rng_state(), before)
 
 

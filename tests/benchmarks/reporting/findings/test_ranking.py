@@ -71,9 +71,9 @@ def test_a_design_without_power_is_called_that() -> None:
     weak, strong = ranks.block(made.study(two)), ranks.block(made.study(many))
     assert weak is not None
     assert strong is not None
-    assert "proves nothing" in weak.sentences[-1]
-    assert strong.sentences[-1].endswith("surely behind z are x and fixed.")
-    assert "differ surely" in strong.sentences[0]
+    assert "ranks cannot show a significant difference" in weak.sentences[-1]
+    assert strong.sentences[-1].endswith("x and fixed are significantly behind z.")
+    assert "differ significantly" in strong.sentences[0]
 
 
 def test_one_suite_has_no_mean_ranks() -> None:

@@ -138,7 +138,7 @@ def test_a_row_that_lacks_a_suite_has_no_mean_over_suites() -> None:
     records, _, _ = crossed()
     study = made.study([r for r in records if (r.cell.row, r.cell.suite) != ("other", "two")])
     assert set(cells(trials.block(study))["other"].values()) == {"–"}
-    assert cells(optimism.block(study))["other"] == {"settings": "–", "states": "–", "best − last": "–"}
+    assert cells(optimism.block(study))["other"] == {"settings": "–", "checkpoints": "–", "best − last": "–"}
 
 
 def test_learning_rates_alone_are_settings_and_no_trials() -> None:
@@ -151,7 +151,7 @@ def test_learning_rates_alone_are_settings_and_no_trials() -> None:
 def test_a_study_without_choices_says_so() -> None:
     found = optimism.block(made.study([*made.baselines(), made.run("fixed", 1.0)]))
     assert found is not None
-    assert "no optimism" in found.sentences[0]
+    assert "cannot be optimistic" in found.sentences[0]
 
 
 def test_a_suite_with_fewer_trials_counts_with_all_of_them() -> None:

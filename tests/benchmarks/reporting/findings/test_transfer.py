@@ -38,7 +38,7 @@ def test_tasks_that_all_or_no_complete_rows_hurt_are_named() -> None:
     study = made.study([*made.baselines(), made.run("fixed", (4, -6)), made.run("other", (1, -2))])
     found = transfer.block(study)
     assert found is not None
-    assert found.sentences[1:] == ("Worse than alone with every method: one: b.", "Hurt by no method: one: a.")
+    assert found.sentences[1:] == ("Worse than single-task with every method: one: b.", "Hurt by no method: one: a.")
 
 
 @pytest.mark.parametrize("rows", [["fixed"], ["fixed", "good"]])

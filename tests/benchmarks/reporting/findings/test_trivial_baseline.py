@@ -28,7 +28,7 @@ def test_rows_that_do_not_learn_a_task_are_named() -> None:
     found = trivial_baseline.block(replace(made.study(records), constants=CONSTANTS))
     assert found is not None
     assert found.sentences == (
-        "All of 2 tasks are learnt by fixed.",
+        "fixed learns all of 2 tasks.",
         "single-task does not learn one: b.",
         "bad does not learn one: a.",
     )
@@ -41,7 +41,7 @@ def test_rows_that_miss_the_same_are_named_together_and_none_is_left_out() -> No
     found = trivial_baseline.block(study)
     assert found is not None
     assert found.sentences == (
-        "All of 2 tasks are learnt by single-task and fixed.",
+        "single-task and fixed learn all of 2 tasks.",
         "all does not learn one: a and one: b.",
         "a does not learn one: a.",
         "b and c do not learn one: b.",
@@ -52,7 +52,7 @@ def test_rows_that_miss_the_same_are_named_together_and_none_is_left_out() -> No
     assert few is not None
     assert few.sentences[1:] == (
         "all does not learn one: a and one: b.",
-        "a, b and c do not learn 1 task at most.",
+        "a, b and c fail to learn 1 task at most.",
     )
 
 
@@ -61,7 +61,7 @@ def test_if_all_is_learnt_one_sentence_says_so() -> None:
     found = trivial_baseline.block(replace(study, constants={"one": made.scalars((0.1, 0.2))}))
     assert found is not None
     assert found.sentences == (
-        "Every row learns all of 2 tasks: at least 10% of the trivial error is gone everywhere.",
+        "Every method learns all of 2 tasks: it removes at least 10% of the trivial error of each.",
     )
 
 
@@ -71,8 +71,8 @@ def test_rows_that_lack_a_result_are_not_said_to_learn() -> None:
     found = trivial_baseline.block(study)
     assert found is not None
     assert found.sentences == (
-        "All of 2 tasks are learnt by single-task and fixed.",
-        "Not every task has a result of broken.",
+        "single-task and fixed learn all of 2 tasks.",
+        "broken lacks a result on some task.",
     )
 
 
@@ -80,7 +80,7 @@ def test_a_task_that_one_answer_solves_is_nothing_to_learn() -> None:
     study = made.study([*made.baselines(), made.run("fixed", 1.0)])
     found = trivial_baseline.block(replace(study, constants={"one": made.scalars((0.1, 1.0))}))
     assert found is not None
-    assert found.sentences[0].startswith("Every row learns all of 1 task:")
+    assert found.sentences[0].startswith("Every method learns all of 1 task:")
     none = trivial_baseline.block(replace(study, constants={"one": made.scalars((1.0, 1.0))}))
     assert none is not None
     assert none.sentences == ()

@@ -107,4 +107,4 @@ def test_few_seeds_find_nothing_over_all_suites() -> None:
     points = np.array([[1.0, 2.0], [2.0, 4.0]])
     found = sensitivity.block(made.study(records(points)))
     assert found is not None
-    assert "fewer than 5 seeds" in found.sentences[-1]
+    assert "no suite has 5 seeds" in found.sentences[-1]

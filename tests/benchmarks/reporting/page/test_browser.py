@@ -83,7 +83,7 @@ def test_a_search_and_the_reference_filter_rows(browser: Browser) -> None:
     search = table.find_element(By.CSS_SELECTOR, "input[type=search]")
     search.send_keys("mtl, CAGRAD")
     assert sorted(column(table, "row")) == ["cagrad", "imtl-g", "nash-mtl"]
-    assert table.find_element(By.TAG_NAME, "output").text == f"3 of {len(ROWS)} rows"
+    assert table.find_element(By.TAG_NAME, "output").text == f"3 of {len(ROWS)} methods"
     search.send_keys(Keys.CONTROL + "a", Keys.DELETE)
     beats = table.find_element(By.CSS_SELECTOR, ".beats")
     before = dict(zip(column(table, "row"), column(table, "mean Δ"), strict=True))

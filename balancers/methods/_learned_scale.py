@@ -1,0 +1,55 @@
+"""The common body of methods that learn the logarithm of a scale per task, by one Adam step per training step."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.contract.space import Interval, searching
+from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, State, Weighting
+from balancers.solvers.adam import adam_step
+
+MAX_LOG = 80.0  # keeps weights within float32 when a loss stays at exactly 0 (or explodes)
+
+
+@dataclass(frozen=True)
+class LearnedScale(Weighting[State]):
+    """A method whose state has four fields: the logarithms, Adam's two moments of them, and the number of steps.
+
+    Attributes:
+        learning_rate: of the logarithms, per step.
+    """
+
+    learning_rate: float = 0.025
+
+    state_type: ClassVar[Any]  # a NamedTuple of the four fields, under the names that checkpoints have
+    needs = Need.LOSSES
+    space = searching(learning_rate=Interval(1e-3, 0.1, log=True))
+    positive_losses = True
+    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
+
+    def __post_init__(self) -> None:
+        if not 0 < self.learning_rate < float("inf"):
+            raise ValueError(f"{self.name}: expected a positive learning_rate, got {self.learning_rate}")
+
+    @abstractmethod
+    def weights_and_slope(
+        self, logs: Float[Tensor, "*B K"], losses: Float[Tensor, "*B K"]
+    ) -> tuple[Float[Tensor, "*B K"], Float[Tensor, "*B K"]]:
+        """The weights at these logarithms, and the slope of the objective in each of the logarithms."""
+
+    def init(self, sizes: Sizes) -> State:
+        """Scales of 1."""
+        return self.state_type(*(sizes.per_task() for _ in range(4)))
+
+    def update(self, evidence: Evidence, state: State, draws: Draws) -> tuple[Tensor, State]:
+        """The weights, and the logarithms after one Adam step on the objective."""
+        logs, first, second, steps = state  # pyright: ignore[reportAssignmentType] - four fields, whatever their names
+        weights, slope = self.weights_and_slope(logs, evidence.losses)
+        direction, first, second = adam_step(slope, first, second, steps + 1)
+        moved = (logs - self.learning_rate * direction).clamp(-MAX_LOG, MAX_LOG)
+        return weights, self.state_type(moved, first, second, steps + 1)

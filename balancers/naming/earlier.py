@@ -1,0 +1,29 @@
+"""Modules that had another name when users pickled objects of their classes: such pickles can still be read."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+MOVED = {
+    "balancers.base": "balancers.contract.weighting",
+    "balancers.draws": "balancers.contract.draws",
+    "balancers.evidence": "balancers.contract.evidence",
+    "balancers.parallel": "balancers.step.parallel",
+    "balancers.solution": "balancers.contract.solution",
+    "balancers.torchjd_method": "balancers.torchjd.names",
+}
+
+
+def keep_earlier_names() -> None:
+    """Let every earlier module name stand for the module of today, where pickle looks it up.
+
+    Example:
+        >>> from importlib import import_module
+        >>> from balancers.naming.earlier import keep_earlier_names
+        >>> keep_earlier_names()
+        >>> import_module("balancers.draws").Draws.__module__
+        'balancers.contract.draws'
+    """
+    for earlier, today in MOVED.items():
+        sys.modules.setdefault(earlier, import_module(today))

@@ -1,0 +1,175 @@
+"""Tasks that are absent from a batch: the method sees the others alone, and the absent ones keep their state."""
+
+from __future__ import annotations
+
+import typing
+from functools import cache
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from balancers.contract.evidence import as_answer
+from balancers.contract.weighting import Answer, Draws, Evidence, State, Weighting
+
+
+def task_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
+    """For every field of a state, its axes that count tasks, from the end: those called ``K`` in its annotation.
+
+    Example:
+        >>> from balancers import Sizes, create
+        >>> from balancers.step.absent_tasks import task_axes
+        >>> task_axes(type(create("gradvac").init(Sizes(3))))  # one number for every pair of tasks
+        {'targets': (-2, -1)}
+    """
+    return _axes(state_type, "K")
+
+
+def element_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
+    """For every field of a state, its axes that have the length of a flat gradient: those called ``D``.
+
+    Example:
+        >>> from balancers import Sizes, create
+        >>> from balancers.step.absent_tasks import element_axes
+        >>> element_axes(type(create("moco").init(Sizes(3))))
+        {'averages': (-1,), 'parts': (), 'steps': ()}
+    """
+    return _axes(state_type, "D")
+
+
+def width_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
+    """For every field of a state, its axes as long as the shared representation is wide: those called ``M``.
+
+    Example:
+        >>> from balancers import Sizes, create
+        >>> from balancers.step.absent_tasks import width_axes
+        >>> width_axes(type(create("rotograd").init(Sizes(3))))["rotations"]
+        (-2, -1)
+    """
+    return _axes(state_type, "M")
+
+
+@cache
+def _axes(state_type: type[tuple], letter: str) -> dict[str, tuple[int, ...]]:
+    axes = {}
+    for field, annotation in typing.get_type_hints(state_type).items():
+        shape = getattr(annotation, "dim_str", None)
+        if shape is None:
+            raise ValueError(
+                f'{state_type.__name__}.{field}: annotate its shape, as in Float[Tensor, "*B K"], K being the tasks'
+            )
+        dims = shape.split()
+        axes[field] = tuple(i - len(dims) for i, dim in enumerate(dims) if dim == letter)
+    return axes
+
+
+def restrict(state: State, present: Int[Tensor, "P"]) -> State:
+    """The state as a method would have it if only the tasks at ``present`` existed.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Sizes, create
+        >>> from balancers.step.absent_tasks import restrict
+        >>> state = create("fixed", weights=[1.0, 2.0, 3.0]).init(Sizes(3))
+        >>> restrict(state, torch.tensor([0, 2])).weights.tolist()
+        [1.0, 3.0]
+    """
+    fields = {}
+    for (field, axes), value in zip(task_axes(type(state)).items(), state, strict=True):
+        for axis in axes:
+            value = value.index_select(axis, present)  # noqa: PLW2901
+        fields[field] = value
+    return type(state)(**fields)
+
+
+def restore(state: State, restricted: State, present: Int[Tensor, "P"]) -> State:
+    """The whole state with the entries of the present tasks replaced, the others as they were.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Sizes, create
+        >>> from balancers.step.absent_tasks import restore, restrict
+        >>> state = create("fixed", weights=[1.0, 2.0, 3.0]).init(Sizes(3))
+        >>> part = restrict(state, torch.tensor([0, 2]))
+        >>> restore(state, part._replace(weights=part.weights * 10), torch.tensor([0, 2])).weights.tolist()
+        [10.0, 2.0, 30.0]
+    """
+    fields = {}
+    for (field, axes), whole, part in zip(task_axes(type(state)).items(), state, restricted, strict=True):
+        fields[field] = _scatter(whole, part, axes, present)
+    return type(state)(**fields)
+
+
+def _scatter(whole: Tensor, part: Tensor, axes: tuple[int, ...], present: Tensor) -> Tensor:
+    if not axes:
+        return part
+    keys: list[slice | Tensor] = [slice(None)] * whole.dim()
+    for position, axis in enumerate(axes):
+        shape = [1] * len(axes)
+        shape[position] = -1
+        keys[axis] = present.view(shape)
+    changed = whole.clone()
+    if len(axes) > 1:  # index arrays must be adjacent for the result to keep the order of the axes
+        assert axes == tuple(range(axes[0], axes[-1] + 1)), "axes that count tasks must stand side by side"
+    changed[tuple(keys)] = part
+    return changed
+
+
+def update_present(
+    weighting: Weighting[State], evidence: Evidence, state: State, draws: Draws, present: Int[Tensor, "P"]
+) -> tuple[Answer, State]:
+    """`Weighting.update` with the evidence of the present tasks only and the state of all tasks.
+
+    Returns the answer for the present tasks, and the state of all.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Draws, Evidence, Sizes, create
+        >>> from balancers.step.absent_tasks import update_present
+        >>> method = create("fixed", weights=[1.0, 2.0, 3.0])
+        >>> evidence = Evidence(torch.tensor([4.0, 5.0], dtype=torch.float64))  # of the first and the last task
+        >>> answer, _ = update_present(method, evidence, method.init(Sizes(3)), Draws.seeded(0), torch.tensor([0, 2]))
+        >>> answer.weights.tolist()
+        [1.0, 3.0]
+    """
+    restricted = restrict(state, present)
+    answer, following = weighting.update(evidence, restricted, draws)
+    return as_answer(answer), restore(state, following, present)
+
+
+def after_present(
+    weighting: Weighting[State], losses: Float[Tensor, "*B P"], state: State, present: Int[Tensor, "P"]
+) -> State:
+    """`Weighting.after` with the losses of the present tasks only and the state of all tasks.
+
+    Example:
+        The second task is absent, so that its entry stays 0.
+
+        >>> import torch
+        >>> from balancers import Sizes, create
+        >>> from balancers.step.absent_tasks import after_present
+        >>> method = create("famo")
+        >>> losses = torch.tensor([1.0, 0.5], dtype=torch.float64)
+        >>> state = after_present(method, losses, method.init(Sizes(3)), torch.tensor([0, 2]))
+        >>> state.logits[1].item(), (state.logits[0] * state.logits[2]).item() < 0
+        (0.0, True)
+    """
+    return restore(state, weighting.after(losses, restrict(state, present)), present)
+
+
+def spread(
+    weights: Float[Tensor, "P"] | Float[Tensor, "P D"], present: Int[Tensor, "P"], tasks: int
+) -> Float[Tensor, "K"] | Float[Tensor, "K D"]:
+    """Weights of the present tasks among those of all: the absent ones have weight 0.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.absent_tasks import spread
+        >>> spread(torch.tensor([1.0, 3.0]), torch.tensor([0, 2]), tasks=3).tolist()
+        [1.0, 0.0, 3.0]
+    """
+    if len(weights) == tasks:
+        return weights
+    whole = torch.zeros(tasks, *weights.shape[1:], dtype=weights.dtype, device=weights.device)
+    whole[present] = weights
+    return whole

@@ -1,0 +1,1 @@
+"""How models take their steps: one model alone in `single`, many at once in `replicas`."""

@@ -1,0 +1,107 @@
+"""The interface of models in training, one large model or many small ones at once, to the training loop."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from balancers import Certificate
+from benchmarks.records.record import Cost, Scalars, Status
+from benchmarks.training.measuring.clock import Spent
+from benchmarks.training.measuring.evaluate import Geometry
+from tasks.base import MultiTaskModel, Split
+
+
+class Fault(NamedTuple):
+    """Why a run broke off, and in which step."""
+
+    step: int
+    status: Status
+    reason: str
+
+
+class Means(NamedTuple):
+    """Means over the steps since the last evaluation."""
+
+    losses: Tensor  # (R, K)
+    weights: Tensor  # (R, K)
+
+
+class Engine(ABC):
+    """R runs of one suite that take their steps together; a run that breaks stays in its place."""
+
+    replicas: int
+
+    def __init__(self, replicas: int, tasks: int, device: torch.device) -> None:
+        self.replicas = replicas
+        self.device = device
+        self.done = 0  # steps
+        self._sums = torch.zeros(2, replicas, tasks, dtype=torch.float64, device=device)
+        self._summed = 0
+
+    @abstractmethod
+    def step(self) -> None:
+        """One training step of every run."""
+
+    @abstractmethod
+    def halve_rates(self) -> None:
+        """Halve the learning rate of every run's encoder and heads.
+
+        Weights that a method trains keep their own rate, which is a hyperparameter of the method. (The official code of
+        Nash-MTL puts both into one optimizer, and lowers both.)
+        """
+
+    @abstractmethod
+    def faults(self) -> dict[int, Fault]:
+        """The faults of the runs that have broken so far, by run."""
+
+    @abstractmethod
+    def evaluate(self, split: Split) -> list[Scalars]:
+        """All metrics of every run on a split."""
+
+    @abstractmethod
+    def geometry(self, batch: Split) -> list[Geometry]:
+        """Norms and cosines of every run's task gradients on one batch, in evaluation mode."""
+
+    @abstractmethod
+    def finite(self) -> list[bool]:
+        """Whether all parameters of a run are finite."""
+
+    @abstractmethod
+    def keep(self, runs: Iterable[int]) -> None:
+        """Remember the present state of some runs and forget the earlier one: it is the selected checkpoint now."""
+
+    @abstractmethod
+    def recall(self) -> None:
+        """Put the state of every run back that `keep` remembered last."""
+
+    @abstractmethod
+    def model(self, run: int) -> MultiTaskModel:
+        """The model of a run; it can be used until the next call."""
+
+    @abstractmethod
+    def certificate(self, run: int) -> Certificate | None:
+        """How well the method of a run solved its equations; none if it solves none."""
+
+    @abstractmethod
+    def cost(self, run: int, spent: Spent) -> Cost | None:
+        """The cost of a training step of one run that trains alone; none if it is unknown."""
+
+    def note(self, losses: Tensor, weights: Tensor) -> None:
+        """Add the losses and weights (R, K) of a step to the means."""
+        self._sums[0] += losses
+        self._sums[1] += weights
+        self._summed += 1
+
+    def take_means(self) -> Means | None:
+        """The means since the last call; none if there was no step since."""
+        if self._summed == 0:
+            return None
+        means = (self._sums / self._summed).cpu()
+        self._sums.zero_()
+        self._summed = 0
+        return Means(means[0], means[1])

@@ -1,0 +1,1 @@
+"""What is measured beside training: metrics, task gradients, curves, seconds, memory and compute."""

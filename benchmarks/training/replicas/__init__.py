@@ -1,1 +1,0 @@
-"""Many cells of a suite in one vectorised loop: parameters, data and methods have a leading axis of replicas."""

@@ -1,0 +1,37 @@
+"""Objects that users pickled before modules were moved can still be read."""
+
+import pickle
+
+import pytest
+import torch
+
+from balancers import Balancer
+from balancers.naming.earlier import MOVED
+
+LOSSES = [2.0, 3.0]
+
+
+def stepped(name: str) -> Balancer:
+    balancer = Balancer(name, 2)
+    point = torch.ones(2, requires_grad=True)
+    balancer.backward(point * torch.tensor(LOSSES), shared=[point])
+    return balancer
+
+
+@pytest.mark.parametrize("name", ["pcgrad", "imtl-l", "every:2:smoothed:0.5:uncertainty", "torchjd:UPGrad"])
+def test_a_balancer_pickled_under_the_earlier_names_is_the_same(name: str) -> None:
+    if name.startswith("torchjd"):
+        pytest.importorskip("torchjd")
+    balancer = stepped(name)
+    pickled = pickle.dumps(balancer, protocol=0)  # names stand in it as lines of text
+    for earlier, today in (*MOVED.items(), ("balancers.wrappers", "balancers.wrappers.wrappers")):
+        pickled = pickled.replace(f"c{today}\n".encode(), f"c{earlier}\n".encode())
+    again = pickle.loads(pickled)
+    assert repr(again) == repr(balancer)
+    assert all(map(torch.equal, again.state, balancer.state))
+    assert torch.equal(again.weights, balancer.weights)
+
+
+def test_the_pickles_hold_the_earlier_names() -> None:
+    pickled = pickle.dumps(stepped("pcgrad"), protocol=0)
+    assert f"c{MOVED['balancers.draws']}\n".encode() in pickled
