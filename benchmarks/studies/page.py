@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from benchmarks.reporting.markdown import table
 from benchmarks.studies.results import Origin
 
 
@@ -31,11 +30,6 @@ class Page(NamedTuple):
         end = f"Command: `{self.origin.command}`.\nMachine: {facts}"
         parts = [f"# {self.title}", *self.sections, "\n".join(lines), end]
         return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def legend(meanings: Mapping[str, str]) -> str:
-    """A table of two columns that says what every sign or column of the tables below it means."""
-    return table(["sign", "meaning"], [[sign, meaning] for sign, meaning in meanings.items()], left=(0, 1))
 
 
 def section(title: str, *parts: str) -> list[str]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from benchmarks.analysis.statistics import geometric_mean
 from benchmarks.reporting import formats
-from benchmarks.reporting.markdown import table
+from benchmarks.reporting.markdown import legend, table
 from benchmarks.studies.efficiency.results import EfficiencyResults, MethodEfficiency, SuiteEfficiency
-from benchmarks.studies.page import Page, legend, section
+from benchmarks.studies.page import Page, section
 from benchmarks.studies.results import Origin
 
 SIGNS = {
@@ -36,7 +36,7 @@ def as_markdown(results: EfficiencyResults, origin: Origin) -> str:
     missing = [f"- {suite.suite}: {suite.reason}" for suite in results.suites if suite.reason]
     sections = [
         "\n".join(sentences(results)),
-        legend(SIGNS),
+        legend(tuple(SIGNS.items())),
         BEFORE_TRAINING,
         table(*_suites(results.suites)),
         *section("Training time of every method", _methods(results)),

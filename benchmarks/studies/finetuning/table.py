@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.analysis.statistics import MIN_SEEDS
 from benchmarks.reporting import formats
-from benchmarks.reporting.markdown import table
+from benchmarks.reporting.markdown import legend, table
 from benchmarks.studies.finetuning.results import BETWEEN, Row, TransferOutcome, rows
 from benchmarks.studies.finetuning.words import sentences
-from benchmarks.studies.page import Page, legend, section
+from benchmarks.studies.page import Page, section
 from benchmarks.studies.results import Origin
 
 TITLE = "Transfer: multi-task training and fine-tuning against single-task training"
@@ -54,7 +54,7 @@ def as_markdown(outcomes: Sequence[TransferOutcome], origin: Origin, skipped: Ma
     of_tasks = [_section([row for row in several if (row.suite, row.task) == task]) for task in tasks]
     sections = [
         "\n".join(sentences(several)),
-        legend(SIGNS),
+        legend(tuple(SIGNS.items())),
         COMPUTE,
         *(paragraph for paragraphs in of_tasks for paragraph in paragraphs),
         *section("What broke", "\n".join(broken)),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import median
 
 from benchmarks.reporting import formats
-from benchmarks.reporting.markdown import table
-from benchmarks.studies.page import Page, legend
+from benchmarks.reporting.markdown import legend, table
+from benchmarks.studies.page import Page
 from benchmarks.studies.plane.published import statements
 from benchmarks.studies.plane.results import TOLERANCE, End, PlaneResults, imbalance, order, score
 from benchmarks.studies.plane.train import Schedule
@@ -38,7 +38,7 @@ def as_markdown(results: PlaneResults, schedule: Schedule, origin: Origin) -> st
     sections = [
         f"Every method from {len(starts)} starts, {schedule.steps:,} steps of Adam at learning rate "
         f"{schedule.learning_rate:g}, float64.\n{NOTES}",
-        legend(SIGNS),
+        legend(tuple(SIGNS.items())),
         table(head, lines, left=(0, 1, len(head) - 1)),
         "\n".join(f"{number}. {source}" for number, source in enumerate(sources, start=1)),
         "\n".join(f"- {end.method} from start {end.start} broke in {end.failed}" for end in broken),

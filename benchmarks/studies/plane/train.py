@@ -106,9 +106,9 @@ class PlaneRuns:
 class PlaneAdam(Stepper):
     """Adam, rounded as in the committed results of the study.
 
-    It takes the operations in another order than torch and the Adam of `benchmarks.training.engines.replicas`. The
-    results differ in the last digit of float64, which the narrow valleys of the plane amplify: within 1,000 steps the
-    paths of a dozen methods part visibly.
+    It takes the operations in another order than torch, and than `Adam` of
+    `benchmarks.training.engines.replicas.optimizers`. The results differ in the last digit of float64, which the narrow
+    valleys of the plane amplify: within 1,000 steps the paths of a dozen methods part visibly.
     """
 
     def __init__(self, rates: Float[Tensor, "R 1"]) -> None:

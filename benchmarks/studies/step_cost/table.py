@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from benchmarks.analysis.statistics import geometric_mean
 from benchmarks.reporting import markdown
 from benchmarks.reporting.formats import NONE
-from benchmarks.studies.page import Page, legend, section
+from benchmarks.studies.page import Page, section
 from benchmarks.studies.results import Origin
 from benchmarks.studies.step_cost.aims import ALIKE, LARGE, aims
 from benchmarks.studies.step_cost.checks import Check
@@ -50,7 +50,7 @@ def as_markdown(results: StepCostResults, origin: Origin) -> str:
     cases = results.cases
     sections = [
         INTRODUCTION,
-        legend(SIGNS),
+        markdown.legend(tuple(SIGNS.items())),
         DETAILS,
         *section("Aims", "\n".join(aims(cases, results.solves, results.checks))),
         *section(
@@ -89,7 +89,7 @@ def _summary(compared: Sequence[Case]) -> list[str]:
         "no slower": f"share of cases with at most {ALIKE} times TorchJD's time",
         "geometric mean": "of our time over TorchJD's",
     }
-    return [markdown.table(head, lines, left=(0, 4, 5)), legend(meanings)]
+    return [markdown.table(head, lines, left=(0, 4, 5)), markdown.legend(tuple(meanings.items()))]
 
 
 def _name(case: Case) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.reporting.markdown import table
-from benchmarks.studies.page import Page, legend
+from benchmarks.reporting.markdown import legend, table
+from benchmarks.studies.page import Page
 from benchmarks.studies.results import Origin
 from benchmarks.studies.throughput.options import ThroughputOptions
 from benchmarks.studies.throughput.rates import ALONE, PLAIN, TOGETHER, Rate
@@ -45,7 +45,7 @@ def as_markdown(results: ThroughputResults, options: ThroughputOptions, origin: 
         "The others: records of the run above.",
         table(("work or size", "per cell"), [(c.what, f"{c.per_cell:.3g} {c.unit}") for c in results.chores]),
         "## Sizes",
-        legend(SIZES),
+        legend(tuple(SIZES.items())),
         table(ModelSize._fields, [[*map(str, size[:-1]), f"{size.saved:,.0f}"] for size in results.sizes]),
     ]
     lacks_ray = not any(sweep.executor == NODES for sweep in results.sweeps)
@@ -69,16 +69,15 @@ def _ways(options: ThroughputOptions) -> str:
         f"over about {options.seconds:g} s each, times their numbers in a run. The start of the process does not "
         "count, because a worker trains one run after the other."
     )
-    return legend(
-        {
-            ALONE: f"the benchmark trains one ordinary model. {means}",
-            f"{TOGETHER}, R": "the benchmark trains R runs in one vectorised loop; measured in the same way",
-            PLAIN: "a whole run in a process of its own, the start of the process included. It evaluates the same "
-            "metrics, and computes no norms and cosines of gradients.",
-            "fixed": "a method that needs losses alone",
-            "pcgrad": "a method that needs the Gramian of the task gradients at all shared parameters",
-        }
-    )
+    signs = {
+        ALONE: f"the benchmark trains one ordinary model. {means}",
+        f"{TOGETHER}, R": "the benchmark trains R runs in one vectorised loop; measured in the same way",
+        PLAIN: "a whole run in a process of its own, the start of the process included. It evaluates the same "
+        "metrics, and computes no norms and cosines of gradients.",
+        "fixed": "a method that needs losses alone",
+        "pcgrad": "a method that needs the Gramian of the task gradients at all shared parameters",
+    }
+    return legend(tuple(signs.items()))
 
 
 def _rates(rates: Sequence[Rate]) -> list[list[str]]:

@@ -19,7 +19,7 @@ from tasks.base import seed_for
 
 
 class Player(Memory):
-    """One method on replicas that are a slice of all; replica i draws what it would draw alone.
+    """One method on a slice of the replicas; every replica draws the random numbers that it would draw alone.
 
     Args:
         weighting: the method.
