@@ -1,4 +1,4 @@
-"""Every method against a reference, seed by seed: how much better, how surely, after correction for so many tries."""
+"""Every method against a reference, seed by seed: the difference, its interval and its corrected p-value."""
 
 from __future__ import annotations
 
@@ -58,16 +58,16 @@ class Gain:
 
     @property
     def better(self) -> bool:
-        """Whether it is surely better over all suites."""
+        """Whether it is significantly better over all suites."""
         return self.corrected < ALPHA and self.overall.mean > 0
 
     @property
     def worse(self) -> bool:
-        """Whether it is surely worse over all suites."""
+        """Whether it is significantly worse over all suites."""
         return self.corrected < ALPHA and self.overall.mean < 0
 
-    def surely(self, *, better: bool) -> list[str]:
-        """The suites on which it is surely better, or surely worse."""
+    def significant(self, *, better: bool) -> list[str]:
+        """The suites on which it is significantly better, or significantly worse."""
         sure = [name for name, p in self.corrected_by_suite.items() if p < ALPHA]
         return [name for name in sure if (self.by_suite[name].estimate.mean > 0) == better]
 

@@ -100,7 +100,7 @@ def _worse(worse: Sequence[Gain], tested: int, reference: str) -> str:
 def _on_single_suites(gains: Sequence[Gain]) -> list[str]:
     methods: dict[str, list[str]] = {}
     for gain in gains:
-        for suite in gain.surely(better=True):
+        for suite in gain.significant(better=True):
             methods.setdefault(suite, []).append(gain.row)
     texts = "; ".join(f"on {suite} {listed(names)}" for suite, names in methods.items())
     return [f"Significantly better on single suites, corrected for the methods of each: {texts}."] if texts else []

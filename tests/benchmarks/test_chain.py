@@ -77,7 +77,7 @@ def test_methods_without_effect_are_called_better_or_worse_no_more_often_than_pr
 @pytest.mark.parametrize("suite", SUITES)
 def test_nor_on_a_single_suite(suite: str) -> None:
     wrong = [
-        any(suite in run[row].surely(better=better) for row in NULL for better in (True, False)) for run in simulated()
+        any(suite in run[row].significant(better=better) for row in NULL for better in (True, False)) for run in simulated()
     ]
     assert np.mean(wrong) <= at_most(ALPHA)
 
@@ -117,5 +117,5 @@ def test_comparisons_at_the_same_compute_look_at_that_state_alone() -> None:
 def test_copies_of_the_reference_are_neither_corrected_nor_counted() -> None:
     (run,) = simulated()[:1]
     assert math.isnan(run["fixed"].corrected)
-    assert not run["fixed"].surely(better=True) + run["fixed"].surely(better=False)
+    assert not run["fixed"].significant(better=True) + run["fixed"].surely(better=False)
     assert run["good"].corrected >= run["good"].p_value

@@ -40,7 +40,7 @@ def run(source: Path, folder: Path, seconds: float, data: Path | None = None, co
     Raises:
         ValueError: there are no records, no suite can be measured, or the folder cannot be written.
     """
-    records = read_results(source)
+    records = read_results(source, titled=True)
     equal = records.aggregates.equal_weights
     results = EfficiencyResults([], [])
     with StudyProgress("suites", len(records.aggregates.suites), console) as progress:

@@ -87,7 +87,8 @@ def report(folder: Path) -> Path:
     Raises:
         ValueError: it has none.
     """
-    compared = TransferResults.load(folder).outcomes
+    asked = read_asked(folder)
+    compared = [each._replace(row=asked.title(each.row)) for each in TransferResults.load(folder).outcomes]
     origin = Origin.load(folder)._replace(command=_command(folder, compared))
     store.write_atomically(folder / PAGE, table.as_markdown(compared, origin, _skipped(folder)))
     save_chart(chart.draw(compared), folder, CHART)
