@@ -1,1 +1,1 @@
-"""The harness: protocols, training, records, tables, charts and the report."""
+"""The benchmark: protocols, running, training, records, analysis, reports, studies, and the command line."""

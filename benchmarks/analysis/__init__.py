@@ -1,1 +1,1 @@
-"""From records to numbers: pure functions without words, ink, torch or the registry."""
+"""From records to numbers: neither torch nor a balancer, suite, chart or sentence is needed."""

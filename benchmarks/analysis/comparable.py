@@ -6,15 +6,19 @@ from collections.abc import Collection, Hashable, Sequence
 
 from benchmarks.records.record import FRONT, Cell, Record, Role
 
-TRAINING = {Role.SUITE, Role.BATCH, Role.TRAINING, Role.LENGTH}
-METHOD = {Role.METHOD, Role.WIRING}
+SAME_TRAINING = {Role.SUITE, Role.BATCH, Role.TRAINING, Role.LENGTH}
+SAME_METHOD = {Role.METHOD, Role.WIRING}
 
 
 def comparable(records: Sequence[Record], asked: Collection[str] = ()) -> list[Record]:
-    """The records that share the setting of those in ``asked``, by id, or where none is, the newest setting.
+    """Keep the records of one setting: the one that was asked for, or else the newest.
 
-    That is, of each suite its version, options, training and device, of each row its method and its version, and of
-    each trial its point of the search.
+    A setting is, for each suite, its version, options, training and device; for each row, the method and its version;
+    for each trial, its point of the search.
+
+    Args:
+        records: of one results folder.
+        asked: ids of the cells that were asked for; where a group holds none of them, the newest record decides.
 
     A folder gathers records of several settings when a protocol is edited between two runs. Their numbers must not
     meet in one mean.
@@ -41,15 +45,15 @@ def _trial_of(cell: Cell) -> Hashable:
 
 
 def training(record: Record) -> str:
-    """What all runs of a suite have in common that can be compared."""
-    return record.cell.facts(TRAINING) + record.environment.get("device", "")
+    """The facts that all comparable runs of a suite share."""
+    return record.cell.facts(SAME_TRAINING) + record.environment.get("device", "")
 
 
 def _method(record: Record) -> str:
-    return record.cell.facts(METHOD)
+    return record.cell.facts(SAME_METHOD)
 
 
 def _point(record: Record) -> str:
-    """Where a trial is: learning rates are searched from the second on; before, several may stand beside each other."""
+    """The searched settings. Trial 0 may exist at several learning rates; later, the rate is part of the setting."""
     searched = record.cell.trial and record.cell.row != FRONT
     return record.cell.facts({Role.POINT, Role.RATE} if searched else {Role.POINT})

@@ -1,4 +1,4 @@
-"""Where searches ended at an end of what they tried: a better setting may lie beyond, and the row may be better."""
+"""Searches whose best value was the largest or smallest tried: a better one may lie beyond."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from scipy.stats import binom
 from benchmarks.records.record import Cell
 from benchmarks.records.selection import Search
 
-FEWEST = 3  # values that were tried; of two, every one is at an end
+FEWEST = 3  # values tried; with two, each one is at an end
 CHANCE = 0.1  # how likely as many searches may end there if all values tried are alike
 
 
 class Edge(NamedTuple):
-    """A number that searches of one row want larger, or smaller, than what they tried."""
+    """A number that the searches of one row often chose at one end of the values tried."""
 
     setting: str
     end: str  # "upper" or "lower"
@@ -25,9 +25,9 @@ class Edge(NamedTuple):
 
 
 def edges(searches: Sequence[Search]) -> list[Edge]:
-    """The ends that searches of one row chose more often than chance would have it.
+    """The ends that the searches of one row chose more often than by chance.
 
-    Weights on a simplex have no ends that anything lies beyond.
+    Weights on a simplex are left out: nothing lies beyond their ends.
     """
     ends, fewest = Counter[tuple[str, str]](), 0
     for search in searches:

@@ -17,14 +17,14 @@ MARGIN = 0.1  # of the front's extent on a task
 
 
 class WeightFront(NamedTuple):
-    """What fixed weights attain on one suite, and where the rows are: in percent of single-task, higher is better."""
+    """The front of fixed weights on one suite, and the rows beside it, in percent of single-task; higher is better."""
 
     suite: str
     tasks: tuple[str, ...]
     points: np.ndarray  # (M, K), one for each vector of weights
     rows: dict[str, np.ndarray]  # (K,) each
     dominated: dict[str, bool]  # whether some weights are at least as good on every task, and better on one
-    ahead: dict[str, float]  # what all weights lack on every task to do as well; below 0, what the row lacks
+    ahead: dict[str, float]  # points by which the row beats the front on every task; below 0, it lies behind
     adds: dict[str, float]  # what the row adds to the hypervolume of the front, in percent; NaN of a single point
 
 

@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 from benchmarks.analysis.results import Results
-from benchmarks.records.record import Cell
+from benchmarks.records.record import Cell, Role
 
 SHARES = "label_fraction."  # what the names of options that are shares of labels begin with
 WIDE = 8.0  # from this ratio of the largest value to the smallest on, values are drawn on a logarithmic axis
@@ -108,7 +108,7 @@ def _numeric(cell: Cell, defaults: Mapping[str, Any]) -> Iterator[tuple[str, flo
     for option, value in options.items():
         if isinstance(value, Real) and not isinstance(value, bool):
             others = {name: other for name, other in options.items() if name != option}
-            rest = [cell.suite_version, cell.optimizer, cell.precision, others]
+            rest = [cell.suite_version, cell.facts({Role.TRAINING}), others]
             yield option, float(value), json.dumps(rest, sort_keys=True, default=str)
 
 

@@ -14,9 +14,9 @@ from benchmarks.analysis.statistics import geometric_mean
 from benchmarks.records.record import MetricFact, Record, Scalars
 from benchmarks.records.selection import SMALLEST_ERROR
 
-SENSELESS = 1e4  # ratio of errors from which on the smaller one is next to none, and says nothing about the larger
+LARGEST_ERROR_RATIO = 1e4  # beyond it the smaller error is next to none, and the ratio says nothing
 Facts = Mapping[str, list[MetricFact]]  # task -> metrics, the primary one first
-# The evaluation chosen on validation, the end of training, or what equal weights' compute is enough for.
+# The checkpoint selected on validation, the end of training, or the end of the compute that equal weights take.
 State = Literal["best", "last", "at_equal_compute"]
 
 
@@ -65,7 +65,7 @@ def difference(value: float, reference: float, fact: MetricFact) -> float:
 
 
 def unit(reference: float, fact: MetricFact) -> float:
-    """What differences are in percent of: ``|reference|``, as everywhere in the field.
+    """The denominator of percentages: ``|reference|``, as everywhere in the field.
 
     Where even a perfect value is negative the metric has no natural zero, a baseline may be anywhere near it, and the
     unit is ``|best|``.
@@ -121,7 +121,7 @@ def error_ratio(by_seed: Mapping[int, Scalars], baseline: Baseline, facts: Facts
     ratios = [
         error(by_seed, task, metrics[0]) / error(baseline.by_seed, task, metrics[0]) for task, metrics in facts.items()
     ]
-    return math.nan if any(ratio > SENSELESS for ratio in ratios) else geometric_mean(ratios)
+    return math.nan if any(ratio > LARGEST_ERROR_RATIO for ratio in ratios) else geometric_mean(ratios)
 
 
 def forwards_per_step(records: Iterable[Record]) -> float:

@@ -56,7 +56,7 @@ def require_folder(data: Path | None) -> None:
 
 def explained(folder: Path) -> Path:
     """A results folder that says what it was asked for; one from before there was `asked.json` gets it now."""
-    from benchmarks.protocols.asking import explain  # noqa: PLC0415
+    from benchmarks.protocols.build_asked import explain  # noqa: PLC0415
     from benchmarks.records.asked import lacks_asked  # noqa: PLC0415
 
     if lacks_asked(folder):

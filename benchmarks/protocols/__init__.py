@@ -1,1 +1,1 @@
-"""What is asked: from a TOML file to the cells that it stands for; nothing here trains."""
+"""What is asked: from a TOML file to the cells that it stands for; no cell is trained here."""

@@ -21,15 +21,16 @@ from tasks.base import Suite
 
 ALL_METHODS = "all"  # in a filter: every method that is registered
 
-# A baseline has one task, of weight 1: its loss is all there is, wherever gradients would be measured.
+# A baseline has one task of weight 1, so that heads and place make no difference.
 SINGLE_TASK_ENTRY = MethodEntry(balancer="fixed", heads="weighted", place="shared", search=[])
 
 
 class Filters(NamedTuple):
     """What to run of a protocol; an empty filter lets everything through.
 
-    Single-task baselines and the protocol's references, equal and tuned weights, run whatever methods are chosen: all
-    is seen beside them.
+    Single-task baselines and the protocol's references, equal and tuned weights, always run, so that every method has
+    something to be compared with.
+
     Methods, wrapped methods and suites that the protocol lacks are added with their defaults; "all" stands for every
     registered method. ``seeds`` is a number of seeds.
     """
@@ -168,7 +169,7 @@ def _rows(suite: Suite, entry: SuiteEntry, methods: Mapping[str, MethodEntry]) -
 def _row(
     label: str, tasks: tuple[str, ...], method: MethodEntry, for_suite: Mapping[str, Any], separate: bool = False
 ) -> _Row:
-    """A row with everything that its method leaves to defaults written out, after a trial of its hyperparameters."""
+    """A row with all defaults filled in; raises if the hyperparameters are invalid."""
     name = method.balancer or label
     settings = {**method.hyperparameters, **for_suite}
     try:
@@ -204,7 +205,7 @@ def _row(
 
 
 def _space(label: str, method: MethodEntry, facts: Weighting, settings: Mapping[str, Any]) -> dict[str, Space]:
-    """What is searched of a method's own: what its entry names, or else all that has a space and no given value."""
+    """The hyperparameters to search: those that its entry lists, else all with a space and no fixed value."""
     if method.search is None:
         return {name: space for name, space in facts.space.items() if name not in settings}
     for name in method.search:

@@ -25,12 +25,12 @@ class Strict(BaseModel):
 
 
 class Overrides(Strict):
-    """How to train. What a suite's table leaves out comes from ``[defaults]``."""
+    """How to train. A suite's table overrides ``[defaults]``."""
 
     seeds: Seeds | None = None  # how many: the seeds are 0, 1, ...
     optimizer: Optimizer | None = None
     learning_rates: Annotated[list[LearningRate], Field(min_length=1)] | None = None
-    search_seeds: Seeds | None = None  # of every trial, in the place of the search's
+    search_seeds: Seeds | None = None  # seeds per setting on this suite; overrides [search].seeds
     learning_rate_range: Annotated[list[LearningRate], Field(min_length=2, max_length=2)] | None = None  # of a search
     precision: Precision | None = None  # of the passes of training; float32 by default
     batch_size: Count | None = None
@@ -52,14 +52,14 @@ class SuiteEntry(Overrides):
 
 
 class MethodEntry(Strict):
-    """The table ``[methods.LABEL]``: one row of the leaderboard; what it leaves out, the method's facts say."""
+    """The table ``[methods.LABEL]``: one row of the leaderboard; the method's own facts fill what it leaves out."""
 
     balancer: str | None = None  # the label by default
     hyperparameters: dict[str, Any] = {}
     heads: Heads | None = None
     place: Place | None = None
     search: list[str] | None = None  # which hyperparameters a search tries; by default all in the method's space
-    seeds_from: Annotated[int, Field(ge=0, multiple_of=SEED_STRIDE)] = 0  # the first seed, of a copy with other seeds
+    seeds_from: Annotated[int, Field(ge=0, multiple_of=SEED_STRIDE)] = 0  # the first seed of this method
 
 
 class SearchEntry(Strict):
@@ -68,9 +68,9 @@ class SearchEntry(Strict):
     The first trial is the method's defaults with the suite's learning rate, the others are points of one quasi-random
     design over learning rates and the row's own hyperparameters.
 
-    Each seed is a search of its own, unless ``seeds`` says with how many of them settings are tried; then the best is
-    run with all. That is cheaper, and what is said about differences holds for the chosen settings alone: the luck of
-    the one search is in none of the intervals.
+    By default each seed searches for itself. With ``seeds``, all seeds share one search: every setting is tried with
+    that many seeds, and the best one is run with all. This is cheaper, but intervals then ignore the variance of the
+    search itself.
     """
 
     trials: Annotated[int, Field(ge=2)]

@@ -1,1 +1,1 @@
-"""What a run is, what it leaves behind, and how that is kept on disk; the ground floor of the harness."""
+"""What a run is, what it leaves behind, how validation chooses among runs, and how all is kept on disk."""

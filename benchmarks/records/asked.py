@@ -28,7 +28,7 @@ class AskedSuite(Frozen):
 
 
 class Asked(Frozen):
-    """What the latest run into a results folder was asked for; without arguments, what holds where nobody knows."""
+    """What the latest run into a results folder was asked for. The defaults describe records without a protocol."""
 
     format: Literal[1] = 1
     protocol: str = ""  # its name; empty if unknown
@@ -71,7 +71,7 @@ class Asked(Frozen):
 
 
 def lacks_asked(folder: Path) -> bool:
-    """Whether a folder has a protocol, and does not say what it was asked for: it is of before there was this file."""
+    """Whether a folder has a protocol but no `asked.json`: it is older than that file."""
     return (folder / PROTOCOL_COPY).is_file() and not (folder / ASKED).is_file()
 
 

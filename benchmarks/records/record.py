@@ -75,22 +75,22 @@ class Cell(Frozen):
 
     @property
     def table(self) -> str:
-        """The protocol's table of the suite."""
+        """The name of the suite's table in the protocol."""
         return self.variant or self.suite
 
     @property
     def problem(self) -> str:
-        """What it is compared within: the suite by the protocol's name, and the optimizer where it is not the usual."""
+        """The comparison group: the name of the table, and the optimizer unless it is Adam."""
         return self.table if self.optimizer == "adam" else f"{self.table} ({self.optimizer})"
 
     @property
     def repetition(self) -> int:
-        """Which of the paired runs it is: the seed, counted from 0 for copies with other seeds as well."""
+        """The number of the paired run: the seed, counted from 0 for copies with other seeds as well."""
         return self.seed % SEED_STRIDE
 
     @property
     def id(self) -> str:
-        """A hash of the cell's canonical JSON, in which a default is left out: what came later changes no older id."""
+        """A hash of the cell's canonical JSON without defaults, so that a new field changes no older id."""
         facts = _canonical(self.model_dump(mode="json", exclude_defaults=True))
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
 

@@ -11,23 +11,23 @@ from benchmarks.records.record import FRONT, ROLES, Cell, MetricFact, Record, Ro
 SMALLEST_ERROR = 1e-9  # below it an error counts as none
 
 Setting = tuple[int, float]  # trial and learning rate
-Once = Callable[[Cell], bool]  # whether all seeds of a cell's row share one search; otherwise each has its own
+SharedSearch = Callable[[Cell], bool]  # whether all seeds of a cell's row share one search
 
 
 @dataclass(frozen=True)
 class Search:
-    """The runs that one choice is made among, by setting: of one seed, or of all that share the search."""
+    """The runs among which validation chooses one setting: those of one seed, or of all seeds that share a search."""
 
     tried: dict[Setting, list[Record]]
 
     @cached_property
     def common(self) -> set[int]:
-        """The seeds that every setting was run with: by these settings are compared."""
+        """The seeds that every setting was run with; settings are compared on these alone."""
         return set.intersection(*({record.cell.seed for record in runs} for runs in self.tried.values()))
 
     @cached_property
     def best(self) -> Setting:
-        """What validation chooses.
+        """The setting that validation chooses.
 
         A setting with more finished seeds beats one with fewer; among equals the lower mean score wins, then the
         earlier trial, then the lower learning rate.
@@ -48,9 +48,9 @@ class Search:
 
 
 def selection_score(validation: Scalars, untrained: Scalars, metrics: Mapping[str, Sequence[MetricFact]]) -> float:
-    """How bad a state is: mean over tasks of its error over the error of the untrained model; lower is better.
+    """The score of a checkpoint: mean over tasks of its error divided by the untrained model's; lower is better.
 
-    The error is |best - primary metric|. 1 is the untrained model and 0 a perfect one, whatever the tasks' units.
+    The error is |best - primary metric|. The untrained model has 1 and a perfect one 0, whatever the tasks' units.
     """
     ratios = [
         abs(facts[0].best - validation[task][facts[0].name])
@@ -61,17 +61,17 @@ def selection_score(validation: Scalars, untrained: Scalars, metrics: Mapping[st
 
 
 def row_key(cell: Cell) -> str:
-    """What the cells have in common of which one setting is chosen; every point of the front stands for itself."""
+    """The fields that all settings of one search share; each point of the front is a row of its own."""
     searched = {Role.RATE, Role.REPETITION} | (set() if cell.row == FRONT else {Role.POINT})
     return cell.facts(ROLES - searched)
 
 
-def each_alone(cell: Cell) -> bool:  # noqa: ARG001
-    """That every seed has a search of its own."""
+def no_shared_search(cell: Cell) -> bool:  # noqa: ARG001
+    """Every seed searches for itself."""
     return False
 
 
-def searches(records: Iterable[Record], once: Once = each_alone) -> list[Search]:
+def searches(records: Iterable[Record], shared_search: SharedSearch = no_shared_search) -> list[Search]:
     """All choices between cells that differ in searched settings alone.
 
     Where each seed searches for itself, seeds differ by the luck of searching as well, as they would for somebody who
@@ -80,14 +80,14 @@ def searches(records: Iterable[Record], once: Once = each_alone) -> list[Search]
     by_row: dict[tuple[str, int | None], Search] = {}
     for record in records:
         cell = record.cell
-        search = by_row.setdefault((row_key(cell), None if once(cell) else cell.seed), Search({}))
+        search = by_row.setdefault((row_key(cell), None if shared_search(cell) else cell.seed), Search({}))
         search.tried.setdefault((cell.trial, cell.learning_rate), []).append(record)
     return list(by_row.values())
 
 
-def chosen(records: Iterable[Record], once: Once = each_alone) -> list[Record]:
+def chosen(records: Iterable[Record], shared_search: SharedSearch = no_shared_search) -> list[Record]:
     """The records that count, of every choice."""
-    return [record for search in searches(records, once) for record in search.chosen]
+    return [record for search in searches(records, shared_search) for record in search.chosen]
 
 
 def score(record: Record) -> float:

@@ -11,20 +11,20 @@ from typing import Any
 from benchmarks.records.record import Cell, Scalars
 
 TRIVIAL = "constant.json"  # table -> what the scores are of, and the scores
-RULE = 2  # raised when other answers are tried, so that scores of before are computed anew
+RULE = 2  # raised when other answers are tried, so that earlier scores are computed anew
 
 logger = logging.getLogger(__name__)
 
 
 def trivial_scores(folder: Path, cells: Iterable[Cell]) -> dict[str, Scalars]:
-    """The scores by suite as tables call it, of those suites that ``cells`` are of."""
+    """The trivial scores of the suites of these cells, by the name of their comparison group."""
     entries = read_entries(folder)
     subjects = {cell.problem: (entries.get(cell.table, {}), subject_of(cell)) for cell in cells}
     return {problem: entry["scores"] for problem, (entry, subject) in subjects.items() if entry.get("of") == subject}
 
 
 def subject_of(cell: Cell) -> dict[str, Any]:
-    """What scores are of: a suite with its version and options, and the rule by which answers are tried."""
+    """The facts that scores depend on: the suite, its version and options, and the rule that picks the answer."""
     return {"rule": RULE, "suite": cell.suite, "version": cell.suite_version, "options": cell.suite_options}
 
 

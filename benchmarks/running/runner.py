@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from rich.console import Console
 
-from benchmarks.protocols.asking import asked_of
+from benchmarks.protocols.build_asked import asked_of
 from benchmarks.protocols.expand import Filters, expand
 from benchmarks.protocols.files import read
 from benchmarks.protocols.stages import following

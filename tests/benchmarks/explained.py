@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.protocols.asking import explain
+from benchmarks.protocols.build_asked import explain
 from benchmarks.records.asked import ASKED, PROTOCOL_COPY
 
 

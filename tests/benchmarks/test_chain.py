@@ -77,7 +77,8 @@ def test_methods_without_effect_are_called_better_or_worse_no_more_often_than_pr
 @pytest.mark.parametrize("suite", SUITES)
 def test_nor_on_a_single_suite(suite: str) -> None:
     wrong = [
-        any(suite in run[row].significant(better=better) for row in NULL for better in (True, False)) for run in simulated()
+        any(suite in run[row].significant(better=better) for row in NULL for better in (True, False))
+        for run in simulated()
     ]
     assert np.mean(wrong) <= at_most(ALPHA)
 

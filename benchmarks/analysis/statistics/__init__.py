@@ -1,6 +1,5 @@
 """Pure functions on arrays: how sure a number is, and what so few runs can show."""
 
-from benchmarks.analysis.statistics.agreement import Stability, kendall, stability
 from benchmarks.analysis.statistics.dominance import distance_to_front, dominated, nondominated
 from benchmarks.analysis.statistics.estimates import LEVEL, MIN_SEEDS, Estimate, estimate, geometric_mean, interval
 from benchmarks.analysis.statistics.hierarchical import MIN_SUITES, hierarchical
@@ -9,6 +8,7 @@ from benchmarks.analysis.statistics.improvement import probability_of_improvemen
 from benchmarks.analysis.statistics.paired import Paired, paired
 from benchmarks.analysis.statistics.power import power_of, smallest_detectable
 from benchmarks.analysis.statistics.profiles import iqm, performance_profile
+from benchmarks.analysis.statistics.rank_correlation import Stability, kendall, stability
 from benchmarks.analysis.statistics.ranking import (
     Friedman,
     RankPower,

@@ -23,10 +23,9 @@ def probability_of_improvement(
     """Chance that a run of a beats a run of b with another seed, on average over suites.
 
     ``1/S Σ_s P(X_s > Y_s) + ½ P(X_s = Y_s)``, over the n (n-1) pairs of different seeds: 0.5 where neither is better.
-    Agarwal et al. take all n² pairs of independent runs. Here runs of one seed share initialisation and data, so that
-    those n pairs would pull the chance towards that of another question, and away from the luck that whoever trains
-    once must reckon with. For what is left where the luck cancels, see `paired`: as a chance it would be a mean of n
-    zeros and ones, too coarse for few seeds.
+    Agarwal et al. take all n² pairs of independent runs. Here runs of one seed share initialisation and data: those
+    n pairs are correlated, and would bias the probability for independent runs. For differences within a seed see
+    `paired`.
 
     The interval is that of Wilson for ``P (1-P) / V`` trials, at most 1.5 N, with Student's quantile for N - S degrees
     of freedom (N seeds on S suites). V is the bootstrap variance, ``N / (N-S)`` times as large for few seeds: within

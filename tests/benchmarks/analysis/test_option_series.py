@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.analysis import option_gains, option_series
 from benchmarks.analysis.option_series import OptionSeries
-from benchmarks.protocols.asking import asked_of
+from benchmarks.protocols.build_asked import asked_of
 from benchmarks.protocols.expand import expand
 from benchmarks.protocols.files import find, read
 from tasks import registry

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.protocols.asking import asked_of, explain
+from benchmarks.protocols.build_asked import asked_of, explain
 from benchmarks.protocols.expand import ALL, Filters, expand
 from benchmarks.protocols.files import available, find, read
 from benchmarks.records.asked import ASKED, PROTOCOL_COPY, Asked, read_asked, union

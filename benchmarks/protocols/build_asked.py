@@ -1,4 +1,4 @@
-"""What a results folder is told about the protocol that was run into it."""
+"""Builds `asked.json`, which says what a run was asked for, from a protocol."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ logger = logging.getLogger(__name__)
 
 
 def asked_of(protocol: Protocol, cells: list[Cell]) -> Asked:
-    """What is asked for by a run of some cells of a protocol, and by the rest of the protocol.
+    """Everything that a run of some cells of a protocol is asked for: these cells, and all others of the protocol.
 
-    The rest counts where it is known here: a protocol may name methods and suites of a plug-in that is not loaded.
+    Methods and suites of a plug-in that is not loaded are left out.
     """
     everything = {cell.id: cell for cell in [*_known_cells(protocol), *cells]}
     tables = dict.fromkeys([*protocol.suites, *(cell.table for cell in everything.values())])
@@ -41,7 +41,7 @@ def asked_of(protocol: Protocol, cells: list[Cell]) -> Asked:
 
 
 def explain(folder: Path) -> None:
-    """Write `asked.json` into a results folder that has a protocol and was made before there was such a file.
+    """Write `asked.json` into a results folder that has a protocol and is older than that file.
 
     Raises:
         ValueError: its protocol cannot be read.
