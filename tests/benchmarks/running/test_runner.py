@@ -225,7 +225,7 @@ def test_a_run_that_was_ended_goes_on_and_ends_with_the_same_records(
     assert driver.returncode == code
     assert "Traceback" not in errors
     if ending == signal.SIGINT:
-        assert "the same command goes on" in errors
+        assert "the same command continues" in errors
     finished = len(load(folder))
     assert 2 <= finished < CELLS
     _, shown = run(folder)
