@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from tasks.base import DataUnavailableError
+from tasks.contract import DataUnavailableError
 from tasks.data.labels import UNLABELLED
 
 Kind = Literal["colours", "classes", "distances", "directions"]
@@ -82,7 +82,9 @@ def split(examples: Sequence[int]) -> tuple[list[int], list[int]]:
         DataUnavailableError: there are too few.
     """
     held = [number * BLOCKS // len(examples) % 10 == HELD_OUT for number in range(len(examples))]
-    parts = [[number for number, out in zip(examples, held, strict=True) if out == wanted] for wanted in (False, True)]
+    parts = [
+        [number for number, out in zip(examples, held, strict=True) if out == held_out] for held_out in (False, True)
+    ]
     if not all(parts):
         raise DataUnavailableError(f"{len(examples)} training examples are too few to hold some out for validation")
     return parts[0], parts[1]

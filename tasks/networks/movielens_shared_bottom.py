@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from tasks.data.movielens_examples import AGES
 from tasks.data.movielens_histories import History
-from tasks.data.movielens_impressions import AGES
 from tasks.data.movielens_ratings import GENDERS, GENRES, ITEMS, OCCUPATIONS, USERS
 
 ID_WIDTH, FACT_WIDTH = 16, 8
@@ -46,14 +46,14 @@ class SharedBottom(nn.Module):
         history: Tensor,
     ) -> Tensor:
         """Features (N, width / 2)."""
-        ids = [_known(self.user, user), _known(self.item, item)]
+        ids = [_embedded(self.user, user), _embedded(self.item, item)]
         facts = [self.age(age), self.gender(gender), self.occupation(occupation), self.genres(genres)]
         vectors = self.vectors_dropout(torch.cat([*ids, *facts], 1))
         hidden = torch.relu(self.first(torch.cat([vectors, history], 1)))
         return torch.relu(self.last(self.dropout(hidden)))
 
 
-def _known(table: nn.Embedding, ids: Tensor) -> Tensor:
+def _embedded(table: nn.Embedding, ids: Tensor) -> Tensor:
     """Vectors (N, W), zero where the id is 0."""
     # The padding_idx of a table would say the same, but is overlooked where torch.vmap stacks tables.
     return table(ids) * (ids > 0)[:, None]

@@ -1,1 +1,1 @@
-"""Losses, metrics and answers in words, by the kind of task; the suites choose among them."""
+"""Losses, metrics and answers in words, in files by the kind of task or of metric; the suites choose among them."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from tasks.base import Metric
+from tasks.contract import Metric
 
 BACKGROUND = 0.1  # weight of a background pixel: there are about ten times as many as others
 
@@ -38,9 +38,9 @@ def pixel_accuracy(classes: int, name: str = "accuracy") -> Metric:
 
 def _table(outputs: Tensor, targets: Tensor, classes: int) -> Tensor:
     """How often each true class (row) was predicted as each class (column), (C, C) in double precision."""
-    predicted, wanted = outputs.argmax(1), targets.long()
-    is_class = (wanted >= 0) & (wanted < classes)
-    pairs = (wanted * classes + predicted)[is_class]
+    predicted, true = outputs.argmax(1), targets.long()
+    is_class = (true >= 0) & (true < classes)
+    pairs = (true * classes + predicted)[is_class]
     return torch.bincount(pairs, minlength=classes**2).view(classes, classes).double()
 
 

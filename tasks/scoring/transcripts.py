@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import ctc_loss
 
-from tasks.base import Metric
+from tasks.contract import Metric
 from tasks.data.labels import ABSENT, to_the_front
 
 BLANK = 0  # CTC's class for "no label here"; labels begin at 1
@@ -36,8 +36,8 @@ def greedy(outputs: Tensor, frames: Tensor) -> Tensor:
     positions = torch.arange(best.shape[1], device=best.device)
     begins = torch.ones_like(best, dtype=torch.bool)
     begins[:, 1:] = best[:, 1:] != best[:, :-1]
-    kept = begins & (best != BLANK) & (positions < frames[:, None])
-    return to_the_front(torch.where(kept, best, ABSENT))[:, : int(kept.sum(1).max())]
+    is_label = begins & (best != BLANK) & (positions < frames[:, None])
+    return to_the_front(torch.where(is_label, best, ABSENT))[:, : int(is_label.sum(1).max())]
 
 
 def edit_distances(decoded: Tensor, reference: Tensor) -> Tensor:

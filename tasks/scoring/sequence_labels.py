@@ -1,4 +1,4 @@
-"""Loss and metrics of sequences in which only some places have a label."""
+"""Labels at some places of a sequence: cross-entropy, perplexity and accuracy over the places that have one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from tasks.base import Metric
+from tasks.contract import Metric
 from tasks.data.labels import ABSENT
 
 
