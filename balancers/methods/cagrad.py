@@ -11,7 +11,7 @@ from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.solvers.gramian import conflict_averse
+from balancers.solvers.conflict_averse import conflict_averse
 
 
 @register("cagrad")

@@ -9,7 +9,7 @@ from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving, clipped
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.solvers.gramian import bargain
+from balancers.solvers.bargaining import bargain
 
 
 @register("fairgrad")

@@ -14,7 +14,7 @@ from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
 from balancers.contract.space import Choice, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.solvers.gramian import min_norm
+from balancers.solvers.min_norm import min_norm
 
 Normalization = Literal["none", "l2", "loss", "loss+"]
 FLOOR = 1e-12  # share of the largest loss below which a loss is not divided by

@@ -8,7 +8,7 @@ from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving, clipped
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.solvers.gramian import bargain
+from balancers.solvers.bargaining import bargain
 
 
 @register("nash-mtl")

@@ -10,7 +10,7 @@ from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.solvers.gramian import dual_cone
+from balancers.solvers.dual_cone import dual_cone
 
 
 @register("upgrad")

@@ -7,7 +7,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from balancers.contract.solution import Solution
-from balancers.solvers.gramian import angles, conflict_averse, length_of
+from balancers.solvers.conflict_averse import conflict_averse
+from balancers.solvers.cosines import angles, length_of
 from balancers.solvers.programmes import Measure, ProgrammeLine, flat, nonnegative, search, shaped
 
 CANCELLED = 1e-9  # a vector is zero if its squared length is below this share of its parts'

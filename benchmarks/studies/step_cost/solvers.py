@@ -8,8 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from balancers.solvers.bargaining import bargain
+from balancers.solvers.conflict_averse import conflict_averse
 from balancers.solvers.conic import steepest_in_cone
-from balancers.solvers.gramian import bargain, conflict_averse, dual_cone, min_norm
+from balancers.solvers.dual_cone import dual_cone
+from balancers.solvers.min_norm import min_norm
 from balancers.solvers.spectral import equal_projections, spectrum
 from balancers.step.gradients import gramian_of
 from benchmarks.studies.timing import Effort, alternate

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from balancers import Draws, create
 from balancers.methods.conicgrad import ConicGrad
+from balancers.solvers.conflict_averse import conflict_averse
 from balancers.solvers.conic import steepest_in_cone
-from balancers.solvers.gramian import conflict_averse, min_norm
+from balancers.solvers.min_norm import min_norm
 from balancers.step.gradients import gramian_of
 from tests.balancers.jacobians import KINDS, evidence_from, first_weights, friendly, regular, strongly_stationary
 from tests.balancers.witness import witness

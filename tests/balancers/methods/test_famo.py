@@ -9,7 +9,7 @@ from torchjd.scalarization import FAMO
 from balancers import Balancer, Draws, Evidence, Sizes, Weighting, create
 from balancers.conformance import check
 from balancers.contract.evidence import as_answer
-from balancers.solvers.gramian import min_norm
+from balancers.solvers.min_norm import min_norm
 from balancers.step.gradients import gramian_of
 from tests.balancers.histories import losses_like
 from tests.balancers.jacobians import regular

@@ -1,0 +1,89 @@
+"""Weights that share the gain among the tasks by Nash bargaining or α-fairness: Nash-MTL, FairGrad."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.contract.solution import Solution
+from balancers.solvers.cosines import angles, hull_contains_zero, sums_to_zero
+from balancers.solvers.min_norm import min_norm
+from balancers.solvers.programmes import ACCURATE
+
+NEWTON = 500  # steps; about ten are taken unless α is extreme and norms differ by many orders of magnitude
+CALM = 0.25  # relative change below which Newton steps are taken whole
+SHORT = 1e-3  # relative change from which on Newton's method surely converges
+SETTLED = 1e-7  # relative change of the last Newton step; the next would be its square
+FAINT = 1e-100  # a share in the update below this has no effect
+
+
+def bargain(gramian: Float[Tensor, "*B K K"], alpha: float) -> Solution:
+    r"""The positive solution of :math:`G w = w^{-1/\alpha}`, element by element: Nash bargaining for α = 1.
+
+    Damped Newton on a convex function, in relative changes of w. A gradient of norm zero gets weight 0. At a Pareto
+    stationary point there is no solution; there, and where none is found, the point is a multiple of the
+    weights of `min_norm`.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.bargaining import bargain
+        >>> gramian = torch.tensor([[1.0, -3.0], [-3.0, 25.0]], dtype=torch.float64)  # of (1, 0) and (-3, 4)
+        >>> weights = bargain(gramian, alpha=1.0).point
+        >>> (weights * (gramian @ weights)).round(decimals=3).tolist()  # Gw = 1/w
+        [1.0, 1.0]
+    """
+    cosines, norms = angles(gramian)
+    zero = norms == 0
+    logs = torch.where(zero, 0.0, norms.log())
+    middle = logs.sum(-1, keepdim=True) / (~zero).sum(-1, keepdim=True).clamp(min=1)
+    relative = torch.where(zero, 1.0, (logs - middle).exp())
+    cosines = cosines + torch.diag_embed(zero.to(cosines.dtype))
+    solution = _newton(cosines, relative ** (1 / alpha - 1), alpha)
+    unit = (-2 * alpha / (1 + alpha) * middle).exp()  # of the weights
+    weights = torch.where(zero, 0.0, solution.point / relative * unit)
+    if not solution.solved.all():
+        stationary = gramian.shape[-1] * min_norm(gramian).point * unit
+        weights = torch.where(solution.solved[..., None], weights, stationary)
+    return solution._replace(point=weights)
+
+
+def _newton(cosines: Tensor, factors: Tensor, alpha: float) -> Solution:
+    r"""The minimum of :math:`\tfrac12 v^\top C v - \sum_i c_i h(v_i)`, where :math:`h' = v^{-1/\alpha}`.
+
+    With relative changes δ the step :math:`v (1 + t\delta)`, :math:`t = 1/(1 + \max|\delta|)`, always descends. A v
+    that is fading away is let go.
+    """
+    caution = max(1.0, 1 / alpha)
+    identity = torch.eye(cosines.shape[-1], dtype=cosines.dtype, device=cosines.device) / alpha
+    point = (factors / cosines.abs().sum(-1)) ** (alpha / (1 + alpha))
+    before = torch.full_like(point[..., :1], torch.inf)
+    for _ in range(NEWTON):
+        wanted = factors * point ** (1 - 1 / alpha)
+        have = point * (cosines @ point[..., None]).squeeze(-1)
+        scale = wanted.rsqrt()
+        scaled = point * scale
+        hessian = scaled[..., :, None] * cosines * scaled[..., None, :] + identity
+        factor = torch.linalg.cholesky_ex(hessian).L
+        change = scale * torch.cholesky_solve((scale * (wanted - have))[..., None], factor).squeeze(-1)
+        idle = sums_to_zero(cosines, point)[..., None] | (_faint(point) & (change < 0))
+        change = torch.where(idle, 0.0, change)
+        largest = change.abs().amax(-1, keepdim=True)
+        point = point * (1 + torch.where(largest < CALM, 1.0, 1 / (1 + caution * largest)) * change)
+        # Short steps square their relative length; one that does not even halve it is as short as rounding allows.
+        if bool(((largest < SETTLED) | (before < SHORT) & (2 * largest > before)).all()):
+            break
+        before = largest
+    have, wanted = (cosines @ point[..., None]).squeeze(-1), factors * point ** (-1 / alpha)
+    magnitude = (cosines.abs() @ point[..., None]).squeeze(-1) + wanted
+    violation = torch.where(_faint(point) & (have >= wanted), 0.0, (wanted - have).abs() / magnitude)
+    residual = violation.amax(-1)
+    no_update = sums_to_zero(cosines, point)
+    drowned = (wanted < ACCURATE * magnitude).any(-1)
+    if drowned.any():  # a gain that rounding hides can be met by any number: the gradients themselves are asked
+        no_update |= drowned & hull_contains_zero(cosines)
+    return Solution(point, residual, (residual < ACCURATE) & ~no_update)
+
+
+def _faint(point: Float[Tensor, "*B K"]) -> Tensor:
+    return point < FAINT * point.amax(-1, keepdim=True)

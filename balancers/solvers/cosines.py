@@ -1,0 +1,90 @@
+"""Cosines and norms of K gradients, from their Gramian: what the solvers of this room calculate on.
+
+The solvers work on cosines, so that neither the scale of the losses nor gradients whose norms differ by many orders of
+magnitude cost accuracy, and no tolerance is absolute. Singular Gramians are welcome: where several points are optimal,
+a solver returns one of them, and all of them combine the gradients to the same vector.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from balancers.solvers.programmes import RIDGE, nonnegative
+
+STATIONARY = 1e-6  # a combination of gradients that is shorter, relative to its terms, is zero up to rounding
+
+
+class Angles(NamedTuple):
+    """A Gramian with the norms divided out; the cosine with a gradient of norm 0 is 0.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.cosines import angles
+        >>> angles(torch.tensor([[1.0, -3.0], [-3.0, 25.0]])).norms.tolist()
+        [1.0, 5.0]
+    """
+
+    cosines: Float[Tensor, "*B K K"]
+    norms: Float[Tensor, "*B K"]
+
+
+def angles(gramian: Float[Tensor, "*B K K"]) -> Angles:
+    """Cosines and norms; cosines that rounding made indefinite are replaced by the nearest ones that are not.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.cosines import angles
+        >>> round(angles(torch.tensor([[1.0, -3.0], [-3.0, 25.0]])).cosines[0, 1].item(), 3)
+        -0.6
+    """
+    norms = gramian.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
+    inverse = torch.where(norms > 0, 1 / norms, 0.0)
+    cosines = gramian * inverse[..., :, None] * inverse[..., None, :]
+    ridge = RIDGE * torch.eye(gramian.shape[-1], dtype=gramian.dtype, device=gramian.device)
+    if torch.linalg.cholesky_ex(cosines + ridge).info.any():
+        values, vectors = torch.linalg.eigh(cosines)
+        cosines = (vectors * values.clamp(min=0)[..., None, :]) @ vectors.mT
+    return Angles(cosines, norms)
+
+
+def length_of(cosines: Float[Tensor, "*B K K"], point: Float[Tensor, "*B K"]) -> Float[Tensor, "*B"]:
+    """Norm of a combination of unit gradients.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.cosines import length_of
+        >>> length_of(torch.eye(2), torch.tensor([3.0, 4.0])).item()
+        5.0
+    """
+    return (point * (cosines @ point[..., None]).squeeze(-1)).sum(-1).clamp(min=0).sqrt()
+
+
+def sums_to_zero(cosines: Float[Tensor, "*B K K"], point: Float[Tensor, "*B K"]) -> Bool[Tensor, "*B"]:
+    """Whether a combination of unit gradients with weights of at least 0 is zero up to rounding.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.cosines import sums_to_zero
+        >>> opposite = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])
+        >>> sums_to_zero(opposite, torch.tensor([[2.0, 2.0], [2.0, 1.0]])).tolist()
+        [True, False]
+    """
+    return length_of(cosines, point) <= STATIONARY * point.sum(-1)
+
+
+def hull_contains_zero(cosines: Float[Tensor, "*B K K"]) -> Bool[Tensor, "*B"]:
+    """Whether the convex hull of the gradients that are not zero contains zero, up to rounding.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.cosines import hull_contains_zero
+        >>> cosines = torch.tensor([[[1.0, -1.0], [-1.0, 1.0]], [[1.0, -0.6], [-0.6, 1.0]]], dtype=torch.float64)
+        >>> hull_contains_zero(cosines).tolist()
+        [True, False]
+    """
+    present = cosines.diagonal(dim1=-2, dim2=-1)
+    return sums_to_zero(cosines, nonnegative(cosines + present[..., :, None] * present[..., None, :], present).point)

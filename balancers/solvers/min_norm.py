@@ -1,0 +1,35 @@
+"""The shortest vector in the convex hull of the gradients, from their Gramian: the problem of MGDA."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.contract.solution import Solution
+from balancers.solvers.cosines import angles
+from balancers.solvers.programmes import nonnegative
+
+
+def min_norm(gramian: Float[Tensor, "*B K K"]) -> Solution:
+    r"""The weights on the simplex that combine the gradients to the shortest vector: argmin :math:`w^\top G w`.
+
+    Where gradients are zero, they share the weight. The minimum of :math:`w^\top G w + \tau(1^\top w - 1)^2` over
+    :math:`w \ge 0` lies on the same ray for every τ, and is bounded whatever the Gramian.
+
+    Example:
+        The line from (1, 0) to (-3, 4) comes nearest to 0 after an eighth, at (0.5, 0.5).
+
+        >>> import torch
+        >>> from balancers.solvers.min_norm import min_norm
+        >>> gramian = torch.tensor([[1.0, -3.0], [-3.0, 25.0]], dtype=torch.float64)  # of (1, 0) and (-3, 4)
+        >>> min_norm(gramian).point.round(decimals=3).tolist()
+        [0.875, 0.125]
+    """
+    cosines, norms = angles(gramian)
+    zero = norms == 0
+    smallest = norms.amin(-1, keepdim=True)
+    ones = torch.where(zero, 1.0, smallest / norms)
+    solution = nonnegative(cosines + ones[..., :, None] * ones[..., None, :], ones)
+    weights = torch.where(smallest > 0, solution.point * ones, zero.to(gramian.dtype))
+    return Solution(weights / weights.sum(-1, keepdim=True), solution.residual, solution.solved | zero.any(-1))
