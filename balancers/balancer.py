@@ -16,7 +16,7 @@ from balancers.contract.solution import Certificate
 from balancers.contract.weighting import Answer, Draws, Evidence, Heads, Need, Weighting
 from balancers.registry import weighting_of
 from balancers.step import guards
-from balancers.step.absent_tasks import after_present, restrict, spread, update_present
+from balancers.step.absent_tasks import after_present, restrict, update_present, with_zeros_for_absent
 from balancers.step.filling import FillJob, fill
 from balancers.step.gradients import TaskGradients
 from balancers.step.graph import checked, find_leaves
@@ -260,7 +260,8 @@ class Balancer(Memory):
         with torch.autocast(step.present.device.type, enabled=False):  # weights and update are not for half precision
             weights = fill(job, needs, part, features)
         self._awaited = step.present if Need.LOSSES_AFTER in needs else None
-        self._weights = spread(weights, step.present, len(self.tasks)).to(step.losses[0].dtype)
+        whole = with_zeros_for_absent(weights, step.present, len(self.tasks))
+        self._weights = whole.to(step.losses[0].dtype)
         return self._weights
 
     @torch.no_grad()

@@ -27,7 +27,7 @@ from balancers.conformance.problems import (
 )
 from balancers.contract.evidence import as_answer
 from balancers.contract.weighting import Draws, Heads, Need, Place, Weighting
-from balancers.step.absent_tasks import task_axes
+from balancers.step.state_axes import task_axes
 
 MEASURED = {
     "measured_gramian": Need.GRAMIAN,

@@ -11,8 +11,9 @@ from torch import Tensor
 from balancers.conformance.problems import evidence_of, problems, require, require_finite, shown, sizes_of
 from balancers.contract.evidence import Evidence, as_answer
 from balancers.contract.weighting import Draws, Need, Weighting
-from balancers.step.absent_tasks import after_present, task_axes, update_present
+from balancers.step.absent_tasks import after_present, update_present
 from balancers.step.gradients import cross_gramian_of
+from balancers.step.state_axes import task_axes
 
 SCALES = (1e-12, 1.0, 1e12)
 DECADES = 6  # on either side of 1, over which scales of tasks are spread

@@ -2,65 +2,13 @@
 
 from __future__ import annotations
 
-import typing
-from functools import cache
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from balancers.contract.evidence import as_answer
 from balancers.contract.weighting import Answer, Draws, Evidence, State, Weighting
-
-
-def task_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
-    """For every field of a state, its axes that count tasks, from the end: those called ``K`` in its annotation.
-
-    Example:
-        >>> from balancers import Sizes, create
-        >>> from balancers.step.absent_tasks import task_axes
-        >>> task_axes(type(create("gradvac").init(Sizes(3))))  # one number for every pair of tasks
-        {'targets': (-2, -1)}
-    """
-    return _axes(state_type, "K")
-
-
-def element_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
-    """For every field of a state, its axes that have the length of a flat gradient: those called ``D``.
-
-    Example:
-        >>> from balancers import Sizes, create
-        >>> from balancers.step.absent_tasks import element_axes
-        >>> element_axes(type(create("moco").init(Sizes(3))))
-        {'averages': (-1,), 'parts': (), 'steps': ()}
-    """
-    return _axes(state_type, "D")
-
-
-def width_axes(state_type: type[tuple]) -> dict[str, tuple[int, ...]]:
-    """For every field of a state, its axes as long as the shared representation is wide: those called ``M``.
-
-    Example:
-        >>> from balancers import Sizes, create
-        >>> from balancers.step.absent_tasks import width_axes
-        >>> width_axes(type(create("rotograd").init(Sizes(3))))["rotations"]
-        (-2, -1)
-    """
-    return _axes(state_type, "M")
-
-
-@cache
-def _axes(state_type: type[tuple], letter: str) -> dict[str, tuple[int, ...]]:
-    axes = {}
-    for field, annotation in typing.get_type_hints(state_type).items():
-        shape = getattr(annotation, "dim_str", None)
-        if shape is None:
-            raise ValueError(
-                f'{state_type.__name__}.{field}: annotate its shape, as in Float[Tensor, "*B K"], K being the tasks'
-            )
-        dims = shape.split()
-        axes[field] = tuple(i - len(dims) for i, dim in enumerate(dims) if dim == letter)
-    return axes
+from balancers.step.state_axes import task_axes
 
 
 def restrict(state: State, present: Int[Tensor, "P"]) -> State:
@@ -157,15 +105,15 @@ def after_present(
     return restore(state, weighting.after(losses, restrict(state, present)), present)
 
 
-def spread(
+def with_zeros_for_absent(
     weights: Float[Tensor, "P"] | Float[Tensor, "P D"], present: Int[Tensor, "P"], tasks: int
 ) -> Float[Tensor, "K"] | Float[Tensor, "K D"]:
-    """Weights of the present tasks among those of all: the absent ones have weight 0.
+    """The weights of all tasks, from the weights of the present ones: every absent task has weight 0.
 
     Example:
         >>> import torch
-        >>> from balancers.step.absent_tasks import spread
-        >>> spread(torch.tensor([1.0, 3.0]), torch.tensor([0, 2]), tasks=3).tolist()
+        >>> from balancers.step.absent_tasks import with_zeros_for_absent
+        >>> with_zeros_for_absent(torch.tensor([1.0, 3.0]), torch.tensor([0, 2]), tasks=3).tolist()
         [1.0, 0.0, 3.0]
     """
     if len(weights) == tasks:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from balancers.contract.weighting import Draws, Sizes, Weighting
-from balancers.step.absent_tasks import element_axes, width_axes
+from balancers.step.state_axes import element_axes, width_axes
 
 STATE_PREFIX = "state_"  # of the buffers, so that no field of a state can hide an attribute of the module
 

@@ -20,7 +20,7 @@ from balancers.conformance import CHECKS
 from balancers.conformance.problems import DIMENSION, all_answers, all_updates, all_weights, problems
 from balancers.contract.solution import Certificate, Solution
 from balancers.contract.solving import Solving
-from balancers.step.absent_tasks import task_axes
+from balancers.step.state_axes import task_axes
 from balancers.wrappers.wrapper import innermost
 from balancers.wrappers.wrappers import Every, Rescaled, Smoothed
 from tests.balancers.jacobians import KINDS, first_weights
