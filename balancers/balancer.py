@@ -260,8 +260,8 @@ class Balancer(Memory):
         with torch.autocast(step.present.device.type, enabled=False):  # weights and update are not for half precision
             weights = fill(job, needs, part, features)
         self._awaited = step.present if Need.LOSSES_AFTER in needs else None
-        whole = with_zeros_for_absent(weights, step.present, len(self.tasks))
-        self._weights = whole.to(step.losses[0].dtype)
+        of_all_tasks = with_zeros_for_absent(weights, step.present, len(self.tasks))
+        self._weights = of_all_tasks.to(step.losses[0].dtype)
         return self._weights
 
     @torch.no_grad()

@@ -1,1 +1,1 @@
-"""What users type: unknown names in errors, plug-in files, earlier names of modules; imports no other room."""
+"""Names that users type or have stored: the nearest names for errors, plug-in files, and names of earlier versions."""

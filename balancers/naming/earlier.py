@@ -1,4 +1,4 @@
-"""Modules that had another name when users pickled objects of their classes: such pickles can still be read."""
+"""Modules and functions that had another name when users pickled objects: such pickles can still be read."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ MOVED = {
     "balancers.base": "balancers.contract.weighting",
     "balancers.draws": "balancers.contract.draws",
     "balancers.evidence": "balancers.contract.evidence",
+    "balancers.methods.config": "balancers.methods.conflict_free",
     "balancers.parallel": "balancers.step.parallel",
     "balancers.solution": "balancers.contract.solution",
     "balancers.torchjd_method": "balancers.torchjd.names",
 }
+RENAMED = {("balancers.torchjd.names", "_made"): "_unpickle"}  # by module and earlier name of a function
 
 
 def keep_earlier_names() -> None:
-    """Let every earlier module name stand for the module of today, where pickle looks it up.
+    """Let every earlier name stand for the module or function of today, where pickle looks it up.
 
     Example:
         >>> from importlib import import_module
@@ -27,3 +29,5 @@ def keep_earlier_names() -> None:
     """
     for earlier, today in MOVED.items():
         sys.modules.setdefault(earlier, import_module(today))
+    for (module, earlier), today in RENAMED.items():
+        setattr(import_module(module), earlier, getattr(import_module(module), today))

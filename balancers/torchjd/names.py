@@ -28,9 +28,9 @@ from balancers.torchjd.method import (
 from balancers.wrappers.notation import TORCHJD
 
 INSTALL = "pip install 'torchjd>=0.18'"
-OLDEST = (0, 18)  # with scalarizers, and with memories that say so
+OLDEST = (0, 18)  # the first release with scalarizers, and with a base class for classes that keep a memory
 SCALARIZERS, AGGREGATORS = "torchjd.scalarization", "torchjd.aggregation"
-CROSSED = ("MoDoWeighting", "SDMGradWeighting")  # their matrix is the Gramian across two batches, which no type says
+CROSSED = ("MoDoWeighting", "SDMGradWeighting")  # they take the Gramian across two batches; no base class tells this
 UNUSABLE = {
     "CRMOGMWeighting": "it wraps another weighting: write smoothed:MOMENTUM:METHOD",
     "DWA": "it must be told where epochs end",
@@ -59,13 +59,14 @@ def _classes() -> dict[str, type[nn.Module]]:
     if not _installed():
         return {}
     classes: dict[str, type[nn.Module]] = {}
-    for module in map(import_module, (AGGREGATORS, SCALARIZERS)):  # of two with one name, the one that costs less
+    # Where an aggregator and a scalarizer share a name, the scalarizer replaces the aggregator, as it costs less.
+    for module in map(import_module, (AGGREGATORS, SCALARIZERS)):
         classes |= {name: getattr(module, name) for name in module.__all__}
     return {name: cls for name, cls in classes.items() if name not in UNUSABLE and not _is_base(cls)}
 
 
 def _is_base(cls: type[nn.Module]) -> bool:
-    """Whether a class is there to be derived from, or to be put around a weighting."""
+    """Whether a class is an abstract base class, or wraps a weighting."""
     return inspect.isabstract(cls) or any(p.endswith("weighting") for p in inspect.signature(cls).parameters)
 
 
@@ -120,12 +121,13 @@ def find(name: str) -> type[Weighting]:
 
 
 def _reduce(method: TorchJDMethod) -> tuple[Callable[..., Weighting], tuple[str, dict[str, Any]]]:
-    """How to pickle a method: by name, since no module holds its class. The memory of a stateful one is not saved."""
+    """How to pickle a method: by name, since no module holds its class. The memory of a stateful one is lost."""
     hyperparameters = {each.name: getattr(method, each.name) for each in fields(method)}  # pyright: ignore[reportArgumentType]
-    return _made, (method.name, hyperparameters)
+    return _unpickle, (method.name, hyperparameters)
 
 
-def _made(name: str, hyperparameters: dict[str, Any]) -> Weighting:
+def _unpickle(name: str, hyperparameters: dict[str, Any]) -> Weighting:
+    """The method that `_reduce` pickled."""
     return find(name.removeprefix(f"{TORCHJD}:"))(**hyperparameters)
 
 
@@ -140,7 +142,7 @@ def _default(parameter: inspect.Parameter) -> Any:
 
 
 def _kind(cls: Any) -> Kind:
-    """How to ask a class, by its bases, or for a weighting by those of the aggregator that has its name."""
+    """How to ask a class: its base classes tell, or for a weighting the base classes of the aggregator of that name."""
     aggregation = import_module(AGGREGATORS)
     if issubclass(cls, import_module(SCALARIZERS).Scalarizer):
         after = Need.LOSSES_AFTER if hasattr(cls, "update") else Need.LOSSES

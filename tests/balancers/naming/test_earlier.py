@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from balancers import Balancer
-from balancers.naming.earlier import MOVED
+from balancers.naming.earlier import MOVED, RENAMED
 
 LOSSES = [2.0, 3.0]
 
@@ -18,7 +18,7 @@ def stepped(name: str) -> Balancer:
     return balancer
 
 
-@pytest.mark.parametrize("name", ["pcgrad", "imtl-l", "every:2:smoothed:0.5:uncertainty", "torchjd:UPGrad"])
+@pytest.mark.parametrize("name", ["pcgrad", "config", "imtl-l", "every:2:smoothed:0.5:uncertainty", "torchjd:UPGrad"])
 def test_a_balancer_pickled_under_the_earlier_names_is_the_same(name: str) -> None:
     if name.startswith("torchjd"):
         pytest.importorskip("torchjd")
@@ -26,12 +26,21 @@ def test_a_balancer_pickled_under_the_earlier_names_is_the_same(name: str) -> No
     pickled = pickle.dumps(balancer, protocol=0)  # names stand in it as lines of text
     for earlier, today in (*MOVED.items(), ("balancers.wrappers", "balancers.wrappers.wrappers")):
         pickled = pickled.replace(f"c{today}\n".encode(), f"c{earlier}\n".encode())
+    for (_, earlier), today in RENAMED.items():
+        pickled = pickled.replace(f"\n{today}\n".encode(), f"\n{earlier}\n".encode())
     again = pickle.loads(pickled)
     assert repr(again) == repr(balancer)
     assert all(map(torch.equal, again.state, balancer.state))
     assert torch.equal(again.weights, balancer.weights)
 
 
-def test_the_pickles_hold_the_earlier_names() -> None:
+def test_the_pickles_hold_the_names_that_are_replaced() -> None:
     pickled = pickle.dumps(stepped("pcgrad"), protocol=0)
     assert f"c{MOVED['balancers.draws']}\n".encode() in pickled
+    assert f"c{MOVED['balancers.methods.config']}\nConFIG\n".encode() in pickle.dumps(stepped("config"), protocol=0)
+
+
+def test_the_pickles_of_torchjd_hold_the_name_that_is_replaced() -> None:
+    pytest.importorskip("torchjd")
+    pickled = pickle.dumps(stepped("torchjd:UPGrad"), protocol=0)
+    assert all(f"c{module}\n{today}\n".encode() in pickled for (module, _), today in RENAMED.items())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torchjd.aggregation import ConFIG as TorchJDConFIG
 
 from balancers import Draws
-from balancers.methods.config import ConFIG
+from balancers.methods.conflict_free import ConFIG
 from tests.balancers.jacobians import KINDS, evidence_from, first_weights, friendly, regular, strongly_stationary
 from tests.balancers.witness import witness
 
