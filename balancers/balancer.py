@@ -284,7 +284,7 @@ class Balancer(Memory):
 
         Raises:
             NonFiniteError: a loss is NaN or infinite.
-            ValueError: the tasks that are present are not those of the step.
+            ValueError: other tasks are present than in the step.
         """
         if self._awaited is None:
             return

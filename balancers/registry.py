@@ -1,4 +1,4 @@
-"""All methods by name: those of this package, of installed packages and of plug-in files, plain or wrapped."""
+"""All methods by name, plain or wrapped: methods of this package, of installed packages and of plug-in files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def names() -> list[str]:
 
 
 def get(name: str) -> type[Weighting]:
-    """The class of a method; of a wrapped one, that of the method inside.
+    """The class of a method; for a wrapped one, the class of the method inside.
 
     Facts may depend on hyperparameters and on wrappers: read them from what `create` returns.
 

@@ -61,9 +61,9 @@ def probe(method: str | Weighting, gradients: Numbers, losses: Numbers, *, seed:
 
     Args:
         method: a name (see `balancers.names`) or a `Weighting`.
-        gradients: one row per task, (K, D), the same in every step; or those of every step, (S, K, D).
-        losses: one per task, (K,); or those of every step, (S, K). The losses of the next step are those that a method
-            with ``Need.LOSSES_AFTER`` is shown after the optimizer's step.
+        gradients: one row per task, (K, D), the same in every step; or one matrix per step, (S, K, D).
+        losses: one per task, (K,), the same in every step; or one row per step, (S, K). A method with
+            ``Need.LOSSES_AFTER`` is shown the losses of the next step after the optimizer's step.
         seed: of the method's own random numbers.
 
     Raises:

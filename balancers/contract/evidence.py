@@ -29,7 +29,7 @@ class Need(Flag):
 
 @dataclass(frozen=True)
 class Evidence:
-    """The losses and gradients of K tasks in one step; axes before that of the tasks are replicas.
+    """The losses and gradients of K tasks in one step; axes before the axis of the tasks are replicas.
 
     Everything is float64 except the gradients.
 
@@ -48,7 +48,7 @@ class Evidence:
         measured_gramian: ``G[i, j]`` is the inner product of the gradients of tasks i and j.
         measured_gradients: one flat gradient per task, in the dtype of the model.
         measured_cross_gramian: ``[i, j]`` is the inner product of the gradient of task i on one independent batch and
-            that of task j on another.
+            the gradient of task j on another.
     """
 
     losses: Float[Tensor, "*B K"]

@@ -124,7 +124,7 @@ class Weighting(ABC, Generic[State]):
     """
 
     name: ClassVar[str]  # set by `register`
-    version: ClassVar[int] = 1  # raised whenever its weights are no longer those of before
+    version: ClassVar[int] = 1  # raised whenever its weights change
     purpose: ClassVar[str] = ""  # what it does, in a few words: a verb first, as lists of methods show it
     paper: ClassVar[str] = ""  # authors, venue and year, short: "Yu et al., NeurIPS 2020"
     digest: ClassVar[str] = ""  # of the plug-in file that it comes from, set by `load_plugin`

@@ -103,7 +103,7 @@ def _residual(
     left: Float[Tensor, "*B K K"],
     along: Float[Tensor, "*B K"],
 ) -> Float[Tensor, "*B"]:
-    """By how much the update's products with the gradients are not what they are along the components."""
+    """Relative error between the update's products with the gradients and their required values."""
     have, want = gramian @ weights[..., None], left @ along[..., None]
     magnitude = gramian.abs() @ weights.abs()[..., None] + left.abs() @ along.abs()[..., None]
     return torch.where(magnitude > 0, (have - want).abs() / magnitude, 0.0).amax((-2, -1))

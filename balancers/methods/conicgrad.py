@@ -31,7 +31,7 @@ class ConicGrad(Solving):
 
     If no direction in the cone decreases all losses, no solution has the length of :math:`g_0`. The step is then
     counted as unsolved, and the update has the direction of CAGrad's with the largest radius that stays in the cone,
-    :math:`\sqrt{1 - c^2}\, \|g_0\|`: that of the solution where there only just is one.
+    :math:`\sqrt{1 - c^2}\, \|g_0\|`, the limit of the solution at the edge of solvability.
 
     Example:
         The best direction, (1, 1), lies outside of the cone around the mean gradient (-1, 2). The update lies on the

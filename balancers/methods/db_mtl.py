@@ -35,7 +35,7 @@ class DBMTL(Weighting[DBMTLState | Empty]):
 
     Averages begin at 0 and are not corrected for that: the first steps are shorter. Heads follow the logarithm of
     their own loss, so their factor is :math:`1/\ell_i`. For β = 0 there is no memory, the Gramian is enough, and the
-    direction is that of :math:`\sum_i g_i / \|g_i\|`: the logarithms then set the length and the heads' factors alone.
+    update is parallel to :math:`\sum_i g_i / \|g_i\|`: the logarithms then set the length and the heads' factors alone.
 
     The official code takes the logarithm of the loss plus 1e-8; here a task whose loss is exactly 0, which has no
     logarithm, counts as having no gradient, and its head stands still. Losses must not be negative.
@@ -82,7 +82,7 @@ class DBMTL(Weighting[DBMTLState | Empty]):
         return Need.LOSSES | (Need.GRADIENTS if isinstance(state, DBMTLState) else Need.GRAMIAN)
 
     def update(self, evidence: Evidence, state: DBMTLState | Empty, draws: Draws) -> tuple[Answer, DBMTLState | Empty]:
-        """Weights that make all gradients equally long, those of the averages where there are any."""
+        """The weights that make all gradients, or their averages if the method keeps them, equally long."""
         heads = inverse(evidence.losses)
         if not isinstance(state, DBMTLState):
             return Answer(_to_longest(evidence.norms * heads) * heads, heads=heads), state

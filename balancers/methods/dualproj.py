@@ -20,8 +20,8 @@ class DualProj(Solving):
 
     Its weights are :math:`\arg\min v^\top G v` over :math:`v \ge \tfrac1K`.
 
-    Proposed for continual learning, where the projected gradient is that of the new task alone; for tasks that count
-    alike it is that of their mean, as in the library of Quinton and Rey. That implementation replaces a Gramian with a
+    Proposed for continual learning, where the gradient of the new task alone is projected; for tasks that count
+    alike it is the mean gradient, as in the library of Quinton and Rey. That implementation replaces a Gramian with a
     trace below 1e-4 by zero and adds 1e-4 of the trace to its diagonal; here the projection is exact at any scale.
 
     Example:

@@ -48,7 +48,7 @@ class GO4Align(Weighting[GO4AlignState]):
         Response(weights=[1.25, 0.312], update=[0.313, 1.25])
 
     Attributes:
-        groups: their number, at most that of the tasks; one gives every task the mean of the indicators. The paper's
+        groups: the number of groups, at most the number of tasks; one gives every task the mean of the indicators. The paper's
             value for three tasks (NYUv2) is 2, for eleven (QM9) 5.
         beta: how fast the history follows the losses, per unit of loss; tuned in the paper, the official code's value.
         flavour: "paper" or "official".

@@ -32,7 +32,7 @@ class GradDrop(Weighting[GradDropState]):
 
     The paper masks the gradients of a layer of activations, times the signs of the activations and summed over the
     batch. Like the comparisons in later papers, this masks the gradients of the shared parameters (with ``features=``
-    those of every activation of every example by itself). The paper also allows a monotone function of P in the place
+    the gradients of every activation of every example by itself). The paper also allows a monotone function of P in the place
     of P, and then uses P itself, as here. Implementations add 1e-7 to the denominator, or divide 0 by 0 where no task
     has a gradient; here nothing is added, and such elements stay 0.
 

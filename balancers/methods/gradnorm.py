@@ -82,7 +82,7 @@ class GradNorm(Weighting[GradNormState]):
         return GradNormState(sizes.per_task() + 1, *(sizes.per_task() for _ in range(4)))
 
     def update(self, evidence: Evidence, state: GradNormState, draws: Draws) -> tuple[Tensor, GradNormState]:
-        """The weights of this step, and those of the next after one descent step and rescaling."""
+        """The weights of this step, and the state with the next weights, after one descent step and rescaling."""
         first_losses = torch.where(state.steps > 0, state.first_losses, evidence.losses)
         norms = evidence.norms
         weighted = state.weights * norms

@@ -18,7 +18,7 @@ from balancers.methods.imtl_l import IMTLL, IMTLLState
 
 
 class IMTLState(NamedTuple):
-    """What loss balance remembers, and the books on how well the equations of gradient balance were solved."""
+    """The memory of loss balance, and the record of how well the equations of gradient balance were solved."""
 
     log_scales: Float[Tensor, "*B K"]
     first: Float[Tensor, "*B K"]
@@ -36,7 +36,7 @@ class IMTL(Weighting[IMTLState]):
     Loss balance minimises :math:`\sum_i e^{s_i} \ell_i - s_i` over the heads and s, which begins at 0 and is at its
     optimum where all scaled losses :math:`e^{s_i} \ell_i` are 1. So heads follow :math:`e^{s_i}` times their own loss.
     Gradient balance gives the shared parameters the update of IMTL-G for the gradients of the scaled losses: with its
-    weights w for :math:`e^{s_i} g_i`, the weight of :math:`g_i` is :math:`w_i e^{s_i}`. The direction is that of IMTL-G
+    weights w for :math:`e^{s_i} g_i`, the weight of :math:`g_i` is :math:`w_i e^{s_i}`. The direction is the same as in IMTL-G
     without loss balance, which changes the length alone; what IMTL-G does about steps without solution holds here too.
 
     The scales are this method's own state and take one Adam step per training step, at their own learning rate and

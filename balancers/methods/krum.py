@@ -25,7 +25,7 @@ class Krum(Stateless):
     here as a robust average to compare with.
 
     The paper asks for :math:`K \ge 2f + 3`, and breaks ties by order. With fewer tasks there is at least the nearest
-    one to measure, and gradients that tie share what weight is left: for three tasks and f = 0 the two that are
+    one to measure, and gradients that tie share the remaining weight: for three tasks and f = 0 the two that are
     nearest to each other always do. If m is larger than K, it is K. Some implementations add up distances that are
     not squared, which can select another gradient.
 

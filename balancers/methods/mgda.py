@@ -28,7 +28,7 @@ class MGDA(Solving):
     No loss increases to first order, and none is left behind: :math:`g_i \cdot u \ge \|u\|^2`. A task with a gradient
     of zero takes all weight, because such a point is Pareto stationary.
 
-    With a normalization the weights are those of the normalized gradients, and are applied to the losses as they are,
+    With a normalization the weights are found for the normalized gradients, and applied to the losses as they are,
     as in the official code, so that the update may conflict with a task; one well-known library applies them to the
     normalized gradients. The paper has none; the configuration that comes with the official code uses "loss+". That
     code finds the point by at most 250 projected steps, and where it is the gradient of one of two tasks gives the

@@ -70,7 +70,7 @@ class MoCo(Weighting[MoCoState]):
         rho: pull of the weights towards equality.
         flavour: "paper" or "official".
 
-    The defaults are those of the port. The authors' script for NYUv2 has beta 0.99, gamma 0.1 and no decay.
+    The defaults are the values of the port. The authors' script for NYUv2 has beta 0.99, gamma 0.1 and no decay.
 
     Reference: Fernando et al., Mitigating Gradient Bias in Multi-objective Learning: A Provably Convergent Approach,
     ICLR 2023, Algorithm 1.

@@ -47,7 +47,7 @@ class MoDo(Weighting[MoDoState]):
         Response(weights=[1, 0], update=[1, 0])
 
     Attributes:
-        gamma: step size of the weights. The default is that of the authors' code; a well-known port has 0.001.
+        gamma: step size of the weights. The default is the value of the authors' code; a well-known port has 0.001.
         rho: pull of the weights towards equality.
 
     Reference: Chen et al., Three-Way Trade-Off in Multi-Objective Learning: Optimization, Generalization and

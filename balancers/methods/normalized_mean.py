@@ -19,7 +19,7 @@ class NormalizedMean(Stateless):
 
     The weights are :math:`w_i = \bar n / n_i`: every task's gradient gets the mean length. The factor makes gradients
     of equal norms add up to their plain sum, and makes the update scale with the losses, so that it shrinks near an
-    optimum as that of equal weights does; without it every step would be equally long. A task whose gradient is zero
+    optimum as the update of equal weights does; without it every step would be equally long. A task whose gradient is zero
     gets no weight and does not count in the mean.
 
     Example:
@@ -29,7 +29,7 @@ class NormalizedMean(Stateless):
         >>> probe("normalized-mean", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
         Response(weights=[3, 0.6], update=[1.2, 2.4])
 
-    Reference: the norm-equalised mean, a baseline without a paper of its own; the direction is that of Lin et al.,
+    Reference: the norm-equalised mean, a baseline without a paper of its own; the direction is from Lin et al.,
     Dual-Balancing for Multi-Task Learning, arXiv 2308.12029, without its averages over steps.
     """
 

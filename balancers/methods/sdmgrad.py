@@ -43,8 +43,8 @@ class SDMGrad(Weighting[SDMGradState]):
     them. With the code's large :math:`\eta` the inner steps jump between corners rather than converge; a small one
     solves the problem.
 
-    The authors' code means to do so with three batches, but stores their gradients in one and the same buffer: what it
-    computes is the Gramian of one batch, without double sampling. ``flavour="official"`` does that, and needs no other
+    The authors' code means to do so with three batches, but stores their gradients in one and the same buffer: it
+    computes the Gramian of one batch, without double sampling. ``flavour="official"`` does that, and needs no other
     batches. The code also multiplies the update by K, adds the head gradients of all batches up, and clips.
 
     Example:

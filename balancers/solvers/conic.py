@@ -24,8 +24,8 @@ def steepest_in_cone(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, 
     influence.
 
     Where no direction in the cone decreases all losses, the problem has no solution, and d has the direction of
-    `conflict_averse` for the largest radius that stays in the cone, which is that of the solution where there only
-    just is one. Where that direction is lost to rounding, or :math:`g_0 = 0`, the point is the reference.
+    `conflict_averse` for the largest radius that stays in the cone, the limit of the solution at the edge of
+    solvability. Where that direction is lost to rounding, or :math:`g_0 = 0`, the point is the reference.
 
     Example:
         The mean of (1, 0) and (-3, 4) is (-1, 2). At most 60 degrees from it, and as long, the best is (1.232, 1.866).
@@ -78,7 +78,7 @@ def _cancels(cosines: Float[Tensor, "N K K"], parts: Float[Tensor, "N K"]) -> Bo
 
 
 def _measures(ones: Float[Tensor, "N K"], offset: Float[Tensor, "N K"], cosine: float) -> tuple[Measure, Measure]:
-    """By how much the cosine with the reference is below the wanted one, and where on the line it is not."""
+    """The wanted cosine with the reference minus the cosine of a point, and where on the line this is zero."""
 
     def excess(point: Tensor, target: Tensor) -> Tensor:
         along = (offset * point).sum(-1)
@@ -87,7 +87,8 @@ def _measures(ones: Float[Tensor, "N K"], offset: Float[Tensor, "N K"], cosine: 
 
     def root(slope: Tensor, fixed: Tensor) -> Tensor:
         # On one support the vector is E + s P, with E orthogonal to its gradients, and the reference E + F: its cosine
-        # is (|E|^2 + s F.P) / sqrt(|E|^2 + s^2 |P|^2). Of the two places with the wanted one, beyond the largest.
+        # is (|E|^2 + s F.P) / sqrt(|E|^2 + s^2 |P|^2). Two places have the wanted cosine: the one beyond the
+        # maximum is returned.
         beside = 1 - (fixed * offset).sum(-1)
         across, along = (slope * ones).sum(-1), (slope * offset).sum(-1)
         square = along**2 - cosine**2 * across

@@ -226,7 +226,7 @@ def _backward(
 
 def _fill_specific(job: FillJob, measured: TaskGradients, answer: Answer) -> None:
     factors = answer.heads
-    if job.weigh_heads:  # of gradients that a method puts in place, the weights are those of the transformed losses
+    if job.weigh_heads:  # where a method puts gradients in place, its weights belong to the transformed losses
         own = None if answer.gradients is None else factors
         factors = answer.weights if own is None else answer.weights * own
     for row, pairs in enumerate(measured.specific):

@@ -120,7 +120,7 @@ def gramian_of(matrix: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K K"]:
 
 
 def cross_gramian_of(left: Float[Tensor, "*B K D"], right: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K K"]:
-    """Inner products of the rows of one matrix with those of another, in float64.
+    """Inner products of the rows of one matrix with the rows of another, in float64.
 
     Rows are scaled by a power of two first, so that no product leaves the range of float32.
 

@@ -29,8 +29,8 @@ class Leaves:
 def find_leaves(losses: Sequence[Tensor], shared: Iterable[Tensor] | None, features: Sequence[Tensor] | None) -> Leaves:
     """Tell the shared parameters that the losses reach from the task-specific ones.
 
-    Shared is what ``shared`` names; without it, what lies below ``features``; without both, what two or more losses
-    reach.
+    The shared parameters are the ones that ``shared`` names; without it, the ones below ``features``; without both,
+    the ones that two or more losses reach.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""The base class of wrappers: facts, memory and name are made from those of the method inside."""
+"""The base class of wrappers: it makes facts, memory and name from the facts, memory and name of the method inside."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ INNER = "inner_"  # of the fields that belong to the method inside, so that no n
 
 @dataclass(frozen=True)
 class Wrapper(Weighting[tuple]):
-    """A method around a method: its facts and its memory are made from those of the method inside.
+    """A method around another method, which is the method inside.
 
-    A state holds the wrapper's own fields, then those of the inner method with a prefix. In names, a wrapper and its
-    argument stand before the method, as in ``every:4:pcgrad``.
+    Facts and functions that a wrapper does not change are the same as the method's. A state holds the wrapper's own
+    fields, then the fields of the method's state with a prefix. In names, a wrapper and its argument stand before the
+    method, as in ``every:4:pcgrad``.
 
     Example:
         >>> from balancers import create
@@ -36,7 +37,7 @@ class Wrapper(Weighting[tuple]):
     method: Weighting
 
     prefix: ClassVar[str]  # of names
-    argument: ClassVar[str]  # what stands behind the prefix, for lists and errors
+    argument: ClassVar[str]  # the word for the wrapper's argument in lists and errors
     convert: ClassVar[Callable[[str], Any]]  # from the text in a name to the argument
     revision: ClassVar[int] = 0  # raised whenever the wrapper's own mathematics changes
 
@@ -53,52 +54,52 @@ class Wrapper(Weighting[tuple]):
 
     @property
     def digest(self) -> str:
-        """The same as the method inside."""
+        """The hash of the plug-in file, or the release of TorchJD, that the method comes from; empty for others."""
         return self.method.digest
 
     @property
     def needs(self) -> Need:
-        """The same as the method inside."""
+        """The evidence that the weights depend on."""
         return self.method.needs
 
     @property
     def interval(self) -> int:
-        """The same as the method inside."""
+        """The number of steps from one use of the method to the next."""
         return self.method.interval
 
     @property
     def space(self) -> Mapping[str, Space]:
-        """The same as the method inside."""
+        """The hyperparameters of the method that a search may vary, with their ranges."""
         return self.method.space
 
     @property
     def stochastic(self) -> bool:
-        """The same as the method inside."""
+        """Whether the weights depend on random draws."""
         return self.method.stochastic
 
     @property
     def positive_losses(self) -> bool:
-        """The same as the method inside."""
+        """Whether the losses must be positive."""
         return self.method.positive_losses
 
     @property
     def heads(self) -> Heads:
-        """The same as the method inside."""
+        """Which loss trains the parameters that belong to one task."""
         return self.method.heads
 
     @property
     def place(self) -> Place:
-        """The same as the method inside."""
+        """Where gradients are measured."""
         return self.method.place
 
     @property
     def claims(self) -> frozenset[Claim]:
-        """Those of the method's claims that survive the wrapping."""
+        """The claims of the method that survive the wrapping."""
         return self.method.claims
 
     @property
     def degree(self) -> float | None:
-        """The same as the method inside."""
+        """The d by which losses times c make the update times c ** d; None if there is none."""
         return None if self.method.degree is None else float(self.method.degree)
 
     def init(self, sizes: Sizes, /) -> tuple:
@@ -113,20 +114,20 @@ class Wrapper(Weighting[tuple]):
         return answer, type(state)(*own, *inner)
 
     def after(self, losses: Float[Tensor, "*B K"], state: tuple, /) -> tuple:
-        """The same as the method inside."""
+        """The next state, from the losses after the optimizer's step."""
         own, inner = split(state)
         return type(state)(*own, *self.method.after(losses, inner))
 
     def needs_now(self, state: tuple, /) -> Need:
-        """The same as the method inside."""
+        """The evidence that the coming step needs."""
         return self.method.needs_now(split(state)[1])
 
     def adapt(self, features: Float[Tensor, "*N M"], state: tuple, /) -> Float[Tensor, "K *N M"] | None:
-        """The same as the method inside."""
+        """The input of every task's head, (K, *N, M); None if all heads get the shared representation itself."""
         return self.method.adapt(features, split(state)[1])
 
     def certificate(self, state: tuple, /) -> Certificate | None:
-        """The same as the method inside."""
+        """How well the equations of the method were solved; None if it solves none."""
         return self.method.certificate(split(state)[1])
 
     @abstractmethod

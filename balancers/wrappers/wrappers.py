@@ -14,7 +14,7 @@ from balancers.contract.evidence import as_answer
 from balancers.contract.weighting import Answer, Claim, Draws, Empty, Evidence, Need, Sizes
 from balancers.wrappers.wrapper import Wrapper, split
 
-CANCELLED = torch.finfo(torch.float32).eps ** 0.5  # a squared norm is exact to eps relative to the terms it is made of
+CANCELLED = torch.finfo(torch.float32).eps ** 0.5  # a squared norm is exact to eps, relative to its terms
 
 # What is true of weights together with the gradients that they were found for. Where gradients are linearly dependent
 # weights may be one choice of many, so that not even the order of the tasks is without effect on other gradients.
@@ -77,21 +77,21 @@ class Every(Wrapper):
 
     @property
     def interval(self) -> int:
-        """The method's, times that of the wrapper."""
+        """The interval of the method times the wrapper's number of steps."""
         return self.steps * self.method.interval
 
     @property
     def needs(self) -> Need:
-        """The method's; in between the losses are enough."""
+        """The evidence that the method needs, and the losses for the steps in between."""
         return self.method.needs | Need.LOSSES
 
     @property
     def claims(self) -> frozenset[Claim]:
-        """What holds of weights, whatever the gradients that they meet later."""
+        """The claims about the weights alone, which stay true with the gradients of later steps."""
         return self.method.claims if self.steps == 1 else self.method.claims - OF_THE_UPDATE
 
     def needs_now(self, state: tuple) -> Need:
-        """What the method needs in every n-th step, and the losses alone in between."""
+        """The evidence that the method needs in every n-th step, and the losses alone in between."""
         own, inner = split(state)
         return self.method.needs_now(inner) if _due(own) else Need.LOSSES
 
@@ -165,7 +165,7 @@ class Smoothed(Wrapper):
 
     @property
     def claims(self) -> frozenset[Claim]:
-        """What an average of weights keeps, whatever the gradients that it meets."""
+        """The claims about the weights alone, which an average of weights keeps."""
         return self.method.claims - OF_THE_UPDATE if self.momentum else self.method.claims
 
     def begin(self, sizes: Sizes) -> Average:
@@ -217,11 +217,11 @@ class Rescaled(Wrapper):
 
     @property
     def needs(self) -> Need:
-        """The method's, and the Gramian, which holds all lengths."""
+        """The evidence that the method needs, and the Gramian, which holds all lengths."""
         return self.method.needs | Need.GRAMIAN
 
     def needs_now(self, state: tuple) -> Need:
-        """What the method needs now, and the Gramian."""
+        """The evidence that the method needs now, and the Gramian."""
         return super().needs_now(state) | Need.GRAMIAN
 
     @property
@@ -231,7 +231,7 @@ class Rescaled(Wrapper):
 
     @property
     def degree(self) -> float | None:
-        """That of the length, if the direction does not depend on the scale of the losses."""
+        """1 for the lengths "mean" and "sum", 0 for "unit"; None if the method has no degree."""
         return None if self.method.degree is None else float(self.to != "unit")
 
     def begin(self, sizes: Sizes) -> Empty:  # noqa: ARG002
