@@ -94,7 +94,7 @@ class GradDrop(Weighting[GradDropState]):
 
 
 def keep(gradients: Float[Tensor, "*B K D"], uniform: Float[Tensor, "*B D"]) -> Tensor:
-    """Which elements of which gradients are kept, (*B, K, D): those of the sign that ``uniform`` picks.
+    """Which elements of which gradients are kept, (*B, K, D): the ones with the sign that ``uniform`` picks.
 
     Example:
         The two gradients disagree in the first element alone; a number near 0 picks the positive sign.

@@ -112,7 +112,7 @@ class SDMGrad(Weighting[SDMGradState]):
 
 
 def normalised(products: Float[Tensor, "*B K K"]) -> Float[Tensor, "*B K K"]:
-    """Divided by the squared mean of the gradients' lengths; 0 where no length is known beyond rounding.
+    """The products over the squared mean of the gradients' lengths; 0 where no length is known beyond rounding.
 
     Example:
         The lengths are 1 and 5, and the square of their mean is 9.

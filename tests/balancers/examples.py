@@ -57,9 +57,9 @@ ALL = [each for path in sorted(FOLDER.rglob("*.py")) for each in documented(path
 def required() -> set[tuple[str, str]]:
     """Module and name of all that must have an example: what is public in the rooms, and the methods of `Balancer`.
 
-    Exempt are two kinds of names. The state of a method, a ``NamedTuple`` called ``...State`` beside the method, is made
-    and read by the method alone: its docstring names its fields, and the method's example shows what it does. A check of
-    the conformance kit has no result but a complaint: `check` runs all of them, and its example shows how.
+    Exempt are two kinds of names. The state of a method, a ``NamedTuple`` called ``...State`` beside the method, is
+    made and read by the method alone: its docstring names its fields, and the method's example shows what it does. A
+    check of the conformance kit has no result but a complaint: `check` runs all of them, and its example shows how.
     """
     exported = {(cls.__module__, cls.__name__) for cls in map(vars(balancers).get, balancers.__all__) if cls}
     files = {path for room in ROOMS for path in (FOLDER / room).glob("*.py")} | {FOLDER / name for name in FILES}
