@@ -45,7 +45,14 @@ def declared_degree(weighting: Weighting) -> None:
 
 
 def has_degree(weighting: Weighting, run: list[Evidence], degree: float) -> None:
-    """Losses times c make the update times c**degree."""
+    """Losses times c make the update times c**degree.
+
+    Example:
+        >>> from balancers import create
+        >>> from balancers.conformance.claims import has_degree
+        >>> from balancers.conformance.problems import problems
+        >>> has_degree(create("fixed"), problems(2), degree=1.0)
+    """
     expected = _updates(weighting, run)
     for scale in SCALES:
         scaled = [evidence_of(evidence.gradients * scale, evidence.losses * scale) for evidence in run]

@@ -20,6 +20,13 @@ MAX_LOG = 80.0  # keeps weights within float32 when a loss stays at exactly 0 (o
 class LearnedScale(Weighting[State]):
     """A method whose state has four fields: the logarithms, Adam's two moments of them, and the number of steps.
 
+    Example:
+        >>> from balancers import Sizes, create
+        >>> from balancers.methods._learned_scale import LearnedScale
+        >>> method = create("imtl-l", learning_rate=0.1)
+        >>> isinstance(method, LearnedScale), method.init(Sizes(2)).log_scales.tolist()
+        (True, [0.0, 0.0])
+
     Attributes:
         learning_rate: of the logarithms, per step.
     """

@@ -94,7 +94,7 @@ class ExcessMTL(Weighting[ExcessMTLState]):
     def update(self, evidence: Evidence, state: ExcessMTLState, draws: Draws) -> tuple[Tensor, ExcessMTLState]:
         """The weights after one step, and what the next one is measured by."""
         roots = torch.hypot(state.roots, evidence.gradients)
-        excess = excess_risks(evidence.gradients, roots)
+        excess = _excess_risks(evidence.gradients, roots)
         warming = (state.steps < self.warmup) & (excess > 0)
         steps = state.steps + warming.double()
         baselines = state.baselines + torch.where(warming, excess, 0.0)
@@ -105,7 +105,7 @@ class ExcessMTL(Weighting[ExcessMTLState]):
         return weights, ExcessMTLState(moved - gained, roots, baselines, steps)
 
 
-def excess_risks(gradients: Float[Tensor, "*B K D"], roots: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K"]:
+def _excess_risks(gradients: Float[Tensor, "*B K D"], roots: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K"]:
     """How far every task is from convergence; ``roots`` are at least as large as the gradients' elements."""
     shares = torch.where(roots > 0, gradients / roots, 0.0)
     return shares.mul_(gradients).sum(-1).double()

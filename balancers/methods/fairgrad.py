@@ -20,9 +20,9 @@ class FairGrad(Solving):
     α = 1 is Nash bargaining; with α to infinity the smallest gain :math:`g_i \cdot u` is as large as can be, which is
     the direction of MGDA. The losses times c make the update times :math:`c^{(1-\alpha)/(1+\alpha)}`. At a Pareto
     stationary point there is no solution: the weights are then proportional to the weights of the shortest vector in
-    the convex hull, which give no update, and the step counts as a fallback. So does a step in which none is found, for a
-    very large or small α and norms that differ by many orders of magnitude; that vector conflicts with no task. A task
-    with a gradient of zero gets weight 0.
+    the convex hull, which give no update, and the step counts as a fallback. So does a step in which none is found, for
+    a very large or small α and norms that differ by many orders of magnitude; that vector conflicts with no task. A
+    task with a gradient of zero gets weight 0.
 
     The official code solves by bounded least squares from 1/K on the Gramian as it is, slowly and with a tolerance that
     depends on the scale; here it is Newton's method in relative changes, exact. It also multiplies the update by K, to

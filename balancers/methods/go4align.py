@@ -48,8 +48,8 @@ class GO4Align(Weighting[GO4AlignState]):
         Response(weights=[1.25, 0.312], update=[0.313, 1.25])
 
     Attributes:
-        groups: the number of groups, at most the number of tasks; one gives every task the mean of the indicators. The paper's
-            value for three tasks (NYUv2) is 2, for eleven (QM9) 5.
+        groups: the number of groups, at most the number of tasks; one gives every task the mean of the indicators. The
+            paper's value for three tasks (NYUv2) is 2, for eleven (QM9) 5.
         beta: how fast the history follows the losses, per unit of loss; tuned in the paper, the official code's value.
         flavour: "paper" or "official".
 
@@ -91,10 +91,16 @@ def centres(values: Float[Tensor, "*B K"], groups: int) -> Float[Tensor, "*B K"]
     """The mean of each value's group in the best partition into groups, in the sense of least squares.
 
     The best groups are neighbours on the line, so that dynamic programming over the sorted values finds them.
+
+    Example:
+        >>> import torch
+        >>> from balancers.methods.go4align import centres
+        >>> centres(torch.tensor([1.0, 9.0, 2.0], dtype=torch.float64), groups=2).tolist()  # 1 and 2 form a group
+        [1.5, 9.0, 1.5]
     """
     tasks = values.shape[-1]
     ordered, order = values.sort(-1)
-    costs = interval_costs(ordered)
+    costs = _interval_costs(ordered)
     best, starts = costs[..., 0, :], []
     for _ in range(1, min(groups, tasks)):
         before = pad(best[..., :-1], (1, 0), value=torch.inf)  # of all values before the one that starts a group
@@ -112,7 +118,7 @@ def centres(values: Float[Tensor, "*B K"], groups: int) -> Float[Tensor, "*B K"]
     return torch.empty_like(values).scatter_(-1, order, means.take_along_dim(group, -1))
 
 
-def interval_costs(ordered: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K K"]:
+def _interval_costs(ordered: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K K"]:
     """The sum of squared distances from their mean of the values i, ..., j at [i, j]; infinite where i > j."""
     tasks = ordered.shape[-1]
     start = torch.arange(tasks, device=ordered.device)

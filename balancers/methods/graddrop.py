@@ -32,9 +32,9 @@ class GradDrop(Weighting[GradDropState]):
 
     The paper masks the gradients of a layer of activations, times the signs of the activations and summed over the
     batch. Like the comparisons in later papers, this masks the gradients of the shared parameters (with ``features=``
-    the gradients of every activation of every example by itself). The paper also allows a monotone function of P in the place
-    of P, and then uses P itself, as here. Implementations add 1e-7 to the denominator, or divide 0 by 0 where no task
-    has a gradient; here nothing is added, and such elements stay 0.
+    the gradients of every activation of every example by itself). The paper also allows a monotone function of P in the
+    place of P, and then uses P itself, as here. Implementations add 1e-7 to the denominator, or divide 0 by 0 where no
+    task has a gradient; here nothing is added, and such elements stay 0.
 
     Example:
         In the first element the purity is (1 - 2 / 4) / 2 = 0.25 and the random number larger: the negative gradient
@@ -94,7 +94,17 @@ class GradDrop(Weighting[GradDropState]):
 
 
 def keep(gradients: Float[Tensor, "*B K D"], uniform: Float[Tensor, "*B D"]) -> Tensor:
-    """Which elements of which gradients are kept, (*B, K, D): those of the sign that ``uniform`` picks."""
+    """Which elements of which gradients are kept, (*B, K, D): the ones with the sign that ``uniform`` picks.
+
+    Example:
+        The two gradients disagree in the first element alone; a number near 0 picks the positive sign.
+
+        >>> import torch
+        >>> from balancers.methods.graddrop import keep
+        >>> gradients = torch.tensor([[1.0, 2.0], [-3.0, 4.0]], dtype=torch.float64)
+        >>> keep(gradients, torch.tensor([0.1, 0.1], dtype=torch.float64)).tolist()
+        [[True, True], [False, True]]
+    """
     wide = torch.promote_types(gradients.dtype, torch.float32)
     chance = uniform.to(wide).clamp(max=1 - torch.finfo(wide).eps)  # below 1, however it was rounded
     total = gradients.abs().sum(-2, dtype=wide)

@@ -98,7 +98,17 @@ class GradNorm(Weighting[GradNormState]):
 
 
 def relative_rates(losses: Float[Tensor, "*B K"], first_losses: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
-    """Inverse training rates over their mean; a task that began at loss 0 counts as not having moved."""
+    """Inverse training rates over their mean; a task that began at loss 0 counts as not having moved.
+
+    Example:
+        The first loss has halved, the second is as large as at the beginning: the ratios are 0.5 and 1.
+
+        >>> import torch
+        >>> from balancers.methods.gradnorm import relative_rates
+        >>> losses, first = torch.tensor([[1.0, 3.0], [2.0, 3.0]], dtype=torch.float64)
+        >>> relative_rates(losses, first).round(decimals=3).tolist()
+        [0.667, 1.333]
+    """
     ratios = torch.where(first_losses > 0, losses / first_losses, 1.0)
     mean = ratios.mean(-1, keepdim=True)
     return torch.where(mean > 0, ratios / mean, 1.0)

@@ -92,7 +92,21 @@ class GradVac(Weighting[GradVacState]):
 
 
 def vaccinate(evidence: Evidence, state: GradVacState, order: Tensor, beta: float) -> tuple[Tensor, GradVacState]:
-    """GradVac's weights and next targets when task i meets the tasks ``order[..., i, :]`` one after the other."""
+    """GradVac's weights and next targets when task i meets the tasks ``order[..., i, :]`` one after the other.
+
+    Example:
+        The cosine is -0.6 and the target 0. Every gradient gets the part of the other that makes them orthogonal.
+
+        >>> import torch
+        >>> from balancers import Evidence
+        >>> from balancers.methods.gradvac import GradVacState, vaccinate
+        >>> gradients = torch.tensor([[1.0, 0.0], [-3.0, 4.0]], dtype=torch.float64)
+        >>> evidence = Evidence(torch.ones(2, dtype=torch.float64), gradients @ gradients.T, gradients)
+        >>> state = GradVacState(torch.zeros(2, 2, dtype=torch.float64))
+        >>> weights, _ = vaccinate(evidence, state, torch.tensor([[1, 0], [0, 1]]), beta=0.0)
+        >>> weights.round(decimals=3).tolist()
+        [4.0, 1.12]
+    """
     cosines, norms, targets = evidence.cosines, evidence.norms, state.targets.clone()
     own = torch.arange(norms.shape[-1], device=norms.device)
     # Row i holds the changed gradient of task i over its norm, as a combination of all original unit gradients.

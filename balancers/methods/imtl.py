@@ -36,8 +36,9 @@ class IMTL(Weighting[IMTLState]):
     Loss balance minimises :math:`\sum_i e^{s_i} \ell_i - s_i` over the heads and s, which begins at 0 and is at its
     optimum where all scaled losses :math:`e^{s_i} \ell_i` are 1. So heads follow :math:`e^{s_i}` times their own loss.
     Gradient balance gives the shared parameters the update of IMTL-G for the gradients of the scaled losses: with its
-    weights w for :math:`e^{s_i} g_i`, the weight of :math:`g_i` is :math:`w_i e^{s_i}`. The direction is the same as in IMTL-G
-    without loss balance, which changes the length alone; what IMTL-G does about steps without solution holds here too.
+    weights w for :math:`e^{s_i} g_i`, the weight of :math:`g_i` is :math:`w_i e^{s_i}`. The direction is the same as in
+    IMTL-G without loss balance, which changes the length alone; what IMTL-G does about steps without solution holds
+    here too.
 
     The scales are this method's own state and take one Adam step per training step, at their own learning rate and
     without weight decay. The paper trains them with the network's optimizer, whose learning rate is often too small

@@ -57,7 +57,17 @@ class IMTLG(Solving):
 
 
 def impartial(cosines: Float[Tensor, "*B K K"], norms: Float[Tensor, "*B K"]) -> Solution:
-    """IMTL-G's weights for gradients with these cosines and norms."""
+    """IMTL-G's weights for gradients with these cosines and norms.
+
+    Example:
+        The weights sum to 1, and the update has the same projection on both gradients.
+
+        >>> import torch
+        >>> from balancers.methods.imtl_g import impartial
+        >>> cosines = torch.tensor([[1.0, -0.6], [-0.6, 1.0]], dtype=torch.float64)
+        >>> impartial(cosines, torch.tensor([1.0, 5.0], dtype=torch.float64)).point.round(decimals=3).tolist()
+        [0.833, 0.167]
+    """
     solution = equal_projections(cosines)
     smallest = torch.where(norms > 0, norms, torch.inf).amin(-1, keepdim=True)
     inverse = torch.where(norms > 0, solution.point * (smallest / norms), 0.0)

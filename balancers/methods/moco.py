@@ -110,7 +110,7 @@ class MoCo(Weighting[MoCoState]):
         official = self.flavour == "official"
         steps = state.steps + 1
         rate = (self.beta / steps**self.beta_sigma)[..., None].to(state.averages.dtype)
-        gradients = as_long_as_losses(evidence) if official else evidence.gradients
+        gradients = _as_long_as_losses(evidence) if official else evidence.gradients
         averages = torch.lerp(state.averages, gradients.to(state.averages.dtype), rate)
         weights, total = shares(state.parts)
         slope = (gramian_of(averages) @ weights[..., None]).squeeze(-1) + self.rho * weights
@@ -119,7 +119,7 @@ class MoCo(Weighting[MoCoState]):
         return Answer(weights, averages), MoCoState(averages, weights * total, steps)
 
 
-def as_long_as_losses(evidence: Evidence) -> Float[Tensor, "*B K D"]:
+def _as_long_as_losses(evidence: Evidence) -> Float[Tensor, "*B K D"]:
     """The gradients in their directions, but with the losses as lengths."""
     norms = torch.linalg.vector_norm(evidence.gradients, dim=-1).double()
     factors = torch.where(norms > 0, evidence.losses.clamp(min=0) / norms, 0.0)

@@ -18,8 +18,8 @@ class NashMTL(Solving):
 
     The product of the gains :math:`g_i \cdot u` is the largest among updates of one length; :math:`\|u\| = \sqrt K`
     exactly, whatever the losses. At a Pareto stationary point there is no solution: the weights are then proportional
-    to the weights of the shortest vector in the convex hull, which give no update, and the step counts as a fallback. A task
-    with a gradient of zero gets weight 0, and K does not count it.
+    to the weights of the shortest vector in the convex hull, which give no update, and the step counts as a fallback. A
+    task with a gradient of zero gets weight 0, and K does not count it.
 
     The official code differs in five ways. It solves by at most 20 convex programmes, which a stopping rule compares in
     unequal units; when the rule ends them it keeps the iterate before the last; when the convex solver fails or is

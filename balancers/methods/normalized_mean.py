@@ -19,8 +19,8 @@ class NormalizedMean(Stateless):
 
     The weights are :math:`w_i = \bar n / n_i`: every task's gradient gets the mean length. The factor makes gradients
     of equal norms add up to their plain sum, and makes the update scale with the losses, so that it shrinks near an
-    optimum as the update of equal weights does; without it every step would be equally long. A task whose gradient is zero
-    gets no weight and does not count in the mean.
+    optimum as the update of equal weights does; without it every step would be equally long. A task whose gradient is
+    zero gets no weight and does not count in the mean.
 
     Example:
         The norms are 1 and 5, their mean is 3.

@@ -47,7 +47,17 @@ class PCGrad(Stateless):
 
 
 def project(gramian: Float[Tensor, "*B K K"], order: Tensor) -> Float[Tensor, "*B K"]:
-    """PCGrad's weights when task i meets the tasks ``order[..., i, :]`` one after the other."""
+    """PCGrad's weights when task i meets the tasks ``order[..., i, :]`` one after the other.
+
+    Example:
+        Both gradients lose their components along the other: (1, 0) becomes (0.64, 0.48), (-3, 4) becomes (0, 4).
+
+        >>> import torch
+        >>> from balancers.methods.pcgrad import project
+        >>> gramian = torch.tensor([[1.0, -3.0], [-3.0, 25.0]], dtype=torch.float64)
+        >>> project(gramian, torch.tensor([[1, 0], [0, 1]])).round(decimals=3).tolist()
+        [4.0, 1.12]
+    """
     tasks = gramian.shape[-1]
     squared_norms = gramian.diagonal(dim1=-2, dim2=-1)
     own = torch.arange(tasks, device=gramian.device)

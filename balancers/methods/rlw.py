@@ -68,14 +68,14 @@ class RLW(Stateless):
         if self.distribution == "uniform":
             return torch.softmax(uniform, -1)
         if self.distribution == "dirichlet":
-            return gaps(uniform)
+            return _gaps(uniform)
         if self.distribution == "bernoulli":
             chosen = nonempty_subset(uniform)
             return chosen / chosen.sum(-1, keepdim=True)
         return one_hot(uniform.argmax(-1), uniform.shape[-1]).double()
 
 
-def gaps(uniform: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+def _gaps(uniform: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
     """The K pieces into which the first K - 1 numbers cut the unit interval, which are uniform on the simplex."""
     cuts = pad(uniform[..., :-1].sort(-1).values, (1, 0), value=0.0)
     return pad(cuts, (0, 1), value=1.0).diff(dim=-1)
@@ -86,6 +86,14 @@ def nonempty_subset(uniform: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
 
     While all coins before it show 0, coin i of 0, ..., K - 1 shows 1 with probability
     :math:`\tfrac12 / (1 - 2^{-(K - i)})`, and afterwards with 1/2.
+
+    Example:
+        >>> import torch
+        >>> from balancers.methods.rlw import nonempty_subset
+        >>> nonempty_subset(torch.tensor([0.9, 0.2, 0.9], dtype=torch.float64)).tolist()
+        [0.0, 1.0, 0.0]
+        >>> nonempty_subset(torch.tensor([0.9, 0.9, 0.9], dtype=torch.float64)).tolist()  # the last coin must show 1
+        [0.0, 0.0, 1.0]
     """
     left = torch.arange(uniform.shape[-1], 0, -1, dtype=uniform.dtype, device=uniform.device)
     first = (uniform < 0.5 / (1 - 0.5**left)).double().argmax(-1)

@@ -105,7 +105,17 @@ class RotoGrad(Weighting[RotoGradState]):
 def alignment(
     gradients: Float[Tensor, "*B K D"], norms: Float[Tensor, "*B K"], width: int
 ) -> Float[Tensor, "*B K M M"]:
-    """How far each task's gradients would turn towards the mean direction: an antisymmetric matrix per task."""
+    """How far each task's gradients would turn towards the mean direction: an antisymmetric matrix per task.
+
+    Example:
+        The mean direction (0.5, 0.5) lies on one side of (1, 0) and on the other side of (0, 1).
+
+        >>> import torch
+        >>> from balancers.methods.rotograd import alignment
+        >>> gradients = torch.eye(2, dtype=torch.float64)
+        >>> alignment(gradients, torch.ones(2, dtype=torch.float64), width=2)[:, 0, 1].tolist()
+        [0.25, -0.25]
+    """
     inverse = torch.where(norms > 0, 1 / norms, 0.0)[..., None]
     directions = (
         (gradients.double() * inverse).unflatten(-1, (-1, width)) if width else gradients[..., None, :0].double()

@@ -112,7 +112,16 @@ class SDMGrad(Weighting[SDMGradState]):
 
 
 def normalised(products: Float[Tensor, "*B K K"]) -> Float[Tensor, "*B K K"]:
-    """Divided by the squared mean of the gradients' lengths; 0 where no length is known beyond rounding."""
+    """The products over the squared mean of the gradients' lengths; 0 where no length is known beyond rounding.
+
+    Example:
+        The lengths are 1 and 5, and the square of their mean is 9.
+
+        >>> import torch
+        >>> from balancers.methods.sdmgrad import normalised
+        >>> normalised(torch.tensor([[1.0, -3.0], [-3.0, 25.0]], dtype=torch.float64)).round(decimals=3).tolist()
+        [[0.111, -0.333], [-0.333, 2.778]]
+    """
     largest = products.abs().amax((-2, -1), keepdim=True)
     lengths = products.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
     square = lengths.mean(-1)[..., None, None] ** 2

@@ -76,10 +76,10 @@ class SLAW(Weighting[SLAWState]):
         deviations = evidence.losses - state.means
         means = state.means + rates * deviations
         variances = (1 - rates) * (state.variances + rates * deviations**2)
-        return inverse_deviations(variances), SLAWState(means, variances, steps)
+        return _inverse_deviations(variances), SLAWState(means, variances, steps)
 
 
-def inverse_deviations(variances: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+def _inverse_deviations(variances: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
     """Weights in inverse proportion to the standard deviations, with mean 1; those without variance have weight 1."""
     varied = variances > 0
     inverse = torch.where(varied, variances.rsqrt(), 0.0)

@@ -70,8 +70,10 @@ def sums_to_zero(cosines: Float[Tensor, "*B K K"], point: Float[Tensor, "*B K"])
         >>> import torch
         >>> from balancers.solvers.cosines import sums_to_zero
         >>> opposite = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])
-        >>> sums_to_zero(opposite, torch.tensor([[2.0, 2.0], [2.0, 1.0]])).tolist()
-        [True, False]
+        >>> sums_to_zero(opposite, torch.tensor([2.0, 2.0])).item()
+        True
+        >>> sums_to_zero(opposite, torch.tensor([2.0, 1.0])).item()
+        False
     """
     return length_of(cosines, point) <= STATIONARY * point.sum(-1)
 

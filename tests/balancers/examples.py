@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import balancers
 from balancers import names
+from balancers.conformance import CHECKS
 from balancers.contract import registration
 
 FOLDER = Path(balancers.__file__).parent
-# Rooms in which every public class and function has an example. Of methods it is the classes, of the conformance kit
-# what its package shows.
-ROOMS = ("contract", "naming", "solvers", "step", "torchjd", "wrappers")
-FILES = ("registry.py", "conformance/__init__.py", "conformance/probing.py")
+# Rooms and files in which every public class and function has an example, except for those in `exempt`.
+ROOMS = ("conformance", "contract", "methods", "naming", "solvers", "step", "torchjd", "wrappers")
+FILES = ("registry.py",)
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -55,13 +55,13 @@ ALL = [each for path in sorted(FOLDER.rglob("*.py")) for each in documented(path
 
 
 def required() -> set[tuple[str, str]]:
-    """Module and name of all that must have an example."""
+    """Module and name of all that must have an example: what is public in the rooms, and the methods of `Balancer`.
+
+    Exempt are two kinds of names. The state of a method, a ``NamedTuple`` called ``...State`` beside the method, is
+    made and read by the method alone: its docstring names its fields, and the method's example shows what it does. A
+    check of the conformance kit has no result but a complaint: `check` runs all of them, and its example shows how.
+    """
     exported = {(cls.__module__, cls.__name__) for cls in map(vars(balancers).get, balancers.__all__) if cls}
-    methods = {
-        (cls.__module__, cls.__qualname__)
-        for cls in map(registration.registered.get, names())
-        if cls and cls.__module__.startswith("balancers.methods.")  # and no plug-in that another test loaded
-    }
     files = {path for room in ROOMS for path in (FOLDER / room).glob("*.py")} | {FOLDER / name for name in FILES}
     public = {
         (each.module, each.name)
@@ -74,7 +74,18 @@ def required() -> set[tuple[str, str]]:
         for each in documented(FOLDER / "balancer.py")
         if each.name.startswith("Balancer.") and not each.name.split(".")[1].startswith("_")
     }
-    return exported | methods | public | balancer
+    return exported | (public - exempt()) | balancer
+
+
+def exempt() -> set[tuple[str, str]]:
+    """Module and name of the states of the methods, and of the checks of the conformance kit."""
+    states = {
+        (each.module, each.name)
+        for path in (FOLDER / "methods").glob("*.py")
+        for each in documented(path)
+        if each.name.endswith("State") and issubclass(getattr(importlib.import_module(each.module), each.name), tuple)
+    }
+    return states | {(function.__module__, function.__name__) for function in CHECKS.values()}
 
 
 def failures(example: Documented) -> str:

@@ -1,4 +1,8 @@
-"""The examples in the docstrings of the library are true, and every public class and function has one."""
+"""The examples in the docstrings of the library are true, and every public class and function has one.
+
+Exempt are the states of the methods, which the methods alone make and read, and the checks of the conformance kit,
+which `balancers.conformance.check` runs: the examples of the methods and of `check` show them at work.
+"""
 
 import subprocess
 import sys
