@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from tasks.base import DataUnavailableError
+from tasks.contract import DataUnavailableError
 
 
 def read_from_archive(archive: Path, member: str) -> bytes:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tasks.base import DataUnavailableError
+from tasks.contract import DataUnavailableError
 from tasks.data.images import read_image
 
 NAME = "celeba"

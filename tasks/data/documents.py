@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 import torch
 
-from tasks.base import seed_for
+from tasks.contract import seed_for
 
 T = TypeVar("T")
 

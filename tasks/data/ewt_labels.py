@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tasks.base import DataUnavailableError
+from tasks.contract import DataUnavailableError
 from tasks.data.ewt_treebank import ENTITIES, ROLES, TreebankSentence
 from tasks.data.labels import ABSENT, OUTSIDE, bio_labels
 

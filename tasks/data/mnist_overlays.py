@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tasks.base import Split, seed_for
+from tasks.contract import Split, seed_for
 from tasks.data.images import read_grey
 from tasks.data.mnist_files import SIDE, Digits
 

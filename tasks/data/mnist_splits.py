@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tasks.base import DataUnavailableError, seed_for, split_indices
+from tasks.contract import DataUnavailableError, seed_for, split_indices
 from tasks.data.mnist_files import SIDE, Digits
 from tasks.data.sources import Distribution, read_member
 

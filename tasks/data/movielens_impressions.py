@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tasks.base import Split, seed_for
+from tasks.contract import Split, seed_for
 from tasks.data.labels import ABSENT
 from tasks.data.movielens_histories import DAY, History, Moments, Past, history_at, numbers, sessions_of
 from tasks.data.movielens_ratings import GENDERS, ITEMS, OCCUPATIONS, USERS, Films, Ints, Log, Users, genre_flags

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.base import DataUnavailableError
+from tasks.contract import DataUnavailableError
 from tasks.data.sources import Distribution, data_folder, read_member
 
 RECBOLE = Distribution(

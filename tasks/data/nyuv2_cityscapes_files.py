@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from tasks.base import DataUnavailableError
+from tasks.contract import DataUnavailableError
 from tasks.data.labels import UNLABELLED
 
 Kind = Literal["colours", "classes", "distances", "directions"]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from tasks.base import DataUnavailableError
+from tasks.contract import DataUnavailableError
 from tasks.data.speech_audio import HOP, RATE, TAIL, log_mel, read_wav
 
 FOLDER = "free-spoken-digit-dataset"

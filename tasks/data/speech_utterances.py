@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tasks.base import seed_for
+from tasks.contract import seed_for
 from tasks.data.labels import ABSENT, to_the_front
 from tasks.data.speech_audio import MELS, TAIL
 from tasks.data.speech_recordings import DIGITS, SPEAKERS, Recordings

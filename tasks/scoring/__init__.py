@@ -1,1 +1,1 @@
-"""Losses, metrics and answers in words, by the kind of task; the suites choose among them."""
+"""Losses, metrics and answers in words, one file for each kind of task."""

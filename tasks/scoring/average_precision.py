@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tasks.base import Metric
+from tasks.contract import Metric
 from tasks.scoring.detection import Detections
 
 OVERLAPS = tuple(np.linspace(0.5, 0.95, 10).tolist())  # intersections over union from which a box is right

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from tasks.base import Metric
+from tasks.contract import Metric
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:

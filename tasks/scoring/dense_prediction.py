@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from tasks.base import Metric, Task
+from tasks.contract import Metric, Task
 from tasks.data.labels import UNLABELLED
 from tasks.scoring.segmentation import mean_iou, pixel_accuracy
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from tasks.base import Metric
+from tasks.contract import Metric
 from tasks.data.labels import ABSENT
 
 

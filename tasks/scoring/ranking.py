@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tasks.base import Metric
+from tasks.contract import Metric
 
 
 def auc(name: str = "auc") -> Metric:

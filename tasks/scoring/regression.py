@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from tasks.base import Metric
+from tasks.contract import Metric
 
 
 def rmse(name: str = "rmse") -> Metric:

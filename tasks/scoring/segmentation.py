@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from tasks.base import Metric
+from tasks.contract import Metric
 
 BACKGROUND = 0.1  # weight of a background pixel: there are about ten times as many as others
 

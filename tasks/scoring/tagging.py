@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from tasks.base import Metric
+from tasks.contract import Metric
 from tasks.data.labels import ABSENT, OUTSIDE
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import ctc_loss
 
-from tasks.base import Metric
+from tasks.contract import Metric
 from tasks.data.labels import ABSENT, to_the_front
 
 BLANK = 0  # CTC's class for "no label here"; labels begin at 1

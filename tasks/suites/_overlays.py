@@ -23,7 +23,7 @@ from tasks.base import (
 from tasks.data.mnist_overlays import Grey, pairs_of, read_canvas, standardised
 from tasks.data.mnist_splits import Pools
 from tasks.networks.lenet import LeNet
-from tasks.scoring.answers import likeliest
+from tasks.scoring.classification import likeliest
 
 CLASSES = 10
 HIDDEN = 50  # units of every head; they do not depend on the width of the encoder

@@ -23,7 +23,7 @@ from tasks.data.reviews_sentences import (
 from tasks.data.sources import read_member
 from tasks.networks.bert import SentenceEncoder, encoder_inputs, load_bert, minilm, tokenise
 from tasks.registry import register
-from tasks.scoring.answers import likeliest
+from tasks.scoring.classification import likeliest
 from tasks.scoring.regression import pearson, r_squared, rmse
 
 NAMES = {"sentiment": ("negative", "neutral", "positive"), "domain": tuple(DOMAINS)}

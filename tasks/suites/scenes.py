@@ -20,8 +20,8 @@ from tasks.data.scenes_composing import compose, extents, lay_out
 from tasks.data.sources import data_folder
 from tasks.networks.scenes_unet import MULTIPLE, CellHead, ImageHead, PixelHead, UNet
 from tasks.registry import register
-from tasks.scoring.answers import likeliest
 from tasks.scoring.average_precision import average_precision
+from tasks.scoring.classification import likeliest
 from tasks.scoring.detection import detection_loss, detections_of
 from tasks.scoring.segmentation import mean_iou, pixel_accuracy, pixel_loss
 

@@ -18,7 +18,7 @@ from tasks.data.ewt_treebank import GENRES, TREEBANK, Source, check_source, read
 from tasks.data.sources import read_member
 from tasks.networks.bert import SentenceEncoder, encoder_inputs, load_bert, minilm, tokenise
 from tasks.registry import register
-from tasks.scoring.answers import likeliest
+from tasks.scoring.classification import likeliest
 
 SENTIMENTS = ("negative", "neutral", "positive")
 CLASSES = {"sentiment": SENTIMENTS, "genre": GENRES}
