@@ -1,1 +1,4 @@
-"""Data from files to tensors: a file's name begins with the suite or data set that it is for; others serve several."""
+"""Data, from files to tensors: a module is named after a suite or a data set that it serves.
+
+The modules `archives`, `documents`, `images`, `labels`, `sources` and `words` serve several.
+"""

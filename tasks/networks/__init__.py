@@ -1,1 +1,1 @@
-"""Shared encoders and heads: a file's name begins with the suite that it is for; others serve several suites."""
+"""Shared encoders and heads: a module is named after its suite, or after its network if several suites use it."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from tasks.data.movielens_examples import AGES
 from tasks.data.movielens_histories import History
-from tasks.data.movielens_impressions import AGES
 from tasks.data.movielens_ratings import GENDERS, GENRES, ITEMS, OCCUPATIONS, USERS
 
 ID_WIDTH, FACT_WIDTH = 16, 8

@@ -1,1 +1,1 @@
-"""Losses, metrics and answers in words, one file for each kind of task."""
+"""Losses, metrics and answers in words, in files by the kind of task or of metric; the suites choose among them."""

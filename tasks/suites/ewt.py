@@ -27,7 +27,7 @@ from tasks.data.words import split_words
 from tasks.networks.bert import encoder_inputs, load_bert, minilm
 from tasks.networks.ewt_bert import HERE, SentenceHead, WordEncoder, WordHead, places, tokenise_words
 from tasks.registry import register
-from tasks.scoring.labelled import accuracy_where_labelled, cross_entropy_where_labelled
+from tasks.scoring.sequence_labels import accuracy_where_labelled, cross_entropy_where_labelled
 from tasks.scoring.tagging import label_scores, span_scores, spans
 
 CLASSES = {"genre": GENRES, "entities": ENTITY_LABELS, "roles": ROLE_LABELS, "pos": POS_LABELS}

@@ -27,7 +27,7 @@ from tasks.data.morphology_pieces import pieces
 from tasks.data.words import split_words
 from tasks.networks.morphology_transformer import HEADS, TransformerSize, WordTransformer
 from tasks.registry import register
-from tasks.scoring.labelled import cross_entropy_where_labelled
+from tasks.scoring.sequence_labels import cross_entropy_where_labelled
 from tasks.scoring.tagging import label_scores
 
 FEATURES = {  # of the universal dependencies, with the values they have in English

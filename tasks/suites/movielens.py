@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tasks.base import MultiTaskModel, Splits, Suite, Task, check_tasks, seeded, seeded_heads
 from tasks.data.labels import ABSENT
-from tasks.data.movielens_impressions import impressions, periods_of, read_impression
+from tasks.data.movielens_examples import examples_of, periods_of, read_example
 from tasks.data.movielens_ratings import read_movielens
 from tasks.networks.movielens_shared_bottom import SharedBottom
 from tasks.registry import register
@@ -83,7 +83,7 @@ class MovieLens(Suite):
         tables = read_movielens(data)
         periods = periods_of(tables[0])
         trained = periods[0].end
-        return Splits(*(impressions(tables, period, trained, self.negatives, self.churn_days) for period in periods))
+        return Splits(*(examples_of(tables, period, trained, self.negatives, self.churn_days) for period in periods))
 
     def build(self, seed: int, tasks: Sequence[str]) -> MultiTaskModel:
         """Embeddings and MLP, and a small MLP per task, with torch's default initialisation but for ids."""
@@ -94,8 +94,8 @@ class MovieLens(Suite):
         return MultiTaskModel(encoder, heads, last_shared=encoder.last)
 
     def read(self, user_input: str) -> dict[str, Tensor]:
-        """One example from a CSV file: see `read_impression` for its columns."""
-        return read_impression(user_input)
+        """One example from a CSV file: see `read_example` for its columns."""
+        return read_example(user_input)
 
     def answers(self, user_input: str, outputs: Mapping[str, Tensor]) -> dict[str, str]:  # noqa: ARG002
         """The probability of each event."""

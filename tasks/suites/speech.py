@@ -19,7 +19,7 @@ from tasks.data.speech_recordings import RECORDINGS, SPEAKERS
 from tasks.data.speech_utterances import GAPS, PHONEMES, WORDS, Utterances, draw, following_words, join, phonemes_of
 from tasks.networks.speech_causal import STRIDE, MeanOverFrames, SpeechEncoder
 from tasks.registry import register
-from tasks.scoring.labelled import accuracy_where_labelled, cross_entropy_where_labelled, perplexity
+from tasks.scoring.sequence_labels import accuracy_where_labelled, cross_entropy_where_labelled, perplexity
 from tasks.scoring.transcripts import ctc, error_rate, greedy, with_frames
 
 HELD_OUT = 5  # recordings of each digit and speaker for test, and as many for validation

@@ -10,8 +10,8 @@ import torch
 
 from tasks import registry
 from tasks.base import DataUnavailableError, Split
+from tasks.data.movielens_examples import Period, examples_of, periods_of
 from tasks.data.movielens_histories import CENTRES, GAP, SCALES, History, Moments, history_at, numbers, sessions_of
-from tasks.data.movielens_impressions import Period, impressions, periods_of
 from tasks.data.movielens_ratings import ITEMS, Films, Log, Users, parse_ratings, read_movielens
 from tasks.scoring.binary import logistic_loss
 from tasks.suites.movielens import MovieLens
@@ -35,7 +35,7 @@ def tables(folder: Path) -> tuple[Log, Users, Films]:
 @pytest.fixture(scope="module")
 def split(tables: tuple[Log, Users, Films]) -> Split:
     """Everything as one period."""
-    return impressions(tables, Period("train", 0, START + 400 * DAY), START + 400 * DAY, 1, 5)
+    return examples_of(tables, Period("train", 0, START + 400 * DAY), START + 400 * DAY, 1, 5)
 
 
 def log_of(*rows: tuple[int, int, int, int]) -> Log:
@@ -131,10 +131,10 @@ def test_a_split_is_the_same_whatever_comes_after_it(tables: tuple[Log, Users, F
     while ((sessions.start < end) & (sessions.end >= end)).any():
         end += 1
     period = Period("train", START, end)
-    whole = impressions(tables, period, end, 2, 5)
-    alone = impressions((part_of(log, log.time < end), users, films), period, end, 2, 5)
+    whole = examples_of(tables, period, end, 2, 5)
+    alone = examples_of((part_of(log, log.time < end), users, films), period, end, 2, 5)
     changed = log._replace(rating=np.where(log.time < end, log.rating, 6 - log.rating))
-    other = impressions((changed, users, films), period, end, 2, 5)
+    other = examples_of((changed, users, films), period, end, 2, 5)
     assert len(whole) > 100
     assert set(whole.targets["churn"].tolist()) == {-100.0, 0.0, 1.0}
     for one in (alone, other):
@@ -160,7 +160,7 @@ def test_what_was_not_rated_is_drawn_from_films_that_the_user_had_not_rated_by_t
     session = [(1, item, 3, START + item) for item in range(1, ITEMS - 2)]  # all films but three
     later = (1, ITEMS, 3, START + 9 * DAY)
     films = films_with()._replace(year=1997 - np.arange(ITEMS + 1))  # the age of a film tells which it is
-    split = impressions(
+    split = examples_of(
         (log_of(*others, *session, later), Users(*(np.zeros(944, np.int64) for _ in range(3))), films),
         Period("train", START, START + 8 * DAY),
         START + 8 * DAY,
@@ -203,7 +203,7 @@ def test_churn_is_asked_at_the_last_rating_of_a_session_if_it_can_be_told(tables
         *((1, 1, 3, START), (1, 2, 3, START + 9), (1, 3, 3, START + 4 * DAY), (1, 4, 3, START + 20 * DAY)),
         (2, 5, 3, START + 16 * DAY),
     )
-    split = impressions((log, users, films), Period("train", 0, START + 20 * DAY + 1), START, 1, 5)
+    split = examples_of((log, users, films), Period("train", 0, START + 20 * DAY + 1), START, 1, 5)
     rated = split.targets["conversion"] != -100
     asked = split.targets["churn"][rated]
     # It goes on; this session's last rating, after which the user comes back within five days; the longest pause; and
@@ -215,14 +215,14 @@ def test_churn_is_asked_at_the_last_rating_of_a_session_if_it_can_be_told(tables
 def test_users_and_films_are_known_from_training_and_from_before_alone(tables: tuple[Log, Users, Films]) -> None:
     log, *_ = tables
     train, _, test = periods_of(log)
-    split = impressions(tables, train, train.end, 1, 5)
+    split = examples_of(tables, train, train.end, 1, 5)
     rated = split.targets["conversion"] != -100
     sessions = sessions_of(log)
     inside = (sessions.start >= train.begin) & (sessions.end < train.end)
     begun = {int(user): int(log.time[log.user == user].min()) for user in np.unique(log.user)}
     came_back = np.array([begun[int(u)] < s for u, s in zip(log.user[inside], sessions.start[inside], strict=True)])
     assert torch.equal(split.inputs["user"][rated], torch.from_numpy(np.where(came_back, log.user[inside], 0)))
-    later = impressions(tables, test, train.end, 1, 5)
+    later = examples_of(tables, test, train.end, 1, 5)
     new = {user for user, time in begun.items() if time >= train.end}
     assert new
     assert not new & set(later.inputs["user"].tolist())
@@ -294,7 +294,7 @@ def test_an_example_of_ones_own_is_read_as_the_data_are(tmp_path: Path, tables: 
     cells = {name: "" if np.isnan(value) else repr(value) for name, value in history.items()}
     facts = {"age": str(users.age[user]), "gender": "FM"[users.gender[user]], "genres": "Action Crime"}
     read = MovieLens().read(write_example(tmp_path / "one.csv", **FACTS | cells | facts))
-    whole = impressions(tables, Period("test", 0, START + 400 * DAY), START, 1, 5)
+    whole = examples_of(tables, Period("test", 0, START + 400 * DAY), START, 1, 5)
     place = torch.nonzero(whole.targets["conversion"] != -100).flatten()[event]
     row = {name: values[place] for name, values in whole.inputs.items()}
     assert torch.equal(read["history"][0], row["history"])

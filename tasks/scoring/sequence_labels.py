@@ -1,4 +1,4 @@
-"""Loss and metrics of sequences in which only some places have a label."""
+"""Labels at some places of a sequence: cross-entropy, perplexity and accuracy over the places that have one."""
 
 from __future__ import annotations
 

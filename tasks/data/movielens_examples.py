@@ -1,4 +1,4 @@
-"""The examples of `movielens`: films that a user did or did not rate at a moment, from ratings or a CSV file."""
+"""The examples of `movielens`, split by time: films that a user did or did not rate; or one example from a CSV file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def periods_of(log: Log) -> list[Period]:
     return [Period(name, *edges[i : i + 2]) for i, name in enumerate(("train", "validation", "test"))]
 
 
-def impressions(
+def examples_of(
     tables: tuple[Log, Users, Films], period: Period, trained: int, negatives: int, churn_days: int
 ) -> Split:
     """The examples of a period: every rating of the sessions within it, each followed by films that were not rated.
@@ -79,7 +79,7 @@ def impressions(
     )
 
 
-def read_impression(file: str) -> dict[str, Tensor]:
+def read_example(file: str) -> dict[str, Tensor]:
     """Inputs (1, ...) from a CSV file: a line that names the columns, FACTS and those of `History`, and one example.
 
     Genres are separated by spaces. An empty cell means that a user, a film, a mean or the age of a film is unknown.

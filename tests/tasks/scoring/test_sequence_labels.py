@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tasks.base import Metric
 from tasks.data.labels import ABSENT
-from tasks.scoring.labelled import accuracy_where_labelled, cross_entropy_where_labelled, perplexity
+from tasks.scoring.sequence_labels import accuracy_where_labelled, cross_entropy_where_labelled, perplexity
 
 
 def measured(metric: Metric, outputs: Tensor, targets: Tensor, size: int = 1) -> float:
