@@ -71,9 +71,9 @@ def shapes(suite: Suite, data: Path | None = None) -> None:
             _require(
                 suite.separate == (apart and bool(split.present)), f"the data disagree with separate = {suite.separate}"
             )
-        for task, have in split.present.items():
-            _require(have.dtype == torch.bool, f"{part}: present[{task!r}] must be of truth values, not {have.dtype}")
-            _require(bool(have.any()), f"{part}: no example has a target of {task!r}")
+        for task, mask in split.present.items():
+            _require(mask.dtype == torch.bool, f"{part}: present[{task!r}] must be of truth values, not {mask.dtype}")
+            _require(bool(mask.any()), f"{part}: no example has a target of {task!r}")
 
 
 def disjoint_splits(suite: Suite, data: Path | None = None) -> None:
@@ -90,10 +90,12 @@ def same_model(suite: Suite, data: Path | None = None) -> None:
     """The same seed gives the same encoder and heads, whatever the tasks; torch's generator stays as it was."""
     suite.load(data)
     names = [task.name for task in suite.tasks]
-    before = torch.random.get_rng_state()
-    whole, again = suite.build(3, names), suite.build(3, names)
-    _require(bool(torch.equal(before, torch.random.get_rng_state())), "building draws from torch's global generator")
-    _require(_same(whole, again), "the same seed gives another model")
+    generator_state = torch.random.get_rng_state()
+    whole, rebuilt = suite.build(3, names), suite.build(3, names)
+    _require(
+        bool(torch.equal(generator_state, torch.random.get_rng_state())), "building draws from torch's global generator"
+    )
+    _require(_same(whole, rebuilt), "the same seed gives another model")
     for name in names:
         alone = suite.build(3, [name])
         _require(

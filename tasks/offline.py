@@ -54,8 +54,8 @@ def _watch() -> None:
 
 def _heard(event: str, arguments: tuple[Any, ...]) -> None:
     if _open and event in REFUSED:
-        what, place = REFUSED[event]
-        _open[-1].append(f"{what} {arguments[place]!r}")
+        action, place = REFUSED[event]
+        _open[-1].append(f"{action} {arguments[place]!r}")
         raise RefusedError(
             f"{_open[-1][-1]} was asked for, but neither the network nor another program may be used here"
         )

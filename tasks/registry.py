@@ -64,15 +64,15 @@ def _is_reloaded(earlier: type[Suite], suite: type[Suite]) -> bool:
 def noting(path: Path) -> Iterator[list[str]]:
     """Collect the names that the plug-in at ``path`` registers; if the block raises, nothing is registered."""
     _scan()
-    before = dict(_entries)
+    earlier_entries = dict(_entries)
     added: list[str] = []
     try:
         yield added
     except BaseException:
         _entries.clear()
-        _entries.update(before)
+        _entries.update(earlier_entries)
         raise
-    added += sorted(name for name, entry in _entries.items() if before.get(name) is not entry)
+    added += sorted(name for name, entry in _entries.items() if earlier_entries.get(name) is not entry)
     for name in added:
         _entries[name].suite.digest = digest_of(path)
 

@@ -44,8 +44,9 @@ class Starved(Suite):
         for task, fraction in self.label_fraction.items():
             if not isinstance(fraction, Real) or not 0 < fraction <= 1:
                 raise ValueError(f"label_fraction of {task!r} must be above 0 and at most 1, not {fraction!r}")
-        for fact in ("name", "version", "digest", "summary"):
-            object.__setattr__(self, fact, getattr(self.suite, fact))  # attributes of a class, copied from the suite
+        for attribute in ("name", "version", "digest", "summary"):
+            # Attributes of a class, copied from the suite.
+            object.__setattr__(self, attribute, getattr(self.suite, attribute))
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -81,19 +82,18 @@ def starve(split: Split, fractions: Mapping[str, float], of: Sequence[Task]) -> 
     tasks = [task.name for task in of]
     absent = {task.name: task.absent for task in of}
     present = {task: split.present.get(task, everywhere) for task in tasks}
-    others = torch.stack([have for task, have in present.items() if task not in fractions] or [~everywhere]).any(0)
-    index = [torch.nonzero(others).flatten()]
-    owners = [present | dict.fromkeys(fractions, ~everywhere)]
+    unstarved = torch.stack([mask for task, mask in present.items() if task not in fractions] or [~everywhere]).any(0)
+    index = [torch.nonzero(unstarved).flatten()]
+    masks_by_part = [present | dict.fromkeys(fractions, ~everywhere)]
     for task, fraction in fractions.items():
         labelled = torch.nonzero(present[task] & _labelled(split.targets[task], absent[task])).flatten()
         generator = torch.Generator().manual_seed(seed_for(f"label_fraction/{task}", 0))
         order = labelled[torch.randperm(len(labelled), generator=generator)]
         index.append(order[: math.ceil(fraction * len(order))])
-        owners.append(dict.fromkeys(tasks, ~everywhere) | {task: everywhere})
-    chosen = torch.cat(index)
-    parts = zip(index, owners, strict=True)
-    pieces = [{task: has[task][rows] for task in tasks} for rows, has in parts]
-    taken = split.take(chosen)
+        masks_by_part.append(dict.fromkeys(tasks, ~everywhere) | {task: everywhere})
+    parts = zip(index, masks_by_part, strict=True)
+    pieces = [{task: masks[task][rows] for task in tasks} for rows, masks in parts]
+    taken = split.take(torch.cat(index))
     return Split(taken.inputs, taken.targets, {task: torch.cat([piece[task] for piece in pieces]) for task in tasks})
 
 

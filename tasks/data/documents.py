@@ -14,8 +14,8 @@ from tasks.contract import seed_for
 T = TypeVar("T")
 
 
-class Placed(Protocol):
-    """A sentence that knows its document."""
+class HasDocument(Protocol):
+    """A sentence that has a field for the name of its document."""
 
     @property
     def document(self) -> str:
@@ -23,7 +23,7 @@ class Placed(Protocol):
         ...
 
 
-S = TypeVar("S", bound=Placed)
+S = TypeVar("S", bound=HasDocument)
 
 
 @dataclass(frozen=True)
@@ -45,55 +45,55 @@ class Corpus(Generic[S]):
     def split(self, sentences: Sequence[S]) -> list[list[S]]:
         """Parts with the shares of each kind's sentences, cut between documents in a fixed order."""
         parts: list[list[S]] = [[] for _ in self.shares]
-        for name, own in self._by_kind(sentences):
+        for name, sentences_of_kind in self._by_kind(sentences):
             documents: dict[str, list[S]] = {}
-            for sentence in own:
+            for sentence in sentences_of_kind:
                 documents.setdefault(sentence.document, []).append(sentence)
-            dealt = split_documents([*documents.values()], self.shares, f"{self.purpose}/{name}")
-            for part, more in zip(parts, dealt, strict=True):
-                part.extend(more)
+            pieces = split_documents([*documents.values()], self.shares, f"{self.purpose}/{name}")
+            for part, piece in zip(parts, pieces, strict=True):
+                part.extend(piece)
         return parts
 
-    def subset(self, part: Sequence[S], wanted: int | None, total: int) -> list[S]:
-        """The share ``wanted / total`` of each kind in ``part``, by a fixed seed; all of it if ``wanted`` is none."""
-        if wanted is None or wanted >= total:
+    def subset(self, part: Sequence[S], count: int | None, total: int) -> list[S]:
+        """The share ``count / total`` of each kind in ``part``, by a fixed seed; all of it if ``count`` is none."""
+        if count is None or count >= total:
             return list(part)
-        taken: list[S] = []
-        for name, own in self._by_kind(part):
-            order = shuffled(len(own), f"{self.purpose}/subset/{name}")
-            taken += [own[i] for i in order[: round(len(own) * wanted / total)]]
-        return taken
+        chosen: list[S] = []
+        for name, sentences in self._by_kind(part):
+            order = shuffled(len(sentences), f"{self.purpose}/subset/{name}")
+            chosen += [sentences[i] for i in order[: round(len(sentences) * count / total)]]
+        return chosen
 
     def _by_kind(self, sentences: Sequence[S]) -> list[tuple[str, list[S]]]:
-        own = [[sentence for sentence in sentences if self.kind(sentence) == k] for k in range(len(self.kinds))]
-        return [(name, several) for name, several in zip(self.kinds, own, strict=True) if several]
+        groups = [[sentence for sentence in sentences if self.kind(sentence) == k] for k in range(len(self.kinds))]
+        return [(name, group) for name, group in zip(self.kinds, groups, strict=True) if group]
 
 
 def split_documents(documents: Sequence[Sequence[T]], shares: Sequence[float], purpose: str) -> list[list[T]]:
     """Parts with the given shares of all sentences, cut between documents, whose order ``purpose`` fixes.
 
-    A document goes where its middle lies.
+    A document belongs to the part that contains its midpoint.
     """
     parts: list[list[T]] = [[] for _ in shares]
     edges = list(accumulate(shares))[:-1]
-    total, done = sum(map(len, documents)), 0
+    total, start = sum(map(len, documents)), 0
     for position in shuffled(len(documents), purpose):
         document = documents[position]
-        middle = (done + len(document) / 2) / total
-        parts[sum(middle > edge for edge in edges)] += document
-        done += len(document)
+        midpoint = (start + len(document) / 2) / total
+        parts[sum(midpoint > edge for edge in edges)] += document
+        start += len(document)
     return parts
 
 
 def without_repeats(parts: Sequence[Sequence[T]], key: Callable[[T], Hashable]) -> list[list[T]]:
     """The parts without sentences whose ``key`` occurs in a later part. The last part stays whole."""
-    later: set[Hashable] = set()
-    kept = []
+    later_keys: set[Hashable] = set()
+    distinct_parts = []
     for part in reversed(parts):
         keys = [key(sentence) for sentence in part]
-        kept.append([sentence for sentence, own in zip(part, keys, strict=True) if own not in later])
-        later.update(keys)
-    return kept[::-1]
+        distinct_parts.append([sentence for sentence, own in zip(part, keys, strict=True) if own not in later_keys])
+        later_keys.update(keys)
+    return distinct_parts[::-1]
 
 
 def shuffled(count: int, purpose: str) -> list[int]:

@@ -75,8 +75,8 @@ def pools_of_5k(digits: Digits) -> Pools:
 
 def pools_of_full(train: Digits, test: Digits, purpose: str) -> Pools:
     """A sixth of the training images held out, class by class, and the test images."""
-    kept, held_out = stratified(train.labels, (1 - HELD_OUT, HELD_OUT), purpose)
-    return Pools(train.take(kept), train.take(held_out), test)
+    training, held_out = stratified(train.labels, (1 - HELD_OUT, HELD_OUT), purpose)
+    return Pools(train.take(training), train.take(held_out), test)
 
 
 def stratified(labels: Tensor, shares: Sequence[float], purpose: str) -> list[Tensor]:

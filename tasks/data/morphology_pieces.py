@@ -21,8 +21,10 @@ def pieces(sentences: Sequence[Sequence[str]], words: int, buckets: int) -> Tens
     """
     piece_numbers = torch.zeros(len(sentences), words, PIECES, dtype=torch.int32)
     for row, sentence in zip(piece_numbers, sentences, strict=True):
-        kept = sentence[:words]
-        row[: len(kept)] = torch.tensor([_numbers(word, buckets) for word in kept], dtype=torch.int32).view(-1, PIECES)
+        first_words = sentence[:words]
+        row[: len(first_words)] = torch.tensor(
+            [_numbers(word, buckets) for word in first_words], dtype=torch.int32
+        ).view(-1, PIECES)
     return piece_numbers
 
 

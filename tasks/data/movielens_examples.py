@@ -19,7 +19,7 @@ from tasks.data.movielens_ratings import GENDERS, ITEMS, OCCUPATIONS, USERS, Fil
 CUTS = (0.70, 0.85)  # shares of all ratings before validation, and before test
 LIKED = 4  # ratings from here are conversions
 AGES = (18, 25, 35, 45, 50, 56)  # years at which the next of MovieLens' age groups begins
-ROUNDS = 100  # of drawing again what a user has seen; who is left then has seen nearly everything
+ROUNDS = 100  # of drawing other films instead of rated ones; a user without a film after them has rated nearly all
 FACTS = ("user", "item", "age", "gender", "occupation", "genres")  # columns of a file, beside those of `History`
 
 
@@ -50,7 +50,7 @@ def examples_of(
     Args:
         tables: all ratings, users and films. Inputs use nothing after their moment, targets nothing after the period.
         period: the period whose sessions are taken.
-        trained: the end of training, in seconds since 1970; ids that occur first after it stay unknown.
+        trained: the end of training, in seconds since 1970; an id without a rating before it becomes 0.
         negatives: the number of films that were not rated for each that was.
         churn_days: the days without a rating after which a user counts as gone.
     """
@@ -59,22 +59,23 @@ def examples_of(
     inside = (sessions.start >= period.begin) & (sessions.end < period.end)
     event = np.repeat(np.flatnonzero(inside), 1 + negatives)
     click = np.arange(len(event)) % (1 + negatives) == 0
-    item, fresh = _unseen(log, event, sessions.end[event], period.name)
-    event, click, item = (column[click | fresh] for column in (event, click, np.where(click, log.item[event], item)))
+    unrated_item, has_unrated = _unrated_films(log, event, sessions.end[event], period.name)
+    items = np.where(click, log.item[event], unrated_item)
+    event, click, item = (column[click | has_unrated] for column in (event, click, items))
     rated_before = Past(log.item, log.time).count(item, log.time[event]) > 0
     moments = Moments(log.user[event], item, log.time[event], sessions.start[event])
     patience = churn_days * DAY
     gone = sessions.next[event] - sessions.end[event] > patience
-    told = click & sessions.last[event] & (sessions.end[event] + patience < period.end)
+    churn_is_labelled = click & sessions.last[event] & (sessions.end[event] + patience < period.end)
     targets = {
         "click": np.where(rated_before, click, ABSENT),
         "conversion": np.where(click, log.rating[event] >= LIKED, ABSENT),
-        "churn": np.where(told, gone, ABSENT),
+        "churn": np.where(churn_is_labelled, gone, ABSENT),
     }
-    who = Users(*(column[moments.user] for column in users))
-    known_ids = _known(moments, log, trained)
+    user_facts = Users(*(column[moments.user] for column in users))
+    trained_ids = _trained_ids(moments, log, trained)
     return Split(
-        _inputs(known_ids, who, films.genres[item], history_at(moments, log, films)),
+        _inputs(trained_ids, user_facts, films.genres[item], history_at(moments, log, films)),
         {task: torch.from_numpy(values.astype(np.float32)) for task, values in targets.items()},
     )
 
@@ -95,44 +96,45 @@ def read_example(file: str) -> dict[str, Tensor]:
     if len(rows) != 1:
         raise ValueError(f"{file} must hold a line of names and one example, not {len(rows)}")
     (row,) = rows
-    wanted = {*FACTS, *History._fields}
-    if set(row) != wanted:
+    if set(row) != {*FACTS, *History._fields}:
         raise ValueError(f"{file} must have the columns {', '.join((*FACTS, *History._fields))}")
     try:
         history = History(*(np.array([float(row[name] or "nan")]) for name in History._fields))
-        known_ids = (_id(row["user"], USERS), _id(row["item"], ITEMS))
+        trained_ids = (_id(row["user"], USERS), _id(row["item"], ITEMS))
         facts = (int(row["age"]), GENDERS.index(row["gender"]), OCCUPATIONS.index(row["occupation"]))
         genres = genre_flags(row["genres"].split())
     except (ValueError, TypeError) as error:
         raise ValueError(f"{file} has a cell that cannot be read ({error})") from None
-    return _inputs(known_ids, Users(*(np.array([fact]) for fact in facts)), genres[None], history)
+    return _inputs(trained_ids, Users(*(np.array([fact]) for fact in facts)), genres[None], history)
 
 
-def _inputs(known_ids: tuple[Ints, Ints], who: Users, genres: NDArray[np.bool_], history: History) -> dict[str, Tensor]:
+def _inputs(
+    trained_ids: tuple[Ints, Ints], user_facts: Users, genres: NDArray[np.bool_], history: History
+) -> dict[str, Tensor]:
     inputs = {
-        "user": known_ids[0],
-        "item": known_ids[1],
-        "age": np.searchsorted(AGES, who.age, side="right"),
-        "gender": who.gender,
-        "occupation": who.occupation,
+        "user": trained_ids[0],
+        "item": trained_ids[1],
+        "age": np.searchsorted(AGES, user_facts.age, side="right"),
+        "gender": user_facts.gender,
+        "occupation": user_facts.occupation,
         "genres": genres.astype(np.float32),
         "history": numbers(history),
     }
     return {name: torch.from_numpy(values) for name, values in inputs.items()}
 
 
-def _known(moments: Moments, log: Log, trained: int) -> tuple[Ints, Ints]:
+def _trained_ids(moments: Moments, log: Log, trained: int) -> tuple[Ints, Ints]:
     """Ids of users with a rating before the session at hand, and of films with one before the moment; else 0.
 
-    Ratings after training make nobody known: there was nothing to learn about them.
+    Ratings after training do not count: a model cannot have learnt anything from them.
     """
     of_user = Past(log.user, log.time).count(moments.user, np.minimum(moments.start, trained))
     of_item = Past(log.item, log.time).count(moments.item, np.minimum(moments.time, trained))
     return np.where(of_user > 0, moments.user, 0), np.where(of_item > 0, moments.item, 0)
 
 
-def _unseen(log: Log, event: Ints, until: Ints, purpose: str) -> tuple[Ints, NDArray[np.bool_]]:
-    """For each rating ``event`` (N,) a film that its user has not rated ``until`` a time; and whether there is one.
+def _unrated_films(log: Log, event: Ints, until: Ints, purpose: str) -> tuple[Ints, NDArray[np.bool_]]:
+    """For each rating ``event`` (N,) a film that its user has not rated ``until`` a time, and whether one was drawn.
 
     Films are drawn from those that somebody had rated before the event, each as likely as any other, the seed fixed by
     ``purpose``.
@@ -145,17 +147,17 @@ def _unseen(log: Log, event: Ints, until: Ints, purpose: str) -> tuple[Ints, NDA
     pairs = log.user * (ITEMS + 1) + log.item
     order = np.argsort(pairs)
     pairs, times = pairs[order], log.time[order]
-    item, again = np.zeros_like(user), offered > 0
+    item, lacks_film = np.zeros_like(user), offered > 0
     for _ in range(ROUNDS):
-        where = np.flatnonzero(again)
-        drawn = torch.rand(len(where), generator=generator, dtype=torch.float64).numpy()
-        item[where] = films[(drawn * offered[where]).astype(np.int64)]
-        wanted = user[where] * (ITEMS + 1) + item[where]
-        place = np.searchsorted(pairs, wanted).clip(max=len(pairs) - 1)
-        again[where] = (pairs[place] == wanted) & (times[place] <= until[where])
-        if not again.any():
+        where = np.flatnonzero(lacks_film)
+        shares = torch.rand(len(where), generator=generator, dtype=torch.float64).numpy()
+        item[where] = films[(shares * offered[where]).astype(np.int64)]
+        drawn_pairs = user[where] * (ITEMS + 1) + item[where]
+        place = np.searchsorted(pairs, drawn_pairs).clip(max=len(pairs) - 1)
+        lacks_film[where] = (pairs[place] == drawn_pairs) & (times[place] <= until[where])
+        if not lacks_film.any():
             break
-    return item, (offered > 0) & ~again
+    return item, (offered > 0) & ~lacks_film
 
 
 def _id(cell: str, most: int) -> Ints:

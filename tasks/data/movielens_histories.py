@@ -103,17 +103,17 @@ def history_at(moments: Moments, log: Log, films: Films) -> History:
     """The past at every moment. Ratings in ``log`` at the moment or after it have no influence."""
     user, item, time, start = moments
     sessions = sessions_of(log)
-    over = Past(log.user[sessions.last], sessions.end[sessions.last])
-    own, of_item = Past(log.user, log.time, log.rating), Past(log.item, log.time, log.rating)
+    past_sessions = Past(log.user[sessions.last], sessions.end[sessions.last])
+    of_user, of_item = Past(log.user, log.time, log.rating), Past(log.item, log.time, log.rating)
     in_genre, sum_in_genre = _genres(moments, log, films)
-    before, year = own.count(user, time), films.year[item]
+    ratings_before, year = of_user.count(user, time), films.year[item]
     return History(
-        ratings_before=before,
-        ratings_in_session=before - own.count(user, start),
-        sessions_before=over.count(user, start),
-        days_since_first=own.since(user, time, latest=False) / DAY,
-        hours_since_latest=own.since(user, time, latest=True) / HOUR,
-        mean_before=_ratio(own.sum(user, time), before),
+        ratings_before=ratings_before,
+        ratings_in_session=ratings_before - of_user.count(user, start),
+        sessions_before=past_sessions.count(user, start),
+        days_since_first=of_user.since(user, time, latest=False) / DAY,
+        hours_since_latest=of_user.since(user, time, latest=True) / HOUR,
+        mean_before=_ratio(of_user.sum(user, time), ratings_before),
         item_ratings_before=of_item.count(item, time),
         item_mean_before=_ratio(of_item.sum(item, time), of_item.count(item, time)),
         genre_ratings_before=_ratio(in_genre, films.genres[item].sum(1).astype(np.float64)),

@@ -20,7 +20,7 @@ RECBOLE = Distribution(
 )
 MEMBERS = "recbole/dataset_example/ml-100k"
 FOLDER = "ml-100k"
-USERS, ITEMS = 943, 1682  # ids begin at 1, so that 0 is free for whoever is not known
+USERS, ITEMS = 943, 1682  # ids begin at 1, so that 0 is free for an unknown user or film
 GENDERS = ("F", "M")
 OCCUPATIONS = (
     "administrator",

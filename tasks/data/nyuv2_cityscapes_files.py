@@ -82,7 +82,9 @@ def split(examples: Sequence[int]) -> tuple[list[int], list[int]]:
         DataUnavailableError: there are too few.
     """
     held = [number * BLOCKS // len(examples) % 10 == HELD_OUT for number in range(len(examples))]
-    parts = [[number for number, out in zip(examples, held, strict=True) if out == wanted] for wanted in (False, True)]
+    parts = [
+        [number for number, out in zip(examples, held, strict=True) if out == held_out] for held_out in (False, True)
+    ]
     if not all(parts):
         raise DataUnavailableError(f"{len(examples)} training examples are too few to hold some out for validation")
     return parts[0], parts[1]

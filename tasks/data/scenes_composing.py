@@ -63,13 +63,13 @@ def lay_out(windows: Tensor, count: int, side: int, most: int, generator: torch.
 
     The first object is the largest: the longer side of each other one is shorter by a fifth at least.
     """
-    wanted = torch.randint(1, most + 1, (count, 1), generator=generator)
-    occupied = torch.arange(most) < wanted
+    objects = torch.randint(1, most + 1, (count, 1), generator=generator)
+    occupied = torch.arange(most) < objects
     chosen = torch.randint(len(windows), (count, most), generator=generator)
     extent = (windows[:, 2:] - windows[:, :2])[chosen].float()
     length = _between(*LARGEST, torch.rand(count, 1, generator=generator)) * side
-    others = _between(SMALLEST * side, NEXT * length, torch.rand(count, most - 1, generator=generator))
-    lengths = torch.cat([length, others], 1)[..., None]
+    smaller = _between(SMALLEST * side, NEXT * length, torch.rand(count, most - 1, generator=generator))
+    lengths = torch.cat([length, smaller], 1)[..., None]
     size = (extent * lengths / extent.amax(-1, keepdim=True)).round().clamp(min=2).long()
     corner = torch.zeros_like(size)
     for place in range(most):

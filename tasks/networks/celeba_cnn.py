@@ -48,15 +48,16 @@ class Mean(nn.Module):
 
 
 def _nine_layers(channels: int) -> nn.Sequential:
-    layers, before = nn.Sequential(), 3
+    layers, in_channels = nn.Sequential(), 3
     for number, widths in enumerate(WIDTHS):
         if number > 0:
             layers.append(nn.MaxPool2d(2))
         for width in widths:
-            after = width * channels
-            layers.extend([nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()])
-            before = after
+            out_channels = width * channels
+            convolution = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+            layers.extend([convolution, nn.BatchNorm2d(out_channels), nn.ReLU()])
+            in_channels = out_channels
     layers.append(Mean())
     for _ in range(2):
-        layers.append(nn.Sequential(nn.Linear(before, before, bias=False), Normed(before), nn.ReLU()))
+        layers.append(nn.Sequential(nn.Linear(in_channels, in_channels, bias=False), Normed(in_channels), nn.ReLU()))
     return layers

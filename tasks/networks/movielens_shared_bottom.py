@@ -46,14 +46,14 @@ class SharedBottom(nn.Module):
         history: Tensor,
     ) -> Tensor:
         """Features (N, width / 2)."""
-        ids = [_known(self.user, user), _known(self.item, item)]
+        ids = [_embedded(self.user, user), _embedded(self.item, item)]
         facts = [self.age(age), self.gender(gender), self.occupation(occupation), self.genres(genres)]
         vectors = self.vectors_dropout(torch.cat([*ids, *facts], 1))
         hidden = torch.relu(self.first(torch.cat([vectors, history], 1)))
         return torch.relu(self.last(self.dropout(hidden)))
 
 
-def _known(table: nn.Embedding, ids: Tensor) -> Tensor:
+def _embedded(table: nn.Embedding, ids: Tensor) -> Tensor:
     """Vectors (N, W), zero where the id is 0."""
     # The padding_idx of a table would say the same, but is overlooked where torch.vmap stacks tables.
     return table(ids) * (ids > 0)[:, None]

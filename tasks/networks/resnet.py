@@ -39,7 +39,7 @@ class ResNet(nn.Module):
             nn.Conv2d(3, channels, 7, 2, 3, bias=False), nn.BatchNorm2d(channels), nn.ReLU(), nn.MaxPool2d(3, 2, 1)
         )
         self.stages = nn.Sequential()
-        before, rate = channels, 1
+        in_channels, rate = channels, 1
         for number, depth in enumerate(depths):
             stride, first_rate = (1 if number == 0 else 2), rate
             if dilated and number >= 2:
@@ -47,8 +47,8 @@ class ResNet(nn.Module):
             blocks: list[nn.Module] = []
             for index in range(depth):
                 stride_and_rate = (stride, first_rate) if index == 0 else (1, rate)
-                blocks.append(ResidualBlock(kind, before, channels * 2**number, *stride_and_rate))
-                before = channels * 2**number * EXPANSION[kind]
+                blocks.append(ResidualBlock(kind, in_channels, channels * 2**number, *stride_and_rate))
+                in_channels = channels * 2**number * EXPANSION[kind]
             self.stages.append(nn.Sequential(*blocks))
         self.apply(lambda module: _he(module, "fan_out"))
 
@@ -64,19 +64,19 @@ class ResNet(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3×3 convolutions, or a 3×3 one between two of 1×1, beside a way around them."""
+    """Two 3×3 convolutions, or a 3×3 one between two of 1×1, beside a shortcut around them."""
 
-    def __init__(self, kind: Kind, before: int, width: int, stride: int, rate: int) -> None:
+    def __init__(self, kind: Kind, in_channels: int, width: int, stride: int, rate: int) -> None:
         super().__init__()
-        after = width * EXPANSION[kind]
+        out_channels = width * EXPANSION[kind]
         if kind == "basic":
-            parts = [_normed(before, width, 3, stride, rate), nn.ReLU(), _normed(width, width, 3)]
+            parts = [_normed(in_channels, width, 3, stride, rate), nn.ReLU(), _normed(width, width, 3)]
         else:
             middle = _normed(width, width, 3, stride, rate)
-            parts = [_normed(before, width, 1), nn.ReLU(), middle, nn.ReLU(), _normed(width, after, 1)]
+            parts = [_normed(in_channels, width, 1), nn.ReLU(), middle, nn.ReLU(), _normed(width, out_channels, 1)]
         self.way = nn.Sequential(*parts)
-        same = stride == 1 and before == after
-        self.around = nn.Identity() if same else _normed(before, after, 1, stride)
+        same = stride == 1 and in_channels == out_channels
+        self.around = nn.Identity() if same else _normed(in_channels, out_channels, 1, stride)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps (N, D', H', W') of maps (N, D, H, W)."""
@@ -115,14 +115,16 @@ class DeepLabHead(nn.Module):
         return interpolate(joined, scale_factor=STRIDE, mode="bilinear", align_corners=False)
 
 
-def _normed(before: int, after: int, side: int, stride: int = 1, rate: int = 1) -> nn.Sequential:
+def _normed(in_channels: int, out_channels: int, side: int, stride: int = 1, rate: int = 1) -> nn.Sequential:
     padding = rate * (side - 1) // 2
-    return nn.Sequential(nn.Conv2d(before, after, side, stride, padding, rate, bias=False), nn.BatchNorm2d(after))
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, side, stride, padding, rate, bias=False), nn.BatchNorm2d(out_channels)
+    )
 
 
-def _he(module: nn.Module, kept: Literal["fan_in", "fan_out"]) -> None:
+def _he(module: nn.Module, mode: Literal["fan_in", "fan_out"]) -> None:
     """Draw weights that keep the variance of what goes forward (in), or of gradients (out)."""
     if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode=kept, nonlinearity="relu")
+        nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity="relu")
         if module.bias is not None:
             nn.init.zeros_(module.bias)

@@ -25,8 +25,10 @@ class SegNet(nn.Module):
         widths = [channels * stage for stage in STAGES]
         down = zip([3, *widths], widths, DEPTHS, strict=False)
         up = zip(widths, [channels, *widths], DEPTHS, strict=False)
-        self.down = nn.ModuleList(_stage(before, after, depth) for before, after, depth in down)
-        self.up = nn.ModuleList(_stage(before, after, depth) for before, after, depth in reversed(list(up)))
+        self.down = nn.ModuleList(_stage(in_channels, out_channels, depth) for in_channels, out_channels, depth in down)
+        self.up = nn.ModuleList(
+            _stage(in_channels, out_channels, depth) for in_channels, out_channels, depth in reversed(list(up))
+        )
         self.apply(xavier)
 
     @property
@@ -76,8 +78,8 @@ def xavier(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def _stage(before: int, after: int, depth: int) -> nn.Sequential:
-    widths = [before, *[after] * depth]
+def _stage(in_channels: int, out_channels: int, depth: int) -> nn.Sequential:
+    widths = [in_channels, *[out_channels] * depth]
     layers = [
         layer
         for i in range(depth)

@@ -90,16 +90,16 @@ def _box_loss(boxes: Tensor, targets: Tensor, away: Tensor, is_object: Tensor) -
     nearest = distance.argmin(-1, keepdim=True)  # (N, H, W, 1)
     near = (distance.gather(-1, nearest) <= 1).squeeze(-1)
     corners = targets[:, None, None, :, :4].expand(*distance.shape, 4)
-    wanted = corners.gather(-2, nearest[..., None].expand(*nearest.shape, 4)).squeeze(-2)
-    return (_lack(boxes, wanted) * near).sum() / near.sum().clamp(min=1)
+    true_boxes = corners.gather(-2, nearest[..., None].expand(*nearest.shape, 4)).squeeze(-2)
+    return (_lack(boxes, true_boxes) * near).sum() / near.sum().clamp(min=1)
 
 
-def _lack(boxes: Tensor, wanted: Tensor) -> Tensor:
+def _lack(boxes: Tensor, true_boxes: Tensor) -> Tensor:
     """1 - GIoU of boxes (..., 4): 0 for equal ones, up to 2 for those far from each other."""
-    low, high = torch.minimum(boxes, wanted), torch.maximum(boxes, wanted)
+    low, high = torch.minimum(boxes, true_boxes), torch.maximum(boxes, true_boxes)
     common = (low[..., 2:] - high[..., :2]).clamp(min=0).prod(-1)
     hull = (high[..., 2:] - low[..., :2]).prod(-1).clamp(min=1e-6)
-    union = sum((box[..., 2:] - box[..., :2]).prod(-1) for box in (boxes, wanted)) - common
+    union = sum((box[..., 2:] - box[..., :2]).prod(-1) for box in (boxes, true_boxes)) - common
     return 1 - common / union.clamp(min=1e-6) + (hull - union) / hull
 
 

@@ -38,9 +38,9 @@ def pixel_accuracy(classes: int, name: str = "accuracy") -> Metric:
 
 def _table(outputs: Tensor, targets: Tensor, classes: int) -> Tensor:
     """How often each true class (row) was predicted as each class (column), (C, C) in double precision."""
-    predicted, wanted = outputs.argmax(1), targets.long()
-    is_class = (wanted >= 0) & (wanted < classes)
-    pairs = (wanted * classes + predicted)[is_class]
+    predicted, true = outputs.argmax(1), targets.long()
+    is_class = (true >= 0) & (true < classes)
+    pairs = (true * classes + predicted)[is_class]
     return torch.bincount(pairs, minlength=classes**2).view(classes, classes).double()
 
 

@@ -49,8 +49,8 @@ def spans(labels: Sequence[int]) -> list[tuple[int, int, int]]:
 def _spans(labels: Tensor) -> Tensor:
     """At the first word of every span a number that tells its last word and its kind, elsewhere -1; (N, W)."""
     kind = (labels - 1).div(2, rounding_mode="floor")  # -1 outside
-    before = torch.cat([kind.new_full((len(kind), 1), -1), kind[:, :-1]], 1)
-    begins = (kind >= 0) & ((labels % 2 == 1) | (kind != before))
+    previous = torch.cat([kind.new_full((len(kind), 1), -1), kind[:, :-1]], 1)
+    begins = (kind >= 0) & ((labels % 2 == 1) | (kind != previous))
     goes_on = torch.cat([((kind >= 0) & ~begins)[:, 1:], begins.new_zeros(len(kind), 1)], 1)
     words = labels.shape[1]
     last = torch.arange(words, device=labels.device).where(~goes_on, words)  # a last word after every first one

@@ -36,8 +36,8 @@ def greedy(outputs: Tensor, frames: Tensor) -> Tensor:
     positions = torch.arange(best.shape[1], device=best.device)
     begins = torch.ones_like(best, dtype=torch.bool)
     begins[:, 1:] = best[:, 1:] != best[:, :-1]
-    kept = begins & (best != BLANK) & (positions < frames[:, None])
-    return to_the_front(torch.where(kept, best, ABSENT))[:, : int(kept.sum(1).max())]
+    is_label = begins & (best != BLANK) & (positions < frames[:, None])
+    return to_the_front(torch.where(is_label, best, ABSENT))[:, : int(is_label.sum(1).max())]
 
 
 def edit_distances(decoded: Tensor, reference: Tensor) -> Tensor:

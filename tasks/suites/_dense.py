@@ -26,7 +26,7 @@ KINDS: Mapping[str, nyuv2_cityscapes_files.Kind] = {
     "depth": "distances",
     "normals": "directions",
 }
-NAMED = 0.01  # an answer names a class that fills at least this share of the image
+SMALLEST_NAMED_SHARE = 0.01  # an answer names a class that fills at least this share of the image
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,13 @@ class DenseSuite(Suite):
         """The share of the image that each class fills, the range of depths, the mean direction."""
         sentences = {}
         if "segmentation" in outputs:
-            shares = torch.bincount(outputs["segmentation"][0].argmax(0).flatten()) / (self.height * self.width)
-            named = [(float(shares[i]), self.class_names[i]) for i in range(len(shares)) if shares[i] >= NAMED]
+            classes = outputs["segmentation"][0].argmax(0).flatten()
+            shares = torch.bincount(classes, minlength=len(self.class_names)) / (self.height * self.width)
+            named = [
+                (float(share), name)
+                for share, name in zip(shares, self.class_names, strict=True)
+                if share >= SMALLEST_NAMED_SHARE
+            ]
             sentences["segmentation"] = ", ".join(f"{name} {share:.0%}" for share, name in sorted(named, reverse=True))
         if "depth" in outputs:
             near, middle, far = torch.quantile(outputs["depth"].flatten(), torch.tensor([0.05, 0.5, 0.95])).tolist()
@@ -128,5 +133,5 @@ class DenseSuite(Suite):
         dilated = isinstance(encoder, ResNet)
         head = DeepLabHead(encoder.width, outputs) if dilated else SegNetHead(self.channels, outputs)
         # Depth is (N, H, W), without an axis of one channel.
-        after = {"depth": [nn.Flatten(0, 1)], "normals": [UnitVectors()]}
-        return nn.Sequential(head, *after.get(task, []))
+        output_layers = {"depth": [nn.Flatten(0, 1)], "normals": [UnitVectors()]}
+        return nn.Sequential(head, *output_layers.get(task, []))

@@ -185,8 +185,8 @@ class Ewt(Suite):
 def word_targets(labels: Sequence[Sequence[int]], first: Tensor) -> Tensor:
     """Labels of sentences' words as targets (N, W); `ABSENT` where ``first`` (N, W) has no token of the word."""
     targets = torch.full(first.shape, ABSENT)
-    for row, own in zip(targets, labels, strict=True):
-        row[: len(own)] = torch.tensor(own[: len(row)])
+    for row, sentence_labels in zip(targets, labels, strict=True):
+        row[: len(sentence_labels)] = torch.tensor(sentence_labels[: len(row)])
     return targets.where(first > 0, ABSENT)
 
 
@@ -196,12 +196,12 @@ def marked_words(sentence: str) -> tuple[list[str], int | None]:
     Raises:
         ValueError: there is no word, or more than one is marked.
     """
-    before, *more = MARK.split(sentence)
-    if len(more) > 2:
-        raise ValueError(f"only one predicate can be marked at a time, not {', '.join(more[::2])}")
-    words = split_words(before)
-    predicate = len(words) if more else None
-    for text in more:
+    first_text, *marks_and_texts = MARK.split(sentence)
+    if len(marks_and_texts) > 2:
+        raise ValueError(f"only one predicate can be marked at a time, not {', '.join(marks_and_texts[::2])}")
+    words = split_words(first_text)
+    predicate = len(words) if marks_and_texts else None
+    for text in marks_and_texts:
         words += split_words(text)
     if not words:
         raise ValueError(f"there is no word in {sentence!r}; give a sentence")

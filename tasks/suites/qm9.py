@@ -29,7 +29,7 @@ from tasks.data.sources import data_folder
 from tasks.networks.qm9_message_passing import MessagePassing, PropertyHead
 from tasks.registry import register
 
-OTHERS = 10_000  # molecules for validation, and as many for the test
+HELD_OUT = 10_000  # molecules for validation, and as many for the test
 
 
 @register("qm9")
@@ -117,18 +117,18 @@ class Qm9(Suite):
         return loss
 
 
-def split(count: int, wanted: int | None = None) -> list[Tensor]:
-    """Positions for training, validation and test out of ``count``; of each the share ``wanted / count``.
+def split(count: int, molecules: int | None = None) -> list[Tensor]:
+    """Positions for training, validation and test out of ``count``; of each the share ``molecules / count``.
 
     Raises:
         DataUnavailableError: there are too few.
     """
-    others = min(OTHERS, count // 10)
-    if others < 1:
+    held_out = min(HELD_OUT, count // 10)
+    if held_out < 1:
         raise DataUnavailableError(f"{count} molecules are too few to split; expected QM9's files, or at least 10")
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed_for("qm9/split", 0)))
-    test, validation, train = order.tensor_split([others, 2 * others])
-    share = 1.0 if wanted is None else min(1.0, wanted / count)
+    test, validation, train = order.tensor_split([held_out, 2 * held_out])
+    share = 1.0 if molecules is None else min(1.0, molecules / count)
     return [part[: max(1, round(share * len(part)))] for part in (train, validation, test)]
 
 

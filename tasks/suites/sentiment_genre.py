@@ -65,9 +65,9 @@ class SentimentGenre(Suite):
         if self.trained_layers < 1:
             raise ValueError(f"trained_layers must be at least 1, not {self.trained_layers}: nothing would be shared")
         for task in CLASSES:
-            wanted = getattr(self, f"{task}_sentences")
-            if wanted is not None and wanted < 100:
-                raise ValueError(f"{task}_sentences must be at least 100, so that every class is tested, not {wanted}")
+            count = getattr(self, f"{task}_sentences")
+            if count is not None and count < 100:
+                raise ValueError(f"{task}_sentences must be at least 100, so that every class is tested, not {count}")
         if not 8 <= self.max_length <= 512:
             raise ValueError(f"max_length must be between 8 and 512 tokens, not {self.max_length}")
         check_source(self.source)
