@@ -8,8 +8,23 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.data.qm9_files import COLUMNS
+from tasks.data.qm9_sdf import Molecules, pack, parse, records
 
 VALENCES = {"C": 4, "N": 3, "O": 2, "F": 1}
+METHANAL = """gdb_3
+  -OEChem-03231823243D
+
+  4  3  0     0  0  0  0  0  0999 V2000
+   -0.0140    1.1000    0.0100 C   0  0  0  0  0  0  0  0  0  0  0  0
+    0.0020  -12.5000    0.0020 O   0  0  0  0  0  0  0  0  0  0  0  0
+    0.9400    1.6500    0.0100 H   0  0  0  0  0  0  0  0  0  0  0  0
+   -0.9500    1.7000    0.0200 H   0  0  0  0  0  0  0  0  0  0  0  0
+  1  2  2  0  0  0  0
+  1  3  1  0  0  0  0
+  1  4  1  0  0  0  0
+M  END
+$$$$
+"""
 
 
 class Sample(NamedTuple):
@@ -87,3 +102,13 @@ def write_qm9(folder: Path, count: int, left_out: list[int]) -> None:
     ]
     (folder / "gdb9.sdf.csv").write_text("\n".join([",".join(COLUMNS), *rows]) + "\n")
     (folder / "uncharacterized.txt").write_text(left_out_list(left_out))
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of the first record in ``text``."""
+    return next(records(text.splitlines(keepends=True)))
+
+
+def packed_samples(count: int) -> Molecules:
+    """The first ``count`` samples, packed into tensors."""
+    return pack([parse(lines_of(record(str(number), sample(number)))) for number in range(count)])

@@ -1,20 +1,16 @@
-"""CelebA: its lists and pictures, its splits, metrics of attributes, both networks, training and answering."""
+"""CelebA: its lists and pictures, its splits, training both networks, and answering."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from tasks import registry
-from tasks.base import DataUnavailableError, Metric
+from tasks.base import DataUnavailableError
 from tasks.data.celeba_files import ATTRIBUTES
-from tasks.networks.celeba_cnn import Normed
-from tasks.scoring.binary import balanced_accuracy, binary_accuracy, cross_entropy, f1
 from tasks.suites.celeba import CelebA
 from tests.tasks.celeba_files import picture, write_celeba
 from tests.tasks.fitting import losses_before_and_after
@@ -78,39 +74,6 @@ def test_only_chosen_attributes_are_tasks(data: Path) -> None:
     assert [task.name for task in suite.tasks] == list(suite.load(data).train.targets) == list(SOME)
 
 
-METRICS: list[tuple[Metric, Callable[..., float]]] = [
-    (f1(), f1_score),
-    (binary_accuracy(), accuracy_score),
-    (balanced_accuracy(), balanced_accuracy_score),
-]
-
-
-@pytest.mark.parametrize(("metric", "official"), METRICS, ids=[metric.name for metric, _ in METRICS])
-@pytest.mark.parametrize("size", [1, 7, 50])
-def test_metrics_are_those_of_scikit_learn(metric: Metric, official: Callable[..., float], size: int) -> None:
-    generator = torch.Generator().manual_seed(0)
-    logits, truth = torch.randn(50, generator=generator), torch.rand(50, generator=generator) < 0.3
-    pieces = zip(logits.split(size), truth.split(size), strict=True)
-    assert metric.of([metric.collect(*piece) for piece in pieces]) == pytest.approx(official(truth, logits > 0))
-
-
-def test_constant_answers_are_seen_to_be_trivial() -> None:
-    truth = torch.arange(50) < 1
-    value = {m.name: m.of([m.collect(torch.full((50,), -3.0), truth)]) for m, _ in METRICS}
-    assert value == {"f1": 0, "accuracy": 0.98, "balanced_accuracy": 0.5}
-
-
-def test_metrics_are_finite_where_one_answer_is_always_right() -> None:
-    for truth in (torch.ones(4, dtype=torch.bool), torch.zeros(4, dtype=torch.bool)):
-        assert all(np.isfinite(m.of([m.collect(torch.zeros(4), truth)])) for m, _ in METRICS)
-
-
-def test_the_loss_is_the_binary_cross_entropy() -> None:
-    logits, truth = torch.tensor([0.5, -2.0]), torch.tensor([True, False])
-    expected = -(torch.sigmoid(logits[0]).log() + (1 - torch.sigmoid(logits[1])).log()) / 2
-    torch.testing.assert_close(cross_entropy(logits, truth), expected)
-
-
 @pytest.mark.parametrize("missing", ["img_align_celeba", "list_attr_celeba.txt", "list_eval_partition.txt"])
 def test_what_is_absent_is_named_with_what_to_do(copy: Path, missing: str) -> None:
     (copy / missing).rename(copy / "elsewhere")
@@ -162,22 +125,6 @@ def test_both_networks_train_even_on_a_single_picture(data: Path, encoder: str) 
     torch.stack([task.loss(outputs[task.name], batch.targets[task.name]) for task in suite.tasks]).sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
     assert len({id(p) for p in model.last_shared_parameters()}) > 0
-
-
-def test_a_single_example_is_normalised_as_in_evaluation_and_leaves_no_trace() -> None:
-    layer = Normed(3).train()
-    layer(torch.randn(8, 3))
-    mean, one = layer.running_mean, torch.randn(1, 3)
-    assert mean is not None
-    before, normalised = mean.clone(), layer(one)
-    assert torch.equal(before, mean)
-    torch.testing.assert_close(normalised, layer.eval()(one))
-
-
-def test_the_nine_layers_are_those_of_famo() -> None:
-    layers = [p.shape for p in CelebA().build(0, SOME).encoder.parameters() if p.ndim > 1]
-    widths = [(64, 3), (128, 64), (128, 128), (256, 128), (256, 256), (512, 256), (512, 512)]
-    assert layers == [*((after, before, 3, 3) for after, before in widths), (512, 512), (512, 512)]
 
 
 @pytest.mark.parametrize(("encoder", "side"), [("cnn", 24), ("resnet18", 36)])

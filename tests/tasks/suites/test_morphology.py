@@ -1,4 +1,4 @@
-"""Morphological features: reading them, words as hashed pieces, the transformer, training, answers."""
+"""Morphological features: reading them, training, answers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from sklearn.metrics import f1_score
 from tasks import registry
 from tasks.base import DataUnavailableError, seeded
 from tasks.data.labels import ABSENT
-from tasks.data.morphology_pieces import PIECES, pieces
-from tasks.networks.morphology_transformer import TransformerSize, WordTransformer
+from tasks.data.morphology_pieces import PIECES
 from tasks.suites.morphology import FEATURES, LABELS, Morphology, values_of
 from tests.tasks.ewt_files import write_ewt
 
@@ -64,30 +63,6 @@ def test_long_sentences_are_cut(data: Path) -> None:
     split = Morphology(max_words=2, buckets=64, width=16).load(data).train
     assert split.targets["number"].shape == (210, 2)
     assert (split.targets["number"] != ABSENT).all()
-
-
-def test_pieces_are_hashes_that_never_change() -> None:
-    numbers = pieces([["Go", "15s"], ["go"]], 3, 1000)
-    assert numbers.shape == (2, 3, PIECES)
-    assert numbers[0, 0].tolist() == [895, 164, 410, 69, 914, 32, 435, 120, 15]
-    assert not numbers[0, 2].any()
-    assert not numbers[1, 1:].any()
-    shape = 1
-    assert (numbers[0, 0] == numbers[1, 0]).tolist() == [at != shape for at in range(PIECES)]
-
-
-def test_padding_has_no_influence_and_position_has() -> None:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        encoder = WordTransformer(TransformerSize(buckets=100, words=6, width=8, layers=2)).eval()
-    words = pieces([["go", "home", "now"], ["stay"], ["go", "go", "go"]], 6, 100)
-    with torch.no_grad():
-        features, alone = encoder(words), encoder(words[1:2, :1])
-    assert features.shape == (3, 6, 8)
-    torch.testing.assert_close(features[1:2, :1], alone)
-    assert not features[0, 3:].any()
-    assert not features[1, 1:].any()
-    assert not torch.allclose(features[2, 0], features[2, 1])
 
 
 def test_a_small_model_learns_every_feature_that_there_is(data: Path) -> None:

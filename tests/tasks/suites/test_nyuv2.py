@@ -1,4 +1,4 @@
-"""NYUv2: reading folders of maps, holding out validation, SegNet and the dilated ResNet, training and answering."""
+"""NYUv2: reading folders of maps, holding out validation, training both backbones, and answering."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import nn
-from torch.nn.functional import max_unpool2d
 
 from tasks import registry
 from tasks.base import DataUnavailableError
 from tasks.data.nyuv2_cityscapes_files import ImageSize, resize_image, split
-from tasks.networks.resnet import DeepLabHead, ResNet
-from tasks.networks.segnet import SegNet, SegNetHead
 from tasks.suites.nyuv2 import Nyuv2
 from tests.tasks.dense_files import scene, write_scenes
 from tests.tasks.fitting import losses_before_and_after
@@ -139,43 +135,6 @@ def test_an_empty_part_is_named(copy: Path) -> None:
         folder.mkdir()
     with pytest.raises(DataUnavailableError, match=r"lacks 0.npy"):
         SMALL.load(copy)
-
-
-def test_segnet_is_as_large_as_that_of_the_authors() -> None:
-    count = sum(p.numel() for module in (SegNet(), SegNetHead(64, 13)) for p in module.parameters())
-    assert count == 24_981_069  # as they state it for segmentation
-
-
-def test_segnet_puts_maxima_back_to_where_they_were() -> None:
-    torch.manual_seed(0)
-    network = SegNet(2).eval()
-    image = torch.rand(2, 3, 64, 32)
-    hidden, places = image, []
-    for stage in network.down:
-        full = stage(hidden)
-        hidden, place = nn.functional.max_pool2d(full, 2, return_indices=True)
-        places.append(place)
-    for stage in network.up:
-        hidden = stage(max_unpool2d(hidden, places.pop(), [2, 2]))
-    torch.testing.assert_close(network(image), hidden.movedim(1, -1))
-
-
-@pytest.mark.parametrize(("layout", "count"), [("resnet18", 11_176_512), ("resnet50", 23_508_032)])
-def test_resnets_are_as_large_as_published(layout: str, count: int) -> None:
-    network = ResNet(layout)
-    assert sum(p.numel() for p in network.parameters()) == count
-    assert network.width == {"resnet18": 512, "resnet50": 2048}[layout]
-
-
-def test_a_dilated_resnet_looks_further_and_keeps_an_eighth_of_the_size() -> None:
-    network = ResNet("resnet50", 4, dilated=True).eval()
-    rates = [m.dilation[0] for m in network.stages.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)]
-    assert rates == [1] * 7 + [1] + [2] * 5 + [2] + [4] * 2
-    with torch.no_grad():
-        features = network(torch.rand(1, 3, 64, 32))
-        assert features.shape == (1, 8, 4, network.width)
-        assert DeepLabHead(network.width, 5).eval()(features).shape == (1, 5, 64, 32)
-        assert ResNet("resnet50", 4).eval()(torch.rand(1, 3, 64, 32)).shape == (1, network.width)
 
 
 @pytest.mark.parametrize("backbone", ["segnet", "resnet50"])

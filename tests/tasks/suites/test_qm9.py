@@ -1,4 +1,4 @@
-"""QM9: structure-data files, the table, what is left out, the split, the network, units, training and answering."""
+"""QM9: structure-data files, the table, molecules that are left out, the split, units, training and answering."""
 
 from __future__ import annotations
 
@@ -14,26 +14,12 @@ from sklearn.metrics import mean_absolute_error
 from tasks import registry
 from tasks.base import DataUnavailableError
 from tasks.data.qm9_files import PROPERTIES
-from tasks.data.qm9_sdf import Molecules, pack, parse, records
-from tasks.networks.qm9_message_passing import MessagePassing, PropertyHead, atom_features, pair_features
+from tasks.data.qm9_sdf import pack, parse, records
+from tasks.networks.qm9_message_passing import PropertyHead
 from tasks.suites.qm9 import Qm9, moments, split
 from tests.tasks.fitting import losses_before_and_after
-from tests.tasks.qm9_files import record, sample, write_qm9
+from tests.tasks.qm9_files import METHANAL, lines_of, sample, write_qm9
 
-METHANAL = """gdb_3
-  -OEChem-03231823243D
-
-  4  3  0     0  0  0  0  0  0999 V2000
-   -0.0140    1.1000    0.0100 C   0  0  0  0  0  0  0  0  0  0  0  0
-    0.0020  -12.5000    0.0020 O   0  0  0  0  0  0  0  0  0  0  0  0
-    0.9400    1.6500    0.0100 H   0  0  0  0  0  0  0  0  0  0  0  0
-   -0.9500    1.7000    0.0200 H   0  0  0  0  0  0  0  0  0  0  0  0
-  1  2  2  0  0  0  0
-  1  3  1  0  0  0  0
-  1  4  1  0  0  0  0
-M  END
-$$$$
-"""
 TASKS = list(PROPERTIES)
 
 
@@ -53,14 +39,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copy(data: Path, tmp_path: Path) -> Path:
     """A copy that a test may damage."""
     return Path(shutil.copytree(data / "qm9", tmp_path / "qm9"))
-
-
-def lines_of(text: str) -> list[str]:
-    return next(records(text.splitlines(keepends=True)))
-
-
-def some(count: int) -> Molecules:
-    return pack([parse(lines_of(record(str(number), sample(number)))) for number in range(count)])
 
 
 def test_a_record_is_atoms_places_and_bonds() -> None:
@@ -101,49 +79,6 @@ def test_molecules_are_padded_and_bonds_go_both_ways() -> None:
 def test_records_of_another_form_are_refused(before: str, after: str, message: str) -> None:
     with pytest.raises(ValueError, match=rf"molecule 'gdb_3' .*{message}"):
         parse(lines_of(METHANAL.replace(before, after, 1)))
-
-
-def test_features_are_elements_hydrogens_bonds_and_distances() -> None:
-    packed = pack([parse(lines_of(METHANAL))])
-    atoms = atom_features(packed.elements, packed.bonds)[0]  # H C N O F, hydrogens, single to aromatic bonds
-    assert atoms[0].tolist() == [0, 1, 0, 0, 0, 2, 2, 1, 0, 0]
-    assert atoms[2].tolist() == [1, 0, 0, 0, 0, 0, 1, 0, 0, 0]
-    pairs = pair_features(packed.positions, packed.bonds)[0]
-    assert pairs[0, 1].tolist() == pytest.approx([0, 1, 0, 0, np.hypot(0.016, 13.6)], abs=1e-3)
-    assert pairs[1, 2, :4].tolist() == [0, 0, 0, 0]
-
-
-def test_messages_are_means_of_matrices_times_neighbours() -> None:
-    torch.manual_seed(0)
-    network, packed = MessagePassing(6), some(3)
-    is_atom = packed.elements > 0
-    pairs, states = pair_features(packed.positions, packed.bonds), torch.randn(*is_atom.shape, 6)
-    messages = network._messages(network._gates(pairs, is_atom), states)
-    matrices = network.matrices(torch.relu(network.pairs(pairs))).unflatten(-1, (6, 6))
-    for n, count in enumerate(is_atom.sum(1).tolist()):
-        for i in range(count):
-            sent = [states[n, j] @ matrices[n, i, j] for j in range(count) if j != i]
-            torch.testing.assert_close(messages[n, i], torch.stack(sent).mean(0), atol=1e-5, rtol=1e-4)
-
-
-def test_features_depend_neither_on_padding_nor_on_order_nor_on_where_a_molecule_lies() -> None:
-    torch.manual_seed(0)
-    network, packed = MessagePassing(6).eval(), some(4)
-    count = int((packed.elements[1] > 0).sum())
-    assert count < packed.elements.shape[1]
-    order = torch.randperm(count)
-    elements, positions = packed.elements[1:2, order], packed.positions[1:2, order] + torch.tensor([5.0, -3, 1])
-    with torch.no_grad():
-        alone = network(elements, positions, packed.bonds[1:2, order][:, :, order])
-        torch.testing.assert_close(alone, network(*packed)[1:2], atol=1e-5, rtol=1e-4)
-
-
-def test_a_head_answers_in_the_unit_of_its_property() -> None:
-    head = PropertyHead(3, mean=-70.0, deviation=10.0)
-    with torch.no_grad():
-        head.linear.weight.zero_()
-        head.linear.bias.fill_(0.5)
-    torch.testing.assert_close(head(torch.randn(4, 3)), torch.full((4,), -65.0))
 
 
 def test_molecules_are_read_with_properties_in_their_units_and_without_those_to_leave_out(data: Path) -> None:
