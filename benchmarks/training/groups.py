@@ -15,7 +15,7 @@ from benchmarks.records.record import ROLES, Cell, Record, Role
 from benchmarks.training.engines.engine import Engine
 from benchmarks.training.engines.replicas.engine import Replicas
 from benchmarks.training.engines.single import Alone
-from benchmarks.training.loaded import Keep, Loaded, Progress, Watch
+from benchmarks.training.loaded import Callbacks, Keep, Loaded, Progress
 from benchmarks.training.machine.devices import require_alive
 from benchmarks.training.pace import Pace
 from benchmarks.training.train import train
@@ -112,7 +112,7 @@ def train_group(
             yield from train_group(cells[start : start + most], loaded, progress, keep, limit, pace)
         return
     try:
-        records = train(cells, loaded, lambda: _engine(cells, loaded, pace), Watch(progress, keep, limit))
+        records = train(cells, loaded, lambda: _engine(cells, loaded, pace), Callbacks(progress, keep), limit)
     except Exception as error:
         if len(cells) == 1:
             raise

@@ -1,4 +1,4 @@
-"""What a training starts from: a suite with its data on a device, and what watches the training."""
+"""What a training starts from: a suite with its data on a device, and the callbacks of the training."""
 
 from __future__ import annotations
 
@@ -28,15 +28,13 @@ class Loaded:
     world: World = field(default_factory=World)
 
 
-class Watch(NamedTuple):
-    """What watches a training.
+class Callbacks(NamedTuple):
+    """Functions that a training calls.
 
     Attributes:
         progress: is told how many steps are done.
         keep: gets every cell's model in the state of the selected checkpoint.
-        limit: seconds that a cell may take.
     """
 
     progress: Progress | None = None
     keep: Keep | None = None
-    limit: float | None = None

@@ -112,9 +112,9 @@ class Replicas(Engine):
     def _bounded(self, losses: Tensor) -> Float[Tensor, "R K"]:
         return losses.detach().double() - self._bounds
 
-    def halve_rates(self) -> None:
-        """Halve the learning rate of every replica's encoder and heads; methods keep their own rates."""
-        self._optimizer.rates = self._optimizer.rates / 2
+    def scale_rates(self, factor: float) -> None:
+        """Multiply the learning rate of every replica's encoder and heads by ``factor``; methods keep their own."""
+        self._optimizer.rates = self._optimizer.rates * factor
 
     def faults(self) -> dict[int, Fault]:
         """The faults of the replicas that broke so far."""
