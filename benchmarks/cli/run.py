@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.cli.base import (
+from benchmarks.cli.options import (
     EXIT_FAILED,
     Balancers,
     Data,
@@ -88,9 +88,9 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
 
         from benchmarks.protocols.expand import Filters  # noqa: PLC0415
         from benchmarks.protocols.files import find, read  # noqa: PLC0415
-        from benchmarks.running import runner  # noqa: PLC0415
+        from benchmarks.running import local_workers, runner  # noqa: PLC0415
         from benchmarks.training.machine import devices  # noqa: PLC0415
-        from benchmarks.training.machine.processes import join  # noqa: PLC0415
+        from benchmarks.training.machine.data_parallel import join  # noqa: PLC0415
 
         require_folder(data)
         load_plugins(plugin)
@@ -101,7 +101,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         where = torch.device(device) if elsewhere else devices.choose(device)
         if gpus and where.type == "cpu":
             raise ValueError("--gpus reserves GPUs that a run on the CPU does not use: add --device cuda")
-        workers = devices.default_workers(where) if workers is None else workers
+        workers = local_workers.default_workers(where) if workers is None else workers
         options = runner.Options(
             where,
             data,
@@ -110,7 +110,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
             workers=workers,
             replicas=replicas,
             time_limit=time_limit,
-            threads=threads or devices.default_threads(where, workers),
+            threads=threads or local_workers.default_threads(where, workers),
             plugins=tuple(plugin or ()),
             executor=executor.value,
             address=address,

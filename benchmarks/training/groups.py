@@ -20,7 +20,7 @@ from benchmarks.training.machine.devices import require_alive
 from benchmarks.training.pace import Pace
 from benchmarks.training.train import train
 
-# Cells that agree in these take steps of one kind, whatever their methods, numbers and seeds.
+# Cells that agree in these can take their steps together: all fields that affect time or memory, but the method.
 STEP = ROLES - {Role.LABEL, Role.METHOD, Role.POINT, Role.RATE, Role.REPETITION}
 ACROSS_PLACES = Need.LOSSES | Need.LOSSES_AFTER | Need.GRAMIAN  # needs that replicas can measure at any place
 
@@ -35,7 +35,7 @@ def grouped(cells: Iterable[Cell], replicable: Callable[[Cell], bool], most: int
     """
     compatible: dict[Any, list[Cell]] = {}
     for number, cell in enumerate(cells):
-        key = alike(cell) if most > 1 and replicable(cell) and stackable(cell) else number
+        key = grouping_key(cell) if most > 1 and replicable(cell) and stackable(cell) else number
         compatible.setdefault(key, []).append(cell)
     groups = [
         together[start : start + most]
@@ -53,12 +53,11 @@ def _neighbours(cell: Cell) -> tuple[str, str]:
     return cell.row, repr(sorted(cell.hyperparameters.items()))
 
 
-def alike(cell: Cell) -> tuple[object, ...]:
-    """What cells that train together have in common."""
+def grouping_key(cell: Cell) -> tuple[object, ...]:
+    """A key that is equal for cells that can train together."""
     method = _method(cell)
-    alike = cell.facts(STEP)
     # A wrapped method may need less in some steps than in others; those wrapped alike do so in the same steps.
-    return alike, method.needs, cell.balancer if isinstance(method, Wrapper) else ""
+    return cell.facts(STEP), method.needs, cell.balancer if isinstance(method, Wrapper) else ""
 
 
 def _method(cell: Cell) -> Weighting:

@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.records.record import Cell
 from benchmarks.training.engines.engine import Engine
-from benchmarks.training.machine.processes import World
+from benchmarks.training.machine.data_parallel import World
 from tasks.base import MultiTaskModel, Splits, Suite
 
 Progress = Callable[[int, int], None]  # (steps done, all steps)
@@ -26,6 +26,11 @@ class Loaded:
     splits: Splits
     device: torch.device
     world: World = field(default_factory=World)
+
+
+def data_key(cell: Cell) -> str:
+    """A text that is equal for two cells if they use the same data, so that the data of one serve the other."""
+    return repr((cell.suite, cell.suite_options))
 
 
 class Callbacks(NamedTuple):

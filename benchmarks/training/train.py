@@ -9,7 +9,7 @@ from time import perf_counter
 import torch
 
 from benchmarks.records.record import Cell, Outcome, Record, Scalars
-from benchmarks.training.batches import probe_of
+from benchmarks.training.batches import geometry_batch
 from benchmarks.training.engines.engine import Engine, Fault, Means
 from benchmarks.training.loaded import Callbacks, Loaded, MakeEngine
 from benchmarks.training.machine.devices import require_alive
@@ -25,9 +25,9 @@ def train(
     cells: Sequence[Cell],
     loaded: Loaded,
     make_engine: MakeEngine,
-    callbacks: Callbacks = Callbacks(),
+    callbacks: Callbacks = Callbacks(),  # noqa: B008
     time_limit: float | None = None,
-) -> list[Record]:  # noqa: B008
+) -> list[Record]:
     """Train cells that take their steps together, and return a record of each.
 
     This is a training from top to bottom. The global random generator is left as it was.
@@ -84,7 +84,7 @@ class Training:
 
     @contextmanager
     def recording_failures(self) -> Iterator[None]:
-        """Turn an exception of a cell that trains alone into the status of its record; restore the random generators."""
+        """Turn an exception of a cell that trains alone into its record's status; restore the random generators."""
         devices = [torch.cuda.current_device()] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             try:
@@ -102,7 +102,7 @@ class Training:
         self._built, self._built_at = True, perf_counter()
         cell, train = self.runs[0].cell, self.splits.train
         self.schedule = TrainingSchedule.of(cell, train)
-        self._probe = probe_of(train.only(cell.tasks), cell.batch_size)
+        self._geometry_batch = geometry_batch(train.only(cell.tasks), cell.batch_size)
         self._training.start()
 
     def unfinished(self) -> bool:
@@ -122,7 +122,7 @@ class Training:
         self.engine.scale_rates(RATE_FACTOR)
 
     def evaluate_and_select(self) -> None:
-        """Break off runs with a fault; evaluate the others on validation, and keep the checkpoints that are selected."""
+        """Break off runs with a fault, evaluate the others on validation, and keep the selected checkpoints."""
         faults = self.engine.faults()  # waits for the device, so that the time of all steps is counted
         self._training.stop()
         for number, fault in faults.items():
@@ -132,7 +132,7 @@ class Training:
                 run.break_off(Fault(self.engine.done, "diverged", "a parameter is not finite"))
         if self._sound():
             validation = self._metrics(self.splits.validation)
-            self._add_evaluations(validation, self.engine.geometry(self._probe), self.engine.take_means())
+            self._add_evaluations(validation, self.engine.geometry(self._geometry_batch), self.engine.take_means())
         self._training.start()
 
     def _add_evaluations(

@@ -12,7 +12,7 @@ from benchmarks.records.record import Cell, Record, Role
 from benchmarks.records.store import write_atomically
 from benchmarks.studies.finetuning.tuning import Tuner
 from benchmarks.studies.timing import Effort, alternate, one_thread
-from benchmarks.training.batches import losses_of, probe_of
+from benchmarks.training.batches import geometry_batch, losses_of
 from tasks.base import Splits, Suite, seeded
 
 RATIOS = "forwards.json"
@@ -64,5 +64,5 @@ def _forward(suite: Suite, splits: Splits, cell: Cell, names: Sequence[str]) -> 
     """A forward pass of training for some tasks, on a batch of the examples that have them."""
     model = suite.build(0, names).train()
     tasks = [task for task in suite.tasks if task.name in names]
-    batch = probe_of(splits.train.only(names), cell.batch_size)
+    batch = geometry_batch(splits.train.only(names), cell.batch_size)
     return lambda: losses_of(tasks, model(batch.inputs)[1], batch)

@@ -36,7 +36,7 @@ FIVE_SEEDS = PROTOCOL.replace("seeds = 2", "seeds = 5")
 @pytest.fixture(scope="module", autouse=True)
 def _tiny() -> Iterator[None]:
     patch = pytest.MonkeyPatch()
-    patch.setattr("benchmarks.training.machine.devices.default_workers", lambda device: 0)
+    patch.setattr("benchmarks.running.local_workers.default_workers", lambda device: 0)
     patch.setattr("benchmarks.reporting.page.write_report", lambda folder: folder / "report.html")
     with registered("tiny"):
         yield
