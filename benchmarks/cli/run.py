@@ -169,12 +169,12 @@ def _conclude(folder: Path, summary: Summary, data: Path | None) -> None:
     from benchmarks.records.asked import read_asked  # noqa: PLC0415
     from benchmarks.reporting import leaderboard  # noqa: PLC0415
     from benchmarks.reporting.page import write_report  # noqa: PLC0415
-    from benchmarks.training import trivial_baseline  # noqa: PLC0415
+    from benchmarks.running import trivial_baselines  # noqa: PLC0415
 
     store.pack(folder)
     with out.status("Trivial baselines"):
         records = counting(store.load(folder), read_asked(folder))  # an edited protocol leaves records of old suites
-        trivial_baseline.renew(folder, [record.cell for record in records if record.status == "done"], data)
+        trivial_baselines.renew(folder, [record.cell for record in records if record.status == "done"], data)
     path = write_report(folder)
     out.print(leaderboard.summary(read_results(folder, titled=True).aggregates))
     counts = ", ".join(f"{number} {status}" for status, number in summary.counts.items() if number)

@@ -32,8 +32,8 @@ from benchmarks.running.executors.base import (
 from benchmarks.running.executors.cluster import Ray, Share
 from benchmarks.running.executors.processes import Processes
 from benchmarks.running.executors.this_process import Here
+from benchmarks.running.grouping import grouped
 from benchmarks.running.progress import Display
-from benchmarks.training.groups import grouped
 from benchmarks.training.machine import environment
 from benchmarks.training.machine.data_parallel import World, join
 from benchmarks.words import listed

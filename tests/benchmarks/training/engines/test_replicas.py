@@ -20,10 +20,11 @@ from benchmarks.records.agreement import STATES
 from benchmarks.records.record import Cell, Record
 from benchmarks.running.executors.base import Event, Finished, Job, Setting
 from benchmarks.running.executors.this_process import Here
+from benchmarks.running.grouping import grouped, stackable
 from benchmarks.training import groups
 from benchmarks.training.engines.replicas.dropout import mask_dropout
 from benchmarks.training.engines.replicas.engine import Replicas
-from benchmarks.training.groups import grouped, stackable, train_group
+from benchmarks.training.groups import train_group
 from benchmarks.training.loaded import Loaded
 from benchmarks.training.pace import Pace
 from benchmarks.training.train import train
