@@ -37,7 +37,7 @@ class Forwards:
             self._known = json.loads(self._path.read_text(encoding="utf-8"))
 
     def ratio(self, multi: Sequence[Record], single: Sequence[Record]) -> float:
-        """Of some multi-task runs to single-task runs on one of their tasks; NaN without the latter."""
+        """Time of a multi-task forward pass divided by a single-task one; NaN without single-task runs."""
         if not single:
             return math.nan
         if self._tuner.setting.device != "cpu":
