@@ -98,7 +98,7 @@ def _run(record: Record, counts: bool) -> dict[str, Any]:
         "id": record.id,
     }
     columns["registry_suite"] = cell.suite  # the column "suite" has the name that the protocol gives it
-    others = cell.model_dump(mode="json", exclude=columns.keys())
+    others = cell.model_dump(mode="json", exclude=set(columns))
     return columns | {name: json.dumps(v, sort_keys=True) if isinstance(v, LISTS) else v for name, v in others.items()}
 
 
