@@ -4,6 +4,6 @@ from benchmarks.cli import run
 
 # isort: split
 from benchmarks.cli import look, models, results, studies
-from benchmarks.cli.base import app
+from benchmarks.cli.options import app
 
 __all__ = ["app", "look", "models", "results", "run", "studies"]

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.cli.base import (
+from benchmarks.cli.options import (
     EXIT_FAILED,
     Data,
     Plugins,

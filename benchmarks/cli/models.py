@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.cli.base import Data, ModelFolder, Plugins, app, load_plugins, out, plain_errors, require_folder
+from benchmarks.cli.options import Data, ModelFolder, Plugins, app, load_plugins, out, plain_errors, require_folder
 
 if TYPE_CHECKING:
     from benchmarks.records.record import Scalars

@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.cli.base import (
+from benchmarks.cli.options import (
     EXIT_FAILED,
     Data,
     Plugins,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.cli.base import (
+from benchmarks.cli.options import (
     EXIT_FAILED,
     Balancers,
     Data,
@@ -88,9 +88,9 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
 
         from benchmarks.protocols.expand import Filters  # noqa: PLC0415
         from benchmarks.protocols.files import find, read  # noqa: PLC0415
-        from benchmarks.running import runner  # noqa: PLC0415
+        from benchmarks.running import local_workers, runner  # noqa: PLC0415
         from benchmarks.training.machine import devices  # noqa: PLC0415
-        from benchmarks.training.machine.processes import join  # noqa: PLC0415
+        from benchmarks.training.machine.data_parallel import join  # noqa: PLC0415
 
         require_folder(data)
         load_plugins(plugin)
@@ -101,7 +101,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         where = torch.device(device) if elsewhere else devices.choose(device)
         if gpus and where.type == "cpu":
             raise ValueError("--gpus reserves GPUs that a run on the CPU does not use: add --device cuda")
-        workers = devices.default_workers(where) if workers is None else workers
+        workers = local_workers.default_workers(where) if workers is None else workers
         options = runner.Options(
             where,
             data,
@@ -110,7 +110,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
             workers=workers,
             replicas=replicas,
             time_limit=time_limit,
-            threads=threads or devices.default_threads(where, workers),
+            threads=threads or local_workers.default_threads(where, workers),
             plugins=tuple(plugin or ()),
             executor=executor.value,
             address=address,
@@ -169,12 +169,12 @@ def _conclude(folder: Path, summary: Summary, data: Path | None) -> None:
     from benchmarks.records.asked import read_asked  # noqa: PLC0415
     from benchmarks.reporting import leaderboard  # noqa: PLC0415
     from benchmarks.reporting.page import write_report  # noqa: PLC0415
-    from benchmarks.training import trivial_baseline  # noqa: PLC0415
+    from benchmarks.running import trivial_baselines  # noqa: PLC0415
 
     store.pack(folder)
     with out.status("Trivial baselines"):
         records = counting(store.load(folder), read_asked(folder))  # an edited protocol leaves records of old suites
-        trivial_baseline.renew(folder, [record.cell for record in records if record.status == "done"], data)
+        trivial_baselines.renew(folder, [record.cell for record in records if record.status == "done"], data)
     path = write_report(folder)
     out.print(leaderboard.summary(read_results(folder, titled=True).aggregates))
     counts = ", ".join(f"{number} {status}" for status, number in summary.counts.items() if number)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.cli.base import (
+from benchmarks.cli.options import (
     EXIT_FAILED,
     Balancers,
     Data,
@@ -97,7 +97,7 @@ def transfer(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
             return
 
         from benchmarks.protocols.expand import Filters  # noqa: PLC0415
-        from benchmarks.running import runner  # noqa: PLC0415
+        from benchmarks.running import local_workers, runner  # noqa: PLC0415
         from benchmarks.studies.finetuning.tuning import TuningSetting  # noqa: PLC0415
         from benchmarks.training.machine import devices  # noqa: PLC0415
 
@@ -105,8 +105,8 @@ def transfer(  # noqa: PLR0913, PLR0917 - one parameter per option of the comman
         if rate <= 0:
             raise ValueError(f"--rate {rate:g} would change no parameter; give a number above 0")
         where = devices.choose(device)
-        workers = devices.default_workers(where) if workers is None else workers
-        threads, files = devices.default_threads(where, workers), tuple(plugin or ())
+        workers = local_workers.default_workers(where) if workers is None else workers
+        threads, files = local_workers.default_threads(where, workers), tuple(plugin or ())
         options = runner.Options(where, data, workers=workers, threads=threads, plugins=files)
         setting = TuningSetting(folder, rate, str(where), threads, data, files)
         filters = Filters(split_names(balancers), split_names(suites), seeds)

@@ -33,6 +33,7 @@ LATEX = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
     "–": "--",
 }
+LISTS = (dict, list)  # values of a cell that become JSON in a column
 INSTALL = "pip install -c constraints.txt -e '.[parquet]'"
 
 
@@ -73,8 +74,9 @@ def frame(results: Results, suite: str | None = None) -> pd.DataFrame:
 
 
 def _run(record: Record, counts: bool) -> dict[str, Any]:
+    """The columns of a run: chosen ones first, then every field of `Cell` that is not among them."""
     cell = record.cell
-    return {
+    columns = {
         "suite": cell.problem,
         "suite_version": cell.suite_version,
         "row": cell.row,
@@ -95,6 +97,9 @@ def _run(record: Record, counts: bool) -> dict[str, Any]:
         "seconds_per_step": record.cost.step if record.cost else math.nan,
         "id": record.id,
     }
+    columns["registry_suite"] = cell.suite  # the column "suite" has the name that the protocol gives it
+    others = cell.model_dump(mode="json", exclude=set(columns))
+    return columns | {name: json.dumps(v, sort_keys=True) if isinstance(v, LISTS) else v for name, v in others.items()}
 
 
 def _metrics(record: Record) -> list[dict[str, Any]]:

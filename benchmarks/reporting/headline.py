@@ -72,7 +72,7 @@ def against(gains: Sequence[Gain], reference: str) -> list[str]:
 
 
 def _depends(suite: str, changed: Sequence[Remainder], reference: str) -> str:
-    """That a result over all suites changes its sign without one suite."""
+    """A sentence on the results over all suites that change their sign when one suite is left out."""
     groups = {
         "significantly better than": [each for each in changed if each.mean > 0 and each.significant],
         "significantly worse than": [each for each in changed if each.mean < 0 and each.significant],

@@ -14,8 +14,8 @@ from benchmarks.reporting import findings, formats, gain_table, headline, markdo
 from benchmarks.reporting.blocks import ReportBlock
 from benchmarks.reporting.caveats import limits
 from benchmarks.reporting.findings import options
+from benchmarks.reporting.leaderboard_csv import frame
 from benchmarks.reporting.legend import BASIS, legend
-from benchmarks.reporting.long_table import frame
 
 
 def write(results: Results, folder: Path, blocks: Sequence[ReportBlock] | None = None) -> list[Path]:

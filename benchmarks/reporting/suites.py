@@ -1,4 +1,4 @@
-"""The suite that a record is about, for reports that want more of it than its numbers."""
+"""The suite of a record, for reports that show more than numbers, such as its landscape."""
 
 from __future__ import annotations
 

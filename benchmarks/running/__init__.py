@@ -1,1 +1,1 @@
-"""Runs the cells of a protocol: which of them, on which workers, and again after an interruption."""
+"""Runs the cells of a protocol: which of them, in which groups, on which workers, and again after an interruption."""

@@ -14,7 +14,7 @@ from benchmarks.records.agreement import Difference, circumstances, largest
 from benchmarks.records.record import Cell, Record
 from benchmarks.records.versions import version_of
 from benchmarks.running.executors.base import Event, Finished, Job, Setting, Skipped
-from benchmarks.running.executors.here import Here
+from benchmarks.running.executors.this_process import Here
 from tasks import registry
 from tasks.base import DataUnavailableError
 

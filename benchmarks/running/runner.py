@@ -1,4 +1,4 @@
-"""Runs all cells of a protocol; a cell that has a record is not run again."""
+"""Runs all cells of a protocol; resumes an interrupted run, as a cell that has a record is not run again."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from benchmarks.running.executors.base import (
     Stepped,
 )
 from benchmarks.running.executors.cluster import Ray, Share
-from benchmarks.running.executors.here import Here
 from benchmarks.running.executors.processes import Processes
+from benchmarks.running.executors.this_process import Here
+from benchmarks.running.grouping import grouped
 from benchmarks.running.progress import Display
-from benchmarks.training.groups import grouped
 from benchmarks.training.machine import environment
-from benchmarks.training.machine.processes import World, join
+from benchmarks.training.machine.data_parallel import World, join
 from benchmarks.words import listed
 from tasks import registry
 
@@ -95,7 +95,7 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
     if world.first:
         write_atomically(folder / PROTOCOL_COPY, source.read_text(encoding="utf-8"))
         write_asked(folder, asked_of(protocol, cells))
-    records, skipped = _stage(cells, store, options, world, shown)
+    records, skipped = _run_missing(cells, store, options, world, shown)
     if world.first:
         _note_skipped(folder, {cell.table for cell in cells}, skipped)
     if skipped and not records:
@@ -107,7 +107,7 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
     chosen = world.agree(following(protocol, filters, records))
     if chosen:
         shown.print(f"The settings chosen on validation, with all seeds: {len(chosen)} more runs.", highlight=False)
-        records += _stage(chosen, store, options, world, shown)[0]
+        records += _run_missing(chosen, store, options, world, shown)[0]
     counts: dict[Status, int] = dict.fromkeys(get_args(Status), 0)
     for record in records:
         counts[record.status] += 1
@@ -124,27 +124,27 @@ def _put_back(folder: Path, before: Mapping[str, bytes | None]) -> None:
             (folder / name).write_bytes(content)
 
 
-def _stage(
+def _run_missing(
     cells: Sequence[Cell], store: Store, options: Options, world: World, console: Console
 ) -> tuple[list[Record], dict[str, Skip]]:
     """Run the cells that have no record; returns the records of all cells, and the suites that could not run."""
     stored = [store.read(cell) for cell in cells] if world.first else []
-    kept = world.agree([record for record in stored if record is not None and _counts(record, store, options)])
+    kept = world.agree([record for record in stored if record is not None and _is_reusable(record, store, options)])
     ids = {record.id for record in kept}
     waiting = [cell for cell in cells if cell.id not in ids]
     if waiting and world.first:
         _write_json(store.folder / ENVIRONMENT, environment.describe(options.device) | environment.packages())
     with Display(waiting, kept, console) as display:
-        desk = _Desk(store if world.first else None, display)
+        handler = _EventHandler(store if world.first else None, display)
         if waiting:
             executor = executor_for(options, store.folder, world)
             most = options.replicas if world.size == 1 else 1
-            executor.run(_jobs(waiting, most, executor.width()), desk.hear)
-    return kept + desk.records, desk.skipped
+            executor.run(_jobs(waiting, most, executor.width()), handler.receive)
+    return kept + handler.records, handler.skipped
 
 
-def _counts(record: Record, store: Store, options: Options) -> bool:
-    """Whether a record counts, so that its cell is not run again."""
+def _is_reusable(record: Record, store: Store, options: Options) -> bool:
+    """Whether a record can be used again, so that its cell is not run again."""
     if record.status in ("failed", "timed out") and options.retry_failed:
         return False
     if record.environment.get("device", options.device.type) != options.device.type:
@@ -178,7 +178,7 @@ def executor_for(options: Options, folder: Path, world: World) -> Executor:
     return Processes(setting, options.workers) if options.workers else Here(setting)
 
 
-class _Desk:
+class _EventHandler:
     """Receives the events of jobs, writes their records, and shows the progress."""
 
     def __init__(self, store: Store | None, display: Display) -> None:
@@ -186,7 +186,7 @@ class _Desk:
         self.records: list[Record] = []
         self.skipped: dict[str, Skip] = {}
 
-    def hear(self, event: Event) -> None:
+    def receive(self, event: Event) -> None:
         """Receive an event."""
         match event:
             case Began(job):

@@ -1,1 +1,1 @@
-"""Trains the cells of one job and returns their records; nothing here knows of other jobs."""
+"""Trains the cells of one job, returns their records and saves models; knows no results folder and no other job."""

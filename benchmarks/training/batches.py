@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.records.record import MetricFact, Precision
-from benchmarks.training.machine.processes import World
+from benchmarks.training.machine.data_parallel import World
 from tasks.base import Split, Task, seed_for
 
 SGD_MOMENTUM = 0.9
@@ -29,8 +29,8 @@ def make_optimizer(name: str, model: nn.Module, learning_rate: float) -> torch.o
     return torch.optim.SGD(parameters, learning_rate, momentum=SGD_MOMENTUM, fused=True)
 
 
-def probe_of(split: Split, size: int) -> Split:
-    """A fixed random batch, on which the curves' task gradients are measured, the same for all methods and seeds.
+def geometry_batch(split: Split, size: int) -> Split:
+    """A fixed random batch, the same for all methods and seeds; the curves' task gradients are measured on it.
 
     As in training, it has ``size`` examples of every set.
     """
@@ -55,11 +55,11 @@ def widened(output: Tensor) -> Tensor:
 
 def losses_of(tasks: Sequence[Task], outputs: Mapping[str, Tensor], batch: Split) -> dict[str, Tensor]:
     """The training loss of every task, from the outputs of the heads."""
-    pairs = [answered(batch, task, outputs) for task in tasks]
+    pairs = [pairs_with_target(batch, task, outputs) for task in tasks]
     return {task.name: task.loss(widened(output), target) for task, (output, target) in zip(tasks, pairs, strict=True)}
 
 
-def answered(batch: Split, task: Task, outputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+def pairs_with_target(batch: Split, task: Task, outputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Outputs and targets of the examples that have a target of ``task``."""
     return batch.having(task.name, outputs[task.name]), batch.having(task.name, batch.targets[task.name])
 

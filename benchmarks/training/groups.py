@@ -1,84 +1,23 @@
-"""Which cells can train together, and how a group trains: all cells at once, or in halves where that fails."""
+"""How a group of cells trains: all cells at once, or in halves where that fails."""
 
 from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import torch
 
-from balancers import Need, Sizes, Weighting, create
-from balancers.wrappers.wrapper import Wrapper
-from benchmarks.records.record import ROLES, Cell, Record, Role
+from benchmarks.records.record import Cell, Record
 from benchmarks.training.engines.engine import Engine
 from benchmarks.training.engines.replicas.engine import Replicas
 from benchmarks.training.engines.single import Alone
-from benchmarks.training.loaded import Keep, Loaded, Progress, Watch
+from benchmarks.training.loaded import Callbacks, Keep, Loaded, Progress
 from benchmarks.training.machine.devices import require_alive
 from benchmarks.training.pace import Pace
 from benchmarks.training.train import train
 
-# Cells that agree in these take steps of one kind, whatever their methods, numbers and seeds.
-STEP = ROLES - {Role.LABEL, Role.METHOD, Role.POINT, Role.RATE, Role.REPETITION}
-ACROSS_PLACES = Need.LOSSES | Need.LOSSES_AFTER | Need.GRAMIAN  # needs that replicas can measure at any place
-
 logger = logging.getLogger(__name__)
-
-
-def grouped(cells: Iterable[Cell], replicable: Callable[[Cell], bool], most: int, workers: int = 1) -> list[list[Cell]]:
-    """Groups of at most ``most`` cells that can train together, in the order of their first cells.
-
-    The cells of a group differ in seed, learning rate, method and hyperparameters alone, and their methods need the
-    same of a step. If there are fewer groups than ``workers``, the largest are halved.
-    """
-    compatible: dict[Any, list[Cell]] = {}
-    for number, cell in enumerate(cells):
-        key = alike(cell) if most > 1 and replicable(cell) and stackable(cell) else number
-        compatible.setdefault(key, []).append(cell)
-    groups = [
-        together[start : start + most]
-        for together in (sorted(cells, key=_neighbours) for cells in compatible.values())
-        for start in range(0, len(together), most)
-    ]
-    while len(groups) < workers and (largest := max(groups, key=len, default=[])) and len(largest) > 1:
-        position, middle = groups.index(largest), len(largest) // 2
-        groups[position : position + 1] = [largest[:middle], largest[middle:]]
-    return groups
-
-
-def _neighbours(cell: Cell) -> tuple[str, str]:
-    """A sort key that puts cells with the same method side by side, so that it finds their weights in one call."""
-    return cell.row, repr(sorted(cell.hyperparameters.items()))
-
-
-def alike(cell: Cell) -> tuple[object, ...]:
-    """What cells that train together have in common."""
-    method = _method(cell)
-    alike = cell.facts(STEP)
-    # A wrapped method may need less in some steps than in others; those wrapped alike do so in the same steps.
-    return alike, method.needs, cell.balancer if isinstance(method, Wrapper) else ""
-
-
-def _method(cell: Cell) -> Weighting:
-    return create(cell.balancer, **cell.hyperparameters)
-
-
-def stackable(cell: Cell) -> bool:
-    """Whether a cell's method can run on replicas.
-
-    A method cannot if it stands between encoder and heads, if TorchJD keeps its memory, or if it looks at more than
-    losses and a Gramian and its place is not the usual one, "shared".
-    """
-    method, tasks = _method(cell), len(cell.tasks)
-    if method.needs & ~ACROSS_PLACES and (cell.place != "shared" or cell.heads == "weighted"):
-        return False
-    try:
-        state = method.init(Sizes(tasks, batch=(2,)))
-    except ValueError:
-        return False
-    return method.adapt(torch.zeros(1, 1), method.init(Sizes(tasks, width=1))) is None and state is not None
 
 
 def train_group(
@@ -89,7 +28,7 @@ def train_group(
     limit: float | None = None,
     pace: Pace | None = None,
 ) -> Iterator[Record]:
-    """Train cells that `grouped` put together, and yield their records.
+    """Train cells that `benchmarks.running.grouping` put together, and yield their records.
 
     A group that fails is halved, again and again, so that in the end only the cells at fault fail. Where memory was
     short, later groups of such cells have the size that fitted.
@@ -112,7 +51,7 @@ def train_group(
             yield from train_group(cells[start : start + most], loaded, progress, keep, limit, pace)
         return
     try:
-        records = train(cells, loaded, lambda: _engine(cells, loaded, pace), Watch(progress, keep, limit))
+        records = train(cells, loaded, lambda: _engine(cells, loaded, pace), Callbacks(progress, keep), limit)
     except Exception as error:
         if len(cells) == 1:
             raise

@@ -1,4 +1,4 @@
-"""What a training starts from: a suite with its data on a device, and what watches the training."""
+"""What a training starts from: a suite with its data on a device, and the callbacks of the training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.records.record import Cell
 from benchmarks.training.engines.engine import Engine
-from benchmarks.training.machine.processes import World
+from benchmarks.training.machine.data_parallel import World
 from tasks.base import MultiTaskModel, Splits, Suite
 
 Progress = Callable[[int, int], None]  # (steps done, all steps)
@@ -28,15 +28,18 @@ class Loaded:
     world: World = field(default_factory=World)
 
 
-class Watch(NamedTuple):
-    """What watches a training.
+def data_key(cell: Cell) -> str:
+    """A text that is equal for two cells if they use the same data, so that the data of one serve the other."""
+    return repr((cell.suite, cell.suite_options))
+
+
+class Callbacks(NamedTuple):
+    """Functions that a training calls.
 
     Attributes:
         progress: is told how many steps are done.
         keep: gets every cell's model in the state of the selected checkpoint.
-        limit: seconds that a cell may take.
     """
 
     progress: Progress | None = None
     keep: Keep | None = None
-    limit: float | None = None

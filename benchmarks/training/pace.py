@@ -34,7 +34,7 @@ class Pace:
 
     def clock(self, cell: Cell) -> Clock:
         """The clock of a few steps that a cell takes alone; of fewer, if one of them fails."""
-        key = _about(cell, cell.balancer)
+        key = _timing_key(cell, cell.balancer)
         if key not in self._clocks:
             alone = self._alone(cell)
             try:
@@ -51,7 +51,7 @@ class Pace:
     def faster_together(self, cells: Sequence[Cell]) -> bool:
         """Whether a step of all cells together takes less time than a step of each cell alone."""
         methods = "/".join(sorted({cell.balancer for cell in cells}))
-        key = _about(cells[0], methods), len(cells)
+        key = _timing_key(cells[0], methods), len(cells)
         if key not in self._together:
             self._together[key] = self._compare(cells)
         return self._together[key]
@@ -69,19 +69,19 @@ class Pace:
 
     def fitting(self, cells: Sequence[Cell]) -> int:
         """How many cells like these fit into memory together; all of them as long as nothing else is known."""
-        return self._most.get(_about(cells[0]), len(cells))
+        return self._most.get(_timing_key(cells[0]), len(cells))
 
     def note_too_many(self, cells: Sequence[Cell]) -> None:
         """Note that the cells did not fit into memory together; half of them may."""
-        self._most[_about(cells[0])] = max(1, len(cells) // 2)
+        self._most[_timing_key(cells[0])] = max(1, len(cells) // 2)
 
     def _alone(self, cell: Cell) -> Alone:
         loaded = self._loaded
         return Alone(cell, loaded.suite, loaded.splits.train, loaded.device)
 
 
-def _about(cell: Cell, method: str = "") -> str:
-    """What matters to memory and time: everything but numbers that a run is started with."""
+def _timing_key(cell: Cell, method: str = "") -> str:
+    """All fields that affect time or memory, as a text."""
     return method + cell.facts(PACE)
 
 

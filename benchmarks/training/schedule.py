@@ -1,4 +1,4 @@
-"""The steps of a training after which something happens."""
+"""The steps of a training after which something happens, and the factor that learning rates are lowered by."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from benchmarks.training.batches import steps_per_epoch
 from benchmarks.training.measuring.compute import steps_of_equal_compute
 from tasks.base import Split
 
+RATE_FACTOR = 0.5  # that the learning rate is multiplied by after each of the steps in `halvings`
 PROGRESS_REPORTS = 200  # per training: often enough for a bar, rare enough to cost nothing
 
 

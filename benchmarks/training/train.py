@@ -9,38 +9,51 @@ from time import perf_counter
 import torch
 
 from benchmarks.records.record import Cell, Outcome, Record, Scalars
-from benchmarks.training.batches import probe_of
+from benchmarks.training.batches import geometry_batch
 from benchmarks.training.engines.engine import Engine, Fault, Means
-from benchmarks.training.loaded import Loaded, MakeEngine, Watch
+from benchmarks.training.loaded import Callbacks, Loaded, MakeEngine
 from benchmarks.training.machine.devices import require_alive
 from benchmarks.training.machine.environment import describe
 from benchmarks.training.measuring.clock import PeakMemory, Spent, Stopwatch
 from benchmarks.training.measuring.evaluate import Geometry
 from benchmarks.training.run import Run
-from benchmarks.training.schedule import TrainingSchedule
+from benchmarks.training.schedule import RATE_FACTOR, TrainingSchedule
 from tasks.base import Split
 
 
-def train(cells: Sequence[Cell], loaded: Loaded, make_engine: MakeEngine, watch: Watch = Watch()) -> list[Record]:  # noqa: B008
+def train(
+    cells: Sequence[Cell],
+    loaded: Loaded,
+    make_engine: MakeEngine,
+    callbacks: Callbacks = Callbacks(),  # noqa: B008
+    time_limit: float | None = None,
+) -> list[Record]:
     """Train cells that take their steps together, and return a record of each.
 
     This is a training from top to bottom. The global random generator is left as it was.
 
+    Args:
+        cells: the cells.
+        loaded: their suite with its data, which the module `benchmarks.running.executors.worker` loads.
+        make_engine: builds models and methods, called once; `benchmarks.training.groups` chooses the engine.
+        callbacks: hear of the progress, and get the trained models.
+        time_limit: seconds that a cell may take.
+
     Raises:
-        Exception: something failed that may be the fault of one of several cells, or of one of several processes, or
-            that broke the device; otherwise a cell alone gets a record instead.
+        Exception: a step of several cells failed, or one of several processes did, or the device broke. A cell that
+            trains alone in one process gets a record of its failure instead.
     """
-    training = Training(cells, loaded, watch)
-    with training.guarded():
+    training = Training(cells, loaded, callbacks, time_limit)
+    with training.recording_failures():
         training.build(make_engine)
         schedule = training.schedule
-        training.evaluate()  # the untrained model
-        while training.goes_on:
+        training.evaluate_and_select()  # the untrained model
+        while training.unfinished():
             step = training.take_step()
             if step in schedule.halvings:
-                training.halve_rates()
+                training.lower_rates()
             if step in schedule.evaluations:
-                training.evaluate()
+                training.evaluate_and_select()
             if step == schedule.equal_compute:
                 training.note_equal_compute()
             if step in schedule.reports:
@@ -55,23 +68,23 @@ def train(cells: Sequence[Cell], loaded: Loaded, make_engine: MakeEngine, watch:
 class Training:
     """The steps of `train`, on runs that share an engine.
 
-    A run that breaks off stays in the engine, and what becomes of it there is not looked at.
+    A failed run keeps stepping in the engine; its results are ignored.
     """
 
     engine: Engine
     schedule: TrainingSchedule
 
-    def __init__(self, cells: Sequence[Cell], loaded: Loaded, watch: Watch) -> None:
+    def __init__(self, cells: Sequence[Cell], loaded: Loaded, callbacks: Callbacks, time_limit: float | None) -> None:
         self.suite, self.splits, self.device, self.world = loaded.suite, loaded.splits, loaded.device, loaded.world
-        self.watch = watch
+        self.callbacks, self.time_limit = callbacks, time_limit
         self.runs = [Run(cell, self.suite) for cell in cells]
         self._built = False
         self._began, self._memory = perf_counter(), PeakMemory(self.device)
         self._training, self._evaluating = Stopwatch(), Stopwatch()
 
     @contextmanager
-    def guarded(self) -> Iterator[None]:
-        """Put the random generators back at the end of a block; an error in it breaks off a cell that is alone."""
+    def recording_failures(self) -> Iterator[None]:
+        """Turn an exception of a cell that trains alone into its record's status; restore the random generators."""
         devices = [torch.cuda.current_device()] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             try:
@@ -89,26 +102,28 @@ class Training:
         self._built, self._built_at = True, perf_counter()
         cell, train = self.runs[0].cell, self.splits.train
         self.schedule = TrainingSchedule.of(cell, train)
-        self._probe = probe_of(train.only(cell.tasks), cell.batch_size)
+        self._geometry_batch = geometry_batch(train.only(cell.tasks), cell.batch_size)
         self._training.start()
 
-    @property
-    def goes_on(self) -> bool:
+    def unfinished(self) -> bool:
         """Whether steps are left, and a run to take them."""
         return self.engine.done < self.schedule.steps and any(run.fault is None for run in self.runs)
 
     def take_step(self) -> int:
-        """Let every run take a step; returns its number."""
+        """Let every run take a step; returns the number of the step.
+
+        The file `engines/single.py` has the step of one model, `engines/replicas/engine.py` the step of many.
+        """
         self.engine.step()
         return self.engine.done
 
-    def halve_rates(self) -> None:
-        """Halve the learning rate of encoders and heads."""
-        self.engine.halve_rates()
+    def lower_rates(self) -> None:
+        """Multiply the learning rates of encoders and heads by `RATE_FACTOR`."""
+        self.engine.scale_rates(RATE_FACTOR)
 
-    def evaluate(self) -> None:
-        """Evaluate all sound runs on validation: add a point to their curves, and keep the selected checkpoints."""
-        faults = self.engine.faults()  # when the last of them is known, all steps are over
+    def evaluate_and_select(self) -> None:
+        """Break off runs with a fault, evaluate the others on validation, and keep the selected checkpoints."""
+        faults = self.engine.faults()  # waits for the device, so that the time of all steps is counted
         self._training.stop()
         for number, fault in faults.items():
             self.runs[number].break_off(fault)
@@ -117,7 +132,7 @@ class Training:
                 run.break_off(Fault(self.engine.done, "diverged", "a parameter is not finite"))
         if self._sound():
             validation = self._metrics(self.splits.validation)
-            self._add_evaluations(validation, self.engine.geometry(self._probe), self.engine.take_means())
+            self._add_evaluations(validation, self.engine.geometry(self._geometry_batch), self.engine.take_means())
         self._training.start()
 
     def _add_evaluations(
@@ -145,12 +160,12 @@ class Training:
 
     def report_progress(self) -> None:
         """Say how many steps are done."""
-        if self.watch.progress is not None:
-            self.watch.progress(self.engine.done, self.schedule.steps)
+        if self.callbacks.progress is not None:
+            self.callbacks.progress(self.engine.done, self.schedule.steps)
 
     def check_time_limit(self) -> None:
         """Break off all runs if they take longer than they may."""
-        limit = self.watch.limit
+        limit = self.time_limit
         if limit is None or self.engine.done == self.schedule.steps:
             return
         late = perf_counter() - self._built_at > limit * len(self.runs)
@@ -179,9 +194,9 @@ class Training:
 
     def hand_over_models(self) -> None:
         """Give the models, in the state of the selected checkpoints, to whoever wants to keep them."""
-        if self.watch.keep is not None:
+        if self.callbacks.keep is not None:
             for number in self._sound():
-                self.watch.keep(self.runs[number].cell, self.engine.model(number))
+                self.callbacks.keep(self.runs[number].cell, self.engine.model(number))
 
     def records(self) -> list[Record]:
         """A record of every run, whatever became of it."""

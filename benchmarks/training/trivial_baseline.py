@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.records.record import Cell, Scalars
-from benchmarks.records.store import write_atomically
-from benchmarks.records.trivial import TRIVIAL, read_entries, subject_of
-from benchmarks.records.versions import version_of
+from benchmarks.records.record import Scalars
 from benchmarks.training.batches import batches_of, losses_of
 from benchmarks.training.measuring.evaluate import evaluate
-from tasks import registry
 from tasks.base import MultiTaskModel, Splits, Suite, Task, seeded
 
 STEPS = 150  # of Adam, its rate falling to nothing: enough for the shares of classes
 RATE = 0.1
 BATCH = 64  # or fewer where the runs take fewer: then their data are large
 CERTAIN = 30.0  # the logit of a class that is answered whatever the others' are; its exponential is far from overflow
-
-logger = logging.getLogger(__name__)
 
 
 class BlindEncoder(nn.Module):
@@ -93,14 +85,14 @@ def _best(encoder: nn.Module, head: nn.Module, task: Task, splits: Splits) -> di
     layer = next((module for module in reversed([*head.modules()]) if _is_layer(module)), None)
     if layer is not None:
         nothing = torch.zeros_like(layer.get_parameter("weight"))
-        sure = [{"weight": nothing, "bias": bias} for bias in _certain(layer.get_parameter("bias"))]
+        certain = [{"weight": nothing, "bias": bias} for bias in _certain(layer.get_parameter("bias"))]
 
         def error(state: Mapping[str, Tensor]) -> float:
             layer.load_state_dict(state, strict=False)
             value = evaluate(model, [task], splits.validation)[task.name][primary.name]
             return abs(primary.best - value) if math.isfinite(value) else math.inf
 
-        states = [{name: value.clone() for name, value in layer.state_dict().items()}, *sure]
+        states = [{name: value.clone() for name, value in layer.state_dict().items()}, *certain]
         layer.load_state_dict(min(states, key=error), strict=False)
     return evaluate(model, [task], splits.test)[task.name]
 
@@ -112,24 +104,3 @@ def _is_layer(module: nn.Module) -> bool:
 def _certain(bias: Tensor) -> Tensor:
     """Biases (A, C) of a last layer with C logits, each of which is sure of one of the A classes."""
     return CERTAIN * (torch.eye(len(bias)) if len(bias) > 1 else torch.tensor([[-1.0], [1.0]])).to(bias)
-
-
-def renew(folder: Path, cells: Iterable[Cell], data: Path | None = None) -> None:
-    """Write the scores of every table of ``cells`` into ``folder``; up-to-date scores that it has already stay.
-
-    A suite that does not generalise to new examples has no scores. A suite is left out, too, if it is not known, has
-    another version by now, or its data are missing.
-    """
-    entries = read_entries(folder)
-    for table, cell in {cell.table: cell for cell in cells}.items():
-        subject = subject_of(cell)
-        if entries.get(table, {}).get("of") == subject:
-            continue
-        try:
-            suite = registry.create(cell.suite, **cell.suite_options)
-            if suite.generalises and version_of(suite) == cell.suite_version:
-                entries[table] = {"of": subject, "scores": scores(suite, data, min(BATCH, cell.batch_size))}
-        except Exception as error:  # data or a plug-in are missing, or the suite is broken, as records say
-            logger.warning("the trivial baseline on %s is not known: %s", table, error)
-    if entries:
-        write_atomically(folder / TRIVIAL, json.dumps(entries, indent=1) + "\n")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.training.batches import batches_of, losses_of, probe_of, steps_per_epoch
+from benchmarks.training.batches import batches_of, geometry_batch, losses_of, steps_per_epoch
 from tasks import registry
 from tasks.base import Split, Task
 from tasks.starved import starve
@@ -113,7 +113,7 @@ def test_every_batch_has_as_many_of_each_set_and_the_largest_is_seen_once_an_epo
 def test_a_loss_sees_the_examples_of_its_task_alone() -> None:
     suite = registry.create("tiny", label_fraction={"side": 0.25})
     split = suite.load().train
-    batch = probe_of(split, 6)
+    batch = geometry_batch(split, 6)
     model = suite.build(0, TASKS).eval()
     _, outputs = model(batch.inputs)
     losses = losses_of(suite.tasks, outputs, batch)

@@ -61,7 +61,7 @@ def block(results: Results) -> ReportBlock | None:
     lines = []
     for row in rows:
         runs = [_runs(results, suite.name, row) for suite in suites]
-        times = [found.cost if (found := suite.row(row)) else math.nan for suite in suites]
+        times = [summary.cost if (summary := suite.row(row)) else math.nan for suite in suites]
         solved = solver([run for on_suite in runs for run in on_suite])
         lines.append(
             [

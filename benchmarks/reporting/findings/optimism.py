@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -55,16 +55,20 @@ def block(results: Results) -> ReportBlock | None:
 
 
 def _not_negative(optimism: Estimate) -> Estimate:
-    """The same without the part of the interval that cannot be."""
+    """The estimate with its interval cut off at 0, as optimism is never negative."""
     return replace(optimism, low=max(optimism.low, 0.0))  # NaN, where there is no interval, stays NaN
 
 
 def of_settings(choices: Mapping[str, Mapping[str, Sequence[SettingChoice]]]) -> dict[str, dict[str, list[float]]]:
     """By suite and row, the best outcome on test minus the outcome of the chosen setting, for every search."""
     return {
-        suite: {row: [v for made in each if not math.isnan(v := _optimism(made))] for row, each in rows.items()}
+        suite: {row: _known(map(_optimism, searched)) for row, searched in rows.items()}
         for suite, rows in choices.items()
     }
+
+
+def _known(values: Iterable[float]) -> list[float]:
+    return [value for value in values if not math.isnan(value)]
 
 
 def _optimism(choice: SettingChoice) -> float:

@@ -14,6 +14,7 @@ from benchmarks.analysis.option_gains import MOST_TASKS, Lines, along, baseline
 from benchmarks.analysis.option_series import OptionSeries
 from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import MIN_SEEDS, Estimate
+from benchmarks.records.record import Role
 from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Legend, ReportBlock
 from benchmarks.reporting.suites import suite_of
@@ -175,9 +176,8 @@ def _middle_half(values: np.ndarray) -> float:
 
 
 def _budget(results: Results, series: OptionSeries) -> list[str]:
-    """A warning if more than the option differs."""
-    cells = [results.of(point.table)[0].cell for point in series.points]
-    budgets = {(cell.steps, cell.epochs, cell.halve_at, cell.batch_size) for cell in cells}
+    """A warning if the length of the training or the batch size differs as well."""
+    budgets = {results.of(point.table)[0].cell.facts({Role.LENGTH, Role.BATCH}) for point in series.points}
     training = "Steps, epochs, halvings of the learning rate or batch sizes"
     differ = f"{training} differ along the option as well, and may cause the changes."
     return [differ] if len(budgets) > 1 else []

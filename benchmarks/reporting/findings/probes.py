@@ -60,12 +60,14 @@ def _plain_answers(method: _Method, tasks: int) -> list[Answer]:
 
 def _plain_updates(method: _Method, tasks: int) -> list[Tensor]:
     """The updates of a method on the unchanged problems, one for every step."""
-    return [update_of(answer, seen) for answer, seen in zip(_plain_answers(method, tasks), _plain(tasks), strict=True)]
+    return [
+        update_of(answer, problem) for answer, problem in zip(_plain_answers(method, tasks), _plain(tasks), strict=True)
+    ]
 
 
 @dataclass(frozen=True)
 class Unchanged:
-    """The update after a change of the problem is the one before.
+    """A change of the problem leaves the update as it is.
 
     Attributes:
         change: the change of the problem.
@@ -102,10 +104,10 @@ class Unchanged:
             yield before.double(), after.double()
 
     def _on_average(self, weighting: Weighting) -> LargestViolation:
-        """How far the mean updates over many draws are apart, as far as that cannot be the luck of the draws."""
+        """The largest distance between mean updates over many draws that chance does not explain."""
         beyond = []
         for tasks in TASKS:
-            for pair in self._updates(weighting, [_repeated(seen) for seen in problems(tasks)]):
+            for pair in self._updates(weighting, [_repeated(problem) for problem in problems(tasks)]):
                 means = [updates.mean(0) for updates in pair]
                 errors = [(updates.var(0).sum() / DRAWS).sqrt().item() for updates in pair]
                 lengths = [mean.norm().item() for mean in means]
@@ -118,35 +120,35 @@ class Unchanged:
 
 
 def never_against(weighting: Weighting) -> LargestViolation:
-    """How much a loss increases to first order: ``-g·u`` over the norm of g and the size of the terms of u."""
-    found = []
+    """The largest increase of a loss to first order: ``-g·u`` over the norm of g and the size of the terms of u."""
+    increases = []
     for tasks in TASKS:
         plain = _plain(tasks)
         opposed = with_gradients(plain, lambda rows: rows - CONFLICT * rows.mean(-2, keepdim=True))
         answers = _plain_answers(_Method(weighting), tasks), all_answers(weighting, opposed)
         for run, of_run in zip((plain, opposed), answers, strict=True):
-            for answer, seen in zip(of_run, run, strict=True):
-                products = (seen.gradients @ update_of(answer, seen)[..., None])[..., 0]
-                found.append(_over((-products / seen.norms).clamp(min=0), _terms(answer, seen)))
-    return LargestViolation(largest(found))
+            for answer, problem in zip(of_run, run, strict=True):
+                products = (problem.gradients @ update_of(answer, problem)[..., None])[..., 0]
+                increases.append(_over((-products / problem.norms).clamp(min=0), _terms(answer, problem)))
+    return LargestViolation(largest(increases))
 
 
 def still(*, all_tasks: bool) -> Callable[[Weighting], LargestViolation]:
-    """A probe: the length of the update over the size of its terms, where gradients cancel in a convex combination.
+    """A probe for gradients with a convex combination that is 0: the length of the update over the size of its terms.
 
     With ``all_tasks`` every task takes part in the combination, with positive weight; else all but the last. The same
     problem is shown in every step, and the last step counts.
     """
 
     def probe(weighting: Weighting) -> LargestViolation:
-        found = []
+        lengths = []
         for tasks in TASKS if all_tasks else TASKS[1:]:
             part = tasks if all_tasks else tasks - 1
             plain = _plain(tasks)
             run = with_gradients(plain[:1] * len(plain), lambda rows, part=part: _cancelling(rows, part))
             answer = all_answers(weighting, run)[-1]
-            found.append(_over(update_of(answer, run[-1]), _terms(answer, run[-1])).norm(dim=-1))
-        return LargestViolation(largest(found))
+            lengths.append(_over(update_of(answer, run[-1]), _terms(answer, run[-1])).norm(dim=-1))
+        return LargestViolation(largest(lengths))
 
     return probe
 
@@ -160,35 +162,35 @@ def _cancelling(rows: Tensor, part: int) -> Tensor:
 
 def with_gradients(run: Run, change: Callable[[Tensor], Tensor]) -> Run:
     """The same run with other gradients."""
-    return [evidence_of(change(seen.gradients), seen.losses) for seen in run]
+    return [evidence_of(change(problem.gradients), problem.losses) for problem in run]
 
 
 def in_own_units(run: Run) -> Run:
     """Every loss times a constant of its own."""
     units = 2 ** torch.linspace(-SPREAD, SPREAD, run[0].losses.shape[-1], dtype=torch.float64)
-    return [evidence_of(seen.gradients * units[:, None], seen.losses * units) for seen in run]
+    return [evidence_of(problem.gradients * units[:, None], problem.losses * units) for problem in run]
 
 
 def in_other_units(run: Run) -> Run:
     """All losses times one constant."""
-    return [evidence_of(seen.gradients * 2**SPREAD, seen.losses * 2**SPREAD) for seen in run]
+    return [evidence_of(problem.gradients * 2**SPREAD, problem.losses * 2**SPREAD) for problem in run]
 
 
 def reordered(run: Run) -> Run:
     """The last task first."""
-    return [evidence_of(seen.gradients.roll(1, -2), seen.losses.roll(1, -1)) for seen in run]
+    return [evidence_of(problem.gradients.roll(1, -2), problem.losses.roll(1, -1)) for problem in run]
 
 
 def with_copy(run: Run) -> Run:
     """The last task twice."""
-    return [_appended(seen, seen.gradients[..., -1:, :], seen.losses[..., -1:]) for seen in run]
+    return [_appended(problem, problem.gradients[..., -1:, :], problem.losses[..., -1:]) for problem in run]
 
 
 def with_constant(run: Run) -> Run:
     """One task more, whose loss is 1 whatever the parameters."""
     return [
-        _appended(seen, torch.zeros_like(seen.gradients[..., -1:, :]), torch.ones_like(seen.losses[..., -1:]))
-        for seen in run
+        _appended(problem, torch.zeros_like(problem.gradients[..., -1:, :]), torch.ones_like(problem.losses[..., -1:]))
+        for problem in run
     ]
 
 
@@ -197,21 +199,22 @@ def in_single_precision(run: Run) -> Run:
     return with_gradients(run, Tensor.float)
 
 
-def _appended(seen: Evidence, gradient: Tensor, loss: Tensor) -> Evidence:
-    return evidence_of(torch.cat([seen.gradients, gradient], -2), torch.cat([seen.losses, loss], -1))
+def _appended(problem: Evidence, gradient: Tensor, loss: Tensor) -> Evidence:
+    return evidence_of(torch.cat([problem.gradients, gradient], -2), torch.cat([problem.losses, loss], -1))
 
 
-def _repeated(seen: Evidence) -> Evidence:
+def _repeated(problem: Evidence) -> Evidence:
     """The same problem for every draw."""
     return evidence_of(
-        seen.gradients.expand(DRAWS, *seen.gradients.shape), seen.losses.expand(DRAWS, *seen.losses.shape)
+        problem.gradients.expand(DRAWS, *problem.gradients.shape),
+        problem.losses.expand(DRAWS, *problem.losses.shape),
     )
 
 
-def _terms(answer: Answer, seen: Evidence) -> Tensor:
+def _terms(answer: Answer, problem: Evidence) -> Tensor:
     """The length that the update would have if its terms had the same sign in every element, (*B)."""
-    absolute = Answer(answer.weights.abs(), (seen.gradients if answer.gradients is None else answer.gradients).abs())
-    return update_of(absolute, seen).norm(dim=-1)
+    absolute = Answer(answer.weights.abs(), (problem.gradients if answer.gradients is None else answer.gradients).abs())
+    return update_of(absolute, problem).norm(dim=-1)
 
 
 def _unit(update: Tensor) -> Tensor:

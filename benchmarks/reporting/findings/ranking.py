@@ -66,7 +66,7 @@ def block(results: Results) -> ReportBlock | None:
 
 def _scores(suite: SuiteSummary, rows: Sequence[str], of: Callable[[RowSummary], float]) -> list[float]:
     """(methods,); NaN for a row without a result."""
-    return [math.nan if (found := suite.row(row)) is None else of(found) for row in rows]
+    return [math.nan if (summary := suite.row(row)) is None else of(summary) for row in rows]
 
 
 def by_seed(suite: SuiteSummary, rows: Sequence[str]) -> float:
@@ -98,11 +98,11 @@ def by_optimiser(results: Results, rows: Sequence[str]) -> list[float]:
     suites, data = results.aggregates.suites, _data(results)
     scores = [_scores(suite, rows, AGGREGATES[TASKWISE]) for suite in suites]
     names = [data[suite.name] for suite in suites]
-    found = [
+    taus = [
         mean_of_known(kendall(scores[k], scores[j]) for j in range(len(names)) if j != k and names[j] == names[k])
         for k in range(len(names))
     ]
-    return found if len(set(names)) < len(names) else []
+    return taus if len(set(names)) < len(names) else []
 
 
 def _data(results: Results) -> dict[str, str]:

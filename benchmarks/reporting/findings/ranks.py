@@ -35,7 +35,7 @@ def block(results: Results) -> ReportBlock | None:
     ]
     if len(suites) < FEWEST or len(rows) < FEWEST:
         return None
-    scores = np.array([[found.delta_taskwise.mean for s in suites if (found := s.row(row))] for row in rows])
+    scores = np.array([[summary.delta_taskwise.mean for s in suites if (summary := s.row(row))] for row in rows])
     if np.isnan(scores).all():
         return None
     means: list[float] = mean_ranks(scores).tolist()

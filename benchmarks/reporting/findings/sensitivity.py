@@ -74,8 +74,8 @@ def copies_of_equal_weights(results: Results) -> dict[str, Paired]:
     rows = {
         s.name: (s.row(results.noise_floor), s.row(results.aggregates.equal_weights)) for s in results.aggregates.suites
     }
-    found = {name: paired(again.deltas, first.deltas) for name, (again, first) in rows.items() if again and first}
-    return {name: pair for name, pair in found.items() if pair.differences}
+    pairs = {name: paired(again.deltas, first.deltas) for name, (again, first) in rows.items() if again and first}
+    return {name: pair for name, pair in pairs.items() if pair.differences}
 
 
 def on_suite(rows: Sequence[Gain], suite: str) -> float:

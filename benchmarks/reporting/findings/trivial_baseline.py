@@ -81,7 +81,7 @@ def _percent(share: float) -> str:
 
 
 def _sentences(lines: list[_Line], rows: list[str]) -> list[str]:
-    """The methods that learn all tasks, and the tasks that others do not learn; a missing result is not learned."""
+    """The methods that learn all tasks, and the tasks that others do not learn; a missing result counts as neither."""
     if not lines:
         return []
     missed = {row: [line for line in lines if line.gone.get(row, math.nan) < CLEAR] for row in rows}

@@ -1,4 +1,8 @@
-"""The report of a results folder: tables, charts and one self-contained page, written by ``write_report(folder)``."""
+"""The report of a results folder: tables, charts and one self-contained page, written by ``write_report(folder)``.
+
+The text of the page is in the folder ``templates``; sentences on results are in ``benchmarks/reporting/headline.py``
+and ``benchmarks/reporting/findings``.
+"""
 
 from __future__ import annotations
 

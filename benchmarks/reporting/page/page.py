@@ -18,7 +18,7 @@ from benchmarks.reporting.findings import options
 from benchmarks.reporting.legend import BASIS, legend
 from benchmarks.reporting.page import explorer, pictures
 from benchmarks.reporting.page.pictures import Picture
-from benchmarks.reporting.page.sections import beating, sections
+from benchmarks.reporting.page.suite_sections import beating, sections
 
 TEMPLATES = Path(__file__).parent / "templates"
 FIRST = 2  # sentences of the answer in large letters

@@ -144,5 +144,5 @@ def _worker(setting: Setting, plugins: Plugins) -> Worker:
         for path, (_, text) in zip(paths, plugins, strict=True):
             path.write_text(text, encoding="utf-8")
         worker = Worker(setting._replace(plugins=tuple(paths)))
-        worker.learn()
+        worker.load_plugins()
     return worker

@@ -26,7 +26,7 @@ from benchmarks.running.executors.base import (
     Tell,
 )
 from benchmarks.running.executors.worker import Worker
-from benchmarks.training.machine.devices import of_worker
+from benchmarks.running.local_workers import of_worker
 
 GRACE = 60.0  # seconds beyond the time limit of a cell, after which a silent worker is stopped
 POLL = 1.0  # seconds between two looks at the clock
@@ -52,29 +52,29 @@ class Processes(Executor):
     def run(self, jobs: Sequence[Job], tell: Tell) -> None:
         """Train the jobs, each preferably on a worker that has the data of its suite."""
         waiting = deque(jobs)
-        again: set[str] = set()  # jobs that a worker died with before it had begun
+        retried: set[str] = set()  # jobs that a worker died with before it had begun
         places = [of_worker(self.setting.device, number) for number in range(min(self.workers, len(jobs)))]
-        crew = [_Hand(self.setting._replace(device=place)) for place in places]
+        workers = [_WorkerProcess(self.setting._replace(device=place)) for place in places]
         try:
-            while waiting or any(hand.job is not None for hand in crew):
-                for hand in crew:
-                    if hand.job is None and waiting:
-                        hand.give(_next(waiting, hand, crew))
-                ready = wait([hand.connection for hand in crew if hand.job is not None], timeout=POLL)
-                for hand in crew:
-                    if hand.connection in ready:
-                        hand.listen(tell, waiting)
-                    if hand.ended(self.setting.time_limit):
-                        _bury(hand, waiting, again, tell)
+            while waiting or any(worker.job is not None for worker in workers):
+                for worker in workers:
+                    if worker.job is None and waiting:
+                        worker.give(_next(waiting, worker, workers))
+                ready = wait([worker.connection for worker in workers if worker.job is not None], timeout=POLL)
+                for worker in workers:
+                    if worker.connection in ready:
+                        worker.listen(tell, waiting)
+                    if worker.ended(self.setting.time_limit):
+                        _replace_dead(worker, waiting, retried, tell)
         finally:
-            for hand in crew:
-                hand.stop()
+            for worker in workers:
+                worker.stop()
 
 
-def _next(waiting: deque[Job], hand: _Hand, crew: Sequence[_Hand]) -> Job:
+def _next(waiting: deque[Job], worker: _WorkerProcess, workers: Sequence[_WorkerProcess]) -> Job:
     """The first job of the suite that a worker has loaded, else of a suite that no other worker has, else any job."""
-    elsewhere = {other.table for other in crew if other is not hand}
-    for fits in (lambda s: s == hand.table, lambda s: s not in elsewhere, lambda _: True):
+    elsewhere = {other.table for other in workers if other is not worker}
+    for fits in (lambda s: s == worker.table, lambda s: s not in elsewhere, lambda _: True):
         for job in waiting:
             if fits(job.cells[0].table):
                 waiting.remove(job)
@@ -82,23 +82,23 @@ def _next(waiting: deque[Job], hand: _Hand, crew: Sequence[_Hand]) -> Job:
     raise AssertionError("there are jobs")
 
 
-def _bury(hand: _Hand, waiting: deque[Job], again: set[str], tell: Tell) -> None:
+def _replace_dead(worker: _WorkerProcess, waiting: deque[Job], retried: set[str], tell: Tell) -> None:
     """Start a dead worker again. Of its job, several cells are tried again one by one; a single cell has failed."""
-    job, why, finished, began = hand.job, hand.why, hand.finished, hand.began
-    hand.stop()
-    hand.start()
+    job, why, finished, began = worker.job, worker.why, worker.finished, worker.began
+    worker.stop()
+    worker.start()
     assert job is not None, "idle workers do not die"
     left = [cell for cell in job.cells if cell.id not in finished]
     if not left:
         return
-    if not began and job.id not in again:  # the worker may have died before it was given the job
-        again.add(job.id)
+    if not began and job.id not in retried:  # the worker may have died before it was given the job
+        retried.add(job.id)
         waiting.appendleft(job)
     elif len(job.cells) > 1:
         tell(Divided(job))
         waiting.extendleft(Job((cell,)) for cell in reversed(left))
     else:
-        tell(Finished(job, job.lost(left[0], why.status, why.reason, hand.device)))
+        tell(Finished(job, job.lost(left[0], why.status, why.reason, worker.device)))
 
 
 class _Cause(NamedTuple):
@@ -116,7 +116,7 @@ class _Broken(NamedTuple):
     reason: str
 
 
-class _Hand:
+class _WorkerProcess:
     """One worker as the driver sees it."""
 
     def __init__(self, setting: Setting) -> None:
@@ -211,7 +211,7 @@ def _serve(setting: Setting, connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the driver, which ends the workers
     threading.Thread(target=_follow, daemon=True).start()
     worker = Worker(setting)
-    worker.learn()
+    worker.load_plugins()
     while True:
         try:
             job = connection.recv()

@@ -23,9 +23,9 @@ from benchmarks.running.executors.base import (
 )
 from benchmarks.training import saved_models
 from benchmarks.training.groups import train_group
-from benchmarks.training.loaded import Loaded
+from benchmarks.training.loaded import Loaded, data_key
 from benchmarks.training.machine import devices
-from benchmarks.training.machine.processes import World
+from benchmarks.training.machine.data_parallel import World
 from benchmarks.training.pace import Pace
 from tasks import registry
 from tasks.base import DataUnavailableError, MultiTaskModel, Splits
@@ -43,7 +43,7 @@ class Worker:
         if setting.threads is not None:
             torch.set_num_threads(setting.threads)
 
-    def learn(self) -> None:
+    def load_plugins(self) -> None:
         """Load the plug-ins and suites of the driver into a fresh process."""
         for name in self.setting.imports:
             importlib.import_module(name)
@@ -75,7 +75,7 @@ class Worker:
             tell(Finished(job, record))
 
     def _prepare(self, cell: Cell) -> Prepared | Skip:
-        key = repr((cell.suite, cell.suite_options))
+        key = data_key(cell)
         if key not in self._prepared:
             self._prepared = {k: v for k, v in self._prepared.items() if isinstance(v, Skip)}  # room for the next data
             outcome = self._try(cell)

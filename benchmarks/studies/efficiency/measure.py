@@ -29,19 +29,19 @@ class Parameters(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """Of the multi-task model to the K single-task models."""
+        """Parameters of the multi-task model divided by those of all K single-task models."""
         return (self.shared + self.heads) / self.single
 
 
 class Seconds(NamedTuple):
-    """Of the multi-task model, and of all K single-task models one after the other."""
+    """Seconds of the multi-task model, and of all K single-task models one after the other."""
 
     multi: float
     single: float
 
     @property
     def ratio(self) -> float:
-        """Of the former to the latter."""
+        """Multi-task seconds divided by single-task seconds."""
         return self.multi / self.single
 
 

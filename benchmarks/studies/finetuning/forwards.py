@@ -12,7 +12,7 @@ from benchmarks.records.record import Cell, Record, Role
 from benchmarks.records.store import write_atomically
 from benchmarks.studies.finetuning.tuning import Tuner
 from benchmarks.studies.timing import Effort, alternate, one_thread
-from benchmarks.training.batches import losses_of, probe_of
+from benchmarks.training.batches import geometry_batch, losses_of
 from tasks.base import Splits, Suite, seeded
 
 RATIOS = "forwards.json"
@@ -37,7 +37,7 @@ class Forwards:
             self._known = json.loads(self._path.read_text(encoding="utf-8"))
 
     def ratio(self, multi: Sequence[Record], single: Sequence[Record]) -> float:
-        """Of some multi-task runs to single-task runs on one of their tasks; NaN without the latter."""
+        """Time of a multi-task forward pass divided by a single-task one; NaN without single-task runs."""
         if not single:
             return math.nan
         if self._tuner.setting.device != "cpu":
@@ -64,5 +64,5 @@ def _forward(suite: Suite, splits: Splits, cell: Cell, names: Sequence[str]) -> 
     """A forward pass of training for some tasks, on a batch of the examples that have them."""
     model = suite.build(0, names).train()
     tasks = [task for task in suite.tasks if task.name in names]
-    batch = probe_of(splits.train.only(names), cell.batch_size)
+    batch = geometry_batch(splits.train.only(names), cell.batch_size)
     return lambda: losses_of(tasks, model(batch.inputs)[1], batch)

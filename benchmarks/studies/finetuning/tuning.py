@@ -16,6 +16,7 @@ from benchmarks.running.runner import MODELS
 from benchmarks.training import saved_models
 from benchmarks.training.batches import steps_per_epoch
 from benchmarks.training.finetune import Epoch, Finetuning, follow
+from benchmarks.training.loaded import data_key
 from tasks import registry
 from tasks.base import Splits, Suite
 
@@ -127,7 +128,7 @@ class Tuner:
         Raises:
             DataUnavailableError: the data cannot be had here.
         """
-        key = repr((cell.suite, cell.suite_options))
+        key = data_key(cell)
         if self._loaded is None or key != self._key:
             self._loaded = None  # room for the next data
             suite = registry.create(cell.suite, **cell.suite_options)

@@ -37,14 +37,13 @@ def _methods(rows: Sequence[Row]) -> list[str]:
     if len(set(won.values())) == 1:
         return [f"Every method is ahead on {_share(next(iter(by.values())))} tasks."]
 
-    def told(share: float) -> str:
+    def methods_with(share: float) -> str:
         names = [name for name in by if won[name] == share]
         gains = [mean_of(row.ahead().mean for row in by[name]) for name in names]
         return listed([f"{n} ({_share(by[n])}, {formats.percent(g)} %)" for n, g in zip(names, gains, strict=True)])
 
-    return [
-        f"Tasks won and mean difference: most with {told(max(won.values()))}, fewest with {told(min(won.values()))}."
-    ]
+    most, fewest = methods_with(max(won.values())), methods_with(min(won.values()))
+    return [f"Tasks won and mean difference: most with {most}, fewest with {fewest}."]
 
 
 def _sizes(rows: Sequence[Row]) -> str:
@@ -68,11 +67,11 @@ def _certainty(rows: Sequence[Row]) -> str:
             f"alone: of so many, a few would be even if there were no difference.{lacking}"
         )
     fewest = min(row.ahead().count for row in rows)
-    said = f"With {plural(fewest, 'seed')} there are no intervals, and one difference is no evidence"
+    sentence = f"With {plural(fewest, 'seed')} there are no intervals, and one difference is no evidence"
     if fewest < 2:
-        return f"{said}."
+        return f"{sentence}."
     agreed = sum(abs(sum(map(_sign, row.ahead().values))) == row.ahead().count for row in rows)
-    return f"{said}: in {agreed} of {len(rows)} pairs all seeds agree on who is ahead."
+    return f"{sentence}: in {agreed} of {len(rows)} pairs all seeds agree on who is ahead."
 
 
 def _sign(value: float) -> int:

@@ -22,8 +22,8 @@ from benchmarks.running.executors.base import (
     Skipped,
     Tell,
 )
-from benchmarks.running.executors.here import Here
 from benchmarks.running.executors.processes import Processes
+from benchmarks.running.executors.this_process import Here
 from benchmarks.running.progress import duration, duration_left
 from benchmarks.studies.finetuning.tuning import PlannedTuning, Tuned, TuningSetting, load, save, tune
 from benchmarks.studies.progress import StudyProgress
@@ -97,9 +97,9 @@ def work(
     jobs = [TuningJob((each.cell,), each.task, each.epochs, setting) for each in waiting]
     executor = _executor(setting, min(workers, len(jobs)))
     with StudyProgress("fine-tunings", len(planned), console, len(planned) - len(waiting)) as progress:
-        desk = _Desk(waiting, executor.width(), progress)
-        executor.run(jobs, desk.hear)
-    return desk.failed
+        handler = _EventHandler(waiting, executor.width(), progress)
+        executor.run(jobs, handler.receive)
+    return handler.failed
 
 
 def _executor(setting: TuningSetting, workers: int) -> Executor:
@@ -107,15 +107,15 @@ def _executor(setting: TuningSetting, workers: int) -> Executor:
     return Here(how) if workers < 2 else Processes(how, workers)
 
 
-class _Desk:
-    """Hears what becomes of fine-tunings, keeps their files, and shows the time left from the epochs so far."""
+class _EventHandler:
+    """Receives the events of fine-tunings, keeps their files, and shows the time left from the epochs so far."""
 
     def __init__(self, waiting: Sequence[PlannedTuning], workers: int, progress: StudyProgress) -> None:
         self._waiting, self._workers, self._progress = list(waiting), workers, progress
         self._spent: dict[str, list[tuple[float, int]]] = defaultdict(list)  # suite -> seconds and epochs
         self.failed: dict[tuple[str, str], str] = {}
 
-    def hear(self, event: Event) -> None:
+    def receive(self, event: Event) -> None:
         """One event.
 
         Raises:

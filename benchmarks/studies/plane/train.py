@@ -1,9 +1,9 @@
 """Train many methods from many starts in one call: every tensor has an axis for methods and one for starts.
 
-Methods are at work as in `benchmarks.training.engines.replicas`: each sees its starts as replicas. The loop is the
-study's own. The engine of replicas trains cells whose methods have the same needs, and gives a whole group up if a
-method raises an error; here all methods train together in float64, and what breaks stays where it is while the others
-go on. Nothing is sampled on the plane, so that further batches are the same as the first.
+As in `benchmarks.training.engines.replicas`, each method sees its starts as replicas. But that engine trains only cells
+whose methods have the same needs, and gives up a whole group if one method raises an error. Here all methods train
+together in float64; a run that breaks down stays at its last point, and the others continue. The problem has no data
+to sample: a method that needs several batches gets the same gradients for each.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def train(
     methods: Sequence[Weighting],
     starts: Float[Tensor, "S 2"],
     schedule: Schedule,
-    watch: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Trajectories:
     """Train every method from every start.
 
@@ -140,7 +140,7 @@ def train(
         methods: what to train.
         starts: the points to begin at.
         schedule: how long, and how often to keep the points.
-        watch: is called after every step with the number of steps done, if there is one.
+        progress: is called after every step with the number of steps done, if there is one.
     """
     points = starts.double().expand(len(methods), -1, -1).clone()
     runs = PlaneRuns(methods, len(starts))
@@ -153,13 +153,13 @@ def train(
         if step % schedule.every == 0 or step == schedule.steps:
             kept.append(points)
             steps.append(step)
-        if watch is not None:
-            watch(step)
+        if progress is not None:
+            progress(step)
     return Trajectories(steps, torch.stack(kept), runs.breakdowns)
 
 
 def _update(player: Player, evidence: Evidence, *, first: bool) -> Float[Tensor, "S 2"]:
-    """The update of a method from all starts; the losses after the step before are those of this one."""
+    """The update of a method from all starts; the losses of this step are also those after the previous step."""
     if not first and Need.LOSSES_AFTER in player.weighting.needs:
         player.after(evidence.losses)
     return update_of(player.answer(evidence), evidence.gradients)

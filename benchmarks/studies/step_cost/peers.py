@@ -1,4 +1,4 @@
-"""The same methods in TorchJD, and its step as its documentation has it."""
+"""The methods that TorchJD has too, and a training step with them, written as in TorchJD's documentation."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from benchmarks.protocols.expand import Filters, expand
 from benchmarks.protocols.files import find, read
 from benchmarks.records.record import Record
 from benchmarks.records.store import Store, pack
-from benchmarks.training.groups import grouped
+from benchmarks.running.grouping import grouped
 
 T = TypeVar("T")
 

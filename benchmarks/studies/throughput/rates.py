@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.records.record import Cell
 from benchmarks.studies.throughput.options import ThroughputOptions, cells_of
-from benchmarks.training.batches import probe_of, steps_per_epoch
+from benchmarks.training.batches import geometry_batch, steps_per_epoch
 from benchmarks.training.engines.engine import Engine
 from benchmarks.training.engines.replicas.engine import Replicas
 from benchmarks.training.engines.single import Alone
@@ -82,7 +82,7 @@ def engine_rate(cells: Sequence[Cell], device: torch.device, seconds: float, *, 
         )
         start = now(device) - began
         step = _seconds(engine.step, device, seconds)
-        probe = probe_of(loaded.splits.train, first.batch_size)
+        probe = geometry_batch(loaded.splits.train, first.batch_size)
         evaluation = _seconds(
             lambda: (engine.evaluate(loaded.splits.validation), engine.geometry(probe)), device, seconds
         )

@@ -48,8 +48,8 @@ class Engine(ABC):
         """One training step of every run."""
 
     @abstractmethod
-    def halve_rates(self) -> None:
-        """Halve the learning rate of every run's encoder and heads.
+    def scale_rates(self, factor: float) -> None:
+        """Multiply the learning rate of every run's encoder and heads by ``factor``.
 
         Weights that a method trains keep their own rate, which is a hyperparameter of the method. (The official code of
         Nash-MTL puts both into one optimizer, and lowers both.)

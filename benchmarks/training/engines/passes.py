@@ -15,7 +15,7 @@ from torch.func import functional_call
 
 from benchmarks.records.record import Precision
 from benchmarks.training.batches import batches_of, casting, losses_of
-from benchmarks.training.machine.processes import World
+from benchmarks.training.machine.data_parallel import World
 from tasks.base import MultiTaskModel, Split, Task, seeded
 
 OTHERS = ("data/second", "data/third")  # names of the orders of the two other batches; see `orders`

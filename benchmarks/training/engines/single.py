@@ -13,7 +13,7 @@ from benchmarks.records.record import Cell, Cost, Scalars
 from benchmarks.training.batches import batches_of, casting, losses_of, make_optimizer
 from benchmarks.training.engines.engine import Engine, Fault
 from benchmarks.training.engines.passes import Passes, noise_now
-from benchmarks.training.machine.processes import World
+from benchmarks.training.machine.data_parallel import World
 from benchmarks.training.measuring.clock import Clock, Spent
 from benchmarks.training.measuring.evaluate import Geometry, evaluate, geometry
 from tasks.base import MultiTaskModel, Split, Suite, seed_for
@@ -104,10 +104,10 @@ class Alone(Engine):
         (means,) = self._group.mean([torch.stack(list(losses.values())).detach()])
         self.note(means, weights if weights.dim() == 1 else weights.mean(-1))
 
-    def halve_rates(self) -> None:
-        """Halve the learning rate of encoder and heads; the balancer keeps its own rates."""
+    def scale_rates(self, factor: float) -> None:
+        """Multiply the learning rate of encoder and heads by ``factor``; the balancer keeps its own rates."""
         for group in self._optimizer.param_groups:
-            group["lr"] /= 2
+            group["lr"] *= factor
 
     def faults(self) -> dict[int, Fault]:
         """The fault, if there was one."""

@@ -1,4 +1,4 @@
-"""The device that a run uses, and how many processes and threads share it."""
+"""The device that a run uses, and the number of cores."""
 
 from __future__ import annotations
 
@@ -38,23 +38,6 @@ def require_alive(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def of_worker(device: str, worker: int) -> str:
-    """The device of one of several local workers: GPUs in turn, each shared by several workers if there are fewer."""
-    return f"cuda:{worker % torch.cuda.device_count()}" if device == "cuda" else device
-
-
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def default_workers(device: torch.device) -> int:
-    """How many worker processes: one per GPU, or one per core; 0, this process, on a single core."""
-    if device.type == "cuda":
-        return torch.cuda.device_count()
-    return cores() if cores() > 1 else 0
-
-
-def default_threads(device: torch.device, workers: int) -> int | None:
-    """Threads of each worker: an equal share of the cores; none, which leaves it to torch, for a single worker."""
-    return max(1, cores() // workers) if workers > 1 and device.type == "cpu" else None

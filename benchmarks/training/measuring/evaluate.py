@@ -12,7 +12,7 @@ from torch import nn
 
 from balancers import measure
 from benchmarks.records.record import Scalars
-from benchmarks.training.batches import answered, losses_of
+from benchmarks.training.batches import losses_of, pairs_with_target
 from tasks.base import MultiTaskModel, Split, Task
 
 EVALUATION_BATCH = 256  # examples at a time, small enough for a transformer in a few GB
@@ -51,7 +51,7 @@ def evaluate(model: MultiTaskModel, tasks: Sequence[Task], split: Split) -> Scal
             _, outputs = model(batch.inputs)
             for task in tasks:
                 for metric in task.metrics:
-                    part = metric.collect(*answered(batch, task, outputs))
+                    part = metric.collect(*pairs_with_target(batch, task, outputs))
                     collected.setdefault((task.name, metric.name), []).append(part)
     return {task.name: {m.name: m.of(collected[task.name, m.name]) for m in task.metrics} for task in tasks}
 

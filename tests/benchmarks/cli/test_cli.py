@@ -53,7 +53,7 @@ class Half(Stateless):
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A suite that is known to this process alone."""
-    monkeypatch.setattr("benchmarks.training.machine.devices.default_workers", lambda device: 0)
+    monkeypatch.setattr("benchmarks.running.local_workers.default_workers", lambda device: 0)
     with registered("tiny"):
         yield
 

@@ -19,7 +19,7 @@ from benchmarks.cli import app
 from benchmarks.records import selection, store
 from benchmarks.records.agreement import relative
 from benchmarks.records.asked import ASKED, PROTOCOL_COPY
-from benchmarks.records.record import Record
+from benchmarks.records.record import Cell, Record
 from benchmarks.records.store import Store
 from benchmarks.reporting import export as exporting
 from benchmarks.reporting import versus
@@ -36,7 +36,7 @@ FIVE_SEEDS = PROTOCOL.replace("seeds = 2", "seeds = 5")
 @pytest.fixture(scope="module", autouse=True)
 def _tiny() -> Iterator[None]:
     patch = pytest.MonkeyPatch()
-    patch.setattr("benchmarks.training.machine.devices.default_workers", lambda device: 0)
+    patch.setattr("benchmarks.running.local_workers.default_workers", lambda device: 0)
     patch.setattr("benchmarks.reporting.page.write_report", lambda folder: folder / "report.html")
     with registered("tiny"):
         yield
@@ -224,6 +224,9 @@ def test_exported_runs_hold_every_number_of_the_records(suffix: str, folder: Pat
     assert line["value"] == pytest.approx(record.best.test["height"]["mse"], rel=1e-12)
     assert json.loads(line["hyperparameters"]) == record.cell.hyperparameters
     assert json.loads(line["halve_at"]) == []
+    assert set(Cell.model_fields) <= set(frame.columns)
+    assert json.loads(line["suite_options"]) == record.cell.suite_options
+    assert (line["batch_size"], line["evaluations"]) == (record.cell.batch_size, record.cell.evaluations)
     assert len(set(frame["id"])) == 25
     assert set(frame["counts"]) == {True}
 

@@ -14,7 +14,7 @@ from benchmarks.analysis.results import Results, read_results
 from benchmarks.analysis.statistics import estimate
 from benchmarks.records.record import Solver
 from benchmarks.records.store import Store
-from benchmarks.reporting import formats, gain_table, leaderboard, long_table
+from benchmarks.reporting import formats, gain_table, leaderboard, leaderboard_csv
 from tests.benchmarks import synthetic
 from tests.benchmarks.explained import ask
 
@@ -84,7 +84,7 @@ def test_the_csv_has_one_line_per_metric_and_the_declared_columns(found: Results
     _, path = leaderboard.write(found, folder)
     with path.open() as file:
         lines = list(csv.DictReader(file))
-    assert tuple(lines[0]) == long_table.LeaderboardLine._fields
+    assert tuple(lines[0]) == leaderboard_csv.LeaderboardLine._fields
     metrics = {name: len(p.tasks) * len(p.metrics) for name, p in synthetic.PROBLEMS.items()}
     assert len(lines) == sum(metrics.values()) * (len(synthetic.ROWS) + 1)
     line = next(x for x in lines if (x["suite"], x["row"]) == ("multimnist", "pcgrad"))

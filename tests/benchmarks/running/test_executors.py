@@ -17,8 +17,8 @@ from benchmarks.records.record import Cell, Record
 from benchmarks.records.store import load
 from benchmarks.running.executors import processes
 from benchmarks.running.executors.base import Event, Finished, Job, Setting, Skipped
-from benchmarks.running.executors.here import Here
 from benchmarks.running.executors.processes import Processes
+from benchmarks.running.executors.this_process import Here
 from tests.benchmarks.tiny_suite import protocol, registered
 
 FAULTY = ("tests.benchmarks.faulty",)

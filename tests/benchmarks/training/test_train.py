@@ -11,7 +11,7 @@ import torch
 from benchmarks.protocols.expand import expand
 from benchmarks.records.record import SINGLE_TASK, Cell, Record
 from benchmarks.records.selection import selection_score
-from benchmarks.training.batches import probe_of
+from benchmarks.training.batches import geometry_batch
 from benchmarks.training.engines.single import Alone
 from benchmarks.training.loaded import Loaded
 from benchmarks.training.train import train as train_together
@@ -89,7 +89,7 @@ def test_norms_and_cosines_are_those_of_the_task_gradients() -> None:
     curves = run(cells(steps=1, evaluations=1)["fixed"]).curves
     suite = Tiny()
     model = suite.build(0, ("height", "side")).eval()
-    batch = probe_of(suite.load().train, 10)
+    batch = geometry_batch(suite.load().train, 10)
     outputs = model(batch.inputs)[1]
     flat = []
     for task in suite.tasks:

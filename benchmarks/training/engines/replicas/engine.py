@@ -15,10 +15,10 @@ from benchmarks.records.record import Cell, Cost, Scalars
 from benchmarks.training.batches import casting, orders
 from benchmarks.training.engines.engine import Engine, Fault
 from benchmarks.training.engines.passes import OTHERS
+from benchmarks.training.engines.replicas.dropout import Noise
 from benchmarks.training.engines.replicas.ensemble import Ensemble
 from benchmarks.training.engines.replicas.faults import Faults, harmless
 from benchmarks.training.engines.replicas.filling import Filler, Pass
-from benchmarks.training.engines.replicas.noise import Noise
 from benchmarks.training.engines.replicas.optimizers import OPTIMIZERS
 from benchmarks.training.engines.replicas.team import Mixed, Team
 from benchmarks.training.measuring.clock import Clock, Spent
@@ -29,7 +29,7 @@ from tasks.base import MultiTaskModel, Split, Suite, seed_for
 class Replicas(Engine):
     """Cells that differ in seed, learning rate, method and hyperparameters alone, in one vectorised loop.
 
-    Each sees the batches, the dropout noise (see the module `noise` of this package) and the random numbers of its
+    Each sees the batches, the dropout noise (see the module `dropout` of this package) and the random numbers of its
     method that it would see alone.
 
     Args:
@@ -112,9 +112,9 @@ class Replicas(Engine):
     def _bounded(self, losses: Tensor) -> Float[Tensor, "R K"]:
         return losses.detach().double() - self._bounds
 
-    def halve_rates(self) -> None:
-        """Halve the learning rate of every replica's encoder and heads; methods keep their own rates."""
-        self._optimizer.rates = self._optimizer.rates / 2
+    def scale_rates(self, factor: float) -> None:
+        """Multiply the learning rate of every replica's encoder and heads by ``factor``; methods keep their own."""
+        self._optimizer.rates = self._optimizer.rates * factor
 
     def faults(self) -> dict[int, Fault]:
         """The faults of the replicas that broke so far."""

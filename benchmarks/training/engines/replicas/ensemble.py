@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from benchmarks.training.batches import widened
-from benchmarks.training.engines.replicas.noise import MASK, MaskRequest, Noise, mask_dropout
+from benchmarks.training.engines.replicas.dropout import MASK, MaskRequest, Noise, mask_dropout
 from tasks.base import MultiTaskModel, Split, Task
 
 ENCODER = "encoder"

@@ -17,7 +17,7 @@ from benchmarks.records.store import Store
 from benchmarks.reporting import findings, headline
 from benchmarks.reporting.findings import options
 from benchmarks.reporting.page import pictures, write_report
-from benchmarks.reporting.page.sections import sections
+from benchmarks.reporting.page.suite_sections import sections
 from tests.benchmarks import synthetic
 from tests.benchmarks.explained import ask
 from tests.benchmarks.reporting.findings import made

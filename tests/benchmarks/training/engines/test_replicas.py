@@ -19,12 +19,13 @@ from benchmarks.protocols.expand import expand
 from benchmarks.records.agreement import STATES
 from benchmarks.records.record import Cell, Record
 from benchmarks.running.executors.base import Event, Finished, Job, Setting
-from benchmarks.running.executors.here import Here
+from benchmarks.running.executors.this_process import Here
+from benchmarks.running.grouping import grouped, stackable
 from benchmarks.training import groups
+from benchmarks.training.engines.replicas.dropout import mask_dropout
 from benchmarks.training.engines.replicas.engine import Replicas
-from benchmarks.training.engines.replicas.noise import mask_dropout
-from benchmarks.training.groups import grouped, stackable, train_group
-from benchmarks.training.loaded import Loaded, Watch
+from benchmarks.training.groups import train_group
+from benchmarks.training.loaded import Loaded
 from benchmarks.training.pace import Pace
 from benchmarks.training.train import train
 from tasks import registry
@@ -375,7 +376,7 @@ class Slow(Many):
 
 def test_cells_that_take_too_long_are_stopped() -> None:
     found, data = cells("fixed", 2), loaded(Slow())
-    records = train(found, data, lambda: Replicas(found, data.suite, data.splits.train, CPU), Watch(limit=0.01))
+    records = train(found, data, lambda: Replicas(found, data.suite, data.splits.train, CPU), time_limit=0.01)
     assert {record.status for record in records} == {"timed out"}
     assert all(record.reason.endswith("took longer than 0.01 s") and record.curves.step == [0] for record in records)
 

@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.records.record import Record
 from benchmarks.records.store import load
-from benchmarks.training.machine.processes import World
+from benchmarks.training.machine.data_parallel import World
 
 ROOT = Path(__file__).parents[4]
 PROTOCOL = """

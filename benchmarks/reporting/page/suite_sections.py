@@ -51,12 +51,13 @@ def beating(gains: Sequence[Gain], reference: str, suite: str | None = None) -> 
 
 
 def _section(results: Results, suite: SuiteSummary, gains: Sequence[Gain], files: Mapping[str, Path]) -> Section:
-    about = suite_of(results.of(suite.name)[0])
+    record = results.of(suite.name)[0]
+    registered, asked = suite_of(record), results.asked.suites.get(record.cell.table)
     return Section(
         name=suite.name,
         anchor="suite-" + "".join(letter if letter.isalnum() else "-" for letter in suite.name),
-        about=about.summary if about else "",
-        setting=_setting(results, suite.name, is_plane=about is not None and about.landscape() is not None),
+        about=asked.summary if asked else registered.summary if registered else "",
+        setting=_setting(results, suite.name, is_plane=registered is not None and registered.landscape() is not None),
         table=leaderboard.suite_cells(suite),
         beats=beating(gains, results.reference, suite.name),
         failures=leaderboard.failure_texts(suite.failures),

@@ -1,4 +1,4 @@
-"""All results of a folder as one long table: ``leaderboard.csv``."""
+"""The file ``leaderboard.csv``: all results of a folder, one line per suite, row, task and metric."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from benchmarks.running.executors.base import Divided, Event, Executor, Job, Setting, Tell
 from benchmarks.running.executors.worker import Worker
-from benchmarks.training.machine.processes import World
+from benchmarks.training.machine.data_parallel import World
 
 
 class Here(Executor):
