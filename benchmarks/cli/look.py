@@ -48,9 +48,10 @@ def list_(
 
 
 @app.command()
-def report(folder: ResultsFolder) -> None:
+def report(folder: ResultsFolder, plugin: Plugins = None) -> None:
     """Write tables, charts and report.html from the records of a results folder."""
     with plain_errors():
+        load_plugins(plugin)
         from benchmarks.records import store  # noqa: PLC0415
         from benchmarks.reporting.page import write_report  # noqa: PLC0415
 
@@ -59,9 +60,10 @@ def report(folder: ResultsFolder) -> None:
 
 
 @app.command()
-def plot(folder: ResultsFolder) -> None:
+def plot(folder: ResultsFolder, plugin: Plugins = None) -> None:
     """Draw the charts of a results folder again."""
     with plain_errors():
+        load_plugins(plugin)
         from benchmarks.reporting import charts  # noqa: PLC0415
 
         for path in charts.draw(explained(folder)):
