@@ -118,5 +118,5 @@ def test_comparisons_at_the_same_compute_look_at_that_state_alone() -> None:
 def test_copies_of_the_reference_are_neither_corrected_nor_counted() -> None:
     (run,) = simulated()[:1]
     assert math.isnan(run["fixed"].corrected)
-    assert not run["fixed"].significant(better=True) + run["fixed"].surely(better=False)
+    assert not run["fixed"].significant(better=True) + run["fixed"].significant(better=False)
     assert run["good"].corrected >= run["good"].p_value

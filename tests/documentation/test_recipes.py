@@ -15,7 +15,8 @@ import pytest
 from tests.documentation.blocks import ROOT
 
 RECIPES = sorted((ROOT / "docs" / "recipes").glob("*.py"))
-IN_A_PROCESS_OF_THEIR_OWN = ("data_parallel",)  # it starts processes
+# One starts processes, and one would list the plug-ins of other tests.
+IN_A_PROCESS_OF_THEIR_OWN = ("data_parallel", "list_methods")
 LONGEST = 60
 
 # What each recipe must print: a regular expression.
