@@ -77,7 +77,8 @@ def of(study: Results) -> list[OptionSeries]:
     """The series of a study, in the order of its tables."""
     cells = {suite.name: [record.cell for record in study.of(suite.name)] for suite in study.aggregates.suites}
     tables = {table: max(of_table, key=lambda cell: len(cell.tasks)) for table, of_table in cells.items()}
-    return find(tables, {table: suite.options for table, suite in study.asked.suites.items()})
+    suites = {problem: study.asked.suites.get(cell.table) for problem, cell in tables.items()}
+    return find(tables, {problem: suite.options for problem, suite in suites.items() if suite is not None})
 
 
 def find(tables: Mapping[str, Cell], options: Mapping[str, Mapping[str, Any]]) -> list[OptionSeries]:

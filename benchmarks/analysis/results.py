@@ -16,7 +16,7 @@ from benchmarks.analysis.comparison import Deltas, Gain, chosen, gains
 from benchmarks.analysis.fronts import WeightFront, fronts
 from benchmarks.analysis.summaries import Aggregates
 from benchmarks.records import selection, store
-from benchmarks.records.asked import PROTOCOL_COPY, Asked, read_asked
+from benchmarks.records.asked import EQUAL_WEIGHTS, PROTOCOL_COPY, Asked, read_asked
 from benchmarks.records.record import FRONT, Record, Scalars
 from benchmarks.records.selection import Search
 from benchmarks.records.trivial import trivial_scores
@@ -111,7 +111,7 @@ def read_results(folder: Path, *, titled: bool = False) -> Results:
     counted = counting(records, asked)
     if len(counted) < len(records):
         logger.warning("%d records in %s are of other settings and are left out", len(records) - len(counted), folder)
-    if titled:
+    if titled and not {EQUAL_WEIGHTS, f"{EQUAL_WEIGHTS}-again"} & {record.cell.row for record in records}:
         counted, asked = [_titled(record, asked) for record in counted], asked.titled()
     searches = selection.searches([record for record in counted if record.cell.row != FRONT], asked.searched_once)
     chosen_runs = [record for search in searches for record in search.chosen]

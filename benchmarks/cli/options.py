@@ -60,7 +60,13 @@ def explained(folder: Path) -> Path:
     from benchmarks.records.asked import lacks_asked  # noqa: PLC0415
 
     if lacks_asked(folder):
-        explain(folder)
+        try:
+            explain(folder)
+        except OSError as error:
+            raise ValueError(
+                f"{folder} is older than `asked.json`, which cannot be written there ({error.strerror}): copy the "
+                "folder to a place that can be written, and read it there"
+            ) from error
     return folder
 
 

@@ -58,8 +58,10 @@ def compare(
         elif any("/" in name or Path(name).is_dir() for name in (first, second)):
             raise ValueError(f"{first} and {second} are not two results folders; name two of them, or two methods")
         else:
-            methods = (read_asked(explained(results)).title(name) for name in (first, second))
-            blocks = [versus.methods(read_results(results, titled=True), *methods)]
+            titled = read_results(explained(results), titled=True)
+            title = read_asked(results).title
+            methods = (name if name in titled.aggregates.rows else title(name) for name in (first, second))
+            blocks = [versus.methods(titled, *methods)]
         for block in blocks:
             _show(block)
         out.print(blocks[-1].text, style="dim", highlight=False)

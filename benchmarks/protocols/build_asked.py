@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ logger = logging.getLogger(__name__)
 def asked_of(protocol: Protocol, cells: list[Cell]) -> Asked:
     """Everything that a run of some cells of a protocol is asked for: these cells, and all others of the protocol.
 
-    Methods and suites of a plug-in that is not loaded are left out.
+    Cells of a plug-in that is not loaded are left out.
     """
     everything = {cell.id: cell for cell in [*_known_cells(protocol), *cells]}
     tables = dict.fromkeys([*protocol.suites, *(cell.table for cell in everything.values())])
@@ -34,7 +33,8 @@ def asked_of(protocol: Protocol, cells: list[Cell]) -> Asked:
         tuned_weights=protocol.tuned_reference,
         noise_floor=protocol.noise_floor,
         settings=protocol.trials,
-        suites={table: suite for table in tables for suite in _suites(protocol, table)},
+        suites={table: _suite(protocol, table) for table in tables},
+        others_searched_once=bool(protocol.defaults.search_seeds or (protocol.search and protocol.search.seeds)),
         methods=tuple(protocol.methods),
         cells=tuple(everything),
     )
@@ -58,17 +58,17 @@ def _known_cells(protocol: Protocol) -> list[Cell]:
         return []
 
 
-def _suites(protocol: Protocol, table: str) -> Iterator[AskedSuite]:
-    """The suite of a table, if it is known here."""
+def _suite(protocol: Protocol, table: str) -> AskedSuite:
+    """The suite of a table; of one that is not known here, what the protocol says."""
     entry = protocol.suites.get(table, SuiteEntry())
     name = entry.suite or table
-    if name in registry.names():
-        yield AskedSuite(
-            suite=name,
-            options=_as_json(registry.defaults(name) | entry.options),
-            summary=registry.create(name, **entry.options).summary,
-            searched_once=protocol.settings(table).search_seeds is not None,
-        )
+    known = name in registry.names()
+    return AskedSuite(
+        suite=name,
+        options=_as_json((registry.defaults(name) if known else {}) | entry.options),
+        summary=registry.create(name, **entry.options).summary if known else "",
+        searched_once=protocol.settings(table).search_seeds is not None,
+    )
 
 
 def _as_json(options: dict[str, Any]) -> dict[str, Any]:

@@ -40,11 +40,13 @@ class Asked(Frozen):
     settings: int | None = None  # how many every search should try; if unknown, all that were tried count
     suites: dict[str, AskedSuite] = Field(default_factory=dict)  # by the name of their table, in the order to show them
     methods: tuple[str, ...] = ()  # the rows in the order to show them
+    others_searched_once: bool = False  # whether suites that are not listed have one search for all seeds
     cells: tuple[str, ...] = ()  # ids of those that could run at once; others follow from their records
 
     def searched_once(self, cell: Cell) -> bool:
         """Whether all seeds of a cell's row share one search."""
-        return cell.table in self.suites and self.suites[cell.table].searched_once
+        suite = self.suites.get(cell.table)
+        return self.others_searched_once if suite is None else suite.searched_once
 
     def title(self, row: str) -> str:
         """How tables call a row: equal weights, and their copy with other seeds, by what they are."""
@@ -95,7 +97,7 @@ def read_asked(folder: Path) -> Asked:
 
 
 def union(several: Sequence[Asked]) -> Asked:
-    """What several runs of one protocol were asked for together; the first one's order counts."""
+    """What several runs of one protocol were asked for; the first one decides which cells count, and the order."""
     first = several[0]
     suites = {table: suite for asked in reversed(several) for table, suite in asked.suites.items()}
     order = dict.fromkeys(table for asked in several for table in asked.suites)
@@ -103,7 +105,6 @@ def union(several: Sequence[Asked]) -> Asked:
         update={
             "suites": {table: suites[table] for table in order},
             "methods": tuple(dict.fromkeys(method for asked in several for method in asked.methods)),
-            "cells": tuple(dict.fromkeys(cell for asked in several for cell in asked.cells)),
         }
     )
 

@@ -144,6 +144,7 @@ def merge(folders: Sequence[Path], into: Path) -> int:
     """
     sources = [into, *folders] if (into / PROTOCOL_COPY).exists() else [*folders]
     protocols = {folder: _protocol(folder) for folder in sources}
+    asked = union([read_asked(source) for source in sources])  # before anything is written: one may be damaged
     names = set(protocols.values())
     if len(names) > 1:
         listed = "; ".join(f"{folder}: {name}, version {version}" for folder, (name, version) in protocols.items())
@@ -160,7 +161,6 @@ def merge(folders: Sequence[Path], into: Path) -> int:
             if earlier is None or _preferred(record, earlier):
                 store.write(record)
                 count += 1
-    asked = union([read_asked(source) for source in sources])
     write_atomically(into / PROTOCOL_COPY, (sources[0] / PROTOCOL_COPY).read_text(encoding="utf-8"))
     write_asked(into, asked)
     return count

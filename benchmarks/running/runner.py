@@ -120,7 +120,9 @@ def _bytes(path: Path) -> bytes | None:
 
 def _put_back(folder: Path, before: Mapping[str, bytes | None]) -> None:
     for name, content in before.items():
-        if content is not None:
+        if content is None:
+            (folder / name).unlink(missing_ok=True)
+        else:
             (folder / name).write_bytes(content)
 
 

@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).parents[3]
 # The code that makes numbers; a change elsewhere makes no commit "-dirty". `benchmarks/records` has the rule that
 # selects checkpoints and settings. `benchmarks/running` is left out: it says where and when a cell trains, which every
 # record holds (device, threads, replicas, processes), and nothing in it touches a model.
-CODE = ("balancers", "tasks", "benchmarks/protocols", "benchmarks/training", "benchmarks/records")
+CODE = ("balancers", "tasks", "benchmarks/protocols", "benchmarks/training", "benchmarks/records", "benchmarks/studies")
 NO_CODE = (":(exclude)*.md",)  # descriptions that lie beside code
 PACKAGES = ("numpy", "scipy", "pydantic", "safetensors", "tokenizers", "transformers")
 

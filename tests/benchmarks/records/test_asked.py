@@ -13,6 +13,7 @@ from benchmarks.protocols.expand import ALL, Filters, expand
 from benchmarks.protocols.files import available, find, read
 from benchmarks.records.asked import ASKED, PROTOCOL_COPY, Asked, read_asked, union
 from benchmarks.records.store import ARCHIVE, load, write_asked
+from tests.benchmarks import synthetic
 
 ROOT = Path(__file__).parents[3]
 COMMITTED = sorted(path.parent for path in (ROOT / "results").glob(f"*/{ASKED}"))
@@ -56,12 +57,22 @@ def test_what_a_filter_adds_is_asked_for_as_well() -> None:
     assert {cell.id for cell in expand(protocol, ALL)} <= set(asked.cells)
 
 
-def test_several_runs_together_are_asked_for_everything_once() -> None:
-    a, b = (
-        Asked(protocol="p", methods=("x", "y"), cells=("1", "2")),
-        Asked(protocol="p", methods=("y", "z"), cells=("2",)),
-    )
-    assert union([a, b]) == Asked(protocol="p", methods=("x", "y", "z"), cells=("1", "2"))
+def test_of_several_runs_the_first_decides_which_cells_count() -> None:
+    first = Asked(protocol="p", methods=("x", "y"), cells=("1",))
+    second = Asked(protocol="p", methods=("y", "z"), cells=("2",))
+    assert union([first, second]) == Asked(protocol="p", methods=("x", "y", "z"), cells=("1",))
+    assert union([second, first]).cells == ("2",)
+
+
+def test_a_suite_that_is_not_known_here_keeps_what_the_protocol_says_of_its_search(tmp_path: Path) -> None:
+    text = find("standard").read_text(encoding="utf-8").replace("[suites.plane]", "[suites.of-a-plug-in]")
+    (tmp_path / "p.toml").write_text(text, encoding="utf-8")
+    protocol = read(tmp_path / "p.toml")
+    asked = asked_of(protocol, [])
+    cell = synthetic.cell("of-a-plug-in", "mgda", ("a", "b"), 0)
+    assert asked.searched_once(cell) == protocol.searches_once(cell)
+    outside = synthetic.cell("not-in-the-protocol", "mgda", ("a", "b"), 0)
+    assert asked.searched_once(outside) == protocol.searches_once(outside)
 
 
 def test_tables_call_equal_weights_by_what_they_are_on_every_axis() -> None:
