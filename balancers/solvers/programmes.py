@@ -46,21 +46,21 @@ def _pivot(matrix: Float[Tensor, "N K K"], target: Float[Tensor, "N K"], guess: 
     """The variables that are positive at the optimum: block principal pivoting from a guess, or the slower sure way."""
     count, tasks = target.shape
     support = guess.clone()
-    todo = torch.arange(count, device=target.device)
+    left = torch.arange(count, device=target.device)
     fewest = torch.full((count,), tasks + 1, device=target.device)
     tries = torch.full((count,), TRIES, device=target.device)
-    while len(todo):
-        wrong = _misplaced(matrix, target, support[todo])
+    while len(left):
+        wrong = _misplaced(matrix, target, support[left])
         number = wrong.sum(-1)
         tries = torch.where(number < fewest, TRIES, tries - 1)
         fewest = torch.minimum(number, fewest)
         lost = tries < 0
         if lost.any():
-            support[todo[lost]] = _active_set(matrix[lost], target[lost])
-        support[todo] ^= wrong & ~lost[:, None]
+            support[left[lost]] = _active_set(matrix[lost], target[lost])
+        support[left] ^= wrong & ~lost[:, None]
         going = (number > 0) & ~lost
         if not going.all():
-            todo, fewest, tries, matrix, target = (part[going] for part in (todo, fewest, tries, matrix, target))
+            left, fewest, tries, matrix, target = (part[going] for part in (left, fewest, tries, matrix, target))
     return support
 
 

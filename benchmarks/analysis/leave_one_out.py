@@ -78,5 +78,5 @@ def deltas_without(summaries: Sequence[Overall], suite: str) -> Mapping[str, flo
         summary.row: [row.delta_taskwise.mean for name, row in summary.by_suite.items() if name != suite]
         for summary in complete
     }
-    known = {method: float(np.mean(values)) for method, values in means.items() if values}
-    return dict(sorted(known.items(), key=lambda item: -item[1]))
+    mean_of = {method: float(np.mean(values)) for method, values in means.items() if values}
+    return dict(sorted(mean_of.items(), key=lambda item: -item[1]))

@@ -21,5 +21,5 @@ def mean_of_known(values: Iterable[float]) -> float:
 
 def median_of_known(values: Iterable[float]) -> float:
     """The median of the values that are not NaN; NaN without any."""
-    known = [value for value in values if not math.isnan(value)]
-    return float(np.median(known)) if known else math.nan
+    numbers = [value for value in values if not math.isnan(value)]
+    return float(np.median(numbers)) if numbers else math.nan

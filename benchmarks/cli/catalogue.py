@@ -69,8 +69,8 @@ def _notations() -> Table:
     for wrapper in WRAPPERS.values():
         about = [f"{facts.summary(wrapper)}.", reference(wrapper)]
         table.add_row(spelling(wrapper), escape("\n".join(filter(None, about))), end_section=True)
-    known = ", ".join(from_torchjd.names()) or f"TorchJD is not installed: {from_torchjd.INSTALL}"
-    about = f"A class of the library TorchJD; the parameters of the class are hyperparameters.\n{known}"
+    classes = ", ".join(from_torchjd.names()) or f"TorchJD is not installed: {from_torchjd.INSTALL}"
+    about = f"A class of the library TorchJD; the parameters of the class are hyperparameters.\n{classes}"
     table.add_row(f"{TORCHJD}:CLASS", escape(about), end_section=True)
     table.add_row("for example", "every:4:smoothed:0.9:pcgrad\nHyperparameters belong to the innermost method.")
     return table

@@ -85,8 +85,8 @@ def check(
 
         with refused():  # only load() of a suite may use the network
             load_plugins(plugin)
-        known = name in registry.names()
-        checks = suites.check(registry.create(name), data) if known else conformance.check(name)
+        is_suite = name in registry.names()
+        checks = suites.check(registry.create(name), data) if is_suite else conformance.check(name)
         table = Table("", "check", "detail", title=f"{name}: {sum(c.passed for c in checks)} of {len(checks)} passed")
         for result in checks:
             table.add_row("[green]✓[/]" if result.passed else "[red]✗[/]", result.name, escape(result.detail))

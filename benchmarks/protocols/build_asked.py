@@ -34,7 +34,7 @@ def asked_of(protocol: Protocol, cells: list[Cell]) -> Asked:
         noise_floor=protocol.noise_floor,
         settings=protocol.trials,
         suites={table: _suite(protocol, table) for table in tables},
-        others_searched_once=bool(protocol.defaults.search_seeds or (protocol.search and protocol.search.seeds)),
+        others_searched_once=protocol.search_seeds is not None,
         methods=tuple(protocol.methods),
         cells=tuple(everything),
     )
@@ -62,11 +62,11 @@ def _suite(protocol: Protocol, table: str) -> AskedSuite:
     """The suite of a table; of one that is not known here, what the protocol says."""
     entry = protocol.suites.get(table, SuiteEntry())
     name = entry.suite or table
-    known = name in registry.names()
+    is_registered = name in registry.names()
     return AskedSuite(
         suite=name,
-        options=_as_json((registry.defaults(name) if known else {}) | entry.options),
-        summary=registry.create(name, **entry.options).summary if known else "",
+        options=_as_json((registry.defaults(name) if is_registered else {}) | entry.options),
+        summary=registry.create(name, **entry.options).summary if is_registered else "",
         searched_once=protocol.settings(table).search_seeds is not None,
     )
 

@@ -167,6 +167,11 @@ class Protocol(Strict):
         """How many settings every search tries; one without a search."""
         return 1 if self.search is None else self.search.trials
 
+    @property
+    def search_seeds(self) -> int | None:
+        """Seeds per setting on suites that do not say otherwise; none where every seed searches for itself."""
+        return self.defaults.search_seeds or (self.search and self.search.seeds)
+
     def searches_once(self, cell: Cell) -> bool:
         """Whether all seeds of a cell's row share one search; otherwise each has its own."""
         return self.settings(cell.table).search_seeds is not None
@@ -200,7 +205,7 @@ class Protocol(Strict):
             seeds=value("seeds"),
             optimizer=value("optimizer"),
             learning_rates=value("learning_rates"),
-            search_seeds=own.search_seeds or default.search_seeds or (self.search and self.search.seeds),
+            search_seeds=own.search_seeds or self.search_seeds,
             learning_rate_range=own.learning_rate_range or default.learning_rate_range,
             precision=own.precision or default.precision or "float32",
             batch_size=value("batch_size"),

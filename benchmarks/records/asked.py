@@ -34,7 +34,7 @@ class Asked(Frozen):
     protocol: str = ""  # its name; empty if unknown
     version: int = 1
     description: str = ""
-    equal_weights: str = "fixed"  # the row that gains and costs are relative to
+    equal_weights: str = UNNAMED  # the row that gains and costs are relative to
     tuned_weights: str | None = None  # the row of tuned fixed weights
     noise_floor: str | None = None  # the row that repeats equal weights with other seeds
     settings: int | None = None  # how many every search should try; if unknown, all that were tried count

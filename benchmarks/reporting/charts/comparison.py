@@ -72,20 +72,20 @@ def _baseline(axes: Axes, single: Estimate | None) -> None:
 
 def _dots(axes: Axes, rows: Sequence[str], results: Sequence[Estimate | None], looks: Styles) -> None:
     """One line per row from top to bottom: the mean, its interval if there is one, and the seeds below it."""
-    known = [(y, row, each) for y, (row, each) in enumerate(zip(rows, results, strict=True)) if _is_known(each)]
-    places = {y for y, _, _ in known}
+    marked = [(y, row, each) for y, (row, each) in enumerate(zip(rows, results, strict=True)) if _is_known(each)]
+    places = {y for y, _, _ in marked}
     for y in set(range(len(rows))) - places:
         axes.text(0.02, y, "no result", transform=axes.get_yaxis_transform(), color=FAINT, fontsize=8, va="center")
-    seeds = [(value, y + SEED_OFFSET, looks[row].color) for y, row, e in known if e.count > 1 for value in e.values]
+    seeds = [(value, y + SEED_OFFSET, looks[row].color) for y, row, e in marked if e.count > 1 for value in e.values]
     if seeds:
         x, heights, colors = zip(*seeds, strict=True)
         axes.scatter(x, heights, s=8, c=colors, alpha=0.55, lw=0)
-    bars = [(e.low, e.high, y, looks[row].color) for y, row, e in known if e.has_interval]
+    bars = [(e.low, e.high, y, looks[row].color) for y, row, e in marked if e.has_interval]
     if bars:
         low, high, heights, colors = zip(*bars, strict=True)
         axes.hlines(heights, low, high, colors=colors, lw=2.2, alpha=0.55, capstyle="butt")
-    for marker in dict.fromkeys(looks[row].marker for _, row, _ in known):
-        marks = [(e.mean, y, looks[row].color) for y, row, e in known if looks[row].marker == marker]
+    for marker in dict.fromkeys(looks[row].marker for _, row, _ in marked):
+        marks = [(e.mean, y, looks[row].color) for y, row, e in marked if looks[row].marker == marker]
         x, heights, colors = zip(*marks, strict=True)
         axes.scatter(x, heights, s=34, c=colors, marker=marker, zorder=3)
     style.name_rows(axes, rows)

@@ -61,5 +61,5 @@ def _mean(values: NDArray, cosines: NDArray[np.float64]) -> list[float]:
     """Mean over the pairs with a cosine; NaN at points without any, empty without pairs."""
     if not cosines.size:
         return []
-    known = np.isfinite(cosines).sum(0)
-    return (values.sum(0) / np.where(known == 0, np.nan, known)).tolist()
+    counts = np.isfinite(cosines).sum(0)
+    return (values.sum(0) / np.where(counts == 0, np.nan, counts)).tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,12 @@ from benchmarks.analysis.option_series import OptionSeries
 from benchmarks.protocols.build_asked import asked_of
 from benchmarks.protocols.expand import expand
 from benchmarks.protocols.files import find, read
+from benchmarks.records.asked import AskedSuite
 from tasks import registry
 from tests.benchmarks import synthetic
 from tests.benchmarks.reporting.findings import made
+
+TABLES = ("at-1", "at-2")
 
 
 def series(suite: str = "multimnist", /, *, cells: dict[str, Any] | None = None, **tables: Any) -> list[OptionSeries]:
@@ -117,6 +121,21 @@ def test_the_protocols_about_options_are_series_throughout(protocol: str, option
     assert all(
         len({(cell.epochs, cell.batch_size) for cell in cells.values() if cell.suite == e.suite}) == 1 for e in found
     )
+
+
+def test_a_table_of_another_optimizer_has_the_defaults_of_its_suite() -> None:
+    records = [
+        record.model_copy(
+            update={"cell": record.cell.model_copy(update={"optimizer": "sgd", "suite_options": options})}
+        )
+        for record in made.along({1: {"fixed": [(4, -2)]}, 2: {"fixed": [(1, 1)]}})
+        for options in [{} if record.cell.table == "at-1" else record.cell.suite_options]
+    ]
+    study = made.study(records)
+    suites = {name: AskedSuite(suite="one", options={"size": 1}, summary="", searched_once=False) for name in TABLES}
+    study = replace(study, asked=study.asked.model_copy(update={"suites": suites}))
+    (series_of_sgd,) = option_series.of(study)
+    assert series_of_sgd.points == ((1, "at-1 (sgd)"), (2, "at-2 (sgd)"))
 
 
 def means(lines: option_gains.Lines) -> dict[str, list[float]]:

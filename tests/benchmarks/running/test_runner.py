@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 
 from benchmarks.protocols.expand import Filters
-from benchmarks.records.asked import PROTOCOL_COPY
+from benchmarks.records.asked import ASKED, PROTOCOL_COPY
 from benchmarks.records.store import Store, load
 from benchmarks.running import runner
 from benchmarks.running.progress import Forecast, duration
@@ -165,6 +165,20 @@ def test_a_run_in_which_no_suite_can_run_leaves_what_earlier_ones_wrote(tmp_path
         run(tmp_path / "results", PROTOCOL.replace("[suites.tiny]", '[suites.tiny]\noptions = { fault = "data" }'))
     assert (tmp_path / "results" / PROTOCOL_COPY).read_bytes() == before
     assert (tmp_path / "results" / "environment.json").read_text() == "{}"
+
+
+def test_a_run_in_which_no_suite_can_run_explains_no_older_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    run(folder)
+    before = (folder / ASKED).read_bytes()
+    other = PROTOCOL.replace("[suites.tiny]", '[suites.tiny]\noptions = { fault = "data" }')
+    with pytest.raises(ValueError, match="no suite could run"):
+        run(folder, other)
+    assert (folder / ASKED).read_bytes() == before
+    (folder / ASKED).unlink()  # as a folder is that is older than this file
+    with pytest.raises(ValueError, match="no suite could run"):
+        run(folder, other)
+    assert not (folder / ASKED).exists()
 
 
 def test_models_are_kept_if_asked_for(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -20,6 +20,7 @@ from benchmarks.protocols.expand import expand
 from benchmarks.records.record import Cell, Record
 from benchmarks.training.batches import losses_of
 from benchmarks.training.engines.passes import Passes, noise_now
+from benchmarks.training.measuring import clock
 from tasks.base import MultiTaskModel
 from tests.benchmarks.single import train
 from tests.benchmarks.tiny_suite import Tiny, protocol, registered
@@ -191,12 +192,15 @@ def test_other_batches_are_drawn_only_in_steps_that_need_them(monkeypatch: pytes
 
 @pytest.mark.parametrize("method", ["crossed", "afterwards"])
 def test_the_time_of_extra_passes_is_a_part_of_the_step(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = 0.2  # far above a step of the tiny suite, on a busy machine as well
+    seconds, now = 0.02, itertools.count().__next__
+    slept: list[float] = []
+    # A clock on which only the extra passes take long, however busy the machine is.
+    monkeypatch.setattr(clock, "perf_counter", lambda: 1e-6 * now() + sum(slept))
     for name in ("others", "again"):
         original = getattr(Passes, name)
 
         def slow(*arguments: Any, original: Any = original) -> Any:
-            time.sleep(seconds)
+            slept.append(seconds)
             return original(*arguments)
 
         monkeypatch.setattr(Passes, name, slow)
