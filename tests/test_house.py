@@ -35,19 +35,19 @@ BELOW = {
     "tasks.registry": "base starved",
     "tasks.suites": "base data networks scoring registry",
     "tasks.conformance": "base offline",
-    "benchmarks.words": "",
     "benchmarks.records": "",
     "benchmarks.protocols": "records",
     "benchmarks.training": "records",
-    "benchmarks.running": "protocols training records words",
+    "benchmarks.models": "training",
+    "benchmarks.running": "protocols training records",
     "benchmarks.analysis": "records",
-    "benchmarks.reporting": "analysis records words",
-    "benchmarks.studies": "reporting analysis running training protocols records words",
+    "benchmarks.reporting": "analysis records",
+    "benchmarks.studies": "reporting analysis running training protocols records",
     "benchmarks.cli": "studies reporting analysis running training protocols records",
     "benchmarks.__main__": "cli",
 }
 PACKAGES_BELOW = {"balancers": (), "tasks": ("balancers",), "benchmarks": ("balancers", "tasks")}
-PURE = {"benchmarks.words", "benchmarks.records", "benchmarks.analysis"}  # these need no method, suite or tensor
+PURE = {"benchmarks.records", "benchmarks.analysis"}  # these need no method, suite or tensor
 
 
 def dotted(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Modules and functions that had another name when users pickled objects: such pickles can still be read."""
+"""Modules and functions that once had another name: programs and pickles that use it still work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RENAMED = {("balancers.torchjd.names", "_made"): "_unpickle"}  # by module and e
 
 
 def keep_earlier_names() -> None:
-    """Let every earlier name stand for the module or function of today, where pickle looks it up.
+    """Let every earlier name stand for the module or function of today, for `import` and for pickle.
 
     Example:
         >>> from importlib import import_module
@@ -28,6 +28,7 @@ def keep_earlier_names() -> None:
         'balancers.contract.draws'
     """
     for earlier, today in MOVED.items():
-        sys.modules.setdefault(earlier, import_module(today))
+        package, _, name = earlier.rpartition(".")
+        setattr(import_module(package), name, sys.modules.setdefault(earlier, import_module(today)))
     for (module, earlier), today in RENAMED.items():
         setattr(import_module(module), earlier, getattr(import_module(module), today))

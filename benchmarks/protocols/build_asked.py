@@ -66,7 +66,7 @@ def _suite(protocol: Protocol, table: str) -> AskedSuite:
     return AskedSuite(
         suite=name,
         options=_as_json((registry.defaults(name) if is_registered else {}) | entry.options),
-        summary=registry.create(name, **entry.options).summary if is_registered else "",
+        summary=getattr(registry.create(name, **entry.options), "summary", "") if is_registered else "",
         searched_once=protocol.settings(table).search_seeds is not None,
     )
 

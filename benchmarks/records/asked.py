@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import Field, ValidationError
 from benchmarks.records.record import Cell, Frozen
 
 ASKED = "asked.json"
+FORMAT = 1
 EQUAL_WEIGHTS = "equal-weights"  # how tables call the method `fixed` with its default weights
 UNNAMED = "fixed"  # the label of a row that protocols call by the name of its method
 VALUE = " ("  # between the label of a method and the value of an axis of the protocol
@@ -81,19 +83,24 @@ def read_asked(folder: Path) -> Asked:
     """What a results folder was asked for; the defaults if it holds records alone.
 
     Raises:
-        ValueError: its file is damaged, or lacks although the folder has a protocol.
+        ValueError: its file is damaged, of a newer version, or lacks although the folder has a protocol.
     """
     path = folder / ASKED
     if lacks_asked(folder):  # the protocol would have to be expanded to know which records count
         raise ValueError(f"{path} is missing; `python -m benchmarks report {folder}` writes it from the protocol")
     if not path.is_file():
         return Asked()
+    mend = f"delete it, and `python -m benchmarks report {folder}` writes it anew"
     try:
-        return Asked.model_validate_json(path.read_bytes())
+        content = json.loads(path.read_bytes())
+        written_as = content["format"]
+        if isinstance(written_as, int) and written_as > FORMAT:
+            raise ValueError(f"{path} was written by a newer version of this program, which can read it")
+        return Asked.model_validate(content)
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError) as error:
+        raise ValueError(f"{path} is damaged (it says no format): {mend}") from error
     except ValidationError as error:
-        problem = error.errors()[0]
-        mend = f"delete it, and `python -m benchmarks report {folder}` writes it anew"
-        raise ValueError(f"{path} is damaged ({problem['msg']}): {mend}") from error
+        raise ValueError(f"{path} is damaged ({error.errors()[0]['msg']}): {mend}") from error
 
 
 def union(several: Sequence[Asked]) -> Asked:

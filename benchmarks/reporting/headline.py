@@ -13,7 +13,7 @@ from benchmarks.analysis.leave_one_out import FEWEST, Remainder, deltas_without,
 from benchmarks.analysis.statistics import MIN_SEEDS, Estimate
 from benchmarks.analysis.summaries import Aggregates, Overall
 from benchmarks.reporting import formats
-from benchmarks.words import listed, plural
+from benchmarks.reporting.words import listed, plural
 
 FEW = 3  # methods that a sentence names with their intervals
 

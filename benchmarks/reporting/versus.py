@@ -16,7 +16,7 @@ from benchmarks.records import agreement
 from benchmarks.records.record import SINGLE_TASK, Record
 from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Legend, ReportBlock
-from benchmarks.words import listed, plural
+from benchmarks.reporting.words import listed, plural
 
 TEXT = "Δ taskwise, and its difference between runs of the same seed."
 LEGEND: Legend = (

@@ -36,7 +36,6 @@ from benchmarks.running.grouping import grouped
 from benchmarks.running.progress import Display
 from benchmarks.training.machine import environment
 from benchmarks.training.machine.data_parallel import World, join
-from benchmarks.words import listed
 from tasks import registry
 
 SKIPPED = "skipped.json"  # suite -> why it could not run
@@ -89,7 +88,9 @@ def run(source: Path, filters: Filters, folder: Path, options: Options, console:
     shown = console or Console() if world.first else Console(quiet=True)
     outside = [table for table in dict.fromkeys(cell.table for cell in cells) if table not in protocol.suites]
     if outside:
-        what = f"{listed(outside)}: not in the protocol {protocol.name}, so with default options, which may take long"
+        what = (
+            f"{', '.join(outside)}: not in the protocol {protocol.name}, so with default options, which may take long"
+        )
         shown.print(what, style="yellow", markup=False, highlight=False, soft_wrap=True)
     before = {name: _bytes(folder / name) for name in (PROTOCOL_COPY, ASKED, ENVIRONMENT)}
     if world.first:

@@ -19,7 +19,7 @@ from benchmarks.analysis.summaries import MetricSummary, SuiteSummary
 from benchmarks.records.record import SINGLE_TASK
 from benchmarks.reporting.charts import style
 from benchmarks.reporting.charts.colors import FAINT, INK, RowStyle, Styles, styles
-from benchmarks.words import plural
+from benchmarks.reporting.words import plural
 
 MOST_TASKS = 2  # panels of a suite; of more tasks, the two at which equal weights do worst and best
 MOST_METHODS = 6  # that have a line of their own; all others share one

@@ -16,7 +16,7 @@ from benchmarks.analysis.statistics import geometric_mean
 from benchmarks.records.record import Record, Solver
 from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Legend, ReportBlock
-from benchmarks.words import listed
+from benchmarks.reporting.words import listed
 
 TEXT = "The cost of a training step. Ratios are relative to equal weights."
 LEGEND: Legend = (

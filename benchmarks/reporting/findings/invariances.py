@@ -15,7 +15,7 @@ from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Legend, ReportBlock
 from benchmarks.reporting.findings import probes
 from benchmarks.reporting.findings.probes import EXACT, ROUNDED, LargestViolation, Unchanged
-from benchmarks.words import listed, plural
+from benchmarks.reporting.words import listed, plural
 
 YES, ON_AVERAGE, NO, FAILED = "yes", "on average", "no", "failed"
 LONGEST = 80  # characters of a reason

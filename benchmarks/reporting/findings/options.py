@@ -18,7 +18,7 @@ from benchmarks.records.record import Role
 from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Legend, ReportBlock
 from benchmarks.reporting.suites import suite_of
-from benchmarks.words import listed, plural
+from benchmarks.reporting.words import listed, plural
 
 TEXT = (
     "One suite at several values of one option; all other options are the same. First the results of single-task, then "

@@ -12,7 +12,7 @@ from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import LEVEL, Friedman, critical_difference, friedman, has_power, mean_ranks, ranks
 from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Legend, ReportBlock
-from benchmarks.words import listed
+from benchmarks.reporting.words import listed
 
 TEXT = (
     "Rank of each method by mean Δ taskwise, among the methods that were run on every suite. A mean rank depends on "

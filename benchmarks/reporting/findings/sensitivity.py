@@ -11,7 +11,7 @@ from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import MIN_SEEDS, Paired, combined, hierarchical, paired, smallest_detectable
 from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Legend, ReportBlock
-from benchmarks.words import plural
+from benchmarks.reporting.words import plural
 
 POWER = 0.8
 OVERALL = "mean over suites"

@@ -12,7 +12,7 @@ from benchmarks.analysis.results import Results
 from benchmarks.records.record import Record
 from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Legend, ReportBlock
-from benchmarks.words import listed
+from benchmarks.reporting.words import listed
 
 TEXT = (
     "Steps until a method is as good on validation as equal weights of the same seed are after their last step, as a "

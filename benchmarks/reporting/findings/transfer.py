@@ -13,7 +13,7 @@ from benchmarks.analysis.statistics.resampling import Array
 from benchmarks.analysis.summaries import Aggregates, SuiteSummary
 from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Legend, ReportBlock
-from benchmarks.words import listed, plural
+from benchmarks.reporting.words import listed, plural
 
 TEXT = "Tasks that are worse with a method than with single-task training."
 LEGEND: Legend = (

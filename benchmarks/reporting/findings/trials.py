@@ -15,7 +15,7 @@ from benchmarks.analysis.statistics.resampling import Array
 from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Legend, ReportBlock
 from benchmarks.reporting.findings.searches import SettingChoice, searches
-from benchmarks.words import plural
+from benchmarks.reporting.words import plural
 
 TEXT = (
     "Δ taskwise on the test split, in percent, of the setting that validation chooses among some of the trials: mean "

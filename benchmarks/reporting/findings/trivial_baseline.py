@@ -11,7 +11,7 @@ from benchmarks.analysis.summaries import MetricSummary
 from benchmarks.records.record import SINGLE_TASK
 from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Legend, ReportBlock
-from benchmarks.words import listed, plural
+from benchmarks.reporting.words import listed, plural
 
 CLEAR = 0.1  # of the trivial error that must be gone before a task counts as learned
 MOST_SAID = 4  # groups of methods with a sentence on the tasks that they do not learn

@@ -10,7 +10,7 @@ from benchmarks.analysis.results import Results
 from benchmarks.analysis.statistics import Estimate, iqm, performance_profile
 from benchmarks.reporting import formats
 from benchmarks.reporting.blocks import Legend, ReportBlock
-from benchmarks.words import listed, plural
+from benchmarks.reporting.words import listed, plural
 
 THRESHOLDS = (-10, -5, -2, 0, 2, 5)  # points of Δ taskwise
 

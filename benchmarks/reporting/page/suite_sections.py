@@ -15,7 +15,7 @@ from benchmarks.reporting.charts.curves import MOST
 from benchmarks.reporting.page import pictures
 from benchmarks.reporting.page.pictures import Picture
 from benchmarks.reporting.suites import suite_of
-from benchmarks.words import listed
+from benchmarks.reporting.words import listed
 
 
 class Section(NamedTuple):

@@ -8,8 +8,8 @@ from statistics import median
 from benchmarks.analysis.means import mean_of, median_of_known
 from benchmarks.analysis.statistics import MIN_SEEDS
 from benchmarks.reporting import formats
+from benchmarks.reporting.words import listed, plural
 from benchmarks.studies.finetuning.results import Row
-from benchmarks.words import listed, plural
 
 
 def sentences(rows: Sequence[Row]) -> list[str]:

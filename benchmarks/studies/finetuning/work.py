@@ -11,6 +11,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from benchmarks.records.record import Cell, Status
+from benchmarks.reporting.words import plural
 from benchmarks.running.executors.base import (
     Event,
     Executor,
@@ -27,7 +28,6 @@ from benchmarks.running.executors.this_process import Here
 from benchmarks.running.progress import duration, duration_left
 from benchmarks.studies.finetuning.tuning import PlannedTuning, Tuned, TuningSetting, load, save, tune
 from benchmarks.studies.progress import StudyProgress
-from benchmarks.words import plural
 
 
 class TuningEnd(NamedTuple):

@@ -1,6 +1,8 @@
-"""Objects that users pickled before modules were moved can still be read."""
+"""Programs and pickles that were written before modules were moved still work."""
 
 import pickle
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -44,3 +46,19 @@ def test_the_pickles_of_torchjd_hold_the_name_that_is_replaced() -> None:
     pytest.importorskip("torchjd")
     pickled = pickle.dumps(stepped("torchjd:UPGrad"), protocol=0)
     assert all(f"c{module}\n{today}\n".encode() in pickled for (module, _), today in RENAMED.items())
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import balancers.base; balancers.base.Weighting",
+        "from balancers.draws import Draws; from balancers.methods.config import ConFIG",
+        "from balancers.solvers import min_norm, simplex_qp, dual_cone, bargain; min_norm(__import__('torch').eye(2))",
+        "from tasks.base import Suite, accuracy; from tasks.registry import register; import tasks.offline",
+        "from tasks.sources import locate; import tasks.sources; tasks.sources.Distribution",
+        "from benchmarks import models; from benchmarks.models import load, predict; models.answer",
+    ],
+)
+def test_the_addresses_of_earlier_programs_are_still_there(program: str) -> None:
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr

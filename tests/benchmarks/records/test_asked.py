@@ -31,9 +31,16 @@ def test_a_folder_with_a_protocol_alone_is_refused_until_it_is_explained(tmp_pat
     assert read_asked(tmp_path) == asked_of(read(find("quick")), [])
 
 
-def test_a_damaged_file_is_named_with_the_way_to_mend_it(tmp_path: Path) -> None:
-    (tmp_path / ASKED).write_text('{"settings": "many"}', encoding="utf-8")
+@pytest.mark.parametrize("content", ['{"format": 1, "settings": "many"}', "{}", "[1]", '{"format": ', '{"format": "x"}'])
+def test_a_damaged_file_is_named_with_the_way_to_mend_it(content: str, tmp_path: Path) -> None:
+    (tmp_path / ASKED).write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=r"is damaged.*delete it"):
+        read_asked(tmp_path)
+
+
+def test_a_file_of_a_newer_version_is_not_called_damaged(tmp_path: Path) -> None:
+    (tmp_path / ASKED).write_text('{"format": 2, "rows": []}', encoding="utf-8")
+    with pytest.raises(ValueError, match="written by a newer version"):
         read_asked(tmp_path)
 
 

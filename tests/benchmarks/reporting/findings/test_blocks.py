@@ -9,7 +9,7 @@ import pytest
 from benchmarks.analysis.results import Results
 from benchmarks.records.record import Record
 from benchmarks.reporting import findings, leaderboard
-from benchmarks.words import listed
+from benchmarks.reporting.words import listed
 from tests.benchmarks import synthetic
 from tests.benchmarks.reporting.findings import made
 
