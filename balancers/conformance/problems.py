@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.evidence import as_answer
+from balancers.contract.exactness import resolution_of
 from balancers.contract.weighting import Answer, Draws, Evidence, Need, Sizes, Weighting
 from balancers.step.gradients import combine, gramian_of
 
@@ -56,7 +57,7 @@ def evidence_of(jacobian: Tensor, losses: Tensor) -> Evidence:
         [[1.0, -3.0], [-3.0, 25.0]]
     """
     gramian = gramian_of(jacobian)
-    return Evidence(losses, gramian, jacobian, gramian)
+    return Evidence(losses, gramian, jacobian, gramian, resolution_of(jacobian.dtype, jacobian.shape[-1]))
 
 
 def sizes_of(evidence: Evidence) -> Sizes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 
 import torch
@@ -87,7 +88,7 @@ def unlike_batches(weighting: Weighting) -> None:
     for tasks in (FEW, MORE):
         pairs = zip(problems(tasks), problems(tasks, seed=1), strict=True)
         run = [
-            Evidence(one.losses, one.gramian, one.gradients, cross_gramian_of(one.gradients, other.gradients))
+            replace(one, measured_cross_gramian=cross_gramian_of(one.gradients, other.gradients))
             for one, other in pairs
         ]
         require_finite(weighting, run, f"{tasks} tasks, unlike batches")

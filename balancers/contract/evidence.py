@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.exactness import DOUBLE
+
 
 class Need(Flag):
     """What a method must be shown at every step; the balancer measures exactly this and nothing more.
@@ -49,12 +51,15 @@ class Evidence:
         measured_gradients: one flat gradient per task, in the dtype of the model.
         measured_cross_gramian: ``[i, j]`` is the inner product of the gradient of task i on one independent batch and
             the gradient of task j on another.
+        resolution: the length, relative to its terms, below which a combination of the gradients is zero up to
+            rounding; it follows from their dtype (`balancers.contract.exactness`).
     """
 
     losses: Float[Tensor, "*B K"]
     measured_gramian: Float[Tensor, "*B K K"] | None = None
     measured_gradients: Float[Tensor, "*B K D"] | None = None
     measured_cross_gramian: Float[Tensor, "*B K K"] | None = None
+    resolution: float = DOUBLE
 
     @property
     def gramian(self) -> Float[Tensor, "*B K K"]:

@@ -65,4 +65,4 @@ class ConicGrad(Solving):
     def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """The best direction in the cone, as long as the mean gradient."""
         mean = torch.full_like(evidence.losses, 1 / evidence.losses.shape[-1])
-        return steepest_in_cone(evidence.gramian, mean, self.c)
+        return steepest_in_cone(evidence.gramian, mean, self.c, evidence.resolution)

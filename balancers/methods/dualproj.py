@@ -45,5 +45,5 @@ class DualProj(Solving):
     def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Weights of at least 1/K."""
         mean = torch.full_like(evidence.losses, 1 / evidence.losses.shape[-1])
-        solution = dual_cone(evidence.gramian, mean[..., None, :])
+        solution = dual_cone(evidence.gramian, mean[..., None, :], evidence.resolution)
         return Solution(solution.point.squeeze(-2), solution.residual.squeeze(-1), solution.solved.squeeze(-1))

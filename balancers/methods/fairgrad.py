@@ -65,4 +65,4 @@ class FairGrad(Solving):
 
     def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Positive weights."""
-        return clipped(bargain(evidence.gramian, self.alpha), evidence.gramian, self.max_norm)
+        return clipped(bargain(evidence.gramian, self.alpha, evidence.resolution), evidence.gramian, self.max_norm)

@@ -86,13 +86,13 @@ class MGDA(Solving):
     def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """The weights on the simplex."""
         if self.normalization == "none":
-            return min_norm(evidence.gramian)
+            return min_norm(evidence.gramian, evidence.resolution)
         factors = torch.ones_like(evidence.losses)
         if self.normalization in ("l2", "loss+"):
             factors = torch.where(evidence.norms > 0, 1 / evidence.norms, 0.0)
         if self.positive_losses:
             factors = factors / _away_from_zero(evidence.losses)
-        return min_norm(evidence.gramian * factors[..., :, None] * factors[..., None, :])
+        return min_norm(evidence.gramian * factors[..., :, None] * factors[..., None, :], evidence.resolution)
 
 
 def _away_from_zero(losses: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:

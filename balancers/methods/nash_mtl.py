@@ -54,4 +54,4 @@ class NashMTL(Solving):
 
     def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Positive weights, in units of one over the gradients' norms."""
-        return clipped(bargain(evidence.gramian, 1.0), evidence.gramian, self.max_norm)
+        return clipped(bargain(evidence.gramian, 1.0, evidence.resolution), evidence.gramian, self.max_norm)

@@ -48,5 +48,5 @@ class UPGrad(Solving):
         """One programme per task, solved together."""
         tasks = evidence.losses.shape[-1]
         own = torch.eye(tasks, dtype=torch.float64, device=evidence.losses.device).expand_as(evidence.gramian)
-        solution = dual_cone(evidence.gramian, own)
+        solution = dual_cone(evidence.gramian, own, evidence.resolution)
         return Solution(solution.point.mean(-2), solution.residual.amax(-1), solution.solved.all(-1))

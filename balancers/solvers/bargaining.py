@@ -6,10 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.exactness import COSINE, DOUBLE
 from balancers.contract.solution import Solution
-from balancers.solvers.cosines import angles, hull_contains_zero, sums_to_zero
+from balancers.solvers.cosines import angles, hull_contains_zero, products_with, sums_to_zero
 from balancers.solvers.min_norm import min_norm
-from balancers.solvers.programmes import ACCURATE
+from balancers.solvers.programmes import ACCURATE, flat, shaped
+
 
 NEWTON = 500  # steps; about ten are taken unless α is extreme and norms differ by many orders of magnitude
 CALM = 0.25  # relative change below which Newton steps are taken whole
@@ -18,12 +20,13 @@ SETTLED = 1e-7  # relative change of the last Newton step; the next would be its
 FAINT = 1e-100  # a share in the update below this has no effect
 
 
-def bargain(gramian: Float[Tensor, "*B K K"], alpha: float) -> Solution:
+def bargain(gramian: Float[Tensor, "*B K K"], alpha: float, resolution: float = DOUBLE) -> Solution:
     r"""The positive solution of :math:`G w = w^{-1/\alpha}`, element by element: Nash bargaining for α = 1.
 
     Damped Newton on a convex function, in relative changes of w. A gradient of norm zero gets weight 0. At a Pareto
-    stationary point there is no solution; there, and where none is found, the point is a multiple of the
-    weights of `min_norm`.
+    stationary point (`hull_contains_zero`) there is no solution; there, and where rounding hides one, the point is a
+    multiple of the weights of `min_norm`. The residual is the largest difference between both sides of the equation,
+    relative to the right one, and at least what rounding of the left one may have changed.
 
     Example:
         >>> import torch
@@ -33,26 +36,33 @@ def bargain(gramian: Float[Tensor, "*B K K"], alpha: float) -> Solution:
         >>> (weights * (gramian @ weights)).round(decimals=3).tolist()  # Gw = 1/w
         [1.0, 1.0]
     """
+    shape = gramian.shape[:-1]
+    gramian = flat(gramian)
     cosines, norms = angles(gramian)
     zero = norms == 0
     logs = torch.where(zero, 0.0, norms.log())
     middle = logs.sum(-1, keepdim=True) / (~zero).sum(-1, keepdim=True).clamp(min=1)
     relative = torch.where(zero, 1.0, (logs - middle).exp())
+    stationary = hull_contains_zero(cosines, resolution)
     cosines = cosines + torch.diag_embed(zero.to(cosines.dtype))
-    solution = _newton(cosines, relative ** (1 / alpha - 1), alpha)
     unit = (-2 * alpha / (1 + alpha) * middle).exp()  # of the weights
-    weights = torch.where(zero, 0.0, solution.point / relative * unit)
-    if not solution.solved.all():
-        stationary = gramian.shape[-1] * min_norm(gramian).point * unit
-        weights = torch.where(solution.solved[..., None], weights, stationary)
-    return solution._replace(point=weights)
+    point, residual = torch.ones_like(norms), torch.zeros_like(norms[..., 0])
+    if not stationary.all():
+        going = ~stationary
+        point[going], residual[going] = _newton(cosines[going], relative[going] ** (1 / alpha - 1), alpha)
+    solved = ~stationary & (residual < ACCURATE)
+    weights = torch.where(zero, 0.0, point / relative * unit)
+    if not solved.all():
+        shortest = gramian.shape[-1] * min_norm(gramian, resolution).point * unit
+        weights = torch.where(solved[..., None], weights, shortest)
+    return shaped(Solution(weights, residual, solved), shape)
 
 
-def _newton(cosines: Tensor, factors: Tensor, alpha: float) -> Solution:
-    r"""The minimum of :math:`\tfrac12 v^\top C v - \sum_i c_i h(v_i)`, where :math:`h' = v^{-1/\alpha}`.
+def _newton(cosines: Float[Tensor, "N K K"], factors: Float[Tensor, "N K"], alpha: float) -> tuple[Tensor, Tensor]:
+    r"""The minimum of :math:`\tfrac12 v^\top C v - \sum_i c_i h(v_i)`, where :math:`h' = v^{-1/\alpha}`; its residual.
 
     With relative changes δ the step :math:`v (1 + t\delta)`, :math:`t = 1/(1 + \max|\delta|)`, always descends. A v
-    that is fading away is let go.
+    that is fading away is let go, and so is a sum that rounding hides.
     """
     caution = max(1.0, 1 / alpha)
     identity = torch.eye(cosines.shape[-1], dtype=cosines.dtype, device=cosines.device) / alpha
@@ -74,15 +84,10 @@ def _newton(cosines: Tensor, factors: Tensor, alpha: float) -> Solution:
         if bool(((largest < SETTLED) | (before < SHORT) & (2 * largest > before)).all()):
             break
         before = largest
-    have, wanted = (cosines @ point[..., None]).squeeze(-1), factors * point ** (-1 / alpha)
-    magnitude = (cosines.abs() @ point[..., None]).squeeze(-1) + wanted
-    violation = torch.where(_faint(point) & (have >= wanted), 0.0, (wanted - have).abs() / magnitude)
-    residual = violation.amax(-1)
-    no_update = sums_to_zero(cosines, point)
-    drowned = (wanted < ACCURATE * magnitude).any(-1)
-    if drowned.any():  # a gain that rounding hides can be met by any number: the gradients themselves are asked
-        no_update |= drowned & hull_contains_zero(cosines)
-    return Solution(point, residual, (residual < ACCURATE) & ~no_update)
+    have, wanted = products_with(cosines, point), factors * point ** (-1 / alpha)
+    rounding = COSINE * (cosines.abs() @ point[..., None]).squeeze(-1)
+    violation = torch.where(_faint(point) & (have >= wanted), 0.0, torch.maximum((wanted - have).abs(), rounding))
+    return point, (violation / wanted).nan_to_num(torch.inf).amax(-1)
 
 
 def _faint(point: Float[Tensor, "*B K"]) -> Tensor:

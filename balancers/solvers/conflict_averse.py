@@ -6,18 +6,23 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.exactness import DOUBLE
 from balancers.contract.solution import Solution
-from balancers.solvers.cosines import angles, hull_contains_zero, length_of
+from balancers.solvers.cosines import angles, hull_contains_zero, length_of, products_with
 from balancers.solvers.programmes import ACCURATE, ProgrammeLine, flat, nonnegative, search, shaped
 
 
-def conflict_averse(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, "*B K"], radius: float) -> Solution:
+def conflict_averse(
+    gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, "*B K"], radius: float, resolution: float = DOUBLE
+) -> Solution:
     r"""The weights of CAGrad's update: that with the largest :math:`\min_i g_i^\top u` near :math:`g_0 = J^\top m`.
 
     Near means :math:`\|u - g_0\| \le c\|g_0\|`. If the largest minimum is ν, then u is the projection of :math:`g_0`
     onto :math:`\{u : g_i^\top u \ge \nu\}`, which is a non-negative programme: a search for the ν at which the distance
     is :math:`c\|g_0\|`; at a Pareto stationary point ν may be 0 before that. A gradient of norm zero has no influence.
-    Where :math:`g_0 = 0`, the point is the reference. Where no solution is found, it is some point in the ball.
+    Where :math:`g_0` is zero up to rounding, the point is the reference. Where no solution is found, it is some point
+    in the ball. The conditions are :math:`g_i^\top u \ge \nu`, equality where a gradient was added to :math:`g_0`, and
+    the distance. The residual is the largest violation, in units of :math:`\|g_i\| \|g_0\|` and of :math:`c\|g_0\|`.
 
     Example:
         The mean of (1, 0) and (-3, 4) is (-1, 2). Within half its length, 1.118, the best update is (0.118, 2).
@@ -32,14 +37,14 @@ def conflict_averse(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, "
     shape = reference.shape
     gramian, reference = flat(gramian), reference.reshape(-1, shape[-1])
     cosines, norms = angles(gramian)
-    towards = (gramian @ reference[..., None]).squeeze(-1)
-    centre = (reference * towards).sum(-1).clamp(min=0).sqrt()
+    parts = reference * norms
+    centre = length_of(cosines, parts)
     zero = norms == 0
     smallest = torch.where(zero, torch.inf, norms).amin(-1, keepdim=True)
-    fine = (centre > 0) & smallest.squeeze(-1).isfinite() & (radius > 0)
+    fine = (centre > resolution * parts.norm(dim=-1)) & (radius > 0)
     unit = torch.where(fine, centre, 1.0)
     ones = torch.where(zero, 0.0, smallest / norms)
-    offset = torch.where(zero, 1.0, towards / (norms * unit[..., None]))
+    offset = torch.where(zero, 1.0, products_with(cosines, parts) / unit[..., None])
 
     def excess(point: Tensor, target: Tensor) -> Tensor:
         return (point * target).sum(-1) / radius**2 - 1  # at the optimum x'Cx = x'b, which is safe for singular C
@@ -48,18 +53,25 @@ def conflict_averse(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, "
         square, mixed = (slope * ones).sum(-1), (slope * offset).sum(-1)
         return (mixed + (mixed**2 - square * ((fixed * offset).sum(-1) - radius**2)).sqrt()) / square
 
-    cone = nonnegative(cosines, -offset)
-    at_zero = fine & cone.solved & (length_of(cosines, cone.point) <= radius * (1 + ACCURATE))
-    if at_zero.any():  # and no minimum above 0 can be had: the projection onto the cone is as good as any update
-        at_zero &= hull_contains_zero(cosines)
+    at_zero = fine & hull_contains_zero(cosines, resolution)
+    projected = torch.zeros_like(parts)
+    if at_zero.any():  # no minimum above 0 can be had: the projection onto the cone is as good as any update
+        projected[at_zero] = nonnegative(cosines[at_zero], -offset[at_zero]).point
+        at_zero &= length_of(cosines, projected) <= radius * (1 + ACCURATE)
     # g_i'u can be no larger than |g_i| |g_0| (1 + c), and is if all gradients agree: twice that is surely too far.
     low, searched = torch.where(zero, torch.inf, offset / ones).amin(-1), fine & ~at_zero
     line = ProgrammeLine(
         cosines, ones, offset, torch.where(searched, low, 0.0), torch.where(searched, 2 * (1 + radius), 0.0)
     )
-    solution = search(line, excess, root)
-    inside = solution.point * (radius / length_of(cosines, solution.point)).clamp(max=1)[..., None]
-    best = torch.where(at_zero[..., None], cone.point, inside)
+    best = projected
+    if searched.any():
+        found = search(line, excess, root).point
+        inside = found * (radius / length_of(cosines, found)).clamp(max=1)[..., None]
+        best = torch.where(searched[..., None], inside, projected)
     added = torch.where(fine[..., None] & ~zero, best * unit[..., None] / norms, 0.0)
-    residual = torch.where(at_zero, cone.residual, torch.where(fine, solution.residual, 0.0))
-    return shaped(Solution(reference + added, residual, solution.solved | at_zero | ~fine), shape)
+    along = offset + products_with(cosines, best)  # of the update with unit gradients
+    least = torch.where(searched, torch.where(zero, torch.inf, along / ones).amin(-1), 0.0)[..., None]
+    misses = torch.where(best > 0, (along - least * ones).abs(), (least * ones - along).clamp(min=0))
+    off = torch.where(searched, (length_of(cosines, best) / radius - 1).abs(), 0.0) if radius > 0 else 0 * centre
+    residual = torch.where(fine, torch.maximum(torch.where(zero, 0.0, misses).amax(-1), off), 0.0)
+    return shaped(Solution(reference + added, residual, residual < ACCURATE), shape)

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.exactness import DOUBLE
 from balancers.contract.solution import Solution
 from balancers.solvers.conflict_averse import conflict_averse
-from balancers.solvers.cosines import angles, length_of
-from balancers.solvers.programmes import Measure, ProgrammeLine, flat, nonnegative, search, shaped
+from balancers.solvers.cosines import angles, hull_contains_zero, length_of, products_with, sums_to_zero
+from balancers.solvers.programmes import ACCURATE, Measure, ProgrammeLine, flat, nonnegative, search, shaped
 
-CANCELLED = 1e-9  # a vector is zero if its squared length is below this share of its parts'
 FAR = 1e9  # stands for infinity in a search
 
 
-def steepest_in_cone(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, "*B K"], cosine: float) -> Solution:
+def steepest_in_cone(
+    gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, "*B K"], cosine: float, resolution: float = DOUBLE
+) -> Solution:
     r"""The weights of argmax of :math:`\min_i g_i^\top d` over d as long as :math:`g_0 = J^\top m` and near it.
 
     Near means :math:`\cos(d, g_0) \ge c`. If the direction of the shortest vector between the gradients is in the cone,
     it is the best of all. Else d lies on the cone's surface and is a multiple of the projection of :math:`g_0` onto
     :math:`\{u : g_i^\top u \ge \nu\}`: a search for the ν at which the cosine is c. A gradient of norm zero has no
-    influence.
+    influence. The conditions are :math:`g_i^\top d \ge \nu`, equality for the gradients that d is made of beside
+    :math:`g_0`, and the cosine. The residual is the largest violation, in units of :math:`\|g_i\| \|d\|`.
 
-    Where no direction in the cone decreases all losses, the problem has no solution, and d has the direction of
-    `conflict_averse` for the largest radius that stays in the cone, the limit of the solution at the edge of
-    solvability. Where that direction is lost to rounding, or :math:`g_0 = 0`, the point is the reference.
+    Where no direction in the cone decreases all losses, as at a Pareto stationary point, the problem has no solution, and
+    d has the direction of `conflict_averse` for the largest radius that stays in the cone, the limit of the solution at
+    the edge of solvability. Where that direction is lost to rounding, or :math:`g_0` is zero up to rounding, the point is
+    the reference.
 
     Example:
         The mean of (1, 0) and (-3, 4) is (-1, 2). At most 60 degrees from it, and as long, the best is (1.232, 1.866).
@@ -40,41 +44,51 @@ def steepest_in_cone(gramian: Float[Tensor, "*B K K"], reference: Float[Tensor, 
     shape = reference.shape
     gramian, reference = flat(gramian), reference.reshape(-1, shape[-1])
     cosines, norms = angles(gramian)
-    zero = norms == 0
-    cosines = cosines + torch.diag_embed(zero.to(norms.dtype))
     parts = reference * norms
     length = length_of(cosines, parts)
-    nonzero = length > 0
-    ones = torch.where(zero, 0.0, torch.where(zero, torch.inf, norms).amin(-1, keepdim=True) / norms)
-    offset = (cosines @ (parts / torch.where(nonzero, length, 1.0)[:, None])[..., None]).squeeze(-1)
-    offset = torch.where(zero, 1.0, offset)
-
-    free = nonnegative(cosines + ones[..., :, None] * ones[..., None, :], ones)
-    stationary = _cancels(cosines, free.point)
-    inside = ~stationary & ((offset * free.point).sum(-1) >= cosine * length_of(cosines, free.point))
-
-    low = torch.where(zero, torch.inf, offset / ones).amin(-1).clamp(min=0)
-    excess, root = _measures(ones, offset, cosine)
-    # If the projection that conflicts with no gradient is outside of the cone, so is every one that helps them all.
-    hopeless = excess(nonnegative(cosines, -offset).point, -offset) > 0
-    high = torch.where(stationary | inside | hopeless, low, FAR * (1 + low))
-    low, high = torch.where(nonzero, low, 0.0), torch.where(nonzero, high, 0.0)
-    bound = search(ProgrammeLine(cosines, ones, offset, low, high), excess, root)
-
-    solved = ~stationary & torch.where(inside, free.solved, bound.solved)
-    best = torch.where(inside[:, None], free.point, parts / torch.where(nonzero, length, 1.0)[:, None] + bound.point)
+    nonzero = length > resolution * parts.norm(dim=-1)
+    solvable = nonzero & ~hull_contains_zero(cosines, resolution)
+    best, residual = parts.clone(), torch.zeros_like(length)
+    if solvable.any():
+        centre = parts[solvable] / length[solvable, None]
+        best[solvable], residual[solvable] = _steepest(cosines[solvable], norms[solvable], centre, cosine)
+    solved = solvable & (residual < ACCURATE)
     if not (solved | ~nonzero).all():
-        averse = conflict_averse(gramian, reference, (1 - cosine**2) ** 0.5)
+        averse = conflict_averse(gramian, reference, (1 - cosine**2) ** 0.5, resolution)
         best = torch.where(solved[:, None], best, averse.point * norms)
-    scale = torch.where(zero, 0.0, (length / length_of(cosines, best))[:, None] / norms)
-    weights = torch.where((nonzero & ~_cancels(cosines, best))[:, None], best * scale, reference)
-    residual = torch.where(nonzero, torch.where(inside, free.residual, bound.residual), 0.0)
+    lost = sums_to_zero(cosines, best, resolution) | ~nonzero
+    scale = torch.where(norms == 0, 0.0, (length / length_of(cosines, best))[:, None] / norms)
+    weights = torch.where(lost[:, None], reference, best * scale)
     return shaped(Solution(weights, residual, solved | ~nonzero), shape)
 
 
-def _cancels(cosines: Float[Tensor, "N K K"], parts: Float[Tensor, "N K"]) -> Bool[Tensor, "N"]:
-    """Whether a combination of unit gradients is zero to rounding."""
-    return length_of(cosines, parts) ** 2 <= CANCELLED * parts.square().sum(-1)
+def _steepest(
+    cosines: Float[Tensor, "N K K"], norms: Float[Tensor, "N K"], centre: Float[Tensor, "N K"], cosine: float
+) -> tuple[Float[Tensor, "N K"], Float[Tensor, "N"]]:
+    """The combination of unit gradients with the best direction, if it is one, and its residual."""
+    zero = norms == 0
+    cosines = cosines + torch.diag_embed(zero.to(norms.dtype))
+    ones = torch.where(zero, 0.0, torch.where(zero, torch.inf, norms).amin(-1, keepdim=True) / norms)
+    offset = torch.where(zero, 1.0, products_with(cosines, centre))
+    free = nonnegative(cosines + ones[..., :, None] * ones[..., None, :], ones).point
+    inside = (offset * free).sum(-1) >= cosine * length_of(cosines, free)
+    added, best = free, free
+    if not inside.all():
+        low = torch.where(zero, torch.inf, offset / ones).amin(-1).clamp(min=0)
+        excess, root = _measures(ones, offset, cosine)
+        # If the projection that conflicts with no gradient is outside of the cone, so is every one that helps them all.
+        hopeless = excess(nonnegative(cosines, -offset).point, -offset) > 0
+        high = torch.where(inside | hopeless, low, FAR * (1 + low))
+        bound = search(ProgrammeLine(cosines, ones, offset, low, high), excess, root).point
+        added = torch.where(inside[:, None], free, bound)
+        best = torch.where(inside[:, None], free, centre + bound)
+    along, length = products_with(cosines, best), length_of(cosines, best)
+    least = torch.where(zero, torch.inf, along / ones).amin(-1, keepdim=True)
+    misses = torch.where(added > 0, (along - least * ones).abs(), 0.0).amax(-1)
+    turned = cosine - (offset * best).sum(-1) / length
+    off = torch.where(inside, turned.clamp(min=0), turned.abs())
+    helped = least.squeeze(-1) > 0  # all losses decrease, or else there is no solution
+    return best, torch.where(helped, torch.maximum(misses / length, off), torch.inf).nan_to_num(torch.inf)
 
 
 def _measures(ones: Float[Tensor, "N K"], offset: Float[Tensor, "N K"], cosine: float) -> tuple[Measure, Measure]:

@@ -13,9 +13,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from balancers.solvers.programmes import RIDGE, nonnegative
-
-STATIONARY = 1e-6  # a combination of gradients that is shorter, relative to its terms, is zero up to rounding
+from balancers.contract.exactness import DOUBLE
+from balancers.solvers.programmes import RIDGE, flat, nonnegative
 
 
 class Angles(NamedTuple):
@@ -60,11 +59,13 @@ def length_of(cosines: Float[Tensor, "*B K K"], point: Float[Tensor, "*B K"]) ->
         >>> length_of(torch.eye(2), torch.tensor([3.0, 4.0])).item()
         5.0
     """
-    return (point * (cosines @ point[..., None]).squeeze(-1)).sum(-1).clamp(min=0).sqrt()
+    return (point * products_with(cosines, point)).sum(-1).clamp(min=0).sqrt()
 
 
-def sums_to_zero(cosines: Float[Tensor, "*B K K"], point: Float[Tensor, "*B K"]) -> Bool[Tensor, "*B"]:
-    """Whether a combination of unit gradients with weights of at least 0 is zero up to rounding.
+def sums_to_zero(
+    cosines: Float[Tensor, "*B K K"], point: Float[Tensor, "*B K"], resolution: float = DOUBLE
+) -> Bool[Tensor, "*B"]:
+    """Whether a combination of unit gradients is zero up to rounding.
 
     Example:
         >>> import torch
@@ -75,11 +76,11 @@ def sums_to_zero(cosines: Float[Tensor, "*B K K"], point: Float[Tensor, "*B K"])
         >>> sums_to_zero(opposite, torch.tensor([2.0, 1.0])).item()
         False
     """
-    return length_of(cosines, point) <= STATIONARY * point.sum(-1)
+    return length_of(cosines, point) <= resolution * point.norm(dim=-1)
 
 
-def hull_contains_zero(cosines: Float[Tensor, "*B K K"]) -> Bool[Tensor, "*B"]:
-    """Whether the convex hull of the gradients that are not zero contains zero, up to rounding.
+def hull_contains_zero(cosines: Float[Tensor, "*B K K"], resolution: float = DOUBLE) -> Bool[Tensor, "*B"]:
+    """Whether the convex hull of the gradients that are not zero contains zero, up to rounding: Pareto stationarity.
 
     Example:
         >>> import torch
@@ -88,5 +89,26 @@ def hull_contains_zero(cosines: Float[Tensor, "*B K K"]) -> Bool[Tensor, "*B"]:
         >>> hull_contains_zero(cosines).tolist()
         [True, False]
     """
-    present = cosines.diagonal(dim1=-2, dim2=-1)
-    return sums_to_zero(cosines, nonnegative(cosines + present[..., :, None] * present[..., None, :], present).point)
+    matrices = flat(cosines)
+    present = matrices.diagonal(dim1=-2, dim2=-1)
+    # A combination is at least as long as the root of the smallest eigenvalue times the norm of its coefficients.
+    least = torch.where(present > 0, -(resolution**2), 1.0)
+    suspects = torch.linalg.cholesky_ex(matrices + torch.diag_embed(least)).info > 0
+    contains = torch.zeros_like(suspects)
+    if suspects.any():
+        some, ones = matrices[suspects], present[suspects]
+        shortest = nonnegative(some + ones[..., :, None] * ones[..., None, :], ones).point
+        contains[suspects] = sums_to_zero(some, shortest, resolution)
+    return contains.reshape(cosines.shape[:-2])
+
+
+def products_with(cosines: Float[Tensor, "*B K K"], point: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+    """Inner products of every unit gradient with a combination of them.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.cosines import products_with
+        >>> products_with(torch.tensor([[1.0, -0.5], [-0.5, 1.0]]), torch.tensor([2.0, 1.0])).tolist()
+        [1.5, 0.0]
+    """
+    return (cosines @ point[..., None]).squeeze(-1)

@@ -6,16 +6,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.exactness import DOUBLE
 from balancers.contract.solution import Solution
-from balancers.solvers.cosines import angles
-from balancers.solvers.programmes import nonnegative
+from balancers.solvers.cosines import angles, products_with
+from balancers.solvers.programmes import ACCURATE, nonnegative
 
 
-def min_norm(gramian: Float[Tensor, "*B K K"]) -> Solution:
+def min_norm(gramian: Float[Tensor, "*B K K"], resolution: float = DOUBLE) -> Solution:
     r"""The weights on the simplex that combine the gradients to the shortest vector: argmin :math:`w^\top G w`.
 
-    Where gradients are zero, they share the weight. The minimum of :math:`w^\top G w + \tau(1^\top w - 1)^2` over
-    :math:`w \ge 0` lies on the same ray for every τ, and is bounded whatever the Gramian.
+    Where gradients are zero, they share the weight. With :math:`u = \sum_i w_i g_i` the conditions of optimality are
+    :math:`g_i^\top u \ge \|u\|^2`. The residual is the largest violation, in units of :math:`\|g_i\| \|u\|`; a u
+    that is zero up to rounding counts as long as what ``resolution`` says of it.
+
+    The minimum of :math:`w^\top G w + \tau(1^\top w - 1)^2` over :math:`w \ge 0` lies on the same ray for every τ, and
+    is bounded whatever the Gramian.
 
     Example:
         The line from (1, 0) to (-3, 4) comes nearest to 0 after an eighth, at (0.5, 0.5).
@@ -31,5 +36,12 @@ def min_norm(gramian: Float[Tensor, "*B K K"]) -> Solution:
     smallest = norms.amin(-1, keepdim=True)
     ones = torch.where(zero, 1.0, smallest / norms)
     solution = nonnegative(cosines + ones[..., :, None] * ones[..., None, :], ones)
-    weights = torch.where(smallest > 0, solution.point * ones, zero.to(gramian.dtype))
-    return Solution(weights / weights.sum(-1, keepdim=True), solution.residual, solution.solved | zero.any(-1))
+    total = (solution.point * ones).sum(-1, keepdim=True)  # of the weights, in units of the shortest gradient
+    parts = solution.point / total
+    along = products_with(cosines, parts)
+    square = (parts * along).sum(-1, keepdim=True).clamp(min=0)
+    length = torch.maximum(square.sqrt(), resolution * parts.norm(dim=-1, keepdim=True))
+    residual = ((square * ones - along) / length).amax(-1).clamp(min=0)
+    weights = torch.where(smallest > 0, parts * ones, zero.to(gramian.dtype))
+    residual = torch.where(smallest.squeeze(-1) > 0, residual, 0.0)
+    return Solution(weights / weights.sum(-1, keepdim=True), residual, residual < ACCURATE)

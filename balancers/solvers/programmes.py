@@ -14,7 +14,8 @@ from balancers.contract.solution import Solution
 RIDGE = 1e-11  # beside diagonals of 1: far above float64's rounding
 REFINEMENTS = 2  # enough to remove the effect of the ridge
 ZERO = 1e-13  # a relative violation below this is rounding
-ACCURATE = 1e-8  # relative violations above this are no solution
+SETTLED = 1e-8  # relative to the terms that cancel: a programme whose conditions are violated more is not solved
+ACCURATE = 1e-6  # relative to what the equation asks for: a solution that misses it by more is none
 TRIES = 3  # exchanges without progress before variables are taken one by one
 CHANGES = 5  # of the active set, per variable; about one is needed
 ROOTS = 80  # steps of a search along a line: enough to halve any interval down to rounding
@@ -114,7 +115,7 @@ def _settle(matrix: Tensor, target: Tensor, support: Tensor) -> Solution:
     refined = _on_support(matrix, support, target[..., None], REFINEMENTS).squeeze(-1).clamp(min=0)
     coarse, fine = _violation(matrix, target, plain), _violation(matrix, target, refined)
     residual = torch.minimum(coarse, fine)
-    return Solution(torch.where((fine <= coarse)[..., None], refined, plain), residual, residual < ACCURATE)
+    return Solution(torch.where((fine <= coarse)[..., None], refined, plain), residual, residual < SETTLED)
 
 
 def _violation(matrix: Tensor, target: Tensor, point: Tensor) -> Float[Tensor, "N"]:
@@ -175,14 +176,14 @@ def search(line: ProgrammeLine, excess: Measure, root: Measure) -> Solution:
         target = place[:, None] * line.slope - line.offset
         positive = _pivot(line.cosines, target, support)
         beyond = excess(_on_support(line.cosines, positive, target[..., None], REFINEMENTS).squeeze(-1), target)
-        reached = (beyond.abs() < ACCURATE) & (positive == support).all(-1)
+        reached = (beyond.abs() < SETTLED) & (positive == support).all(-1)
         if bool((reached | (high - low <= ZERO * (high.abs() + low.abs()))).all()):
             break
         low, high = torch.where(beyond > 0, low, place), torch.where(beyond > 0, place, high)
         support = positive
     settled = _settle(line.cosines, target, positive)
     residual = torch.maximum(settled.residual, excess(settled.point, target).abs())
-    return Solution(settled.point, residual, residual < ACCURATE)
+    return Solution(settled.point, residual, residual < SETTLED)
 
 
 def flat(matrix: Float[Tensor, "*B K K"]) -> Float[Tensor, "N K K"]:

@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.exactness import PIECE, resolution_of
 from balancers.step.graph import Leaves
 
-PIECE = 1 << 16  # elements of a row that are multiplied at a time: a few rows of them fit a processor's cache
-SMALL = 1e-20  # a squared norm below this may have lost terms that float32 cannot hold
+SMALL = 1e-200  # a squared norm below this may have lost terms that float64 cannot hold
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,14 @@ class TaskGradients:
     def gramian(self) -> Float[Tensor, "K K"]:
         """Inner products of the gradients at the shared tensors, without putting the matrix together."""
         products = _sum_of_products(((piece, piece) for piece in self._pieces()), self.shared[0].device)
-        return (products + products.mT) / 2 if _in_range(products) else gramian_of(self.matrix)
+        dtypes = {tensor.dtype for tensor in self.shared}
+        fits = torch.float64 not in dtypes or _in_range(products)
+        return (products + products.mT) / 2 if fits else gramian_of(self.matrix)
+
+    def resolution(self, processes: int = 1) -> float:
+        """Which combinations of the gradients are zero up to rounding (`balancers.contract.exactness`)."""
+        elements = sum(tensor.numel() for tensor in self.shared)
+        return max(resolution_of(dtype, elements, processes) for dtype in {tensor.dtype for tensor in self.shared})
 
     def _pieces(self) -> Iterator[Float[Tensor, "K N"]]:
         for i, tensor in enumerate(self.shared):
@@ -109,20 +116,15 @@ def gramian_of(matrix: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K K"]:
         >>> gramian_of(torch.tensor([[1.0, 0.0], [-3.0, 4.0]])).tolist()
         [[1.0, -3.0], [-3.0, 25.0]]
     """
-    pieces = matrix.split(PIECE, dim=-1)
-    if not may_look(matrix.device):
-        products = cross_gramian_of(matrix, matrix)
-    else:
-        products = _sum_of_products(((piece, piece) for piece in pieces), matrix.device)
-        if not _in_range(products):
-            products = cross_gramian_of(matrix, matrix)
+    products = cross_gramian_of(matrix, matrix)
     return (products + products.mT) / 2
 
 
 def cross_gramian_of(left: Float[Tensor, "*B K D"], right: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K K"]:
     """Inner products of the rows of one matrix with the rows of another, in float64.
 
-    Rows are scaled by a power of two first, so that no product leaves the range of float32.
+    Products of numbers in single precision never leave the range of double precision. Rows in double precision are
+    scaled by a power of two where theirs do.
 
     Example:
         >>> import torch
@@ -130,18 +132,22 @@ def cross_gramian_of(left: Float[Tensor, "*B K D"], right: Float[Tensor, "*B K D
         >>> cross_gramian_of(torch.tensor([[1.0, 0.0], [-3.0, 4.0]]), torch.tensor([[2.0, 0.0], [0.0, 1.0]])).tolist()
         [[2.0, 0.0], [-6.0, 4.0]]
     """
+    pieces = list(zip(left.split(PIECE, dim=-1), right.split(PIECE, dim=-1), strict=True))
+    if torch.float64 not in (left.dtype, right.dtype):
+        return _sum_of_products(pieces, left.device)
+    if left is right and may_look(left.device) and _in_range(products := _sum_of_products(pieces, left.device)):
+        return products
     scale_left, scale_right = _scale(left), _scale(right)
-    pieces = zip(left.split(PIECE, dim=-1), right.split(PIECE, dim=-1), strict=True)
-    scaled = ((a / scale_left.to(a.dtype), b / scale_right.to(b.dtype)) for a, b in pieces)
-    return _sum_of_products(scaled, left.device) * scale_left.double() * scale_right.double().mT
+    scaled = ((a.double() / scale_left, b.double() / scale_right) for a, b in pieces)
+    return _sum_of_products(scaled, left.device) * scale_left * scale_right.mT
 
 
-def _sum_of_products(pieces: Iterable[tuple[Tensor, Tensor]], device: torch.device) -> Tensor:
-    """The sum of ``a @ b.mT``: pieces in single precision, or double if they are, their sum in double."""
+def _sum_of_products(pieces: Iterable[tuple[Tensor, Tensor]], device: torch.device) -> Float[Tensor, "*B K L"]:
+    """The sum of ``a @ b.mT``, in double precision: single precision loses combinations of nearly dependent rows."""
     total = torch.zeros((), dtype=torch.float64, device=device)
     for a, b in pieces:
-        left, right = (part if part.dtype == torch.float64 else part.float() for part in (a, b))
-        total = total + (left @ right.mT).double()
+        left = a.double()
+        total = total + left @ (left if a is b else b.double()).mT
     return total
 
 
@@ -164,7 +170,7 @@ def _in_range(products: Float[Tensor, "*B K K"]) -> bool:
 
 def _scale(matrix: Tensor) -> Tensor:
     """A power of two for every row, shape (..., K, 1), near its largest element."""
-    largest = matrix.abs().amax(-1, keepdim=True).float()
+    largest = matrix.abs().amax(-1, keepdim=True).double()
     return torch.where(largest > 0, torch.exp2(torch.floor(torch.log2(largest))), 1.0)
 
 

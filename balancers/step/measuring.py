@@ -32,7 +32,7 @@ def measure(losses: Sequence[Tensor] | Mapping[str, Tensor], shared: Iterable[Te
     leaves = find_leaves(values, shared, None)
     gradients = task_gradients(values, Leaves(leaves.shared, []), retain_graph=True)
     stacked = torch.stack([value.detach() for value in values]).double()
-    return Evidence(stacked, gradients.gramian)
+    return Evidence(stacked, gradients.gramian, resolution=gradients.resolution())
 
 
 def gather_evidence(
@@ -65,4 +65,5 @@ def gather_evidence(
         gradients.gramian if Need.GRAMIAN in needs else None,
         gradients.matrix if Need.GRADIENTS in needs else None,
         cross,
+        gradients.resolution(group.size),
     )

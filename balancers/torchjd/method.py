@@ -149,7 +149,7 @@ def _replicas(evidence: Evidence) -> Iterator[Evidence]:
     for i in range(len(evidence.losses.flatten(0, batch - 1))):
         losses, *rest = (None if part is None else part[i] for part in flat)
         assert losses is not None, "losses are always there"
-        yield Evidence(losses, *rest)
+        yield Evidence(losses, *rest, resolution=evidence.resolution)
 
 
 def _stacked(answers: Sequence[Answer], evidence: Evidence) -> Answer:

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from balancers import Draws, Evidence, Need, Weighting
+from balancers.contract.exactness import resolution_of
 from balancers.step.gradients import gramian_of
 from benchmarks.training.engines.replicas.optimizers import DECAYS, EPSILON, Stepper
 from benchmarks.training.engines.replicas.team import Player, update_of
@@ -169,4 +170,5 @@ def _evidence(slopes: Slopes) -> list[Evidence]:
     """What each method sees: losses above their lower bounds, gradients, and their inner products."""
     gramians = gramian_of(slopes.gradients)
     parts = zip(slopes.losses - LOWER_BOUNDS, gramians, slopes.gradients, strict=True)
-    return [Evidence(losses, gramian, gradients, gramian) for losses, gramian, gradients in parts]
+    resolution = resolution_of(slopes.gradients.dtype, slopes.gradients.shape[-1])
+    return [Evidence(losses, gramian, gradients, gramian, resolution) for losses, gramian, gradients in parts]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -102,9 +103,10 @@ def harmless(evidence: Evidence, sound: Bool[Tensor, "R"]) -> Evidence:
 
     losses = where(evidence.losses, 1.0)
     assert losses is not None, "losses are always there"
-    return Evidence(
-        losses,
-        where(evidence.measured_gramian, eye),
-        where(evidence.measured_gradients, 0.0),
-        where(evidence.measured_cross_gramian, eye),
+    return replace(
+        evidence,
+        losses=losses,
+        measured_gramian=where(evidence.measured_gramian, eye),
+        measured_gradients=where(evidence.measured_gradients, 0.0),
+        measured_cross_gramian=where(evidence.measured_cross_gramian, eye),
     )

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers import Evidence, Need
+from balancers.contract.exactness import resolution_of
 from balancers.step.gradients import cross_gramian_of, gramian_of
 from benchmarks.training.engines.replicas.ensemble import Ensemble
 from benchmarks.training.engines.replicas.team import Mixed
@@ -106,6 +107,7 @@ class Filler:
             gramian_of(rows) if Need.GRAMIAN in needs else None,
             rows,
             cross_gramian_of(*pair) if Need.CROSS_GRAMIAN in needs else None,
+            resolution_of(rows.dtype, rows.shape[-1]),
         )
 
 

@@ -44,7 +44,7 @@ class Player(Memory):
         """The method's answer to the evidence of all replicas, for its own."""
         parts = (evidence.measured_gramian, evidence.measured_gradients, evidence.measured_cross_gramian)
         measured = (None if part is None else part[self.slice] for part in parts)
-        mine = Evidence(evidence.losses[self.slice], *measured)
+        mine = Evidence(evidence.losses[self.slice], *measured, resolution=evidence.resolution)
         if mine.measured_gradients is not None:
             self.fit(mine.gradients)
         answer, following = self.weighting.update(mine, self.state, self.draws)

@@ -1,0 +1,39 @@
+"""How exact measured gradients are: every threshold for "zero up to rounding" derives from here.
+
+Gradients are rounded to their dtype. Their Gramian is formed from products and sums in double precision, so that it
+adds next to nothing to that, but the length of a combination is a square root: of gradients in double precision it is
+known to the root of the rounding of that.
+"""
+
+from __future__ import annotations
+
+import torch
+
+COSINE = 4 * torch.finfo(torch.float64).eps  # typical error of a cosine of exact gradients
+PIECE = 1 << 15  # elements of a row that are multiplied at a time: a few rows of them fit a processor's cache
+ROUNDINGS = 4  # of an element of a gradient, at least: of the losses, the activations, the backward pass and its sums
+
+
+def resolution_of(dtype: torch.dtype, elements: int = 1, processes: int = 1) -> float:
+    r"""The length below which a combination of gradients is zero up to rounding, relative to its terms.
+
+    A vector :math:`\sum_i x_i g_i` that is shorter than this times :math:`(\sum_i x_i^2 \|g_i\|^2)^{1/2}` is
+    rounding: its direction is unknown.
+
+    Example:
+        >>> import torch
+        >>> from balancers.contract.exactness import resolution_of
+        >>> [f"{resolution_of(dtype):.1e}" for dtype in (torch.float64, torch.float32, torch.bfloat16)]
+        ['6.0e-08', '4.8e-07', '3.1e-02']
+
+    Args:
+        dtype: of the gradients. A complex one counts as its real part.
+        elements: of one gradient; sums of many pieces are rounded more often.
+        processes: that average their gradients in that dtype.
+    """
+    pieces, averaged = max(1.0, elements / PIECE), float(processes)
+    of_products = 2 * (COSINE * (pieces * averaged) ** 0.5) ** 0.5
+    return max(of_products, ROUNDINGS * torch.finfo(dtype).eps * averaged**0.5)
+
+
+DOUBLE = resolution_of(torch.float64)  # of a Gramian that nothing else is known of
