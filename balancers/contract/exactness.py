@@ -24,7 +24,7 @@ def resolution_of(dtype: torch.dtype, elements: int = 1, processes: int = 1) -> 
         >>> import torch
         >>> from balancers.contract.exactness import resolution_of
         >>> [f"{resolution_of(dtype):.1e}" for dtype in (torch.float64, torch.float32, torch.bfloat16)]
-        ['6.0e-08', '4.8e-07', '3.1e-02']
+        ['3.0e-08', '4.8e-07', '3.1e-02']
 
     Args:
         dtype: of the gradients. A complex one counts as its real part.
@@ -32,8 +32,19 @@ def resolution_of(dtype: torch.dtype, elements: int = 1, processes: int = 1) -> 
         processes: that average their gradients in that dtype.
     """
     pieces, averaged = max(1.0, elements / PIECE), float(processes)
-    of_products = 2 * (COSINE * (pieces * averaged) ** 0.5) ** 0.5
+    of_products = (COSINE * (pieces * averaged) ** 0.5) ** 0.5
     return max(of_products, ROUNDINGS * torch.finfo(dtype).eps * averaged**0.5)
 
 
 DOUBLE = resolution_of(torch.float64)  # of a Gramian that nothing else is known of
+
+
+def least_eigenvalue(tasks: int, resolution: float) -> float:
+    """The eigenvalue of a K x K matrix of cosines below which it is zero up to rounding.
+
+    Example:
+        >>> from balancers.contract.exactness import DOUBLE, least_eigenvalue
+        >>> f"{least_eigenvalue(3, DOUBLE):.1e}"
+        '3.6e-15'
+    """
+    return resolution**2 + COSINE * tasks

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from balancers.contract.exactness import COSINE
 from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
 from balancers.contract.space import Choice, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
+from balancers.solvers.cosines import products_with
+from balancers.solvers.programmes import ACCURATE, flat, shaped
+from balancers.solvers.singular import singular_values
 from balancers.solvers.spectral import spectrum
 
 Scale = Literal["min", "median", "rmse"]
@@ -35,8 +39,11 @@ class AlignedMTL(Solving):
 
     How many eigenvalues are zero is decided on the cosines of the gradients, so that a short gradient is not taken for
     a missing one. The official code decides on the Gramian with a tolerance for float32, and its update jumps by
-    orders of magnitude where the smallest eigenvalue crosses that. The eigenvalues themselves come from the singular
-    values of a factor of the Gramian, which are accurate when norms differ by many orders of magnitude.
+    orders of magnitude where the smallest eigenvalue crosses that. The eigenvalues are the squares of singular values of
+    a factor of the Gramian, which are exact when norms differ by many orders of magnitude. Where gradients are linearly
+    dependent, many weights give the same update; these have the smallest :math:`\sum_i w_i^2 \|g_i\|^2`. Where an
+    eigenvalue of the cosines is so small that rounding may have changed more than a millionth of it, the step counts as
+    unsolved, because the length of the update depends on it.
 
     Example:
         The smallest eigenvalue of the Gramian is 0.631. Both aligned gradients have its square root, 0.794, as length,
@@ -73,23 +80,23 @@ class AlignedMTL(Solving):
 
     def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """The weights of the mean, or of the sum, of the aligned gradients."""
-        norms = evidence.norms
+        shape = evidence.losses.shape
+        cosines, norms = flat(evidence.cosines), evidence.norms.reshape(-1, shape[-1])
         largest = norms.amax(-1, keepdim=True)
         relative = torch.where(largest > 0, norms / largest, 0.0)
-        values, vectors, kept = spectrum(evidence.cosines)
+        values, vectors, kept = spectrum(cosines, evidence.resolution)
         roots = torch.where(kept, values, 0.0).sqrt()
-        left, singular, _ = torch.linalg.svd(relative[..., :, None] * vectors * roots[..., None, :])
-        inside = (torch.arange(norms.shape[-1], device=norms.device) < kept.sum(-1, keepdim=True)) & (singular > 0)
-        singular = torch.where(inside, singular, 0.0)
-        length = self._length(singular, inside.sum(-1, keepdim=True))
-        wanted = torch.full_like(norms, 1 / norms.shape[-1] if self.flavour == "paper" else 1.0)
-        along = length * torch.where(inside, (wanted[..., None, :] @ left).squeeze(-2), 0.0)
-        weights = (left @ torch.where(inside, along / singular, 0.0)[..., None]).squeeze(-1)
-        gramian = relative[..., :, None] * evidence.cosines * relative[..., None, :]
-        residual = _residual(gramian, weights, left, singular * along)
-        return Solution(weights, residual, torch.ones_like(residual, dtype=torch.bool))
+        # The gradients are D B Q for their norms D, some orthogonal Q, and this B: they are aligned with B' D.
+        decomposed = singular_values((vectors * roots[:, None, :]).mT * relative[:, None, :], kept.sum(-1))
+        wanted = torch.full_like(norms, 1 / shape[-1] if self.flavour == "paper" else 1.0)
+        aligned = products_with(decomposed.left, products_with(decomposed.right.mT, wanted))
+        aligned = aligned * self._length(decomposed.values, kept.sum(-1, keepdim=True))
+        parts = products_with(vectors, torch.where(kept, aligned / roots, 0.0))
+        weights = torch.where(relative > 0, parts / relative, 0.0)
+        residual = _residual(values, kept, decomposed.errors)
+        return shaped(Solution(weights, residual, residual < ACCURATE), shape)
 
-    def _length(self, singular: Float[Tensor, "*B K"], rank: Tensor) -> Float[Tensor, "*B 1"]:
+    def _length(self, singular: Float[Tensor, "N K"], rank: Tensor) -> Float[Tensor, "N 1"]:
         """The length of the aligned gradients, from the singular values in descending order."""
         if self.scale == "rmse":
             return (singular.square().sum(-1, keepdim=True) / rank.clamp(min=1)).sqrt()
@@ -98,12 +105,8 @@ class AlignedMTL(Solving):
 
 
 def _residual(
-    gramian: Float[Tensor, "*B K K"],
-    weights: Float[Tensor, "*B K"],
-    left: Float[Tensor, "*B K K"],
-    along: Float[Tensor, "*B K"],
-) -> Float[Tensor, "*B"]:
-    """Relative error between the update's products with the gradients and their required values."""
-    have, want = gramian @ weights[..., None], left @ along[..., None]
-    magnitude = gramian.abs() @ weights.abs()[..., None] + left.abs() @ along.abs()[..., None]
-    return torch.where(magnitude > 0, (have - want).abs() / magnitude, 0.0).amax((-2, -1))
+    values: Float[Tensor, "N K"], kept: Bool[Tensor, "N K"], errors: Float[Tensor, "N K"]
+) -> Float[Tensor, "N"]:
+    """Relative errors of the decomposition, and what rounding of the cosines did to their smallest eigenvalue."""
+    rounding = torch.where(kept, COSINE * values.shape[-1] / values, 0.0)
+    return torch.maximum(errors, rounding).amax(-1)

@@ -72,8 +72,7 @@ class CAGrad(Solving):
     def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Weights of at least 1/K, before rescaling."""
         tasks = evidence.losses.shape[-1]
-        solution = conflict_averse(
-            evidence.gramian, torch.full_like(evidence.losses, 1 / tasks), self.c, evidence.resolution
-        )
+        mean = torch.full_like(evidence.losses, 1 / tasks)
+        solution = conflict_averse(evidence.gramian, mean, self.c, evidence.resolution)
         divisor = (1.0, 1 + self.c**2, 1 + self.c)[self.rescale]
         return solution._replace(point=solution.point / divisor)

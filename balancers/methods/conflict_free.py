@@ -56,7 +56,7 @@ class ConFIG(Solving):
     def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Equal cosines, or what comes nearest."""
         norms = evidence.norms
-        solution = equal_projections(evidence.cosines)
+        solution = equal_projections(evidence.cosines, evidence.resolution)
         projections = (evidence.cosines @ solution.point[..., None]).squeeze(-1)
         square = (solution.point * projections).sum(-1, keepdim=True)
         length = (norms * projections).sum(-1, keepdim=True)

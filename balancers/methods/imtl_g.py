@@ -8,11 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.exactness import DOUBLE
 from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.solvers.spectral import RANK, equal_projections
+from balancers.solvers.programmes import ACCURATE
+from balancers.solvers.spectral import equal_projections
 
 
 @register("imtl-g")
@@ -53,10 +55,10 @@ class IMTLG(Solving):
 
     def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Equal projections, or what comes nearest."""
-        return impartial(evidence.cosines, evidence.norms)
+        return impartial(evidence.cosines, evidence.norms, evidence.resolution)
 
 
-def impartial(cosines: Float[Tensor, "*B K K"], norms: Float[Tensor, "*B K"]) -> Solution:
+def impartial(cosines: Float[Tensor, "*B K K"], norms: Float[Tensor, "*B K"], resolution: float = DOUBLE) -> Solution:
     """IMTL-G's weights for gradients with these cosines and norms.
 
     Example:
@@ -68,11 +70,11 @@ def impartial(cosines: Float[Tensor, "*B K K"], norms: Float[Tensor, "*B K"]) ->
         >>> impartial(cosines, torch.tensor([1.0, 5.0], dtype=torch.float64)).point.round(decimals=3).tolist()
         [0.833, 0.167]
     """
-    solution = equal_projections(cosines)
+    solution = equal_projections(cosines, resolution)
     smallest = torch.where(norms > 0, norms, torch.inf).amin(-1, keepdim=True)
     inverse = torch.where(norms > 0, solution.point * (smallest / norms), 0.0)
     total, size = inverse.sum(-1, keepdim=True), inverse.abs().sum(-1, keepdim=True)
-    upright = total > RANK * norms.shape[-1] * size
+    upright = total > ACCURATE * size
     divisor = torch.where(upright, total, size)
     weights = torch.where(divisor > 0, inverse / divisor, 0.0)
     return Solution(weights, solution.residual, solution.solved & (upright | (size == 0)).squeeze(-1))

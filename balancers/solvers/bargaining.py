@@ -12,7 +12,6 @@ from balancers.solvers.cosines import angles, hull_contains_zero, products_with,
 from balancers.solvers.min_norm import min_norm
 from balancers.solvers.programmes import ACCURATE, flat, shaped
 
-
 NEWTON = 500  # steps; about ten are taken unless α is extreme and norms differ by many orders of magnitude
 CALM = 0.25  # relative change below which Newton steps are taken whole
 SHORT = 1e-3  # relative change from which on Newton's method surely converges

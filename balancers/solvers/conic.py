@@ -26,10 +26,10 @@ def steepest_in_cone(
     influence. The conditions are :math:`g_i^\top d \ge \nu`, equality for the gradients that d is made of beside
     :math:`g_0`, and the cosine. The residual is the largest violation, in units of :math:`\|g_i\| \|d\|`.
 
-    Where no direction in the cone decreases all losses, as at a Pareto stationary point, the problem has no solution, and
-    d has the direction of `conflict_averse` for the largest radius that stays in the cone, the limit of the solution at
-    the edge of solvability. Where that direction is lost to rounding, or :math:`g_0` is zero up to rounding, the point is
-    the reference.
+    Where no direction in the cone decreases all losses, as at a Pareto stationary point, the problem has no solution,
+    and d has the direction of `conflict_averse` for the largest radius that stays in the cone, the limit of the
+    solution at the edge of solvability. Where that direction or :math:`g_0` is zero up to rounding, the point is the
+    reference.
 
     Example:
         The mean of (1, 0) and (-3, 4) is (-1, 2). At most 60 degrees from it, and as long, the best is (1.232, 1.866).

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from balancers.contract.exactness import DOUBLE
+from balancers.contract.exactness import COSINE, DOUBLE, least_eigenvalue
 from balancers.solvers.programmes import RIDGE, flat, nonnegative
 
 
@@ -76,7 +76,8 @@ def sums_to_zero(
         >>> sums_to_zero(opposite, torch.tensor([2.0, 1.0])).item()
         False
     """
-    return length_of(cosines, point) <= resolution * point.norm(dim=-1)
+    square, size = length_of(cosines, point).square(), point.abs().sum(-1)
+    return square <= resolution**2 * point.square().sum(-1) + COSINE * size**2
 
 
 def hull_contains_zero(cosines: Float[Tensor, "*B K K"], resolution: float = DOUBLE) -> Bool[Tensor, "*B"]:
@@ -92,7 +93,7 @@ def hull_contains_zero(cosines: Float[Tensor, "*B K K"], resolution: float = DOU
     matrices = flat(cosines)
     present = matrices.diagonal(dim1=-2, dim2=-1)
     # A combination is at least as long as the root of the smallest eigenvalue times the norm of its coefficients.
-    least = torch.where(present > 0, -(resolution**2), 1.0)
+    least = torch.where(present > 0, -least_eigenvalue(cosines.shape[-1], resolution), 1.0)
     suspects = torch.linalg.cholesky_ex(matrices + torch.diag_embed(least)).info > 0
     contains = torch.zeros_like(suspects)
     if suspects.any():

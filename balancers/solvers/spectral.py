@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from balancers.contract.exactness import COSINE, DOUBLE, least_eigenvalue
 from balancers.contract.solution import Solution
-
-RANK = torch.finfo(torch.float32).eps  # per task, of the largest eigenvalue: float32 gradients show no finer
-EQUAL = 1e-4  # projections that differ by more than this share are not equal; those that should be differ by far less
+from balancers.solvers.cosines import products_with
+from balancers.solvers.programmes import ACCURATE
 
 
 class Spectrum(NamedTuple):
@@ -29,7 +29,7 @@ class Spectrum(NamedTuple):
     kept: Bool[Tensor, "*B K"]
 
 
-def spectrum(cosines: Float[Tensor, "*B K K"]) -> Spectrum:
+def spectrum(cosines: Float[Tensor, "*B K K"], resolution: float = DOUBLE) -> Spectrum:
     """The eigenvalues of a matrix of cosines; with the norms divided out, one tolerance fits all gradients.
 
     Example:
@@ -39,15 +39,16 @@ def spectrum(cosines: Float[Tensor, "*B K K"]) -> Spectrum:
         [0.4, 1.6]
     """
     values, vectors = torch.linalg.eigh(cosines)
-    return Spectrum(values, vectors, values > RANK * values.shape[-1] * values[..., -1:])
+    return Spectrum(values, vectors, values > least_eigenvalue(values.shape[-1], resolution))
 
 
-def equal_projections(cosines: Float[Tensor, "*B K K"]) -> Solution:
+def equal_projections(cosines: Float[Tensor, "*B K K"], resolution: float = DOUBLE) -> Solution:
     r"""The shortest combination of unit gradients with projection 1 on each of them: :math:`x = C^+ \mathbf 1`.
 
     A gradient of norm zero has no influence and gets 0. Where no vector has equal projections, which takes a singular
     C, the point is the one of least squares, and exactly 0 where nothing is left of it but rounding, as for two
-    opposite gradients.
+    opposite gradients. The residual is the largest difference of a projection from 1, and at least what rounding may
+    have changed of it.
 
     Example:
         >>> import torch
@@ -57,12 +58,11 @@ def equal_projections(cosines: Float[Tensor, "*B K K"]) -> Solution:
         [2.5, 2.5]
     """
     target = (cosines.diagonal(dim1=-2, dim2=-1) > 0).to(cosines.dtype)
-    values, vectors, kept = spectrum(cosines)
+    values, vectors, kept = spectrum(cosines, resolution)
     along = torch.where(kept, (target[..., None, :] @ vectors).squeeze(-2), 0.0)
-    some = along.norm(dim=-1) > RANK * target.shape[-1] * target.norm(dim=-1)
+    some = along.norm(dim=-1) > least_eigenvalue(target.shape[-1], resolution) ** 0.5 * target.norm(dim=-1)
     coefficients = torch.where(kept & some[..., None], along / values, 0.0)
     point = (vectors @ coefficients[..., None]).squeeze(-1) * target
-    violation = ((cosines @ point[..., None]).squeeze(-1) - target).abs()
-    magnitude = (cosines.abs() @ point.abs()[..., None]).squeeze(-1) + target
-    residual = torch.where(magnitude > 0, violation / magnitude, 0.0).amax(-1)
-    return Solution(point, residual, violation.amax(-1) < EQUAL)
+    rounding = COSINE * products_with(cosines.abs(), point.abs())
+    residual = torch.maximum((products_with(cosines, point) - target).abs(), rounding).amax(-1)
+    return Solution(point, residual, residual < ACCURATE)
