@@ -11,9 +11,10 @@ from torch import Tensor
 class Solution(NamedTuple):
     """A solution of one problem per replica.
 
-    ``residual`` is the violation of the optimality conditions at ``point``, relative to the sizes of the terms that
-    have to cancel: around 1e-15 where a solution is exact. Where ``solved`` is False the problem has no solution, or
-    none was found within the limit of iterations, and ``point`` is what the solver's docstring promises instead.
+    ``residual`` is the violation at ``point`` of the equation or the conditions that the solver's docstring states, in
+    the units that it states: around 1e-14 where nothing cancels. It grows where gradients nearly cancel, because the
+    result is then small beside what rounding may have changed. Where ``solved`` is False the problem has no solution,
+    or none can be told from rounding, and ``point`` is what the solver's docstring promises instead.
 
     Example:
         >>> import torch

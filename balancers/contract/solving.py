@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -12,7 +13,7 @@ from balancers.contract.solution import Certificate, Solution
 from balancers.contract.weighting import Answer, Draws, Evidence, Sizes, Weighting
 
 
-class Solving(Weighting[Certificate]):
+class Solving(Weighting[Any]):
     """A method without memory whose weights solve equations; its state records how well they were solved.
 
     Example:
@@ -39,8 +40,7 @@ class Solving(Weighting[Certificate]):
     def update(self, evidence: Evidence, state: Certificate, draws: Draws, /) -> tuple[Tensor | Answer, Certificate]:
         """The weights of this step, and the updated record of residuals and fallbacks."""
         solution = self.solve(evidence, draws)
-        residual = torch.where(solution.solved, torch.maximum(state.residual, solution.residual), state.residual)
-        return solution.point, Certificate(residual, state.fallbacks + (~solution.solved).double())
+        return solution.point, recording(state, solution)
 
     def certificate(self, state: Certificate, /) -> Certificate:
         """The record of residuals and fallbacks."""
@@ -49,6 +49,24 @@ class Solving(Weighting[Certificate]):
     @abstractmethod
     def solve(self, evidence: Evidence, draws: Draws, /) -> Solution:
         """The weights of this step with their certificate; touches none of its arguments."""
+
+
+def recording(certificate: Certificate, solution: Solution) -> Certificate:
+    """The certificate after one more step.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Certificate, Solution
+        >>> from balancers.contract.solving import recording
+        >>> nothing = Certificate(torch.tensor(0.0), torch.tensor(0.0))
+        >>> failed = recording(nothing, Solution(torch.ones(2), torch.tensor(1.0), torch.tensor(False)))
+        >>> failed.residual.item(), failed.fallbacks.item()
+        (0.0, 1.0)
+    """
+    residual = torch.where(
+        solution.solved, torch.maximum(certificate.residual, solution.residual), certificate.residual
+    )
+    return Certificate(residual, certificate.fallbacks + (~solution.solved).double())
 
 
 def clipped(solution: Solution, gramian: Float[Tensor, "*B K K"], max_norm: float | None) -> Solution:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -10,11 +11,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from balancers.contract.exactness import COSINE
+from balancers.contract.preferring import Preferring
 from balancers.contract.registration import register
 from balancers.contract.solution import Solution
-from balancers.contract.solving import Solving
 from balancers.contract.space import Choice, searching
-from balancers.contract.weighting import Claim, Draws, Evidence, Need
+from balancers.contract.weighting import Claim, Evidence, Need
 from balancers.solvers.cosines import products_with
 from balancers.solvers.programmes import ACCURATE, flat, shaped
 from balancers.solvers.singular import singular_values
@@ -26,7 +27,7 @@ Flavour = Literal["paper", "official"]
 
 @register("aligned-mtl")
 @dataclass(frozen=True)
-class AlignedMTL(Solving):
+class AlignedMTL(Preferring):
     r"""Alignment of principal components.
 
     With the Gramian :math:`G = V \Lambda V^\top`, over the eigenvalues that are not zero,
@@ -39,11 +40,11 @@ class AlignedMTL(Solving):
 
     How many eigenvalues are zero is decided on the cosines of the gradients, so that a short gradient is not taken for
     a missing one. The official code decides on the Gramian with a tolerance for float32, and its update jumps by
-    orders of magnitude where the smallest eigenvalue crosses that. The eigenvalues are the squares of singular values of
-    a factor of the Gramian, which are exact when norms differ by many orders of magnitude. Where gradients are linearly
-    dependent, many weights give the same update; these have the smallest :math:`\sum_i w_i^2 \|g_i\|^2`. Where an
-    eigenvalue of the cosines is so small that rounding may have changed more than a millionth of it, the step counts as
-    unsolved, because the length of the update depends on it.
+    orders of magnitude where the smallest eigenvalue crosses that. The eigenvalues are the squares of singular values
+    of a factor of the Gramian, which are exact when norms differ by many orders of magnitude. Where gradients are
+    linearly dependent, many weights give the same update; these have the smallest :math:`\sum_i w_i^2 \|g_i\|^2`.
+    Where an eigenvalue of the cosines is so small that rounding may have changed more than a millionth of it, the step
+    counts as unsolved, because the length of the update depends on it.
 
     Example:
         The smallest eigenvalue of the Gramian is 0.631. Both aligned gradients have its square root, 0.794, as length,
@@ -57,12 +58,15 @@ class AlignedMTL(Solving):
         scale: the eigenvalue that sets the length: "min" as in the paper, "median" (the lower one of two), or "rmse",
             their mean.
         flavour: "official" has m = 1, the sum of the aligned gradients in the place of their mean.
+        preference: m, one positive number per task (in a `Balancer` also a mapping by task name), of which the
+            proportions count. Equal unless given.
 
     Reference: Senushkin et al., Independent Component Alignment for Multi-Task Learning, CVPR 2023, Algorithm 1.
     """
 
     scale: Scale = "min"
     flavour: Flavour = "paper"
+    preference: Sequence[float] | None = None
 
     purpose = "replaces the gradients by the nearest ones that are orthogonal and of one length"
     paper = "Senushkin et al., CVPR 2023"
@@ -70,15 +74,20 @@ class AlignedMTL(Solving):
     space = searching(scale=Choice(("min", "median", "rmse")))
     heads = "own"
     degree = 1
-    claims = frozenset({Claim.PERMUTATION_EQUIVARIANT})
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.scale not in get_args(Scale):
             raise ValueError(f"aligned-mtl: expected scale to be one of {get_args(Scale)}, got {self.scale!r}")
         if self.flavour not in get_args(Flavour):
             raise ValueError(f"aligned-mtl: expected flavour to be one of {get_args(Flavour)}, got {self.flavour!r}")
 
-    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
+    @property
+    def claims(self) -> frozenset[Claim]:
+        """A preference makes the order of the tasks matter."""
+        return self.symmetric
+
+    def solve_for(self, evidence: Evidence, shares: Float[Tensor, "*B K"]) -> Solution:
         """The weights of the mean, or of the sum, of the aligned gradients."""
         shape = evidence.losses.shape
         cosines, norms = flat(evidence.cosines), evidence.norms.reshape(-1, shape[-1])
@@ -88,7 +97,7 @@ class AlignedMTL(Solving):
         roots = torch.where(kept, values, 0.0).sqrt()
         # The gradients are D B Q for their norms D, some orthogonal Q, and this B: they are aligned with B' D.
         decomposed = singular_values((vectors * roots[:, None, :]).mT * relative[:, None, :], kept.sum(-1))
-        wanted = torch.full_like(norms, 1 / shape[-1] if self.flavour == "paper" else 1.0)
+        wanted = shares.reshape(norms.shape) * (1 if self.flavour == "paper" else shape[-1])
         aligned = products_with(decomposed.left, products_with(decomposed.right.mT, wanted))
         aligned = aligned * self._length(decomposed.values, kept.sum(-1, keepdim=True))
         parts = products_with(vectors, torch.where(kept, aligned / roots, 0.0))

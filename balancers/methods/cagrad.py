@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
+from jaxtyping import Float
+from torch import Tensor
 
+from balancers.contract.preferring import Preferring
 from balancers.contract.registration import register
 from balancers.contract.solution import Solution
-from balancers.contract.solving import Solving
 from balancers.contract.space import Interval, searching
-from balancers.contract.weighting import Claim, Draws, Evidence, Need
+from balancers.contract.weighting import Claim, Evidence, Need
 from balancers.solvers.conflict_averse import conflict_averse
 
 
 @register("cagrad")
 @dataclass(frozen=True)
-class CAGrad(Solving):
+class CAGrad(Preferring):
     r"""Conflict-averse gradient descent: :math:`\max_u \min_i g_i \cdot u` with :math:`\|u - g_0\| \le c \|g_0\|`.
 
     Here :math:`g_0` is the mean gradient. The dual is the paper's: with w on the simplex minimising
@@ -42,6 +44,8 @@ class CAGrad(Solving):
         c: how far from the mean gradient the update may lie, in units of the mean gradient's norm; below 1 in the
             paper. The official code uses 0.4 for NYUv2 and 0.5 for the toy problem.
         rescale: as in the official code 0 for the paper's update, 1 to divide it by 1 + c², 2 to divide it by 1 + c.
+        preference: of the mean gradient, one positive number per task (in a `Balancer` also a mapping by task name), of
+            which the proportions count. Equal unless given.
 
     Reference: Liu et al., Conflict-Averse Gradient Descent for Multi-task Learning, NeurIPS 2021, Equation 3 and
     Algorithm 1.
@@ -49,6 +53,7 @@ class CAGrad(Solving):
 
     c: float = 0.4
     rescale: int = 0
+    preference: Sequence[float] | None = None
 
     purpose = "takes, near the mean gradient, the update that helps the worst-off task most"
     paper = "Liu et al., NeurIPS 2021"
@@ -58,6 +63,7 @@ class CAGrad(Solving):
     degree = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.c < float("inf"):
             raise ValueError(f"cagrad: expected a finite c of at least 0, got {self.c}")
         if self.rescale not in (0, 1, 2):
@@ -66,13 +72,11 @@ class CAGrad(Solving):
     @property
     def claims(self) -> frozenset[Claim]:
         """From c = 1 on the ball holds updates that conflict with no task, and the best of it is one."""
-        always = {Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT}
+        always = {Claim.NON_NEGATIVE} | self.symmetric
         return frozenset(always | {Claim.NON_CONFLICTING} if self.c >= 1 else always)
 
-    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
-        """Weights of at least 1/K, before rescaling."""
-        tasks = evidence.losses.shape[-1]
-        mean = torch.full_like(evidence.losses, 1 / tasks)
-        solution = conflict_averse(evidence.gramian, mean, self.c, evidence.resolution)
+    def solve_for(self, evidence: Evidence, shares: Float[Tensor, "*B K"]) -> Solution:
+        """Weights of at least the shares, before rescaling."""
+        solution = conflict_averse(evidence.gramian, shares, self.c, evidence.resolution)
         divisor = (1.0, 1 + self.c**2, 1 + self.c)[self.rescale]
         return solution._replace(point=solution.point / divisor)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
+from balancers.contract.preferring import Preferring
 from balancers.contract.registration import register
 from balancers.contract.solution import Solution
-from balancers.contract.solving import Solving
-from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.solvers.spectral import equal_projections
+from balancers.contract.weighting import Claim, Evidence, Need
+from balancers.solvers.spectral import proportional_projections
 
 
 @register("config")
 @dataclass(frozen=True)
-class ConFIG(Solving):
+class ConFIG(Preferring):
     r"""Conflict-free inverse gradients.
 
     With the unit gradients in the rows of U,
@@ -42,21 +45,31 @@ class ConFIG(Solving):
         >>> probe("config", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
         Response(weights=[3, 0.6], update=[1.2, 2.4])
 
+    Attributes:
+        preference: p in the place of :math:`\mathbf 1`, to which the cosines with the update are proportional: one
+            positive number per task (in a `Balancer` also a mapping by task name). Equal unless given.
+
     Reference: Liu et al., ConFIG: Towards Conflict-free Training of Physics Informed Neural Networks, ICLR 2025,
     Equation 2.
     """
+
+    preference: Sequence[float] | None = None
 
     purpose = "gives the update the same cosine with every task's gradient"
     paper = "Liu et al., ICLR 2025"
     needs = Need.GRAMIAN
     heads = "own"
     degree = 1
-    claims = frozenset({Claim.PERMUTATION_EQUIVARIANT})
 
-    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
-        """Equal cosines, or what comes nearest."""
+    @property
+    def claims(self) -> frozenset[Claim]:
+        """A preference makes the order of the tasks matter."""
+        return self.symmetric
+
+    def solve_for(self, evidence: Evidence, shares: Float[Tensor, "*B K"]) -> Solution:
+        """Cosines in the proportions of the shares, or what comes nearest."""
         norms = evidence.norms
-        solution = equal_projections(evidence.cosines, evidence.resolution)
+        solution = proportional_projections(evidence.cosines, shares * shares.shape[-1], evidence.resolution)
         projections = (evidence.cosines @ solution.point[..., None]).squeeze(-1)
         square = (solution.point * projections).sum(-1, keepdim=True)
         length = (norms * projections).sum(-1, keepdim=True)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
+from jaxtyping import Float
+from torch import Tensor
 
+from balancers.contract.preferring import Preferring
 from balancers.contract.registration import register
 from balancers.contract.solution import Solution
-from balancers.contract.solving import Solving
-from balancers.contract.weighting import Claim, Draws, Evidence, Need
+from balancers.contract.weighting import Claim, Evidence, Need
 from balancers.solvers.dual_cone import dual_cone
 
 
 @register("dualproj")
 @dataclass(frozen=True)
-class DualProj(Solving):
+class DualProj(Preferring):
     r"""The projection of the mean gradient onto the dual cone :math:`\{u : g_i \cdot u \ge 0\}`.
 
     Its weights are :math:`\arg\min v^\top G v` over :math:`v \ge \tfrac1K`.
@@ -31,19 +33,28 @@ class DualProj(Solving):
         >>> probe("dualproj", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
         Response(weights=[1.5, 0.5], update=[0, 2])
 
+    Attributes:
+        preference: of the mean that is projected, one positive number per task (in a `Balancer` also a mapping by task
+            name), of which the proportions count. Equal unless given.
+
     Reference: Lopez-Paz and Ranzato, Gradient Episodic Memory for Continual Learning, NeurIPS 2017, Equation 11; as an
     aggregator in Quinton and Rey, Jacobian Descent for Multi-Objective Optimization, 2024, Section 4.
     """
+
+    preference: Sequence[float] | None = None
 
     purpose = "projects the mean gradient onto the updates that conflict with no task"
     paper = "Lopez-Paz and Ranzato, NeurIPS 2017"
     needs = Need.GRAMIAN
     heads = "own"
-    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, Claim.NON_CONFLICTING})
     degree = 1
 
-    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
-        """Weights of at least 1/K."""
-        mean = torch.full_like(evidence.losses, 1 / evidence.losses.shape[-1])
-        solution = dual_cone(evidence.gramian, mean[..., None, :], evidence.resolution)
+    @property
+    def claims(self) -> frozenset[Claim]:
+        """A preference makes the order of the tasks matter."""
+        return frozenset({Claim.NON_NEGATIVE, Claim.NON_CONFLICTING}) | self.symmetric
+
+    def solve_for(self, evidence: Evidence, shares: Float[Tensor, "*B K"]) -> Solution:
+        """Weights of at least the shares."""
+        solution = dual_cone(evidence.gramian, shares[..., None, :], evidence.resolution)
         return Solution(solution.point.squeeze(-2), solution.residual.squeeze(-1), solution.solved.squeeze(-1))

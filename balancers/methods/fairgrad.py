@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.contract.preferring import Preferring
 from balancers.contract.registration import register
 from balancers.contract.solution import Solution
-from balancers.contract.solving import Solving, clipped
+from balancers.contract.solving import clipped
 from balancers.contract.space import Interval, searching
-from balancers.contract.weighting import Claim, Draws, Evidence, Need
+from balancers.contract.weighting import Claim, Evidence, Need
 from balancers.solvers.bargaining import bargain
 
 
 @register("fairgrad")
 @dataclass(frozen=True)
-class FairGrad(Solving):
+class FairGrad(Preferring):
     r"""α-fair gradient descent: weights w > 0 with :math:`G w = w^{-1/\alpha}`, element by element.
 
     α = 1 is Nash bargaining; with α to infinity the smallest gain :math:`g_i \cdot u` is as large as can be, which is
@@ -38,21 +43,25 @@ class FairGrad(Solving):
     Attributes:
         alpha: how much the smaller gains count; the scripts of the official code use 2, its default is 1.
         max_norm: the largest norm of the update, or none. Clipping scales all weights, those of weighted heads too.
+        preference: p in :math:`G w = (p/w)^{1/\alpha}`, the weighted sum of fair utilities. One positive number per
+            task (in a `Balancer` also a mapping by task name), of which the proportions count; their mean is 1. Equal
+            unless given.
 
     Reference: Ban and Ji, Fair Resource Allocation in Multi-Task Learning, ICML 2024, Equation 4 and Algorithm 1.
     """
 
     alpha: float = 2.0
     max_norm: float | None = None
+    preference: Sequence[float] | None = None
 
     purpose = "shares the gain among the tasks by α-fairness"
     paper = "Ban and Ji, ICML 2024"
     needs = Need.GRAMIAN
     space = searching(alpha=Interval(0.5, 10.0, log=True))  # the paper tries 1 to 10
     heads = "own"
-    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, Claim.NON_CONFLICTING})
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0.1 <= self.alpha < float("inf"):
             raise ValueError(f"fairgrad: expected a finite alpha of at least 0.1, got {self.alpha}")
         if self.max_norm is not None and not 0 < self.max_norm < float("inf"):
@@ -63,6 +72,14 @@ class FairGrad(Solving):
         """Follows from the equation; clipping breaks the law."""
         return (1 - self.alpha) / (1 + self.alpha) if self.max_norm is None else None
 
-    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
+    @property
+    def claims(self) -> frozenset[Claim]:
+        """A preference makes the order of the tasks matter."""
+        return frozenset({Claim.NON_NEGATIVE, Claim.NON_CONFLICTING}) | self.symmetric
+
+    def solve_for(self, evidence: Evidence, shares: Float[Tensor, "*B K"]) -> Solution:
         """Positive weights."""
-        return clipped(bargain(evidence.gramian, self.alpha, evidence.resolution), evidence.gramian, self.max_norm)
+        preference = shares * shares.shape[-1]
+        return clipped(
+            bargain(evidence.gramian, self.alpha, evidence.resolution, preference), evidence.gramian, self.max_norm
+        )

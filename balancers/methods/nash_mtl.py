@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jaxtyping import Float
+from torch import Tensor
+
+from balancers.contract.preferring import Preferring
 from balancers.contract.registration import register
 from balancers.contract.solution import Solution
-from balancers.contract.solving import Solving, clipped
-from balancers.contract.weighting import Claim, Draws, Evidence, Need
+from balancers.contract.solving import clipped
+from balancers.contract.weighting import Claim, Evidence, Need
 from balancers.solvers.bargaining import bargain
 
 
 @register("nash-mtl")
 @dataclass(frozen=True)
-class NashMTL(Solving):
+class NashMTL(Preferring):
     r"""The Nash bargaining solution: weights α > 0 with :math:`G \alpha = 1/\alpha`, element by element.
 
     The product of the gains :math:`g_i \cdot u` is the largest among updates of one length; :math:`\|u\| = \sqrt K`
@@ -36,22 +41,32 @@ class NashMTL(Solving):
 
     Attributes:
         max_norm: the largest norm of the update, or none. Clipping scales all weights, those of heads too.
+        preference: p in :math:`G \alpha = p/\alpha`, the asymmetric bargain: the product of the gains to the powers p
+            is the largest. One positive number per task (in a `Balancer` also a mapping by task name), of which the
+            proportions count; their mean is 1. Equal unless given.
 
     Reference: Navon et al., Multi-Task Learning as a Bargaining Game, ICML 2022, Claim 3.1 and Algorithm 1.
     """
 
     max_norm: float | None = None
+    preference: Sequence[float] | None = None
 
     purpose = "takes the update that the tasks agree on in Nash bargaining"
     paper = "Navon et al., ICML 2022"
     needs = Need.GRAMIAN
-    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, Claim.NON_CONFLICTING})
     degree = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.max_norm is not None and not 0 < self.max_norm < float("inf"):
             raise ValueError(f"nash-mtl: expected max_norm to be positive or None, got {self.max_norm}")
 
-    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
+    @property
+    def claims(self) -> frozenset[Claim]:
+        """A preference makes the order of the tasks matter."""
+        return frozenset({Claim.NON_NEGATIVE, Claim.NON_CONFLICTING}) | self.symmetric
+
+    def solve_for(self, evidence: Evidence, shares: Float[Tensor, "*B K"]) -> Solution:
         """Positive weights, in units of one over the gradients' norms."""
-        return clipped(bargain(evidence.gramian, 1.0, evidence.resolution), evidence.gramian, self.max_norm)
+        preference = shares * shares.shape[-1]
+        return clipped(bargain(evidence.gramian, 1.0, evidence.resolution, preference), evidence.gramian, self.max_norm)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
+from balancers.contract.preferring import Preferring
 from balancers.contract.registration import register
 from balancers.contract.solution import Solution
-from balancers.contract.solving import Solving
-from balancers.contract.weighting import Claim, Draws, Evidence, Need
+from balancers.contract.weighting import Claim, Evidence, Need
 from balancers.solvers.dual_cone import dual_cone
 
 
 @register("upgrad")
 @dataclass(frozen=True)
-class UPGrad(Solving):
+class UPGrad(Preferring):
     r"""Unconflicting projection of gradients: the mean of the projections of the :math:`g_i` onto the dual cone.
 
     The dual cone holds the vectors with :math:`g_j \cdot u \ge 0` for every j. The projection of :math:`g_i` has the
@@ -34,19 +37,30 @@ class UPGrad(Solving):
         >>> probe("upgrad", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
         Response(weights=[2, 0.56], update=[0.32, 2.24])
 
+    Attributes:
+        preference: of the mean over i, one positive number per task (in a `Balancer` also a mapping by task name), of
+            which the proportions count. Equal unless given.
+
     Reference: Quinton and Rey, Jacobian Descent for Multi-Objective Optimization, 2024, Section 2.3, Equations 3 to 6.
     """
+
+    preference: Sequence[float] | None = None
 
     purpose = "projects every gradient onto the updates that conflict with no task, and averages the projections"
     paper = "Quinton and Rey, 2024"
     needs = Need.GRAMIAN
     heads = "own"
-    claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT, Claim.NON_CONFLICTING})
     degree = 1
 
-    def solve(self, evidence: Evidence, draws: Draws) -> Solution:
+    @property
+    def claims(self) -> frozenset[Claim]:
+        """A preference makes the order of the tasks matter."""
+        return frozenset({Claim.NON_NEGATIVE, Claim.NON_CONFLICTING}) | self.symmetric
+
+    def solve_for(self, evidence: Evidence, shares: Float[Tensor, "*B K"]) -> Solution:
         """One programme per task, solved together."""
         tasks = evidence.losses.shape[-1]
         own = torch.eye(tasks, dtype=torch.float64, device=evidence.losses.device).expand_as(evidence.gramian)
         solution = dual_cone(evidence.gramian, own, evidence.resolution)
-        return Solution(solution.point.mean(-2), solution.residual.amax(-1), solution.solved.all(-1))
+        weights = (shares[..., None] * solution.point).sum(-2)
+        return Solution(weights, solution.residual.amax(-1), solution.solved.all(-1))

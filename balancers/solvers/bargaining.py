@@ -19,9 +19,15 @@ SETTLED = 1e-7  # relative change of the last Newton step; the next would be its
 FAINT = 1e-100  # a share in the update below this has no effect
 
 
-def bargain(gramian: Float[Tensor, "*B K K"], alpha: float, resolution: float = DOUBLE) -> Solution:
-    r"""The positive solution of :math:`G w = w^{-1/\alpha}`, element by element: Nash bargaining for α = 1.
+def bargain(
+    gramian: Float[Tensor, "*B K K"],
+    alpha: float,
+    resolution: float = DOUBLE,
+    preference: Float[Tensor, "*B K"] | None = None,
+) -> Solution:
+    r"""The positive solution of :math:`G w = (p / w)^{1/\alpha}`, element by element: Nash bargaining for α = 1.
 
+    The preference p is 1 for every task unless given; w = p x with the gains x of a task to the power -α.
     Damped Newton on a convex function, in relative changes of w. A gradient of norm zero gets weight 0. At a Pareto
     stationary point (`hull_contains_zero`) there is no solution; there, and where rounding hides one, the point is a
     multiple of the weights of `min_norm`. The residual is the largest difference between both sides of the equation,
@@ -37,6 +43,7 @@ def bargain(gramian: Float[Tensor, "*B K K"], alpha: float, resolution: float = 
     """
     shape = gramian.shape[:-1]
     gramian = flat(gramian)
+    wanted = torch.ones_like(gramian[..., 0]) if preference is None else preference.reshape(gramian.shape[:-1])
     cosines, norms = angles(gramian)
     zero = norms == 0
     logs = torch.where(zero, 0.0, norms.log())
@@ -48,7 +55,8 @@ def bargain(gramian: Float[Tensor, "*B K K"], alpha: float, resolution: float = 
     point, residual = torch.ones_like(norms), torch.zeros_like(norms[..., 0])
     if not stationary.all():
         going = ~stationary
-        point[going], residual[going] = _newton(cosines[going], relative[going] ** (1 / alpha - 1), alpha)
+        factors = wanted ** (1 / alpha) * relative ** (1 / alpha - 1)
+        point[going], residual[going] = _newton(cosines[going], factors[going], alpha)
     solved = ~stationary & (residual < ACCURATE)
     weights = torch.where(zero, 0.0, point / relative * unit)
     if not solved.all():

@@ -43,12 +43,7 @@ def spectrum(cosines: Float[Tensor, "*B K K"], resolution: float = DOUBLE) -> Sp
 
 
 def equal_projections(cosines: Float[Tensor, "*B K K"], resolution: float = DOUBLE) -> Solution:
-    r"""The shortest combination of unit gradients with projection 1 on each of them: :math:`x = C^+ \mathbf 1`.
-
-    A gradient of norm zero has no influence and gets 0. Where no vector has equal projections, which takes a singular
-    C, the point is the one of least squares, and exactly 0 where nothing is left of it but rounding, as for two
-    opposite gradients. The residual is the largest difference of a projection from 1, and at least what rounding may
-    have changed of it.
+    """The shortest combination of unit gradients with projection 1 on each of them (`proportional_projections`).
 
     Example:
         >>> import torch
@@ -57,12 +52,35 @@ def equal_projections(cosines: Float[Tensor, "*B K K"], resolution: float = DOUB
         >>> equal_projections(cosines).point.round(decimals=3).tolist()  # 1 / (1 - 0.6) each
         [2.5, 2.5]
     """
-    target = (cosines.diagonal(dim1=-2, dim2=-1) > 0).to(cosines.dtype)
+    return proportional_projections(cosines, torch.ones_like(cosines[..., 0]), resolution)
+
+
+def proportional_projections(
+    cosines: Float[Tensor, "*B K K"], projections: Float[Tensor, "*B K"], resolution: float = DOUBLE
+) -> Solution:
+    r"""The shortest combination of unit gradients with projections p on them: :math:`x = C^+ p`.
+
+    A gradient of norm zero has no influence and gets 0. Where no vector has such projections, which takes a singular
+    C, the point is the one of least squares, and exactly 0 where nothing is left of it but rounding, as for two
+    opposite gradients. The residual is the largest difference of a projection from p, relative to p, and at least what
+    rounding may have changed of it.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.spectral import proportional_projections
+        >>> cosines = torch.tensor([[1.0, -0.6], [-0.6, 1.0]], dtype=torch.float64)
+        >>> point = proportional_projections(cosines, torch.tensor([1.0, 3.0], dtype=torch.float64)).point
+        >>> [round(number, 3) for number in (cosines @ point).tolist()]
+        [1.0, 3.0]
+    """
+    present = (cosines.diagonal(dim1=-2, dim2=-1) > 0).to(cosines.dtype)
+    target = projections * present
     values, vectors, kept = spectrum(cosines, resolution)
     along = torch.where(kept, (target[..., None, :] @ vectors).squeeze(-2), 0.0)
     some = along.norm(dim=-1) > least_eigenvalue(target.shape[-1], resolution) ** 0.5 * target.norm(dim=-1)
     coefficients = torch.where(kept & some[..., None], along / values, 0.0)
-    point = (vectors @ coefficients[..., None]).squeeze(-1) * target
+    point = (vectors @ coefficients[..., None]).squeeze(-1) * present
     rounding = COSINE * products_with(cosines.abs(), point.abs())
-    residual = torch.maximum((products_with(cosines, point) - target).abs(), rounding).amax(-1)
+    violation = torch.maximum((products_with(cosines, point) - target).abs(), rounding)
+    residual = torch.where(present > 0, violation / projections, 0.0).amax(-1)
     return Solution(point, residual, residual < ACCURATE)

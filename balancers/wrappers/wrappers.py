@@ -14,8 +14,6 @@ from balancers.contract.evidence import as_answer
 from balancers.contract.weighting import Answer, Claim, Draws, Empty, Evidence, Need, Sizes
 from balancers.wrappers.wrapper import Wrapper, split
 
-CANCELLED = torch.finfo(torch.float32).eps ** 0.5  # a squared norm is exact to eps, relative to its terms
-
 # What is true of weights together with the gradients that they were found for. Where gradients are linearly dependent
 # weights may be one choice of many, so that not even the order of the tasks is without effect on other gradients.
 OF_THE_UPDATE = frozenset({Claim.NON_CONFLICTING, Claim.PERMUTATION_EQUIVARIANT})
@@ -243,7 +241,8 @@ class Rescaled(Wrapper):
         answer, inner = self.method.update(evidence, inner, draws)
         answer = as_answer(answer)
         length, terms = _lengths(answer, evidence)
-        factor = torch.where(terms > 0, self._wanted(evidence) / torch.maximum(length, terms * CANCELLED), 1.0)
+        shown = torch.maximum(length, terms * evidence.resolution)
+        factor = torch.where(terms > 0, self._wanted(evidence) / shown, 1.0)
         weights = answer.weights * factor.reshape(*factor.shape, *[1] * (answer.weights.dim() - factor.dim()))
         return answer._replace(weights=weights), own, inner
 
