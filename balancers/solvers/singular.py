@@ -31,7 +31,7 @@ class SingularValues(NamedTuple):
 
 
 def singular_values(matrix: Float[Tensor, "N K K"], rank: Int[Tensor, "N"]) -> SingularValues:
-    """The singular value decomposition, exact for columns of any lengths; values beyond the rank are set to 0.
+    """The singular value decomposition, exact for columns of any lengths; triples beyond the rank are set to 0.
 
     The usual algorithms know a singular value to the rounding of the largest one. Where that is not enough, Jacobi's
     rotations make the columns orthogonal: as they never mix a long column into a short one, every singular value of
@@ -65,7 +65,8 @@ def _ranked(matrix: Tensor, left: Tensor, values: Tensor, right: Tensor, rank: T
     values, left = torch.where(kept, values, 0.0), torch.where(kept[:, None, :], left, 0.0)
     missed = (matrix @ right - left * values[:, None, :]).norm(dim=-2) / values
     eye = torch.diag_embed(kept.to(values.dtype))
-    skew = torch.maximum((left.mT @ left - eye).abs(), torch.where(kept, right.mT @ right - eye, 0.0).abs()).amax(-2)
+    right = torch.where(kept[:, None, :], right, 0.0)
+    skew = torch.maximum((left.mT @ left - eye).abs(), (right.mT @ right - eye).abs()).amax(-2)
     return SingularValues(left, values, right, torch.where(kept, missed + skew, 0.0))
 
 
