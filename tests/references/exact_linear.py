@@ -7,6 +7,7 @@ calculated with `DIGITS` decimal digits.
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import chain, combinations
+from math import lcm
 from typing import TypeVar
 
 from mpmath.ctx_mp import MPContext
@@ -29,7 +30,7 @@ def exact(gradients: Tensor) -> Matrix:
 
 def gramian_of(rows: Matrix) -> Matrix:
     """Inner products of all rows (K, K)."""
-    unit = max((number.denominator for row in rows for number in row), default=1)  # all are powers of two
+    unit = lcm(*(number.denominator for row in rows for number in row))
     whole = [[number.numerator * (unit // number.denominator) for number in row] for row in rows]
     return [[Fraction(sum(map(int.__mul__, a, b)), unit * unit) for b in whole] for a in whole]
 

@@ -105,6 +105,14 @@ def aligned(
     return weights
 
 
+def ranks(rows: Matrix, finest: float) -> list[int]:
+    """The rank, and every smaller one if all further eigenvalues are below this share of the largest: rounding."""
+    tasks, gramian = len(rows), gramian_of(rows)
+    exact_rank = tasks - len(null_space(gramian))
+    values = sorted(HIGH.eigsy(HIGH.matrix([[real(number) for number in row] for row in gramian]), eigvals_only=True))
+    return [rank for rank in range(1, exact_rank + 1) if rank == exact_rank or values[-1 - rank] < finest * values[-1]]
+
+
 def _norms(rows: Matrix) -> list[Real]:
     return [root(dot(row, row)) for row in rows]
 

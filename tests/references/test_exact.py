@@ -9,7 +9,7 @@ import torch
 from tests.references import aligned_mtl, exact_averse, exact_bargaining, exact_cone, exact_hull, exact_spectral
 from tests.references.cagrad import cagrad
 from tests.references.dualproj import dualproj
-from tests.references.exact_linear import combine, exact, null_space, solve
+from tests.references.exact_linear import combine, exact, gramian_of, null_space, solve
 from tests.references.imtl_g import imtl_g
 from tests.references.upgrad import upgrad
 
@@ -40,6 +40,11 @@ def test_a_system_is_solved_and_a_singular_one_is_told() -> None:
     assert solve(singular, [[Fraction(1), Fraction(1)]]) is None
     assert null_space(singular) == [[Fraction(-2), Fraction(1)]]
     assert null_space(matrix) == []
+
+
+def test_inner_products_of_any_fractions_are_exact() -> None:
+    rows = [[Fraction(1, 3), Fraction(1, 4)], [Fraction(2, 5), Fraction(0)]]
+    assert gramian_of(rows) == [[Fraction(25, 144), Fraction(2, 15)], [Fraction(2, 15), Fraction(4, 25)]]
 
 
 def test_two_gradients_have_the_known_answers() -> None:
