@@ -84,12 +84,19 @@ def aligned(
     preferences: Vector | None = None,
     rank: int | None = None,
 ) -> list[Real]:
-    """Aligned-MTL's weights; all but the ``rank`` largest eigenvalues count as zero, by default those that are."""
+    """Aligned-MTL's weights, with the exact rank of the gradients.
+
+    With a smaller ``rank`` the unit gradients are replaced by the nearest ones of that rank first.
+    """
     tasks, gramian = len(rows), gramian_of(rows)
-    rank = tasks - len(null_space(gramian)) if rank is None else rank
+    numbers = HIGH.matrix([[real(number) for number in row] for row in gramian])
+    exact_rank = tasks - len(null_space(gramian))
+    if rank is not None and rank < exact_rank:
+        numbers = _truncated(numbers, _norms(rows), rank)
+    rank = exact_rank if rank is None else rank
     if rank == 0:
         return [HIGH.mpf(0)] * tasks
-    values, vectors = HIGH.eigsy(HIGH.matrix([[real(number) for number in row] for row in gramian]))
+    values, vectors = HIGH.eigsy(numbers)
     kept = sorted(range(tasks), key=lambda i: values[i])[tasks - rank :]
     chosen = {
         "min": values[kept[0]],
@@ -106,11 +113,26 @@ def aligned(
 
 
 def ranks(rows: Matrix, finest: float) -> list[int]:
-    """The rank, and every smaller one if all further eigenvalues are below this share of the largest: rounding."""
+    """The rank, and smaller ones if all further eigenvalues of the cosines are below this share of the largest."""
+    norms = _norms(rows)
     tasks, gramian = len(rows), gramian_of(rows)
+    inverse = [1 / norm if norm else norm for norm in norms]
+    cosines = [[real(gramian[i][j]) * inverse[i] * inverse[j] for j in range(tasks)] for i in range(tasks)]
+    values = sorted(HIGH.eigsy(HIGH.matrix(cosines), eigvals_only=True))
     exact_rank = tasks - len(null_space(gramian))
-    values = sorted(HIGH.eigsy(HIGH.matrix([[real(number) for number in row] for row in gramian]), eigvals_only=True))
     return [rank for rank in range(1, exact_rank + 1) if rank == exact_rank or values[-1 - rank] < finest * values[-1]]
+
+
+def _truncated(gramian: HIGH.matrix, norms: list[Real], rank: int) -> HIGH.matrix:
+    """The Gramian with the smaller eigenvalues of its cosines set to zero."""
+    tasks = len(norms)
+    inverse = HIGH.diag([1 / norm if norm else norm for norm in norms])
+    values, vectors = HIGH.eigsy(inverse * gramian * inverse)
+    order = sorted(range(tasks), key=lambda i: values[i])
+    for i in order[: tasks - rank]:
+        values[i] = 0
+    factor = HIGH.diag(norms) * vectors
+    return factor * HIGH.diag(list(values)) * factor.T
 
 
 def _norms(rows: Matrix) -> list[Real]:
