@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from balancers.conformance import checks, robustness
+from balancers.conformance import checks, hard, robustness
 from balancers.conformance.claims import declared_claims, declared_degree
 from balancers.conformance.problems import PromiseViolation
 from balancers.contract.weighting import Weighting
@@ -81,5 +81,9 @@ CHECKS: dict[str, Callable[[Weighting], None]] = {
         robustness.absent_tasks,
         declared_claims,
         declared_degree,
+        hard.hard_claims,
+        hard.honest_certificates,
+        hard.bounded_weights,
+        hard.bounded_heads,
     )
 }
