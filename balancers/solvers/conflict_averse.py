@@ -19,7 +19,9 @@ def conflict_averse(
 
     Near means :math:`\|u - g_0\| \le c\|g_0\|`. If the largest minimum is ν, then u is the projection of :math:`g_0`
     onto :math:`\{u : g_i^\top u \ge \nu\}`, which is a non-negative programme: a search for the ν at which the distance
-    is :math:`c\|g_0\|`; at a Pareto stationary point ν may be 0 before that. A gradient of norm zero has no influence.
+    is :math:`c\|g_0\|`. At a Pareto stationary point ν may be 0 before that: then the point is the projection onto
+    :math:`\{u : g_i^\top u \ge 0\}`, and does not count as solved, because a direction that helps all tasks may be
+    hidden by rounding. A gradient of norm zero has no influence.
     Where :math:`g_0` is zero up to rounding, the point is the reference. Where no solution is found, it is some point
     in the ball. The conditions are :math:`g_i^\top u \ge \nu`, equality where a gradient was added to :math:`g_0`, and
     the distance. The residual is the largest violation, in units of :math:`\|g_i\| \|g_0\|` and of :math:`c\|g_0\|`.
@@ -74,4 +76,4 @@ def conflict_averse(
     misses = torch.where(best > 0, (along - least * ones).abs(), (least * ones - along).clamp(min=0))
     off = torch.where(searched, (length_of(cosines, best) / radius - 1).abs(), 0.0) if radius > 0 else 0 * centre
     residual = torch.where(fine, torch.maximum(torch.where(zero, 0.0, misses).amax(-1), off), 0.0)
-    return shaped(Solution(reference + added, residual, residual < ACCURATE), shape)
+    return shaped(Solution(reference + added, residual, ~at_zero & (residual < ACCURATE)), shape)
