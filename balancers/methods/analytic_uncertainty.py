@@ -60,9 +60,7 @@ class AnalyticUncertainty(Stateless):
     paper = "Kirchdorfer et al., GCPR 2024"
     needs = Need.LOSSES
     # The largest weight over the smallest is at most 22,000 at one end of the range, and 1.1 at the other.
-    space = searching(
-        relative_temperature=Interval(0.1, 10.0, log=True)
-    )
+    space = searching(relative_temperature=Interval(0.1, 10.0, log=True))
     positive_losses = True
     claims = frozenset({Claim.NON_NEGATIVE, Claim.SIMPLEX, Claim.PERMUTATION_EQUIVARIANT})
 
