@@ -33,12 +33,13 @@ class AnalyticUncertainty(Stateless):
         The smallest loss is 1: the weights are the softmax of 1 and 1/4. Losses a hundredth as large have the same
         weights. With the paper's T = 1 they would have the softmax of 100 and 25.
 
-        >>> from balancers import probe
+        >>> from balancers import create, probe
         >>> probe("analytic-uncertainty", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
         Response(weights=[0.679, 0.321], update=[-0.283, 1.283])
         >>> probe("analytic-uncertainty", gradients=[[1, 0], [-3, 4]], losses=[0.01, 0.04])
         Response(weights=[0.679, 0.321], update=[-0.283, 1.283])
-        >>> probe("analytic-uncertainty", gradients=[[1, 0], [-3, 4]], losses=[0.01, 0.04], temperature=1.0)
+        >>> papers = create("analytic-uncertainty", temperature=1.0)
+        >>> probe(papers, gradients=[[1, 0], [-3, 4]], losses=[0.01, 0.04])
         Response(weights=[1, 0], update=[1, 0])
 
     Attributes:

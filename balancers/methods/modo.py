@@ -51,7 +51,7 @@ class MoDo(Weighting[MoDoState]):
         rho: pull of the weights towards equality.
 
     Reference: Chen et al., Three-Way Trade-Off in Multi-Objective Learning: Optimization, Generalization and
-    Conflict-Avoidance, Journal of Machine Learning Research 25, 2024; first at NeurIPS 2023.
+    Conflict-Avoidance, JMLR 2024; first at NeurIPS 2023.
     """
 
     gamma: float = 0.1
