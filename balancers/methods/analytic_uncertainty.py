@@ -20,40 +20,73 @@ class AnalyticUncertainty(Stateless):
     r"""Soft optimal uncertainty weights :math:`w = \mathrm{softmax}\left(\frac{1}{T \ell}\right)`.
 
     For an absolute error, the learned uncertainty of a task is optimal at :math:`\sigma_i = \ell_i`, where its weight
-    is :math:`1/\ell_i`; the softmax keeps these weights bounded. The paper looks for T anew on every data set, on a
-    grid of a few values; ours is a neutral 1. The weights depend on the unit of the losses: where these are small, a
-    T of that size makes one task take all. A task at loss 0 gets weight 0, unless all are.
+    is :math:`1/\ell_i`; the softmax keeps these weights bounded. A task at loss 0 gets weight 0, unless all are.
+
+    T has the unit of :math:`1/\ell`. The paper looks for it anew on every data set, on a grid of a few values. No
+    number is right for losses of every size: T = 1 gives all weight to one task where the losses are 0.01 and 0.02, and
+    nearly equal weights where they are 10 and 20. The default is therefore relative to the losses of the step:
+    :math:`T = t / \min_j \ell_j`, over the tasks that are not at loss 0. Among these tasks, no weight is more than
+    :math:`e^{1/t}` times another one, for any losses and any number of tasks, and multiplying all losses by a number
+    changes no weight. Where the smallest loss is 1, t is the paper's T. A given ``temperature`` is the paper's T.
 
     Example:
-        The weights are the softmax of 1 and 1/4.
+        The smallest loss is 1: the weights are the softmax of 1 and 1/4. Losses a hundredth as large have the same
+        weights. With the paper's T = 1 they would have the softmax of 100 and 25.
 
-        >>> from balancers import probe
+        >>> from balancers import create, probe
         >>> probe("analytic-uncertainty", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
         Response(weights=[0.679, 0.321], update=[-0.283, 1.283])
+        >>> probe("analytic-uncertainty", gradients=[[1, 0], [-3, 4]], losses=[0.01, 0.04])
+        Response(weights=[0.679, 0.321], update=[-0.283, 1.283])
+        >>> papers = create("analytic-uncertainty", temperature=1.0)
+        >>> probe(papers, gradients=[[1, 0], [-3, 4]], losses=[0.01, 0.04])
+        Response(weights=[1, 0], update=[1, 0])
 
     Attributes:
-        temperature: T; large values give equal weights.
+        temperature: T of the paper, in the unit of 1/loss; large values give equal weights. None makes it relative.
+        relative_temperature: t, the temperature in units of the inverse of the smallest loss; without effect where
+            ``temperature`` is given.
+
+    Raises:
+        ValueError: if a temperature is not positive and finite.
 
     Reference: Kirchdorfer et al., Analytical Uncertainty-Based Loss Weighting in Multi-Task Learning, GCPR 2024.
     """
 
-    temperature: float = 1.0
+    temperature: float | None = None
+    relative_temperature: float = 1.0
 
+    version = 2
     purpose = "weights the tasks by a softmax of their inverse losses"
     paper = "Kirchdorfer et al., GCPR 2024"
     needs = Need.LOSSES
-    space = searching(temperature=Interval(0.3, 30.0, log=True))
+    # The largest weight over the smallest is at most 22,000 at one end of the range, and 1.1 at the other.
+    space = searching(relative_temperature=Interval(0.1, 10.0, log=True))
     positive_losses = True
     claims = frozenset({Claim.NON_NEGATIVE, Claim.SIMPLEX, Claim.PERMUTATION_EQUIVARIANT})
 
     def __post_init__(self) -> None:
-        if not 0 < self.temperature < float("inf"):
+        if self.temperature is not None and not 0 < self.temperature < float("inf"):
             raise ValueError(f"analytic-uncertainty: expected a positive temperature, got {self.temperature}")
+        if not 0 < self.relative_temperature < float("inf"):
+            raise ValueError(
+                f"analytic-uncertainty: expected a positive relative_temperature, got {self.relative_temperature}"
+            )
+
+    @property
+    def degree(self) -> float | None:
+        """1 where the temperature is relative to the losses; the paper's T has no such law."""
+        return 1.0 if self.temperature is None else None
 
     def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """The softmax over the tasks that are not at loss 0."""
         positive = evidence.losses >= SMALLEST
         counted = positive | ~positive.any(-1, keepdim=True)
         optimal = inverse(evidence.losses)
-        below = optimal - optimal.amax(-1, keepdim=True)
-        return torch.softmax(torch.where(counted, below / self.temperature, -torch.inf), -1)
+        largest = optimal.amax(-1, keepdim=True)
+        below = optimal - largest
+        if self.temperature is None:
+            scores = torch.where(largest > 0, below / largest, 0.0) / self.relative_temperature
+        else:
+            scores = below / self.temperature
+        return torch.softmax(torch.where(counted, scores, -torch.inf), -1)

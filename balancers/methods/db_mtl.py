@@ -52,14 +52,14 @@ class DBMTL(Weighting[DBMTLState | Empty]):
         beta: share of the past in the averages, at least 0 and below 1. The authors tune it for each data set.
         beta_sigma: σ, how fast that share falls with the number of steps; of their code.
 
-    Reference: Lin et al., Dual-Balancing for Multi-Task Learning, arXiv 2308.12029.
+    Reference: Lin et al., Dual-Balancing for Multi-Task Learning, Neural Networks 2025, arXiv 2308.12029.
     """
 
     beta: float = 0.9
     beta_sigma: float = 0.0
 
     purpose = "averages the gradients of the logarithms of the losses over steps and brings them to one length"
-    paper = "Lin et al., arXiv 2308.12029"
+    paper = "Lin et al., Neural Networks 2025"
     needs = Need.LOSSES | Need.GRAMIAN | Need.GRADIENTS
     space = searching(beta=Interval(0.0, 0.95), beta_sigma=Choice((0.0, 0.5)))
     positive_losses = True

@@ -42,10 +42,16 @@ class ExcessMTL(Weighting[ExcessMTLState]):
     stay equal.
 
     The paper warms up for three epochs. A method does not know how long an epoch is, so the default is one step, as
-    in the authors' code, and the three epochs are for the user to ask for. The code also adds 1e-7 to S, which is
-    absolute and is left out here, and rescales the weights to sum to K: ``flavour="official"`` does so too. What both
-    leave open: a step in which a task's gradient is 0 is none of its warm-up and shows no excess risk; where tasks are
-    absent, the weights of the others sum to 1 in that step, and in the long run keep the total that they had.
+    in the authors' code, and the three epochs are for the user to ask for. The code rescales the weights to sum to
+    K: ``flavour="official"`` does so too. What both leave open: a step in which a task's gradient is 0 is none of its
+    warm-up and shows no excess risk; where tasks are absent, the weights of the others sum to 1 in that step, and in
+    the long run keep the total that they had.
+
+    The code also adds 1e-7 to S. That number is absolute, and both flavours leave it out. It lowers the first excess
+    risk of an element of size 0.01 by 0.05 %, of 0.001 by 4.7 %, and of 0.0001 by 70 %. Over time it favours tasks with
+    small gradients. Take two tasks whose gradients are constant, with elements of size 1 and of a smaller size. Without
+    that number their weights stay equal. With it and :math:`\eta = 1`, the second task has 50.04 % of the weight
+    after 10 steps if the smaller size is 0.01, 53.6 % if it is 0.001, and 97.1 % if it is 0.0001.
 
     Example:
         In the second step the second gradient is half as long as in the first. The excess risks relative to the first

@@ -14,6 +14,8 @@ from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.solvers.adam import adam_step
 
+VANISHING = torch.finfo(torch.float32).eps  # a loss times this is rounding in single precision
+
 
 class GradNormState(NamedTuple):
     """The weights, the first loss of every task (meaningful once ``steps`` > 0), and what Adam remembers."""
@@ -40,6 +42,12 @@ class GradNorm(Weighting[GradNormState]):
     weight that would become negative becomes 0, from where it can rise again. :math:`\ell_i(0)` is the loss of the
     first step in which the task is present. Rescaling keeps the sum of the weights of the tasks that are present.
 
+    A first loss near 0 says nothing about how fast a task trains, and dividing by it would give the task all weight for
+    ever. So :math:`\ell_i(0)` is replaced by the first later loss that is more than 8,388,608 times as large, the
+    inverse of the rounding of single precision: next to that loss the earlier one is 0. A first loss of 0 is replaced
+    by the first positive one. Any larger first loss is kept, as in the paper; for a first loss that depends on chance,
+    the paper allows a theoretical one, such as log C for the cross entropy of C classes, which is not offered here.
+
     Example:
         The norms are 1 and 5, their mean is 3: after the first step the first weight has risen by the learning rate,
         0.025, and the second has fallen by it.
@@ -62,6 +70,7 @@ class GradNorm(Weighting[GradNormState]):
     alpha: float = 1.5
     learning_rate: float = 0.025
 
+    version = 2
     purpose = "moves the weights until the norm of every task's gradient fits its training rate"
     paper = "Chen et al., ICML 2018"
     needs = Need.LOSSES | Need.GRAMIAN
@@ -83,7 +92,8 @@ class GradNorm(Weighting[GradNormState]):
 
     def update(self, evidence: Evidence, state: GradNormState, draws: Draws) -> tuple[Tensor, GradNormState]:
         """The weights of this step, and the state with the next weights, after one descent step and rescaling."""
-        first_losses = torch.where(state.steps > 0, state.first_losses, evidence.losses)
+        begun = (state.steps > 0) & (state.first_losses >= VANISHING * evidence.losses) & (state.first_losses > 0)
+        first_losses = torch.where(begun, state.first_losses, evidence.losses)
         norms = evidence.norms
         weighted = state.weights * norms
         target = weighted.mean(-1, keepdim=True) * relative_rates(evidence.losses, first_losses) ** self.alpha
@@ -98,7 +108,7 @@ class GradNorm(Weighting[GradNormState]):
 
 
 def relative_rates(losses: Float[Tensor, "*B K"], first_losses: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
-    """Inverse training rates over their mean; a task that began at loss 0 counts as not having moved.
+    """Inverse training rates over their mean; a task whose losses were all 0 counts as not having moved.
 
     Example:
         The first loss has halved, the second is as large as at the beginning: the ratios are 0.5 and 1.

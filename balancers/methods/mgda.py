@@ -35,7 +35,8 @@ class MGDA(Solving):
     other 0.001; here the solution is exact. In the paper's Algorithm 2 heads follow their own loss; the official code
     weighs them too.
 
-    MGDA-UB, the paper's approximation, is this method with gradients measured at the shared representation.
+    MGDA-UB, the paper's approximation, is this method with gradients measured at the shared representation, which
+    `Balancer.backward` does with ``features=``.
 
     Example:
         The line between the gradients comes nearest to 0 at (0.5, 0.5), an eighth of the way.

@@ -51,14 +51,14 @@ class MoDo(Weighting[MoDoState]):
         rho: pull of the weights towards equality.
 
     Reference: Chen et al., Three-Way Trade-Off in Multi-Objective Learning: Optimization, Generalization and
-    Conflict-Avoidance, NeurIPS 2023.
+    Conflict-Avoidance, JMLR 2024; first at NeurIPS 2023.
     """
 
     gamma: float = 0.1
     rho: float = 0.1
 
     purpose = "follows the min-norm combination step by step, on two independent batches"
-    paper = "Chen et al., NeurIPS 2023"
+    paper = "Chen et al., JMLR 2024"
     needs = Need.CROSS_GRAMIAN
     space = searching(gamma=Interval(1e-3, 0.1, log=True), rho=Interval(1e-3, 1.0, log=True))
     heads = "own"

@@ -30,11 +30,11 @@ class NormalizedMean(Stateless):
         Response(weights=[3, 0.6], update=[1.2, 2.4])
 
     Reference: the norm-equalised mean, a baseline without a paper of its own; the direction is from Lin et al.,
-    Dual-Balancing for Multi-Task Learning, arXiv 2308.12029, without its averages over steps.
+    Dual-Balancing for Multi-Task Learning, Neural Networks 2025, without its averages over steps.
     """
 
     purpose = "brings all gradients to one length and sums them"
-    paper = "Lin et al., arXiv 2308.12029"
+    paper = "Lin et al., Neural Networks 2025"
     needs = Need.GRAMIAN
     heads = "own"
     degree = 1

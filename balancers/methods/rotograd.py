@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.counts import require_count
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
@@ -41,8 +42,13 @@ class RotoGrad(Weighting[RotoGradState]):
     Adam's, without epsilon, in the coordinates S, and its length shrinks, because the paper's guarantee wants rotations
     to learn ever more slowly than the network.
 
-    Without `Balancer.adapt` only the scaling takes place, which the paper studies as an ablation. The official code
-    keeps rotations orthogonal by a parametrization from another library, with an optimizer of the user's choice.
+    Without `Balancer.adapt` only the scaling takes place, which the paper studies as an ablation.
+
+    The official code differs in three ways. It measures :math:`G_k^0` twice, in the first step and again after a
+    burn-in of 20 steps, because gradients change quickly at first: ``burn_in=20`` does so too. It does not divide the
+    :math:`\tilde g_{n,k}` by their norm, and it gives the :math:`v_n` the length of the mean gradient, so that a
+    rotation learns more from steps with long gradients. It keeps rotations orthogonal by a parametrization from another
+    library, with an optimizer of the user's choice.
 
     Example:
         In the first step both gradients get the mean norm, 3. Nothing is rotated without `Balancer.adapt`.
@@ -54,12 +60,15 @@ class RotoGrad(Weighting[RotoGradState]):
     Attributes:
         learning_rate: of the rotations in the first step, in radians per coordinate; chosen here.
         decay: of that learning rate, per step; chosen here.
+        burn_in: after how many steps of a task its first gradient is measured anew; 0 keeps the one of its first step,
+            as in the paper.
 
     Reference: Javaloy and Valera, RotoGrad: Gradient Homogenization in Multitask Learning, ICLR 2022, Algorithm 1.
     """
 
     learning_rate: float = 1e-3
     decay: float = 0.9999
+    burn_in: int = 0
 
     purpose = "brings the gradients at the representation to one length and learns rotations that align them"
     paper = "Javaloy and Valera, ICLR 2022"
@@ -75,6 +84,7 @@ class RotoGrad(Weighting[RotoGradState]):
             raise ValueError(f"rotograd: expected a learning_rate between 0 and 1, got {self.learning_rate}")
         if not 0 < self.decay <= 1:
             raise ValueError(f"rotograd: expected a decay above 0 and at most 1, got {self.decay}")
+        require_count("rotograd", "burn_in", self.burn_in, 0)
 
     def init(self, sizes: Sizes) -> RotoGradState:
         """No rotation."""
@@ -90,7 +100,8 @@ class RotoGrad(Weighting[RotoGradState]):
     def update(self, evidence: Evidence, state: RotoGradState, draws: Draws) -> tuple[Tensor, RotoGradState]:
         """The scaling of this step, and the rotations after one step."""
         norms = evidence.norms
-        first_norms = torch.where(state.steps > 0, state.first_norms, norms)
+        measured = (state.steps == 0) | (state.steps == self.burn_in)
+        first_norms = torch.where(measured, norms, state.first_norms)
         ratios = torch.where(first_norms > 0, norms / first_norms, 1.0)
         common = (ratios / ratios.sum(-1, keepdim=True) * norms).sum(-1, keepdim=True)
         weights = torch.where(norms > 0, common / norms, 0.0)

@@ -50,13 +50,6 @@ class STCH(Weighting[STCHState]):
         >>> probe("stch", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
         Response(weights=[0.091, 0.409], update=[-1.135, 1.635])
 
-    Example:
-        The preferred losses are 0.5 and 2. The weights are 0.5 times their softmax.
-
-        >>> from balancers import probe
-        >>> probe("stch", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
-        Response(weights=[0.091, 0.409], update=[-1.135, 1.635])
-
     Attributes:
         mu: :math:`\mu`, in units of the losses in the paper's flavour. The paper tries 0.01 to 1; the default is that
             of the official code.

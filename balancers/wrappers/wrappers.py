@@ -1,4 +1,4 @@
-"""Wrappers: solve less often, smooth the weights, fix the length of the update."""
+"""Wrappers: solve less often (PSMGD), smooth the weights (CR-MOGM), fix the length of the update."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True)
 class Every(Wrapper):
-    r"""Weights that are computed in every n-th step and kept in between, where a step costs one backward pass.
+    r"""PSMGD around any method: weights are computed in every n-th step, and in between a step costs one backward pass.
 
     With :math:`\hat\lambda_t` the weights of the method inside, :math:`\lambda_t = \hat\lambda_t` if n divides t, and
     :math:`\lambda_t = \lambda_{t-1}` otherwise, counting from 0. The method sees nothing of the steps in between: what
@@ -129,7 +129,7 @@ class Average(NamedTuple):
 
 @dataclass(frozen=True)
 class Smoothed(Wrapper):
-    r"""Weights that are averaged over time.
+    r"""CR-MOGM around any method: weights that are averaged over time.
 
     With :math:`\hat\lambda_t` the weights of the method inside,
     :math:`\lambda_t = a\lambda_{t-1} + (1-a)\hat\lambda_t`. The method does not learn what becomes of its weights. A

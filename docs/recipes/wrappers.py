@@ -1,8 +1,8 @@
 """Wrappers change when and how a method is applied; they are written before its name and can be nested.
 
-`every:4:METHOD` finds new weights in every fourth step alone, and steps in between cost one backward pass.
-`smoothed:0.9:METHOD` averages weights over time. `rescaled:mean:METHOD` keeps the direction of a method's update and
-gives it the length of the mean gradient (or `sum`, or `unit` for length 1).
+`every:4:METHOD` finds new weights in every fourth step alone, and steps in between cost one backward pass (PSMGD).
+`smoothed:0.9:METHOD` averages weights over time (CR-MOGM). `rescaled:mean:METHOD` keeps the direction of a method's
+update and gives it the length of the mean gradient (or `sum`, or `unit` for length 1).
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""DB-MTL from Lin et al., arXiv 2308.12029, on explicit gradients, losses and steps."""
+"""DB-MTL from Lin et al., Neural Networks 2025 (arXiv 2308.12029), on explicit gradients, losses and steps."""
 
 from collections.abc import Iterable, Iterator
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 
-def excess_mtl(run: Iterable[np.ndarray], eta: float, warmup: int) -> Iterator[np.ndarray]:
-    """The weights (K,) of every step of a run of gradients (K, D)."""
+def excess_mtl(run: Iterable[np.ndarray], eta: float, warmup: int, added: float = 0.0) -> Iterator[np.ndarray]:
+    """The weights (K,) of every step of a run of gradients (K, D); ``added`` to S is 1e-7 in the authors' code."""
     sums, weights, measured = None, None, []
     for gradients in run:
         tasks = len(gradients)
@@ -15,7 +15,7 @@ def excess_mtl(run: Iterable[np.ndarray], eta: float, warmup: int) -> Iterator[n
         sums = sums + gradients**2
         excess = np.zeros(tasks)
         for i in range(tasks):
-            hessian = np.diag(np.sqrt(sums[i]))
+            hessian = np.diag(np.sqrt(sums[i] + added))
             excess[i] = gradients[i] @ np.linalg.inv(hessian) @ gradients[i]
         if len(measured) < warmup:
             measured.append(excess)

@@ -1,4 +1,4 @@
-"""MoDo's weights from Chen et al., NeurIPS 2023, on explicit gradients of two batches."""
+"""MoDo's weights from Chen et al., JMLR 2024, on explicit gradients of two batches."""
 
 from collections.abc import Iterable, Iterator
 

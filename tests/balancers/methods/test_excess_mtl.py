@@ -118,6 +118,24 @@ def test_its_official_flavour_differs_by_the_factor_k() -> None:
     assert [result for result in check(official) if not result.passed] == []
 
 
+OFFICIAL = 1e-7  # what the authors' code adds to S
+
+
+@pytest.mark.parametrize(("size", "percent"), [(0.01, 0.05), (0.001, 4.7), (0.0001, 70)])
+def test_what_the_authors_add_lowers_an_excess_risk_by_the_stated_percentage(size: float, percent: float) -> None:
+    lowered = 1 - (size**2 / np.sqrt(size**2 + OFFICIAL)) / size
+    assert float(f"{100 * lowered:.2g}") == percent
+
+
+@pytest.mark.parametrize(("size", "percent"), [(0.01, 50.04), (0.001, 53.6), (0.0001, 97.1)])
+def test_what_the_authors_add_favours_small_gradients_by_the_stated_share(size: float, percent: float) -> None:
+    run = [np.diag([1.0, size])] * 10
+    *_, paper = play(create("excess-mtl"), [torch.from_numpy(rows) for rows in run])
+    torch.testing.assert_close(paper, torch.full((2,), 0.5, dtype=torch.float64))
+    *_, theirs = excess_mtl(run, eta=1.0, warmup=1, added=OFFICIAL)
+    assert round(100 * theirs[1], 2 if percent < 51 else 1) == percent
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [

@@ -1,11 +1,14 @@
 """GradNorm against the paper's objective, and the balance that it is to end at."""
 
+from itertools import pairwise
+
+import pytest
 import torch
 from torch import Tensor
 
 from balancers import Balancer, Draws, Evidence, Sizes, Weighting, create
 from balancers.contract.evidence import as_answer
-from balancers.methods.gradnorm import relative_rates
+from balancers.methods.gradnorm import VANISHING, relative_rates
 from balancers.step.gradients import gramian_of
 from tests.balancers.jacobians import evidence_from, generator, spread
 from tests.balancers.witness import witness
@@ -71,6 +74,53 @@ def test_a_task_that_lags_behind_gets_a_larger_share() -> None:
         answer, state = method.update(Evidence(losses, torch.eye(2, dtype=torch.float64)), state, Draws.seeded(0))
     weights = as_answer(answer).weights
     assert weights[0] > 1 > weights[1]
+
+
+def over(history: list[list[float]], **settings: float) -> list[Tensor]:
+    """The weights after every step of a run of losses, where all gradients have length 1."""
+    method = create("gradnorm", **settings)
+    tasks = len(history[0])
+    state = method.init(Sizes(tasks))
+    weights = []
+    for losses in history:
+        shown = Evidence(torch.tensor(losses, dtype=torch.float64), torch.eye(tasks, dtype=torch.float64))
+        _, state = method.update(shown, state, Draws.seeded(0))
+        weights.append(state.weights)
+    return weights
+
+
+@pytest.mark.parametrize("first", [0.0, 1e-12, 1e-8])
+def test_a_first_loss_that_is_nearly_zero_counts_no_longer_once_the_task_has_a_loss(first: float) -> None:
+    later = [[1.0 - 0.005 * step, 1.0 - 0.002 * step] for step in range(100)]
+    started_well = over(later)
+    started_at_zero = over([[first, 1.0], *later])
+    assert started_at_zero[0].tolist() == [1, 1]
+    moved = [after - before for before, after in pairwise(started_at_zero)]
+    assert moved[0].tolist() == [0, 0], "in its second step the task has not moved from its first loss that counts"
+    assert started_well[-1][0] < started_well[-1][1], "the first task trains faster"
+    assert started_at_zero[-1][0] < started_at_zero[-1][1]
+    torch.testing.assert_close(started_at_zero[-1], started_well[-1], rtol=0.05, atol=0)
+
+
+@pytest.mark.parametrize("first", [1e-6, 1e-3, 10.0])
+def test_any_larger_first_loss_is_kept(first: float) -> None:
+    method = create("gradnorm")
+    state = method.init(Sizes(2))
+    for losses in ([first, 1.0], [1.0, 1.0], [2.0, 0.5]):
+        shown = Evidence(torch.tensor(losses, dtype=torch.float64), torch.eye(2, dtype=torch.float64))
+        _, state = method.update(shown, state, Draws.seeded(0))
+    assert state.first_losses.tolist() == [first, 1.0]
+
+
+def test_the_bound_of_a_first_loss_is_the_stated_one() -> None:
+    assert 1 / VANISHING == 8_388_608
+    method = create("gradnorm")
+    for factor, kept in ((8_388_608, True), (8_388_609, False)):
+        state = method.init(Sizes(1))
+        for loss in (1e-9, 1e-9 * factor):
+            shown = Evidence(torch.tensor([loss], dtype=torch.float64), torch.eye(1, dtype=torch.float64))
+            _, state = method.update(shown, state, Draws.seeded(0))
+        assert (state.first_losses.item() == 1e-9) is kept
 
 
 def test_weights_stay_non_negative_and_keep_their_sum_when_a_task_outweighs_all() -> None:

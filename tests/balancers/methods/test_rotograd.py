@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from balancers import Balancer, Draws, Sizes, create
+from balancers.conformance import check
 from balancers.contract.evidence import as_answer
 from balancers.methods.rotograd import RotoGrad, RotoGradState, alignment
 from tests.balancers.jacobians import evidence_from, generator, regular, spread
@@ -27,6 +28,31 @@ def test_the_scaling_is_the_papers_in_every_step(tasks: int, seed: int) -> None:
         answer, state = method.update(evidence_from(rows), state, Draws.seeded(0))
         expected = torch.from_numpy(scaled_sum(rows.numpy(), run[0].numpy()))
         torch.testing.assert_close(as_answer(answer).weights @ rows, expected)
+
+
+@pytest.mark.parametrize("burn_in", [0, 1, 4, 20])
+def test_a_burn_in_measures_the_first_gradients_anew_once(burn_in: int) -> None:
+    run = [spread(3, 8, seed) for seed in range(25)]
+    method = create("rotograd", burn_in=burn_in)
+    state = method.init(Sizes(3, 8))
+    for step, rows in enumerate(run):
+        answer, state = method.update(evidence_from(rows), state, Draws.seeded(0))
+        first = run[burn_in] if step >= burn_in else run[0]
+        expected = torch.from_numpy(scaled_sum(rows.numpy(), first.numpy()))
+        torch.testing.assert_close(as_answer(answer).weights @ rows, expected)
+
+
+def test_a_burn_in_counts_the_steps_of_each_task() -> None:
+    rows, method = spread(2, 8, 0), create("rotograd", burn_in=2)
+    state = method.init(Sizes(2, 8))._replace(
+        first_norms=torch.full((2,), 7.0).double(), steps=torch.tensor([2.0, 1.0])
+    )
+    _, following = method.update(evidence_from(rows), state, Draws.seeded(0))
+    torch.testing.assert_close(following.first_norms, torch.stack([rows[0].norm(), torch.tensor(7.0).double()]))
+
+
+def test_it_keeps_every_promise_with_a_burn_in() -> None:
+    assert [result for result in check(create("rotograd", burn_in=2)) if not result.passed] == []
 
 
 @witness("rotograd", "optimality")
@@ -125,7 +151,9 @@ def test_rotations_need_the_representation_and_one_width() -> None:
         balancer.adapt(torch.ones(2, 5))
 
 
-@pytest.mark.parametrize("bad", [{"learning_rate": 0.0}, {"learning_rate": 1.0}, {"decay": 0.0}, {"decay": 1.1}])
+@pytest.mark.parametrize(
+    "bad", [{"learning_rate": 0.0}, {"learning_rate": 1.0}, {"decay": 0.0}, {"decay": 1.1}, {"burn_in": -1}]
+)
 def test_bad_hyperparameters_are_refused(bad: dict) -> None:
     with pytest.raises(ValueError, match=re.escape(next(iter(bad)))):
         create("rotograd", **bad)
