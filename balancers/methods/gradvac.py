@@ -9,11 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.exactness import COSINE
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
-
-ROUNDING = 1e-13  # a squared length below this share of the terms that it is made of is zero
 
 
 class GradVacState(NamedTuple):
@@ -113,7 +112,7 @@ def vaccinate(evidence: Evidence, state: GradVacState, order: Tensor, beta: floa
     coefficients = torch.eye(norms.shape[-1], dtype=norms.dtype, device=norms.device).expand_as(cosines).clone()
     for turn in range(norms.shape[-1]):
         met = order[..., turn]  # (*B, K)
-        lengths = _lengths(coefficients, cosines)
+        lengths = _lengths(coefficients, cosines, evidence.resolution)
         meets = (met != own) & (lengths > 0) & (norms.take_along_dim(met, -1) > 0)
         dots = (coefficients * cosines.take_along_dim(met[..., None], -2)).sum(-1)
         cosine = torch.where(meets, dots / lengths, 0.0).clamp(-1, 1)
@@ -126,11 +125,13 @@ def vaccinate(evidence: Evidence, state: GradVacState, order: Tensor, beta: floa
     return torch.where(norms > 0, shares / norms, 1.0), GradVacState(targets)
 
 
-def _lengths(coefficients: Float[Tensor, "*B K K"], cosines: Float[Tensor, "*B K K"]) -> Float[Tensor, "*B K"]:
+def _lengths(
+    coefficients: Float[Tensor, "*B K K"], cosines: Float[Tensor, "*B K K"], resolution: float
+) -> Float[Tensor, "*B K"]:
     """The length of every row's combination of unit gradients; 0 where only rounding is left of it."""
     square = (coefficients * (coefficients @ cosines)).sum(-1)
-    terms = coefficients.abs().sum(-1).square()
-    return torch.where(square > ROUNDING * terms, square, 0.0).sqrt()
+    rounding = resolution**2 * coefficients.square().sum(-1) + COSINE * coefficients.abs().sum(-1).square()
+    return torch.where(square > rounding, square, 0.0).sqrt()
 
 
 def _missing(cosine: Float[Tensor, "*B K"], target: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:

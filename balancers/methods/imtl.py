@@ -82,7 +82,7 @@ class IMTL(Weighting[IMTLState]):
     def update(self, evidence: Evidence, state: IMTLState, draws: Draws) -> tuple[Answer, IMTLState]:
         """The weights, the factors of the heads, and the scales of the next step."""
         scales, following = IMTLL(self.learning_rate).update(evidence, IMTLLState(*state[:4]), draws)
-        solution = impartial(evidence.cosines, evidence.norms * scales)
+        solution = impartial(evidence.cosines, evidence.norms * scales, evidence.resolution)
         residual = torch.where(solution.solved, torch.maximum(state.residual, solution.residual), state.residual)
         fallbacks = state.fallbacks + (~solution.solved).double()
         return Answer(solution.point * scales, heads=scales), IMTLState(
