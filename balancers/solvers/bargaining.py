@@ -30,8 +30,8 @@ def bargain(
     The preference p is 1 for every task unless given; w = p x with the gains x of a task to the power -α.
     Damped Newton on a convex function, in relative changes of w. A gradient of norm zero gets weight 0. At a Pareto
     stationary point (`hull_contains_zero`) there is no solution; there, and where rounding hides one, the point is a
-    multiple of the weights of `min_norm`. The residual is the largest difference between both sides of the equation,
-    relative to the right one, and at least what rounding of the left one may have changed.
+    multiple of the weights of `min_norm`. The residual is the largest relative error of a weight that the difference
+    between both sides of the equation, and rounding of the left one, may stand for.
 
     Example:
         >>> import torch
@@ -72,16 +72,13 @@ def _newton(cosines: Float[Tensor, "N K K"], factors: Float[Tensor, "N K"], alph
     that is fading away is let go, and so is a sum that rounding hides.
     """
     caution = max(1.0, 1 / alpha)
-    identity = torch.eye(cosines.shape[-1], dtype=cosines.dtype, device=cosines.device) / alpha
     point = (factors / cosines.abs().sum(-1)) ** (alpha / (1 + alpha))
     before = torch.full_like(point[..., :1], torch.inf)
     for _ in range(NEWTON):
         wanted = factors * point ** (1 - 1 / alpha)
-        have = point * (cosines @ point[..., None]).squeeze(-1)
+        have = point * products_with(cosines, point)
         scale = wanted.rsqrt()
-        scaled = point * scale
-        hessian = scaled[..., :, None] * cosines * scaled[..., None, :] + identity
-        factor = torch.linalg.cholesky_ex(hessian).L
+        factor = _factor(cosines, point * scale, alpha)
         change = scale * torch.cholesky_solve((scale * (wanted - have))[..., None], factor).squeeze(-1)
         idle = sums_to_zero(cosines, point)[..., None] | (_faint(point) & (change < 0))
         change = torch.where(idle, 0.0, change)
@@ -91,10 +88,24 @@ def _newton(cosines: Float[Tensor, "N K K"], factors: Float[Tensor, "N K"], alph
         if bool(((largest < SETTLED) | (before < SHORT) & (2 * largest > before)).all()):
             break
         before = largest
-    have, wanted = products_with(cosines, point), factors * point ** (-1 / alpha)
-    rounding = COSINE * (cosines.abs() @ point[..., None]).squeeze(-1)
-    violation = torch.where(_faint(point) & (have >= wanted), 0.0, torch.maximum((wanted - have).abs(), rounding))
-    return point, (violation / wanted).nan_to_num(torch.inf).amax(-1)
+    return point, _relative_error(cosines, factors, alpha, point)
+
+
+def _relative_error(cosines: Tensor, factors: Tensor, alpha: float, point: Float[Tensor, "N K"]) -> Float[Tensor, "N"]:
+    """A bound of the relative change that another Newton step would make, were it computed without rounding."""
+    wanted = factors * point ** (1 - 1 / alpha)
+    have = point * products_with(cosines, point)
+    rounding = COSINE * (point * products_with(cosines.abs(), point) + wanted)
+    missed = torch.where(_faint(point) & (have >= wanted), 0.0, (wanted - have).abs() + rounding)
+    scale = wanted.rsqrt()
+    change = scale * products_with(torch.cholesky_inverse(_factor(cosines, point * scale, alpha)).abs(), scale * missed)
+    return change.nan_to_num(torch.inf).amax(-1)
+
+
+def _factor(cosines: Tensor, scaled: Float[Tensor, "N K"], alpha: float) -> Float[Tensor, "N K K"]:
+    """The Cholesky factor of the Hessian, in the scale in which its diagonal is at least 1/α."""
+    identity = torch.eye(cosines.shape[-1], dtype=cosines.dtype, device=cosines.device) / alpha
+    return torch.linalg.cholesky_ex(scaled[..., :, None] * cosines * scaled[..., None, :] + identity).L
 
 
 def _faint(point: Float[Tensor, "*B K"]) -> Tensor:

@@ -19,6 +19,8 @@ from balancers.wrappers.wrapper import Wrapper, split
 OF_THE_UPDATE = frozenset({Claim.NON_CONFLICTING, Claim.PERMUTATION_EQUIVARIANT})
 
 LENGTHS = ("mean", "sum", "unit")
+KNOWN = 32  # times the resolution of the gradients: from this length on the direction of an update is known to 3 %
+LARGEST_SHARE = 0.1  # of the lengths of its terms, in half precision
 
 
 class Kept(NamedTuple):
@@ -188,8 +190,8 @@ class Rescaled(Wrapper):
     :math:`\|\tfrac1K\sum_i g_i\|`, :math:`\|\sum_i g_i\|`, or 1, at the place where gradients are measured. Heads with
     the weighted loss get the factor too. It is a control: optimizers mix the direction with the size of the step.
 
-    Where the terms of the update cancel down to what is rounding in float32, there is no direction to be had: the
-    factor grows no more, and the update stays short. Without any gradient the weights stay as they are.
+    Where the terms of the update cancel down to what is hardly more than the gradients' rounding, there is no direction
+    to be had: the factor grows no more, and the update stays short. Without any gradient the weights stay as they are.
 
     Example:
         MGDA's update (0.5, 0.5) is 0.5 ** 0.5 long. It is brought to length 1.
@@ -241,7 +243,7 @@ class Rescaled(Wrapper):
         answer, inner = self.method.update(evidence, inner, draws)
         answer = as_answer(answer)
         length, terms = _lengths(answer, evidence)
-        shown = torch.maximum(length, terms * evidence.resolution)
+        shown = torch.maximum(length, terms * min(KNOWN * evidence.resolution, LARGEST_SHARE))
         factor = torch.where(terms > 0, self._wanted(evidence) / shown, 1.0)
         weights = answer.weights * factor.reshape(*factor.shape, *[1] * (answer.weights.dim() - factor.dim()))
         return answer._replace(weights=weights), own, inner

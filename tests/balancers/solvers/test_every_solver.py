@@ -47,7 +47,7 @@ def test_certificates_are_small_whatever_the_rank(name: str, tasks: int, dimensi
     solution = SOLVERS[name](gramian)
     assert solution.point.isfinite().all()
     if solution.solved:
-        assert solution.residual < 1e-8
+        assert solution.residual < 1e-6
     else:  # only bargaining may have no solution: where the hull of the gradients contains zero, to rounding
         assert name == "bargain"
         unit = angles(gramian)
