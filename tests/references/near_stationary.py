@@ -40,7 +40,7 @@ class Judged(NamedTuple):
 
     method: Weighting
     exact: Exact
-    size: Literal["update", "longest gradient", "mean gradient"] = "update"
+    size: Literal["update", "longest gradient", "shortest gradient", "mean gradient"] = "update"
 
 
 JUDGED = {
@@ -53,7 +53,7 @@ JUDGED = {
     "conicgrad": Judged(create("conicgrad", c=0.5), lambda rows, weights: exact_averse.conicgrad(rows, 0.5)),
     "imtl-g": Judged(create("imtl-g"), lambda rows, weights: exact_spectral.imtl_g(rows)),
     "config": Judged(create("config"), lambda rows, weights: exact_spectral.config(rows)),
-    "mgda": Judged(create("mgda"), lambda rows, weights: exact_hull.shortest(rows), "longest gradient"),
+    "mgda": Judged(create("mgda"), lambda rows, weights: exact_hull.shortest(rows), "shortest gradient"),
     "upgrad": Judged(create("upgrad"), lambda rows, weights: exact_cone.upgrad(rows), "longest gradient"),
     "dualproj": Judged(create("dualproj"), lambda rows, weights: exact_cone.dualproj(rows), "longest gradient"),
     "aligned-mtl": Judged(create("aligned-mtl"), lambda rows, weights: exact_spectral.aligned(rows)),
@@ -165,11 +165,12 @@ def _update(solution: list, rows: Matrix) -> list[Real]:
 
 def _error(have: list[Real], updates: list[list[Real]], rows: Matrix, size: str) -> float:
     """The distance from the nearest of the exact updates, relative to the size; infinite if there is none."""
-    errors = [float("inf")]
+    errors, norms = [float("inf")], [root(dot(row, row)) for row in rows]
     for want in updates:
         lengths = {
             "update": _length(want),
-            "longest gradient": max(root(dot(row, row)) for row in rows),
+            "longest gradient": max(norms),
+            "shortest gradient": min(norms),
             "mean gradient": _length([real(number) for number in combine(mean_of(len(rows)), rows)]),
         }
         away = _length([a - b for a, b in zip(have, want, strict=True)])
