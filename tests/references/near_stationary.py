@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from balancers import Balancer, Weighting, create
+from balancers import Draws, Solving, create, measure
 from tests.references import exact_averse, exact_bargaining, exact_cone, exact_hull, exact_spectral
 from tests.references.exact_linear import Matrix, Real, combine, dot, exact, mean_of, real, root
 
@@ -38,25 +38,32 @@ class Judged(NamedTuple):
         size: what errors of the update are relative to; an exact update of zero allows none that are relative to it.
     """
 
-    method: Weighting
+    method: Solving
     exact: Exact
     size: Literal["update", "longest gradient", "shortest gradient", "mean gradient"] = "update"
 
 
+def _solving(name: str, **hyperparameters: float) -> Solving:
+    method = create(name, **hyperparameters)
+    if not isinstance(method, Solving):
+        raise TypeError(f"{name} solves no equations")
+    return method
+
+
 JUDGED = {
-    "nash-mtl": Judged(create("nash-mtl"), lambda rows, weights: exact_bargaining.bargain(rows, 1.0, weights)),
-    "fairgrad": Judged(create("fairgrad"), lambda rows, weights: exact_bargaining.bargain(rows, 2.0, weights)),
-    "cagrad": Judged(create("cagrad", c=0.4), lambda rows, weights: exact_averse.cagrad(rows, 0.4), "mean gradient"),
+    "nash-mtl": Judged(_solving("nash-mtl"), lambda rows, weights: exact_bargaining.bargain(rows, 1.0, weights)),
+    "fairgrad": Judged(_solving("fairgrad"), lambda rows, weights: exact_bargaining.bargain(rows, 2.0, weights)),
+    "cagrad": Judged(_solving("cagrad", c=0.4), lambda rows, weights: exact_averse.cagrad(rows, 0.4), "mean gradient"),
     "cagrad, c = 2": Judged(
         create("cagrad", c=2.0), lambda rows, weights: exact_averse.cagrad(rows, 2.0), "mean gradient"
     ),
-    "conicgrad": Judged(create("conicgrad", c=0.5), lambda rows, weights: exact_averse.conicgrad(rows, 0.5)),
-    "imtl-g": Judged(create("imtl-g"), lambda rows, weights: exact_spectral.imtl_g(rows)),
-    "config": Judged(create("config"), lambda rows, weights: exact_spectral.config(rows)),
-    "mgda": Judged(create("mgda"), lambda rows, weights: exact_hull.shortest(rows), "shortest gradient"),
-    "upgrad": Judged(create("upgrad"), lambda rows, weights: exact_cone.upgrad(rows), "longest gradient"),
-    "dualproj": Judged(create("dualproj"), lambda rows, weights: exact_cone.dualproj(rows), "longest gradient"),
-    "aligned-mtl": Judged(create("aligned-mtl"), lambda rows, weights: exact_spectral.aligned(rows)),
+    "conicgrad": Judged(_solving("conicgrad", c=0.5), lambda rows, weights: exact_averse.conicgrad(rows, 0.5)),
+    "imtl-g": Judged(_solving("imtl-g"), lambda rows, weights: exact_spectral.imtl_g(rows)),
+    "config": Judged(_solving("config"), lambda rows, weights: exact_spectral.config(rows)),
+    "mgda": Judged(_solving("mgda"), lambda rows, weights: exact_hull.shortest(rows), "shortest gradient"),
+    "upgrad": Judged(_solving("upgrad"), lambda rows, weights: exact_cone.upgrad(rows), "longest gradient"),
+    "dualproj": Judged(_solving("dualproj"), lambda rows, weights: exact_cone.dualproj(rows), "longest gradient"),
+    "aligned-mtl": Judged(_solving("aligned-mtl"), lambda rows, weights: exact_spectral.aligned(rows)),
 }
 
 
@@ -116,25 +123,17 @@ def gradients(count: int, dtype: torch.dtype, seed: int = 0) -> Iterator[Tensor]
 
 
 def judge(judged: Judged, rows: Tensor) -> Verdict:
-    """Let a method balance losses with these gradients, in a training step, and compare with what is true."""
+    """Let a method solve its equations for losses with these gradients, measured as in a step; compare with the truth."""
     point = torch.zeros(rows.shape[-1], dtype=rows.dtype, requires_grad=True)
-    balancer = Balancer(judged.method, len(rows))
-    matrix = exact(rows)
+    evidence = measure([(row * point).sum() for row in rows], shared=[point])
+    solution = judged.method.solve(evidence, Draws.seeded(0))
+    solved, weights, matrix = bool(solution.solved), solution.point.tolist(), exact(rows)
     distance = exact_hull.relative_distance(matrix)
     far = distance > max(FAR, ROUNDINGS * torch.finfo(rows.dtype).eps)
-    try:
-        weights = balancer.backward([(row * point).sum() for row in rows], shared=[point]).tolist()
-    except ValueError:  # an update that the precision cannot hold is refused in words, which is to say no
-        exists = bool(_solutions(judged, matrix, [0.0] * len(rows)))
-        return Verdict(False, exists, float("inf"), ALLOWED, distance, far, False)
-    certificate = balancer.certificate
-    if certificate is None:
-        raise TypeError(f"{judged.method.name} has no certificate")
-    solved = certificate.fallbacks.item() == 0
     solutions = _solutions(judged, matrix, weights)
     have = combine([real(Fraction(weight)) for weight in weights], matrix)
     error = _error(have, [_update(each, matrix) for each in solutions], matrix, judged.size)
-    allowed = ALLOWED + PER_RESIDUAL * certificate.residual.item()
+    allowed = ALLOWED + PER_RESIDUAL * solution.residual.item()
     fragile = solved and allowed < error < float("inf") and _is_fragile(judged, rows, solutions, error)
     return Verdict(solved, bool(solutions), error, allowed, distance, far, fragile)
 
