@@ -26,7 +26,7 @@ FLOOR = 2.0**-26  # relative change of gradients that a Gramian in double precis
 DRAWS = 4  # of such changes
 FAR = 1e-3  # distance from a stationary point from which on a method has no reason to say no, or this many
 ROUNDINGS = 16  # units of rounding of the gradients, where that is more
-FINEST = 1e-6  # eigenvalues of cosines below this may count as zero, where a rank is asked for
+FINEST = 1e-6  # eigenvalues of cosines below this may count as zero, or below the square of that many units
 
 Exact = Callable[[Matrix, list[float]], list | None]
 
@@ -55,7 +55,7 @@ JUDGED = {
     "fairgrad": Judged(_solving("fairgrad"), lambda rows, weights: exact_bargaining.bargain(rows, 2.0, weights)),
     "cagrad": Judged(_solving("cagrad", c=0.4), lambda rows, weights: exact_averse.cagrad(rows, 0.4), "mean gradient"),
     "cagrad, c = 2": Judged(
-        create("cagrad", c=2.0), lambda rows, weights: exact_averse.cagrad(rows, 2.0), "mean gradient"
+        _solving("cagrad", c=2.0), lambda rows, weights: exact_averse.cagrad(rows, 2.0), "mean gradient"
     ),
     "conicgrad": Judged(_solving("conicgrad", c=0.5), lambda rows, weights: exact_averse.conicgrad(rows, 0.5)),
     "imtl-g": Judged(_solving("imtl-g"), lambda rows, weights: exact_spectral.imtl_g(rows)),
@@ -123,14 +123,14 @@ def gradients(count: int, dtype: torch.dtype, seed: int = 0) -> Iterator[Tensor]
 
 
 def judge(judged: Judged, rows: Tensor) -> Verdict:
-    """Let a method solve its equations for losses with these gradients, measured as in a step; compare with the truth."""
+    """Let a method solve its equations for losses with these gradients, measured as in a step, and compare."""
     point = torch.zeros(rows.shape[-1], dtype=rows.dtype, requires_grad=True)
     evidence = measure([(row * point).sum() for row in rows], shared=[point])
     solution = judged.method.solve(evidence, Draws.seeded(0))
     solved, weights, matrix = bool(solution.solved), solution.point.tolist(), exact(rows)
     distance = exact_hull.relative_distance(matrix)
     far = distance > max(FAR, ROUNDINGS * torch.finfo(rows.dtype).eps)
-    solutions = _solutions(judged, matrix, weights)
+    solutions = _solutions(judged, rows, weights)
     have = combine([real(Fraction(weight)) for weight in weights], matrix)
     error = _error(have, [_update(each, matrix) for each in solutions], matrix, judged.size)
     allowed = ALLOWED + PER_RESIDUAL * solution.residual.item()
@@ -143,19 +143,21 @@ def _is_fragile(judged: Judged, rows: Tensor, solutions: list[list], error: floa
     updates = [_update(each, matrix) for each in solutions]
     for _ in range(DRAWS):
         noise = torch.randn(rows.shape, generator=generator, dtype=torch.float64)
-        changed = exact(rows.double() * (1 + FLOOR * noise))
+        changed = rows.double() * (1 + FLOOR * noise)
         elsewhere = _solutions(judged, changed, [1.0] * len(rows))
-        if not elsewhere or _error(_update(elsewhere[-1], changed), updates, matrix, judged.size) > error / 10:
+        if not elsewhere or _error(_update(elsewhere[-1], exact(changed)), updates, matrix, judged.size) > error / 10:
             return True
     return False
 
 
-def _solutions(judged: Judged, matrix: Matrix, weights: list[float]) -> list[list]:
+def _solutions(judged: Judged, rows: Tensor, weights: list[float]) -> list[list]:
     """The exact answers: none, one, or one for every rank that measurements cannot tell from the true one."""
+    matrix = exact(rows)
     if judged.method.name != "aligned-mtl":
         solution = judged.exact(matrix, weights)
         return [] if solution is None else [solution]
-    return [exact_spectral.aligned(matrix, rank=rank) for rank in exact_spectral.ranks(matrix, FINEST)]
+    finest = max(FINEST, (ROUNDINGS * torch.finfo(rows.dtype).eps) ** 2)
+    return [exact_spectral.aligned(matrix, rank=rank) for rank in exact_spectral.ranks(matrix, finest)]
 
 
 def _update(solution: list, rows: Matrix) -> list[Real]:
