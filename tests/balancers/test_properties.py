@@ -4,6 +4,7 @@ Jacobian Descent for Multi-Objective Optimization, 2024, Section 2.2; their libr
 method that lacks a property is listed here with the reason, and has to lack it.
 """
 
+from collections.abc import Iterator
 from functools import cache
 
 import pytest
@@ -49,9 +50,9 @@ VARIANTS = [
 ]
 ALL = [*map(create, names()), *VARIANTS]
 ROUNDING = 1e-6  # of an inner product or an update, relative to its terms
-LINEAR_ROUNDING = 1e-6  # relative to the updates
+NOT_ROUNDING = 1e-3
 ZERO_LENGTH = 1e-6  # of an update, relative to the longest gradient
-RUNS = 2  # permutations, or pairs of scales, of every set of gradients
+RUNS = 1  # permutations, or pairs of scales, of every set of gradients
 
 
 def called(weighting: Weighting) -> str:
@@ -89,17 +90,15 @@ def scales(tasks: int) -> list[tuple[Tensor, Tensor, float, float]]:
     return [(first, second, a, b) for (first, second), (a, b) in zip(pairs, shares, strict=True)]
 
 
-def departure(weighting: Weighting, rows: Tensor) -> float:
-    """How far an update of scaled gradients is from the combination of the updates of both scalings, relative to it."""
-    largest = 0.0
+def departures(weighting: Weighting, rows: Tensor) -> Iterator[float]:
+    """How far updates of scaled gradients are from the combinations of those of two scalings, relative to the terms."""
     for first, second, a, b in scales(len(rows)):
         one, size = update_and_terms(weighting, first[:, None] * rows)
         other, other_size = update_and_terms(weighting, second[:, None] * rows)
         both, both_size = update_and_terms(weighting, (a * first + b * second)[:, None] * rows)
         terms = a * size + b * other_size + both_size
         if terms > 0:
-            largest = max(largest, float((both - a * one - b * other).norm() / terms))
-    return largest
+            yield float((both - a * one - b * other).norm() / terms)
 
 
 def is_zero(vector: Tensor, rows: Tensor) -> bool:
@@ -109,7 +108,7 @@ def is_zero(vector: Tensor, rows: Tensor) -> bool:
 @pytest.mark.parametrize("weighting", ALL, ids=called)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 def test_an_update_has_the_length_of_a_gradient_and_is_finite(weighting: Weighting, dtype: torch.dtype) -> None:
-    for rows in (*TYPICAL, *SCALED):
+    for rows in TYPICAL if dtype == torch.float64 else SCALED:
         vector = update(weighting, rows.to(dtype))
         assert vector.shape == rows.shape[1:]
         assert vector.isfinite().all()
@@ -152,12 +151,13 @@ def test_the_methods_that_are_known_to_ignore_the_order_claim_it() -> None:
 @pytest.mark.parametrize("method", sorted(set(names()) - set(NOT_LINEAR)))
 def test_the_update_is_linear_in_the_lengths_of_the_gradients(method: str) -> None:
     for rows in TYPICAL:
-        assert departure(create(method), rows) <= LINEAR_ROUNDING
+        assert max(departures(create(method), rows), default=0.0) <= ROUNDING
 
 
 @pytest.mark.parametrize("method", NOT_LINEAR)
 def test_a_method_that_is_listed_is_not_linear_in_the_lengths(method: str) -> None:
-    assert max(departure(create(method), rows) for rows in TYPICAL) > 1e-3, NOT_LINEAR[method]
+    weighting = create(method)
+    assert any(each > NOT_ROUNDING for rows in TYPICAL for each in departures(weighting, rows)), NOT_LINEAR[method]
 
 
 @pytest.mark.parametrize("method", sorted(set(names()) - set(ALSO_ZERO)))
