@@ -19,7 +19,7 @@ TASK_COUNTS = (1, 2, 3, 11)
 DTYPES = (torch.float64, torch.float32)
 AGREED = 1e-3  # relative difference of two updates that both are called solutions of one problem
 GROWTH = 1e3  # how much larger weights may be where gradients cancel than for random gradients of the same lengths
-DISTANCES = {"nearly stationary": 1e-4}  # there, weights may be larger by one over the distance
+DISTANCES = {"nearly stationary": 1e-4}  # there, weights may be larger by one over its square
 MORE_TASKS = 40  # in single precision and one step, because some methods are slow there
 STEPS = 2
 STARTS, HEAD_STEPS, RATE = 4, 8, 0.01  # of the runs that watch heads
@@ -108,7 +108,7 @@ def bounded_weights(weighting: Weighting) -> None:
         usual = _outcomes(weighting, tasks, dtype, _in_random_directions)
         for outcome, typical in zip(_outcomes(weighting, tasks, dtype), usual, strict=True):
             usual_size = max(typical.longest_term, typical.weights.abs().max() * typical.norms.max())
-            bound = GROWTH / DISTANCES.get(outcome.kind, 1.0) * usual_size
+            bound = GROWTH / DISTANCES.get(outcome.kind, 1.0) ** 2 * usual_size
             require(
                 outcome.longest_term <= bound,
                 f"{outcome.where}: weight times length of a gradient is {outcome.longest_term:.3g}, and "

@@ -20,7 +20,7 @@ OF_THE_UPDATE = frozenset({Claim.NON_CONFLICTING, Claim.PERMUTATION_EQUIVARIANT}
 
 LENGTHS = ("mean", "sum", "unit")
 KNOWN = 32  # times the resolution of the gradients: from this length on the direction of an update is known to 3 %
-LARGEST_SHARE = 0.1  # of the lengths of its terms, in half precision
+SHORTEST = (1e-3, 0.1)  # where that lies, in shares of the lengths of the update's terms
 
 
 class Kept(NamedTuple):
@@ -190,8 +190,9 @@ class Rescaled(Wrapper):
     :math:`\|\tfrac1K\sum_i g_i\|`, :math:`\|\sum_i g_i\|`, or 1, at the place where gradients are measured. Heads with
     the weighted loss get the factor too. It is a control: optimizers mix the direction with the size of the step.
 
-    Where the terms of the update cancel down to what is hardly more than the gradients' rounding, there is no direction
-    to be had: the factor grows no more, and the update stays short. Without any gradient the weights stay as they are.
+    Where the terms of the update cancel down to a thousandth of their lengths, or to a tenth in half precision, the
+    factor grows no more, and the update stays short: the direction is more and more rounding, and weights would throw
+    out the heads that follow them. Without any gradient the weights stay as they are.
 
     Example:
         MGDA's update (0.5, 0.5) is 0.5 ** 0.5 long. It is brought to length 1.
@@ -243,7 +244,8 @@ class Rescaled(Wrapper):
         answer, inner = self.method.update(evidence, inner, draws)
         answer = as_answer(answer)
         length, terms = _lengths(answer, evidence)
-        shown = torch.maximum(length, terms * min(KNOWN * evidence.resolution, LARGEST_SHARE))
+        shortest = min(max(KNOWN * evidence.resolution, SHORTEST[0]), SHORTEST[1])
+        shown = torch.maximum(length, terms * shortest)
         factor = torch.where(terms > 0, self._wanted(evidence) / shown, 1.0)
         weights = answer.weights * factor.reshape(*factor.shape, *[1] * (answer.weights.dim() - factor.dim()))
         return answer._replace(weights=weights), own, inner

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import chain, combinations
 from math import lcm
-from typing import TypeVar
+from typing import Any, TypeAlias
 
 from mpmath.ctx_mp import MPContext
 from torch import Tensor
@@ -17,8 +17,8 @@ DIGITS = 100
 HIGH = MPContext()
 HIGH.dps = DIGITS
 
-Real = HIGH.mpf
-Number = TypeVar("Number", Fraction, Real)
+Real: TypeAlias = Any  # a number of HIGH, whose package has no types
+Number: TypeAlias = Any  # a Fraction or a Real
 Vector = list[Fraction]
 Matrix = list[Vector]
 

@@ -3,7 +3,7 @@
 The rank of the gradients is found without rounding.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from tests.references.exact_linear import (
     DIGITS,
@@ -123,7 +123,7 @@ def ranks(rows: Matrix, finest: float) -> list[int]:
     return [rank for rank in range(1, exact_rank + 1) if rank == exact_rank or values[-1 - rank] < finest * values[-1]]
 
 
-def _truncated(gramian: HIGH.matrix, norms: list[Real], rank: int) -> HIGH.matrix:
+def _truncated(gramian: Any, norms: list[Real], rank: int) -> Any:
     """The Gramian with the smaller eigenvalues of its cosines set to zero."""
     tasks = len(norms)
     inverse = HIGH.diag([1 / norm if norm else norm for norm in norms])

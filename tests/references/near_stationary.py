@@ -15,8 +15,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from balancers import Balancer, Draws, Sizes, Weighting, create
-from balancers.contract.evidence import as_answer
+from balancers import Draws, Solving, create, measure
 from tests.references import exact_averse, exact_bargaining, exact_cone, exact_hull, exact_spectral
 from tests.references.exact_linear import Matrix, Real, combine, dot, exact, mean_of, real, root
 
@@ -27,7 +26,7 @@ FLOOR = 2.0**-26  # relative change of gradients that a Gramian in double precis
 DRAWS = 4  # of such changes
 FAR = 1e-3  # distance from a stationary point from which on a method has no reason to say no, or this many
 ROUNDINGS = 16  # units of rounding of the gradients, where that is more
-FINEST = 1e-6  # eigenvalues of cosines below this may count as zero, where a rank is asked for
+FINEST = 1e-6  # eigenvalues of cosines below this may count as zero, or below the square of that many units
 
 Exact = Callable[[Matrix, list[float]], list | None]
 
@@ -39,25 +38,32 @@ class Judged(NamedTuple):
         size: what errors of the update are relative to; an exact update of zero allows none that are relative to it.
     """
 
-    method: Weighting
+    method: Solving
     exact: Exact
-    size: Literal["update", "longest gradient", "mean gradient"] = "update"
+    size: Literal["update", "longest gradient", "shortest gradient", "mean gradient"] = "update"
+
+
+def _solving(name: str, **hyperparameters: float) -> Solving:
+    method = create(name, **hyperparameters)
+    if not isinstance(method, Solving):
+        raise TypeError(f"{name} solves no equations")
+    return method
 
 
 JUDGED = {
-    "nash-mtl": Judged(create("nash-mtl"), lambda rows, weights: exact_bargaining.bargain(rows, 1.0, weights)),
-    "fairgrad": Judged(create("fairgrad"), lambda rows, weights: exact_bargaining.bargain(rows, 2.0, weights)),
-    "cagrad": Judged(create("cagrad", c=0.4), lambda rows, weights: exact_averse.cagrad(rows, 0.4), "mean gradient"),
+    "nash-mtl": Judged(_solving("nash-mtl"), lambda rows, weights: exact_bargaining.bargain(rows, 1.0, weights)),
+    "fairgrad": Judged(_solving("fairgrad"), lambda rows, weights: exact_bargaining.bargain(rows, 2.0, weights)),
+    "cagrad": Judged(_solving("cagrad", c=0.4), lambda rows, weights: exact_averse.cagrad(rows, 0.4), "mean gradient"),
     "cagrad, c = 2": Judged(
-        create("cagrad", c=2.0), lambda rows, weights: exact_averse.cagrad(rows, 2.0), "mean gradient"
+        _solving("cagrad", c=2.0), lambda rows, weights: exact_averse.cagrad(rows, 2.0), "mean gradient"
     ),
-    "conicgrad": Judged(create("conicgrad", c=0.5), lambda rows, weights: exact_averse.conicgrad(rows, 0.5)),
-    "imtl-g": Judged(create("imtl-g"), lambda rows, weights: exact_spectral.imtl_g(rows)),
-    "config": Judged(create("config"), lambda rows, weights: exact_spectral.config(rows)),
-    "mgda": Judged(create("mgda"), lambda rows, weights: exact_hull.shortest(rows), "longest gradient"),
-    "upgrad": Judged(create("upgrad"), lambda rows, weights: exact_cone.upgrad(rows), "longest gradient"),
-    "dualproj": Judged(create("dualproj"), lambda rows, weights: exact_cone.dualproj(rows), "longest gradient"),
-    "aligned-mtl": Judged(create("aligned-mtl"), lambda rows, weights: exact_spectral.aligned(rows)),
+    "conicgrad": Judged(_solving("conicgrad", c=0.5), lambda rows, weights: exact_averse.conicgrad(rows, 0.5)),
+    "imtl-g": Judged(_solving("imtl-g"), lambda rows, weights: exact_spectral.imtl_g(rows)),
+    "config": Judged(_solving("config"), lambda rows, weights: exact_spectral.config(rows)),
+    "mgda": Judged(_solving("mgda"), lambda rows, weights: exact_hull.shortest(rows), "shortest gradient"),
+    "upgrad": Judged(_solving("upgrad"), lambda rows, weights: exact_cone.upgrad(rows), "longest gradient"),
+    "dualproj": Judged(_solving("dualproj"), lambda rows, weights: exact_cone.dualproj(rows), "longest gradient"),
+    "aligned-mtl": Judged(_solving("aligned-mtl"), lambda rows, weights: exact_spectral.aligned(rows)),
 }
 
 
@@ -117,28 +123,17 @@ def gradients(count: int, dtype: torch.dtype, seed: int = 0) -> Iterator[Tensor]
 
 
 def judge(judged: Judged, rows: Tensor) -> Verdict:
-    """Let a method balance losses with these gradients, in a training step, and compare with what is true."""
+    """Let a method solve its equations for losses with these gradients, measured as in a step, and compare."""
     point = torch.zeros(rows.shape[-1], dtype=rows.dtype, requires_grad=True)
-    balancer = Balancer(judged.method, len(rows))
-    matrix = exact(rows)
+    evidence = measure([(row * point).sum() for row in rows], shared=[point])
+    solution = judged.method.solve(evidence, Draws.seeded(0))
+    solved, weights, matrix = bool(solution.solved), solution.point.tolist(), exact(rows)
     distance = exact_hull.relative_distance(matrix)
     far = distance > max(FAR, ROUNDINGS * torch.finfo(rows.dtype).eps)
-    try:
-        balancer.backward([(row * point).sum() for row in rows], shared=[point])
-    except ValueError:  # an update that the precision cannot hold is refused in words, which is to say no
-        exists = bool(_solutions(judged, matrix, [0.0] * len(rows)))
-        return Verdict(False, exists, float("inf"), ALLOWED, distance, far, False)
-    # The weights before they are rounded to the precision of the losses.
-    answer, state = judged.method.update(balancer.evidence, judged.method.init(Sizes(len(rows))), Draws.seeded(0))
-    certificate = judged.method.certificate(state)
-    if certificate is None:
-        raise TypeError(f"{judged.method.name} has no certificate")
-    weights = as_answer(answer).weights.tolist()
-    solved = certificate.fallbacks.item() == 0
-    solutions = _solutions(judged, matrix, weights)
+    solutions = _solutions(judged, rows, weights)
     have = combine([real(Fraction(weight)) for weight in weights], matrix)
     error = _error(have, [_update(each, matrix) for each in solutions], matrix, judged.size)
-    allowed = ALLOWED + PER_RESIDUAL * certificate.residual.item()
+    allowed = ALLOWED + PER_RESIDUAL * solution.residual.item()
     fragile = solved and allowed < error < float("inf") and _is_fragile(judged, rows, solutions, error)
     return Verdict(solved, bool(solutions), error, allowed, distance, far, fragile)
 
@@ -147,25 +142,27 @@ def _is_fragile(judged: Judged, rows: Tensor, solutions: list[list], error: floa
     matrix, generator = exact(rows), torch.Generator().manual_seed(0)
     updates = [_update(each, matrix) for each in solutions]
     lengths = rows.double().norm(dim=-1)
-    size = lengths.max().item() if judged.size == "longest gradient" else None
+    unit = {"longest gradient": lengths.max().item(), "shortest gradient": lengths.min().item()}.get(judged.size)
     terms = max(sum(abs(float(x)) * n for x, n in zip(each, lengths.tolist(), strict=True)) for each in solutions)
-    if size is not None and FLOOR * terms > error * size:  # large terms cancel, and are known to that share
+    if unit is not None and FLOOR * terms > error * unit:  # large terms cancel, and are known to that share
         return True
     for _ in range(DRAWS):
         noise = torch.randn(rows.shape, generator=generator, dtype=torch.float64)
-        changed = exact(rows.double() * (1 + FLOOR * noise))
+        changed = rows.double() * (1 + FLOOR * noise)
         elsewhere = _solutions(judged, changed, [1.0] * len(rows))
-        if not elsewhere or _error(_update(elsewhere[-1], changed), updates, matrix, judged.size) > error / 10:
+        if not elsewhere or _error(_update(elsewhere[-1], exact(changed)), updates, matrix, judged.size) > error / 10:
             return True
     return False
 
 
-def _solutions(judged: Judged, matrix: Matrix, weights: list[float]) -> list[list]:
+def _solutions(judged: Judged, rows: Tensor, weights: list[float]) -> list[list]:
     """The exact answers: none, one, or one for every rank that measurements cannot tell from the true one."""
+    matrix = exact(rows)
     if judged.method.name != "aligned-mtl":
         solution = judged.exact(matrix, weights)
         return [] if solution is None else [solution]
-    return [exact_spectral.aligned(matrix, rank=rank) for rank in exact_spectral.ranks(matrix, FINEST)]
+    finest = max(FINEST, (ROUNDINGS * torch.finfo(rows.dtype).eps) ** 2)
+    return [exact_spectral.aligned(matrix, rank=rank) for rank in exact_spectral.ranks(matrix, finest)]
 
 
 def _update(solution: list, rows: Matrix) -> list[Real]:
@@ -174,11 +171,12 @@ def _update(solution: list, rows: Matrix) -> list[Real]:
 
 def _error(have: list[Real], updates: list[list[Real]], rows: Matrix, size: str) -> float:
     """The distance from the nearest of the exact updates, relative to the size; infinite if there is none."""
-    errors = [float("inf")]
+    errors, norms = [float("inf")], [root(dot(row, row)) for row in rows]
     for want in updates:
         lengths = {
             "update": _length(want),
-            "longest gradient": max(root(dot(row, row)) for row in rows),
+            "longest gradient": max(norms),
+            "shortest gradient": min(norms),
             "mean gradient": _length([real(number) for number in combine(mean_of(len(rows)), rows)]),
         }
         away = _length([a - b for a, b in zip(have, want, strict=True)])
