@@ -46,7 +46,7 @@ def test_a_wrong_answer_of_the_programme_is_noticed(name: str, monkeypatch: pyte
     assert (solution.residual > 1e-6).all()
 
 
-@pytest.mark.parametrize("alpha", [0.1, 1.0, 2.0, 10.0])
+@pytest.mark.parametrize("alpha", [0.1, 1.0, 2.0, 5.0])
 @pytest.mark.parametrize("decades", [1, 8, 12, 16, 24])
 def test_a_bargain_is_as_near_the_exact_one_as_it_says(decades: int, alpha: float) -> None:
     norms = torch.tensor([1.0, 10.0**decades, 10.0 ** (decades / 2)], dtype=torch.float64)
