@@ -160,7 +160,7 @@ def seeds_of(losses: Sequence[float], limits: Range) -> list[float]:
 
 
 def in_dtype(weights: Tensor, dtype: torch.dtype) -> Tensor:
-    """The weights in this dtype, or as they are where one of them would become infinite or 0.
+    """The weights in this dtype, or as they are where it has no number within rounding of one of them.
 
     Example:
         >>> import torch
@@ -169,4 +169,5 @@ def in_dtype(weights: Tensor, dtype: torch.dtype) -> Tensor:
         [torch.float32, torch.float64]
     """
     narrow = weights.to(dtype)
-    return narrow if bool((narrow.isfinite() & ((narrow == 0) == (weights == 0))).all()) else weights
+    exact = (narrow - weights).abs() <= torch.finfo(dtype).eps * weights.abs()
+    return narrow if bool(exact.all()) else weights
