@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.step import gradients
 from balancers.step.guards import OutOfRangeError, nonfinite_gradients
 
 COLUMNS = 1 << 20  # of a matrix that are held in double precision at a time
@@ -21,9 +22,9 @@ class Terms(NamedTuple):
     Example:
         >>> import torch
         >>> from balancers.step.wide import Terms
-        >>> terms = Terms(["a", "b"], torch.tensor([1.0, 1e30]), [[torch.ones(2)], [torch.ones(2)]], [1.0, 0.5])
+        >>> terms = Terms(["a", "b"], torch.tensor([1.0, 4.0]), [[torch.ones(2)], [torch.ones(2)]], [1.0, 0.5])
         >>> terms.largest()
-        ('b', 1e+30, 2.0)
+        ('b', 4.0, 2.0)
     """
 
     tasks: Sequence[str]
@@ -58,9 +59,9 @@ def weighted_sums(weights: Float[Tensor, "K"], rows: Sequence[Sequence[Tensor | 
     Example:
         >>> import torch
         >>> from balancers.step.wide import weighted_sums
-        >>> weights = torch.tensor([1e40, 0.0], dtype=torch.float64)
-        >>> weighted_sums(weights, [[torch.tensor([1e-30]), None], [None, None]])
-        [tensor([10000000000.], dtype=torch.float64), None]
+        >>> weights = torch.tensor([2.0**140, 0.0], dtype=torch.float64)
+        >>> weighted_sums(weights, [[torch.tensor([2.0**-130]), None], [None, None]])
+        [tensor([1024.], dtype=torch.float64), None]
     """
     total: list[Tensor | None] = [None] * len(rows[0])
     for weight, row in zip(weights.tolist(), rows, strict=True):
@@ -77,13 +78,30 @@ def weighted_rows(weights: Tensor, matrix: Float[Tensor, "*B K D"]) -> Float[Ten
     Example:
         >>> import torch
         >>> from balancers.step.wide import weighted_rows
-        >>> weights = torch.tensor([1e40, 0.0], dtype=torch.float64)
-        >>> weighted_rows(weights, torch.tensor([[1e-30], [1.0]]))
-        tensor([10000000000.], dtype=torch.float64)
+        >>> weights = torch.tensor([2.0**140, 0.0], dtype=torch.float64)
+        >>> weighted_rows(weights, torch.tensor([[2.0**-130], [1.0]]))
+        tensor([1024.], dtype=torch.float64)
     """
     whole = weights if weights.dim() == matrix.dim() else weights[..., None].expand(matrix.shape)
     pieces = zip(whole.split(COLUMNS, -1), matrix.split(COLUMNS, -1), strict=True)
     return torch.cat([(left.double() * right.double()).sum(-2) for left, right in pieces], -1)
+
+
+def combined(weights: Tensor, matrix: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B D"]:
+    """The weighted sum of the rows in their dtype; put together in float64 where that leaves the range.
+
+    An accelerator, for whose numbers one would have to wait, keeps what left the range.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.wide import combined
+        >>> combined(torch.tensor([2.0**140, 0.0], dtype=torch.float64), torch.tensor([[2.0**-130], [1.0]]))
+        tensor([1024.])
+    """
+    update = gradients.combine(weights, matrix)
+    if gradients.may_look(matrix.device) and not torch.linalg.vector_norm(update, math.inf).isfinite():
+        update = weighted_rows(weights, matrix).to(matrix.dtype)
+    return update
 
 
 def widened(tensor: Tensor) -> Tensor:

@@ -12,9 +12,8 @@ from torch import Generator, Tensor
 
 from balancers import Answer, Certificate, Draws, Evidence, Need, Weighting, create
 from balancers.contract.evidence import as_answer
-from balancers.step.gradients import combine, may_look
 from balancers.step.memory import Memory
-from balancers.step.wide import weighted_rows
+from balancers.step.wide import combined
 from benchmarks.records.record import Cell
 from tasks.base import seed_for
 
@@ -58,15 +57,8 @@ class Player(Memory):
 
 
 def update_of(answer: Answer, gradients: Float[Tensor, "R K D"]) -> Float[Tensor, "R D"]:
-    """The update that an answer to these gradients stands for.
-
-    On the CPU, products that leave the range of the gradients' dtype are formed again in double precision.
-    """
-    rows = gradients if answer.gradients is None else answer.gradients
-    update = combine(answer.weights, rows)
-    if may_look(rows.device) and not torch.linalg.vector_norm(update, torch.inf).isfinite():
-        update = weighted_rows(answer.weights, rows).to(rows.dtype)
-    return update
+    """The update that an answer to these gradients stands for."""
+    return combined(answer.weights, gradients if answer.gradients is None else answer.gradients)
 
 
 class Mixed(NamedTuple):
