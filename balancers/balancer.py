@@ -13,17 +13,22 @@ from torch.distributed import ProcessGroup
 
 from balancers.contract.evidence import as_answer
 from balancers.contract.solution import Certificate
-from balancers.contract.weighting import Answer, Draws, Evidence, Heads, Need, Weighting
+from balancers.contract.weighting import Draws, Evidence, Heads, Need, Weighting
 from balancers.registry import weighting_of
 from balancers.step import guards
 from balancers.step.absent_tasks import after_present, restrict, update_present, with_zeros_for_absent
 from balancers.step.filling import FillJob, fill
 from balancers.step.gradients import TaskGradients
-from balancers.step.graph import checked, find_leaves
+from balancers.step.graph import Leaves, checked, find_leaves
 from balancers.step.inputs import Losses, Step, collect, lower_bounds_of, task_names
 from balancers.step.measuring import gather_evidence
 from balancers.step.memory import Memory
 from balancers.step.parallel import Group
+from balancers.step.ranges import Magnitudes, in_dtype, seeds_needed
+from balancers.step.rounding import BoundedLosses, rounding_of
+from balancers.step.update import Weighed
+
+LARGEST = "largest_losses"  # in checkpoints
 
 
 class Balancer(Memory):
@@ -90,6 +95,7 @@ class Balancer(Memory):
         self.weighting_seconds = 0.0
         self._evidence: Evidence | None = None
         self._weights: Tensor | None = None
+        self._largest_losses = [0.0] * len(self.tasks)  # in magnitude, of all steps so far
         self._awaited: Tensor | None = None  # tasks whose losses after the optimizer's step are still to come
 
     def across(self, group: ProcessGroup) -> Balancer:
@@ -227,11 +233,21 @@ class Balancer(Memory):
                 independent batches, or on one, which is then crossed with the first. The update is the first's.
 
         Returns:
-            The weights that the step used, 0 for absent tasks: ``(K,)``, or ``(K, D)`` from an elementwise method.
+            The weights that the step used, 0 for absent tasks: ``(K,)``, or ``(K, D)`` from an elementwise method,
+            where a complex parameter counts as two real ones per element. In the dtype of the losses, or in float64
+            where one of them is too large or too small for it.
 
         Raises:
-            NonFiniteError: a loss, or a gradient that was measured, is NaN or infinite.
-            ValueError: losses or parameters are not what they must be.
+            NonFiniteLossError: a loss is NaN or infinite.
+            NonFiniteGradientError: a gradient that was measured is NaN or infinite.
+            OutOfRangeError: gradients and weights are finite, but the update is too large for the dtype of a
+                parameter, or so small that all of it would be 0.
+            NonFiniteError: the method gave a weight, or wants to remember a number, that is NaN or infinite.
+            ValueError: losses or parameters are not what they must be. A method that needs losses of at least their
+                lower bound takes those that lie below it by rounding alone as the bound: by 8 eps of their dtype times
+                the largest loss of the task so far, or times 1 if that is larger.
+
+        After each of these errors ``.grad``, the state and the random numbers are as they were.
         """
         if isinstance(losses, Tensor) and shared is None and features is None:
             raise ValueError("losses in one tensor do not show what is shared: pass shared=encoder.parameters()")
@@ -242,26 +258,29 @@ class Balancer(Memory):
         features = (features,) if isinstance(features, Tensor) else features
         state = self.state if len(step.losses) == len(self.tasks) else restrict(self.state, step.present)
         needs = self.weighting.needs_now(state) | self.observe
-        bounded = self._bounded(step)
         place = guards.PlaceArguments(shared is not None, at is not None, features is not None)
+        bounded = self._bounded(step)
         guards.require_place(place, self, needs, self._group.size)
         if Need.CROSS_GRAMIAN in needs:
             guards.require_crossed(step, crossed, features is not None, self.weighting.name)
-
-        def weigh(gradients: TaskGradients | None) -> Answer:
-            if gradients is not None:
-                guards.require_reached(gradients, [self.tasks[i] for i in step.present.tolist()])
-            evidence = gather_evidence(bounded, gradients, needs, crossed, self._group)
-            return self._weigh(evidence if features is None else self._group.of_examples(evidence), step)
-
         leaves = find_leaves(step.losses, shared, features)
         part = None if at is None else checked(at, "at", within=leaves.shared)
-        job = FillJob(step.losses, leaves, weigh, self.heads == "weighted", self._group)
-        with torch.autocast(step.present.device.type, enabled=False):  # weights and update are not for half precision
-            weights = fill(job, needs, part, features)
+        tasks = self._names(step)
+
+        def weigh(gradients: TaskGradients | None) -> Weighed:
+            if gradients is not None:
+                guards.require_reached(gradients, tasks)
+            evidence = gather_evidence(bounded.above, gradients, needs, crossed, self._group)
+            evidence = evidence if features is None else self._group.of_examples(evidence)
+            return self._weigh(evidence, step, bounded.sizes, leaves)
+
+        job = FillJob(tasks, step.losses, leaves, weigh, self.heads == "weighted", self._group)
+        with self.unless_refused(), torch.autocast(step.present.device.type, enabled=False):
+            answer, seeds = fill(job, needs, part, features)  # weights and update are not for half precision
         self._awaited = step.present if Need.LOSSES_AFTER in needs else None
-        of_all_tasks = with_zeros_for_absent(weights, step.present, len(self.tasks))
-        self._weights = of_all_tasks.to(step.losses[0].dtype)
+        self._largest_losses = bounded.largest
+        of_all_tasks, dtype = with_zeros_for_absent(answer.weights, step.present, len(self.tasks)), step.losses[0].dtype
+        self._weights = of_all_tasks.to(dtype) if seeds is None else in_dtype(of_all_tasks, dtype)
         return self._weights
 
     @torch.no_grad()
@@ -292,21 +311,33 @@ class Balancer(Memory):
         step = collect(losses, self.tasks, None, graph=False)
         if not torch.equal(step.present, awaited):
             raise ValueError("after_step needs the losses of exactly those tasks that were present in the step")
-        self.remember(after_present(self.weighting, self._bounded(step), self.state, step.present))
+        bounded = self._bounded(step)
+        self.remember(after_present(self.weighting, bounded.above, self.state, step.present))
+        self._largest_losses = bounded.largest
 
-    def _bounded(self, step: Step) -> Float[Tensor, "P"]:
+    def _names(self, step: Step) -> list[str]:
+        """The names of the present tasks."""
+        return [self.tasks[i] for i in step.present.tolist()]
+
+    def _bounded(self, step: Step) -> BoundedLosses:
         """The losses above their lower bounds, once they are known to be fit for the method."""
         (losses,) = self._group.mean([torch.stack([loss.detach() for loss in step.losses]).double()])
-        bounded = losses - self._lower_bounds.to(losses.device)[step.present]
-        present = [self.tasks[i] for i in step.present.tolist()]
-        guards.require_finite_losses(losses, present)
-        if self.weighting.positive_losses:
-            guards.require_bounded_losses(losses, bounded, present, self.weighting.name)
-        return bounded
+        guards.require_finite_losses(losses, self._names(step))
+        above = losses - self._lower_bounds.to(losses.device)[step.present]
+        sizes, largest = [abs(loss) for loss in losses.tolist()], list(self._largest_losses)
+        for position, size in zip(step.present.tolist(), sizes, strict=True):
+            largest[position] = max(largest[position], size)
+        if self.weighting.positive_losses and min(above.tolist()) < 0:
+            so_far = torch.tensor(largest, dtype=torch.float64)[step.present.cpu()]
+            roundings = [float(rounding_of(loss.dtype, size)) for loss, size in zip(step.losses, so_far, strict=True)]
+            guards.require_bounded_losses(losses, above, roundings, self._names(step), self.weighting.name)
+            above = above.clamp(min=0)
+        return BoundedLosses(above, sizes, largest)
 
     @torch.no_grad()
-    def _weigh(self, evidence: Evidence, step: Step) -> Answer:
-        guards.require_finite_gradients(evidence, [self.tasks[i] for i in step.present.tolist()])
+    def _weigh(self, evidence: Evidence, step: Step, sizes: Sequence[float], leaves: Leaves) -> Weighed:
+        tasks = self._names(step)
+        magnitudes = Magnitudes(sizes, guards.require_finite_gradients(evidence, tasks))
         if evidence.measured_gradients is not None:
             self.fit(evidence.measured_gradients)
         started = time.perf_counter()
@@ -315,13 +346,16 @@ class Balancer(Memory):
         else:
             answer, following = update_present(self.weighting, evidence, self.state, self.draws, step.present)
         answer = as_answer(answer)
-        guards.require_finite_answer(answer, self.weighting.name)
+        factors = guards.require_finite_answer(answer, tasks, self.weighting.name)
         if self.heads == "weighted" and answer.weights.dim() > 1:
             raise ValueError('a method that weighs element by element has no weight for a head: use heads="own"')
         self.remember(following)
         self.weighting_seconds = time.perf_counter() - started
         self._evidence = evidence
-        return answer
+        seeds = seeds_needed(factors.of_heads(self.heads), magnitudes, step.losses, leaves)
+        if seeds is not None:
+            guards.require_finite_state(self.state, self.weighting.name)
+        return Weighed(answer, seeds)
 
     def set_extra_state(self, state: Tensor) -> None:
         """Continue from a checkpoint. Checkpoints are taken between steps, so that no losses are awaited.
@@ -332,7 +366,11 @@ class Balancer(Memory):
             >>> balancer.set_extra_state(Balancer("pcgrad", 2, seed=2).get_extra_state())
         """
         super().set_extra_state(state)
+        self._largest_losses = self._saved(state).get(LARGEST, [0.0] * len(self.tasks))
         self._awaited = None
+
+    def _progress(self) -> dict[str, Any]:
+        return {LARGEST: self._largest_losses} if self.weighting.positive_losses else {}
 
     def _about(self) -> dict[str, Any]:
         return super()._about() | {"heads": self.heads, "lower_bounds": self._lower_bounds.tolist()}

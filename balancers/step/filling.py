@@ -5,16 +5,19 @@ Each asks for the weights as soon as what they depend on is known, and writes to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from balancers.contract.evidence import Answer, Need
-from balancers.step.gradients import TaskGradients, combine, task_gradients
+from balancers.contract.evidence import Need
+from balancers.step.gradients import TaskGradients, task_gradients
 from balancers.step.graph import Leaves
 from balancers.step.parallel import Group
+from balancers.step.update import Weighed, accumulate, head_gradients, shared_update, terms_of, wide_update
+from balancers.step.wide import largest_of, narrowed, require_finite_rows, widened
 
 
 class FillJob(NamedTuple):
@@ -25,42 +28,45 @@ class FillJob(NamedTuple):
         >>> from balancers import Answer, Need
         >>> from balancers.step.filling import FillJob, fill
         >>> from balancers.step.parallel import Group
+        >>> from balancers.step.update import Weighed
         >>> point = torch.ones(2, requires_grad=True)
         >>> losses = [point[0], -3 * point[0] + 4 * point[1]]  # gradients (1, 0) and (-3, 4)
         >>> from balancers.step.graph import find_leaves
         >>> leaves = find_leaves(losses, [point], None)
         >>> def weigh(gradients):  # equal weights, whatever was measured
-        ...     return Answer(torch.ones(2, dtype=torch.float64))
-        >>> job = FillJob(losses, leaves, weigh, weigh_heads=False, group=Group(None))
-        >>> fill(job, Need.GRAMIAN, None, None).tolist()
+        ...     return Weighed(Answer(torch.ones(2, dtype=torch.float64)))
+        >>> job = FillJob(["a", "b"], losses, leaves, weigh, weigh_heads=False, group=Group(None))
+        >>> fill(job, Need.GRAMIAN, None, None).answer.weights.tolist()
         [1.0, 1.0]
         >>> point.grad.tolist()
         [-2.0, 4.0]
     """
 
+    tasks: Sequence[str]
     losses: Sequence[Tensor]
     leaves: Leaves
-    weigh: Callable[[TaskGradients | None], Answer]
+    weigh: Callable[[TaskGradients | None], Weighed]
     weigh_heads: bool  # whether task-specific parameters follow the weighted losses
     group: Group  # the processes that share the batch
 
 
-def fill(job: FillJob, needs: Need, at: list[Tensor] | None, features: Sequence[Tensor] | None) -> Tensor:
-    """Fill ``.grad`` in the cheapest way that shows the method what it needs, and return the weights.
+def fill(job: FillJob, needs: Need, at: list[Tensor] | None, features: Sequence[Tensor] | None) -> Weighed:
+    """Fill ``.grad`` in the cheapest way that shows the method what it needs, and return the answer.
 
     Example:
         >>> import torch
         >>> from balancers import Answer, Need
         >>> from balancers.step.filling import FillJob, fill
         >>> from balancers.step.parallel import Group
+        >>> from balancers.step.update import Weighed
         >>> point = torch.ones(2, requires_grad=True)
         >>> losses = [point[0], -3 * point[0] + 4 * point[1]]  # gradients (1, 0) and (-3, 4)
         >>> from balancers.step.graph import find_leaves
         >>> leaves = find_leaves(losses, [point], None)
         >>> def weigh(gradients):  # equal weights, whatever was measured
-        ...     return Answer(torch.ones(2, dtype=torch.float64))
-        >>> job = FillJob(losses, leaves, weigh, weigh_heads=False, group=Group(None))
-        >>> fill(job, Need.GRAMIAN, None, None).tolist()
+        ...     return Weighed(Answer(torch.ones(2, dtype=torch.float64)))
+        >>> job = FillJob(["a", "b"], losses, leaves, weigh, weigh_heads=False, group=Group(None))
+        >>> fill(job, Need.GRAMIAN, None, None).answer.weights.tolist()
         [1.0, 1.0]
         >>> point.grad.tolist()
         [-2.0, 4.0]
@@ -74,7 +80,7 @@ def fill(job: FillJob, needs: Need, at: list[Tensor] | None, features: Sequence[
     return at_shared(job)
 
 
-def from_losses(job: FillJob) -> Tensor:
+def from_losses(job: FillJob) -> Weighed:
     """One backward pass of the weighted losses; nothing is measured.
 
     Example:
@@ -82,14 +88,15 @@ def from_losses(job: FillJob) -> Tensor:
         >>> from balancers import Answer
         >>> from balancers.step.filling import FillJob, from_losses
         >>> from balancers.step.parallel import Group
+        >>> from balancers.step.update import Weighed
         >>> point = torch.ones(2, requires_grad=True)
         >>> losses = [point[0], -3 * point[0] + 4 * point[1]]  # gradients (1, 0) and (-3, 4)
         >>> from balancers.step.graph import find_leaves
         >>> leaves = find_leaves(losses, [point], None)
         >>> def weigh(gradients):  # equal weights, whatever was measured
-        ...     return Answer(torch.ones(2, dtype=torch.float64))
-        >>> job = FillJob(losses, leaves, weigh, weigh_heads=False, group=Group(None))
-        >>> from_losses(job).tolist()
+        ...     return Weighed(Answer(torch.ones(2, dtype=torch.float64)))
+        >>> job = FillJob(["a", "b"], losses, leaves, weigh, weigh_heads=False, group=Group(None))
+        >>> from_losses(job).answer.weights.tolist()
         [1.0, 1.0]
         >>> point.grad.tolist()
         [-2.0, 4.0]
@@ -97,7 +104,7 @@ def from_losses(job: FillJob) -> Tensor:
     return _backward_weighted(job, job.weigh(None))
 
 
-def at_parameters(job: FillJob, at: list[Tensor]) -> Tensor:
+def at_parameters(job: FillJob, at: list[Tensor]) -> Weighed:
     """Short backward passes down to the parameters ``at``, and a whole one of the weighted losses.
 
     Example:
@@ -108,11 +115,13 @@ def at_parameters(job: FillJob, at: list[Tensor]) -> Tensor:
         >>> from balancers.step.filling import FillJob, at_parameters
         >>> from balancers.step.graph import find_leaves
         >>> from balancers.step.parallel import Group
+        >>> from balancers.step.update import Weighed
         >>> first, last = (torch.ones(2, requires_grad=True) for _ in range(2))
         >>> losses = list((first * last).unbind())
         >>> leaves = find_leaves(losses, [first, last], None)
-        >>> job = FillJob(losses, leaves, lambda gradients: Answer(gradients.gramian.diagonal()), False, Group(None))
-        >>> at_parameters(job, [last]).tolist(), first.grad.tolist()
+        >>> weigh = lambda gradients: Weighed(Answer(gradients.gramian.diagonal()))
+        >>> job = FillJob(["a", "b"], losses, leaves, weigh, False, Group(None))
+        >>> at_parameters(job, [last]).answer.weights.tolist(), first.grad.tolist()
         ([1.0, 1.0], [1.0, 1.0])
     """
     measured = job.group.gradients(task_gradients(job.losses, Leaves(at, []), retain_graph=True))
@@ -121,7 +130,7 @@ def at_parameters(job: FillJob, at: list[Tensor]) -> Tensor:
     return _backward_weighted(job, job.weigh(measured))
 
 
-def at_features(job: FillJob, features: Sequence[Tensor]) -> Tensor:
+def at_features(job: FillJob, features: Sequence[Tensor]) -> Weighed:
     """Backward passes through the heads alone, and one through the encoder.
 
     Example:
@@ -130,26 +139,53 @@ def at_features(job: FillJob, features: Sequence[Tensor]) -> Tensor:
         >>> from balancers.step.filling import FillJob, at_features
         >>> from balancers.step.graph import find_leaves
         >>> from balancers.step.parallel import Group
+        >>> from balancers.step.update import Weighed
         >>> point = torch.ones(2, requires_grad=True)
         >>> features = 2 * point
         >>> losses = list((3 * features).unbind())
         >>> leaves = find_leaves(losses, None, [features])
-        >>> equal = Answer(torch.ones(2, dtype=torch.float64))
-        >>> job = FillJob(losses, leaves, lambda gradients: equal, False, Group(None))
-        >>> at_features(job, [features]).tolist(), point.grad.tolist()
+        >>> equal = Weighed(Answer(torch.ones(2, dtype=torch.float64)))
+        >>> job = FillJob(["a", "b"], losses, leaves, lambda gradients: equal, False, Group(None))
+        >>> at_features(job, [features]).answer.weights.tolist(), point.grad.tolist()
         ([1.0, 1.0], [6.0, 6.0])
     """
     measured = task_gradients(job.losses, Leaves(list(features), job.leaves.specific), retain_graph=True)
     measured = job.group.gradients(measured, shared=False)
-    answer = job.weigh(measured)
-    update = _update(answer, measured)
-    _fill_specific(job, measured, answer)
-    pairs = [(z, part.to(z.dtype)) for z, part in zip(features, update, strict=True) if part is not None]
+    weighed = job.weigh(measured)
+    if weighed.seeds is not None:
+        encoder = _wide_pass(job, features, measured, weighed)
+        return _write(job, measured, weighed, encoder)
+    update = shared_update(weighed, measured, job.tasks)
+    for tensor, gradient in head_gradients(weighed, measured, job.tasks, None, weigh=job.weigh_heads):
+        accumulate(tensor, gradient)
+    pairs = [(z, _seed(part, z)) for z, part in zip(features, update, strict=True) if part is not None]
     _backward(job, [feature for feature, _ in pairs], [part for _, part in pairs], job.leaves.shared)
-    return answer.weights
+    return weighed
 
 
-def at_shared(job: FillJob) -> Tensor:
+def _seed(part: Tensor, feature: Tensor) -> Tensor:
+    """A gradient at a feature in the feature's dtype."""
+    return (
+        torch.view_as_complex(part.contiguous()).to(feature.dtype) if feature.is_complex() else part.to(feature.dtype)
+    )
+
+
+def _wide_pass(
+    job: FillJob, features: Sequence[Tensor], measured: TaskGradients, weighed: Weighed
+) -> list[Tensor | None]:
+    """The encoder's gradients from one pass of the update at the features, brought to the middle of the range first."""
+    ones = [1.0] * len(job.tasks)
+    parts = wide_update(weighed.answer, measured, ones)
+    scale = math.ldexp(1.0, math.frexp(largest_of(parts))[1])
+    pairs = [(z, _seed(part / scale, z)) for z, part in zip(features, parts, strict=True) if part is not None]
+    gradients = torch.autograd.grad(
+        [feature for feature, _ in pairs], job.leaves.shared, [part for _, part in pairs], allow_unused=True
+    )
+    whole = job.group.means(None if gradient is None else widened(gradient) * scale for gradient in gradients)
+    return narrowed(whole, job.leaves.shared, terms_of(weighed.answer, measured, job.tasks, ones))
+
+
+def at_shared(job: FillJob) -> Weighed:
     """One backward pass per task; the update is put together from the gradients that were measured.
 
     Example:
@@ -157,53 +193,66 @@ def at_shared(job: FillJob) -> Tensor:
         >>> from balancers import Answer
         >>> from balancers.step.filling import FillJob, at_shared
         >>> from balancers.step.parallel import Group
+        >>> from balancers.step.update import Weighed
         >>> point = torch.ones(2, requires_grad=True)
         >>> losses = [point[0], -3 * point[0] + 4 * point[1]]  # gradients (1, 0) and (-3, 4)
         >>> from balancers.step.graph import find_leaves
         >>> leaves = find_leaves(losses, [point], None)
         >>> def weigh(gradients):  # equal weights, whatever was measured
-        ...     return Answer(torch.ones(2, dtype=torch.float64))
-        >>> job = FillJob(losses, leaves, weigh, weigh_heads=False, group=Group(None))
-        >>> at_shared(job).tolist()
+        ...     return Weighed(Answer(torch.ones(2, dtype=torch.float64)))
+        >>> job = FillJob(["a", "b"], losses, leaves, weigh, weigh_heads=False, group=Group(None))
+        >>> at_shared(job).answer.weights.tolist()
         [1.0, 1.0]
         >>> point.grad.tolist()
         [-2.0, 4.0]
     """
     measured = job.group.gradients(task_gradients(job.losses, job.leaves))
-    answer = job.weigh(measured)
-    for tensor, part in zip(measured.shared, _update(answer, measured), strict=True):
+    weighed = job.weigh(measured)
+    return _write(job, measured, weighed, shared_update(weighed, measured, job.tasks))
+
+
+def _write(
+    job: FillJob,
+    measured: TaskGradients,
+    weighed: Weighed,
+    update: Sequence[Tensor | None],
+    seeds: Sequence[float] | None = None,
+) -> Weighed:
+    """Add the update and the gradients of the heads to ``.grad``, and return the answer."""
+    heads = head_gradients(weighed, measured, job.tasks, seeds, weigh=job.weigh_heads)
+    for tensor, part in zip(job.leaves.shared, update, strict=True):
         if part is not None:
-            _accumulate(tensor, part)
-    _fill_specific(job, measured, answer)
-    return answer.weights
+            accumulate(tensor, part)
+    for tensor, part in heads:
+        accumulate(tensor, part)
+    return weighed
 
 
-def _update(answer: Answer, measured: TaskGradients) -> list[Tensor | None]:
-    """The balanced gradient at every shared tensor; none where no loss depends on it."""
-    if answer.weights.dim() == 1 and answer.gradients is None:
-        return measured.combine(answer.weights)
-    update = combine(answer.weights, measured.matrix if answer.gradients is None else answer.gradients)
-    parts = update.split([tensor.numel() for tensor in measured.shared])
-    return [
-        part.view_as(tensor) if any(gradient is not None for gradient in gradients) else None
-        for tensor, part, *gradients in zip(measured.shared, parts, *measured.rows, strict=True)
-    ]
-
-
-def _backward_weighted(job: FillJob, answer: Answer) -> Tensor:
-    weights = answer.weights
+def _backward_weighted(job: FillJob, weighed: Weighed) -> Weighed:
+    answer, weights = weighed.answer, weighed.answer.weights
     if weights.dim() > 1 or answer.gradients is not None:
         raise ValueError("a method that acts on the gradients themselves needs them at all shared parameters")
+    if weighed.seeds is not None:
+        return _task_by_task(job, weighed, weighed.seeds)
     stacked = torch.stack(list(job.losses))
     seed = weights.to(stacked.dtype)
     if job.weigh_heads:
         _backward(job, [stacked], [seed], [*job.leaves.shared, *job.leaves.specific])
-        return weights
+        return weighed
     if job.leaves.specific:  # a partial pass that ends at the heads and does not enter the encoder
         factors = torch.ones_like(seed) if answer.heads is None else answer.heads.to(stacked.dtype)
         _backward(job, [stacked], [factors], job.leaves.specific, retain_graph=True)
     _backward(job, [stacked], [seed], job.leaves.shared)
-    return weights
+    return weighed
+
+
+def _task_by_task(job: FillJob, weighed: Weighed, seeds: Sequence[float]) -> Weighed:
+    """A backward pass per task, of losses that are brought to the middle of the range, put together by the weights."""
+    measured = job.group.gradients(task_gradients(job.losses, job.leaves, seeds=seeds))
+    require_finite_rows(measured.rows, job.tasks)
+    terms = terms_of(weighed.answer, measured, job.tasks, seeds)
+    update = narrowed(wide_update(weighed.answer, measured, seeds), measured.places, terms)
+    return _write(job, measured, weighed, update, seeds)
 
 
 def _backward(
@@ -221,26 +270,4 @@ def _backward(
     gradients = torch.autograd.grad(tensors, inputs, seeds, retain_graph=retain_graph, allow_unused=True)
     for tensor, gradient in zip(inputs, job.group.means(gradients), strict=True):
         if gradient is not None:
-            _accumulate(tensor, gradient)
-
-
-def _fill_specific(job: FillJob, measured: TaskGradients, answer: Answer) -> None:
-    factors = answer.heads
-    if job.weigh_heads:  # where a method puts gradients in place, its weights belong to the transformed losses
-        own = None if answer.gradients is None else factors
-        factors = answer.weights if own is None else answer.weights * own
-    for row, pairs in enumerate(measured.specific):
-        for tensor, gradient in pairs:
-            _accumulate(tensor, gradient.clone() if factors is None else gradient * factors[row].to(gradient.dtype))
-
-
-def _accumulate(tensor: Tensor, gradient: Tensor) -> None:
-    """Add to ``.grad`` in place, or make one with the strides of its tensor, on which fused optimizers rely.
-
-    ``gradient`` must be nobody else's: it may become ``.grad`` itself.
-    """
-    if tensor.grad is None:
-        fits = gradient.dtype == tensor.dtype and gradient.stride() == tensor.stride()
-        tensor.grad = gradient if fits else torch.empty_like(tensor, requires_grad=False).copy_(gradient)
-    else:
-        tensor.grad.add_(gradient.to(tensor.grad.dtype))
+            accumulate(tensor, gradient)

@@ -20,6 +20,8 @@ SMALL = 1e-200  # a squared norm below this may have lost terms that float64 can
 class TaskGradients:
     """The gradient of every task at the shared and at the specific tensors, as autograd gave them.
 
+    Gradients of complex shared tensors are real views: all that is computed from them sees real and imaginary parts.
+
     Example:
         >>> import torch
         >>> from balancers.step.gradients import combine, task_gradients
@@ -38,10 +40,15 @@ class TaskGradients:
     specific: list[list[tuple[Tensor, Tensor]]]  # task -> (parameter, gradient)
 
     @cached_property
+    def places(self) -> list[Tensor]:
+        """The shared tensors, of which ``rows`` holds the gradients: complex ones as their real views."""
+        return [real_view(tensor.detach()) if tensor.is_complex() else tensor for tensor in self.shared]
+
+    @cached_property
     def matrix(self) -> Float[Tensor, "K D"]:
         """The gradients at the shared tensors, one flat row per task."""
-        dtype = reduce(torch.promote_types, (tensor.dtype for tensor in self.shared))
-        sizes = [tensor.numel() for tensor in self.shared]
+        dtype = reduce(torch.promote_types, (tensor.dtype for tensor in self.places))
+        sizes = [tensor.numel() for tensor in self.places]
         matrix = torch.zeros(len(self.rows), sum(sizes), dtype=dtype, device=self.shared[0].device)
         for flat, row in zip(matrix, self.rows, strict=True):
             for part, gradient in zip(flat.split(sizes), row, strict=True):
@@ -63,7 +70,7 @@ class TaskGradients:
         return max(resolution_of(dtype, elements, processes) for dtype in {tensor.dtype for tensor in self.shared})
 
     def _pieces(self) -> Iterator[Float[Tensor, "K N"]]:
-        for i, tensor in enumerate(self.shared):
+        for i, tensor in enumerate(self.places):
             gradients = [row[i] for row in self.rows]
             if any(gradient is not None for gradient in gradients):
                 zero = tensor.new_zeros(()).expand(tensor.numel())
@@ -80,8 +87,24 @@ class TaskGradients:
         return total
 
 
-def task_gradients(losses: Sequence[Tensor], leaves: Leaves, *, retain_graph: bool = False) -> TaskGradients:
+def real_view(tensor: Tensor) -> Tensor:
+    """A complex tensor as a real one (..., 2), whose inner products are the real ones; a real tensor as it is.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.gradients import real_view
+        >>> real_view(torch.tensor([1 + 2j])).tolist(), real_view(torch.tensor([3.0])).tolist()
+        ([[1.0, 2.0]], [3.0])
+    """
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+
+
+def task_gradients(
+    losses: Sequence[Tensor], leaves: Leaves, *, retain_graph: bool = False, seeds: Sequence[float] | None = None
+) -> TaskGradients:
     """One backward pass per task; the graph is freed with the last one unless ``retain_graph``.
+
+    With ``seeds``, the gradients are those of the losses times these numbers.
 
     Example:
         >>> import torch
@@ -97,11 +120,12 @@ def task_gradients(losses: Sequence[Tensor], leaves: Leaves, *, retain_graph: bo
         gradients = torch.autograd.grad(
             loss,
             [*leaves.shared, *leaves.specific],
+            None if seeds is None else loss.new_tensor(seeds[number]),
             retain_graph=retain_graph or number + 1 < len(losses),
             allow_unused=True,
         )
         dense = [g.to_dense() if g is not None and g.is_sparse else g for g in gradients]
-        rows.append(dense[: len(leaves.shared)])
+        rows.append([None if g is None else real_view(g) for g in dense[: len(leaves.shared)]])
         own = zip(leaves.specific, dense[len(leaves.shared) :], strict=True)
         specific.append([(parameter, gradient) for parameter, gradient in own if gradient is not None])
     return TaskGradients(leaves.shared, rows, specific)

@@ -14,6 +14,7 @@ from balancers.contract.evidence import Answer, Evidence, Need
 from balancers.step.gradients import TaskGradients
 from balancers.step.inputs import Losses, Step
 from balancers.step.memory import Memory
+from balancers.step.ranges import Factors
 
 
 class NonFiniteError(ValueError):
@@ -61,6 +62,21 @@ class NonFiniteGradientError(NonFiniteError):
     """
 
 
+class OutOfRangeError(NonFiniteError):
+    """All gradients and weights are finite, but their products are too large or too small for the parameters' dtype.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Balancer, OutOfRangeError
+        >>> point = torch.full((2,), 1e5, requires_grad=True)
+        >>> try:
+        ...     Balancer("fixed", ["a", "b"], weights=[1.0, 1e35]).backward(list(point**2), shared=[point])
+        ... except OutOfRangeError as error:
+        ...     print(error)
+        the update leaves the range of float32: task 'b' has the weight 1e+35 and ...
+    """
+
+
 def require_finite_losses(losses: Float[Tensor, "P"], tasks: Sequence[str]) -> None:
     """Raise `NonFiniteLossError` for the first of ``tasks`` whose loss is NaN or infinite.
 
@@ -81,24 +97,25 @@ def require_finite_losses(losses: Float[Tensor, "P"], tasks: Sequence[str]) -> N
 
 
 def require_bounded_losses(
-    losses: Float[Tensor, "P"], bounded: Float[Tensor, "P"], tasks: Sequence[str], method: str
+    losses: Float[Tensor, "P"], bounded: Float[Tensor, "P"], roundings: Sequence[float], tasks: Sequence[str], who: str
 ) -> None:
-    """Raise ``ValueError`` for the first of ``tasks`` whose loss lies below its lower bound.
+    """Raise ``ValueError`` for the first of ``tasks`` whose loss lies further below its lower bound than its rounding.
 
     Example:
         >>> import torch
         >>> from balancers.step.guards import require_bounded_losses
-        >>> require_bounded_losses(torch.tensor([1.0, -2.0]), torch.tensor([1.0, -2.0]), ["a", "b"], "gls")
+        >>> losses = torch.tensor([-1e-9, -2.0])
+        >>> require_bounded_losses(losses, losses, [1e-6, 1e-6], ["a", "b"], "gls")
         Traceback (most recent call last):
             ...
         ValueError: gls needs losses of at least 0, and that of task 'b' is -2: ...
     """
-    for task, value, above in zip(tasks, losses.tolist(), bounded.tolist(), strict=True):
-        if above < 0:
+    for task, value, above, rounding in zip(tasks, losses.tolist(), bounded.tolist(), roundings, strict=True):
+        if above < -rounding:
             bound = value - above
             least = f"at least their lower bound, {bound:.6g}" if bound else "at least 0"
             raise ValueError(
-                f"{method} needs losses of {least}, and that of task {task!r} is {value:.6g}: "
+                f"{who} needs losses of {least}, and that of task {task!r} is {value:.6g}: "
                 "tell the balancer its infimum with lower_bounds="
             )
 
@@ -128,49 +145,103 @@ def require_reached(gradients: TaskGradients, tasks: Sequence[str]) -> None:
                 )
 
 
-def require_finite_gradients(evidence: Evidence, tasks: Sequence[str]) -> None:
+def require_finite_gradients(evidence: Evidence, tasks: Sequence[str]) -> list[float] | None:
     """Raise `NonFiniteGradientError` if what was measured of a task's gradient is NaN or infinite.
 
     Example:
         >>> import torch
         >>> from balancers import Evidence
         >>> from balancers.step.guards import require_finite_gradients
+        >>> require_finite_gradients(Evidence(torch.ones(2), torch.diag(torch.tensor([1.0, 4.0]))), ["a", "b"])
+        [1.0, 2.0]
         >>> gramian = torch.tensor([[1.0, 0.0], [0.0, float("inf")]])
         >>> require_finite_gradients(Evidence(torch.ones(2), gramian), ["a", "b"])
         Traceback (most recent call last):
             ...
         balancers.step.guards.NonFiniteGradientError: the gradients of tasks ['b'] are not finite ...
+
+    Returns:
+        The norms of the gradients, or their largest elements where there is no Gramian; None without both.
     """
-    fine = torch.ones_like(evidence.losses, dtype=torch.bool)
+    lengths = None
     if evidence.measured_gramian is not None:
-        fine &= evidence.gramian.diagonal().isfinite()
+        lengths = [math.sqrt(square) if square > 0 else square for square in evidence.gramian.diagonal().tolist()]
     elif evidence.measured_gradients is not None:
-        fine &= evidence.gradients.isfinite().all(-1)
+        lengths = torch.linalg.vector_norm(evidence.gradients, math.inf, dim=-1).tolist()
+    fine = [True] * len(tasks) if lengths is None else [math.isfinite(length) for length in lengths]
     if evidence.measured_cross_gramian is not None:
-        fine &= evidence.cross_gramian.isfinite().any(-1) & evidence.cross_gramian.diagonal().isfinite()
-    broken = [task for task, good in zip(tasks, fine.tolist(), strict=True) if not good]
+        crossed = evidence.cross_gramian.isfinite().any(-1) & evidence.cross_gramian.diagonal().isfinite()
+        fine = [good and cross for good, cross in zip(fine, crossed.tolist(), strict=True)]
+    broken = [task for task, good in zip(tasks, fine, strict=True) if not good]
     if broken:
-        raise NonFiniteGradientError(
-            f"the gradients of tasks {broken} are not finite although their losses are; nothing was written to .grad. "
-            "Look for a square root or a division at 0"
-        )
+        raise nonfinite_gradients(broken)
+    return lengths
 
 
-def require_finite_answer(answer: Answer, method: str) -> None:
+def nonfinite_gradients(tasks: Sequence[str]) -> NonFiniteGradientError:
+    """The error that says whose gradients are NaN or infinite.
+
+    Example:
+        >>> from balancers.step.guards import nonfinite_gradients
+        >>> str(nonfinite_gradients(["b"]))[:48]
+        "the gradients of tasks ['b'] are not finite alth"
+    """
+    return NonFiniteGradientError(
+        f"the gradients of tasks {list(tasks)} are not finite although their losses are; nothing was written to .grad. "
+        "Look for a square root or a division at 0, or losses so large that their gradients leave the dtype's range"
+    )
+
+
+def require_finite_answer(answer: Answer, tasks: Sequence[str], method: str) -> Factors:
     """Raise `NonFiniteError` if a method gave a weight, or a factor for a head, that is NaN or infinite.
 
     Example:
         >>> import torch
         >>> from balancers import Answer
         >>> from balancers.step.guards import require_finite_answer
-        >>> require_finite_answer(Answer(torch.tensor([1.0, float("inf")])), "mine")
+        >>> require_finite_answer(Answer(torch.tensor([1.0, float("inf")])), ["a", "b"], "mine")
         Traceback (most recent call last):
             ...
-        balancers.step.guards.NonFiniteError: mine gave the weights [1.0, inf]; nothing was written to .grad
+        balancers.step.guards.NonFiniteError: mine gave the weights [1.0, inf] to the tasks ['a', 'b']; ...
+
+    Returns:
+        The largest weight of every task, and the factors.
     """
+    factors = []
     for what, numbers in (("weights", answer.weights), ("factors for the heads", answer.heads)):
-        if numbers is not None and not numbers.isfinite().all():
-            raise NonFiniteError(f"{method} gave the {what} {numbers.tolist()}; nothing was written to .grad")
+        if numbers is None:
+            continue
+        values = (numbers if numbers.dim() == 1 else torch.linalg.vector_norm(numbers, math.inf, dim=-1)).tolist()
+        factors.append(values)
+        if not all(map(math.isfinite, values)):
+            raise NonFiniteError(
+                f"{method} gave the {what} {values} to the tasks {list(tasks)}; nothing was written to .grad, and the "
+                "state is as it was"
+            )
+    return Factors(*factors)
+
+
+def require_finite_state(state: tuple[Tensor, ...], method: str) -> None:
+    """Raise `NonFiniteError` if a number that a method wants to remember is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from balancers import create, Sizes
+        >>> from balancers.step.guards import require_finite_state
+        >>> state = create("slaw").init(Sizes(2))
+        >>> require_finite_state(state, "slaw")
+        >>> require_finite_state(state._replace(means=torch.tensor([1.0, float("inf")])), "slaw")
+        Traceback (most recent call last):
+            ...
+        balancers.step.guards.NonFiniteError: slaw cannot remember numbers as large as those of this step (means); ...
+    """
+    fields = getattr(state, "_fields", ())
+    broken = [field for field, value in zip(fields, state, strict=True) if not value.isfinite().all()]
+    if broken:
+        raise NonFiniteError(
+            f"{method} cannot remember numbers as large as those of this step ({', '.join(broken)}); nothing was "
+            "written to .grad, and the state is as it was"
+        )
 
 
 class PlaceArguments(NamedTuple):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -60,6 +62,21 @@ class Memory(nn.Module):
         for field, value in zip(self._state_type._fields, state, strict=True):
             setattr(self, STATE_PREFIX + field, value)
 
+    @contextmanager
+    def unless_refused(self) -> Iterator[None]:
+        """Put state and random numbers back to where they were if what happens inside raises an error."""
+        sizes, state_type, buffers = self.sizes, self._state_type, dict(self._buffers)
+        stochastic = self.weighting.stochastic
+        drawn = [generator.get_state() for generator in self.draws.generators] if stochastic else []
+        try:
+            yield
+        except Exception:
+            self.sizes, self._state_type = sizes, state_type
+            self._buffers.update(buffers)
+            for generator, numbers in zip(self.draws.generators if stochastic else [], drawn, strict=True):
+                generator.set_state(numbers)
+            raise
+
     def fit(self, gradients: Tensor) -> None:
         """Make room for gradients (K, D) of this length, dtype and device, if the state has axes that long.
 
@@ -108,7 +125,7 @@ class Memory(nn.Module):
 
     def get_extra_state(self) -> Tensor:
         """What a checkpoint holds beside the buffers, as bytes: the generator, then method and tasks as JSON."""
-        about = torch.tensor(list(json.dumps(self._about()).encode()), dtype=torch.uint8)
+        about = torch.tensor(list(json.dumps(self._about() | self._progress()).encode()), dtype=torch.uint8)
         return torch.cat([*(generator.get_state() for generator in self.draws.generators), about])
 
     def set_extra_state(self, state: Tensor) -> None:
@@ -121,13 +138,21 @@ class Memory(nn.Module):
     def _generator_bytes(self) -> int:
         return sum(generator.get_state().numel() for generator in self.draws.generators)
 
+    def _saved(self, state: Tensor) -> dict[str, Any]:
+        """The JSON of a checkpoint."""
+        return json.loads(bytes(state[self._generator_bytes() :].tolist()))
+
+    def _progress(self) -> dict[str, Any]:
+        """Numbers of the JSON that change from step to step."""
+        return {}
+
     def _about(self) -> dict[str, Any]:
         return {"method": repr(self.weighting), "tasks": list(self.tasks)}
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         saved = state_dict.get(prefix + "_extra_state")
         if saved is not None:
-            theirs = json.loads(bytes(saved[self._generator_bytes() :].tolist()))
+            theirs = {key: value for key, value in self._saved(saved).items() if key not in self._progress()}
             if theirs != self._about():
                 raise ValueError(
                     f"the checkpoint is of another balancer: expected {self._about()}, got {theirs}; "

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from balancers import Certificate, Evidence, Need
 from balancers.step.gradients import gramian_of
+from balancers.step.rounding import rounding_of
 from benchmarks.records.record import Cell, Cost, Scalars
 from benchmarks.training.batches import casting, orders
 from benchmarks.training.engines.engine import Engine, Fault
@@ -62,6 +63,8 @@ class Replicas(Engine):
             self._team.positive_losses,
             self._bounds,
         )
+        self._positive = torch.tensor(self._team.positive_losses, device=device)[:, None]
+        self._largest_losses = torch.zeros(len(cells), len(self.tasks), dtype=torch.float64, device=device)
         self._filler = Filler(self._ensemble, first.place, self._answer, self._bounded)
         rates = self._ensemble.flat.new_tensor([[cell.learning_rate] for cell in cells])
         self._optimizer = OPTIMIZERS[first.optimizer](rates)
@@ -80,6 +83,7 @@ class Replicas(Engine):
         step = self._forward(batch)
         others = [self._other(data) for data in self._others] if Need.CROSS_GRAMIAN in needs else []
         gradients, mixed = self._filler.fill(step, others, needs)
+        self._faults.check_update(gradients, mixed, self.done)
         self._optimizer.step(self._ensemble.flat, gradients)
         if Need.LOSSES_AFTER in needs:
             self._after(batch)
@@ -110,7 +114,14 @@ class Replicas(Engine):
         return mixed
 
     def _bounded(self, losses: Tensor) -> Float[Tensor, "R K"]:
-        return losses.detach().double() - self._bounds
+        """Distances from the lower bounds; what lies below by rounding alone lies at the bound, as for a `Balancer`."""
+        values = losses.detach().double()
+        above = values - self._bounds
+        if not any(self._team.positive_losses):
+            return above
+        self._largest_losses = torch.fmax(self._largest_losses, values.abs())
+        rounding = rounding_of(losses.dtype, self._largest_losses)
+        return torch.where(self._positive & (above >= -rounding), above.clamp(min=0), above)
 
     def scale_rates(self, factor: float) -> None:
         """Multiply the learning rate of every replica's encoder and heads by ``factor``; methods keep their own."""

@@ -14,7 +14,7 @@ from balancers.step import guards
 from benchmarks.training.engines.engine import Fault
 from benchmarks.training.engines.replicas.team import Mixed
 
-SOUND, LOSS, BELOW, GRADIENT, WEIGHT = range(5)
+SOUND, LOSS, BELOW, GRADIENT, WEIGHT, UPDATE = range(6)
 
 
 class Faults:
@@ -51,6 +51,11 @@ class Faults:
         fine = mixed.weights.isfinite().all(-1) & mixed.heads.isfinite().all(-1)
         self._note(WEIGHT, ~fine, step, mixed.weights)
 
+    def check_update(self, gradients: Float[Tensor, "R P"], mixed: Mixed, step: int) -> None:
+        """Note the faults of replicas whose gradients are not finite once the weights are in them."""
+        largest = torch.linalg.vector_norm(gradients, torch.inf, dim=-1)
+        self._note(UPDATE, ~largest.isfinite(), step, mixed.weights)
+
     def _note(self, kind: int, broken: Bool[Tensor, "R"], step: int, values: Float[Tensor, "R K"]) -> None:
         fresh = broken & (self._kind == SOUND)
         self._kind = torch.where(fresh, kind, self._kind)
@@ -68,11 +73,16 @@ class Faults:
             if kind == LOSS:
                 guards.require_finite_losses(values, self._tasks)
             elif kind == BELOW:
-                guards.require_bounded_losses(values, values - self._bounds.cpu(), self._tasks, method)
+                guards.require_bounded_losses(
+                    values, values - self._bounds.cpu(), [0.0] * len(values), self._tasks, method
+                )
             elif kind == GRADIENT:
                 guards.require_finite_gradients(Evidence(values, values.diag_embed()), self._tasks)
+            elif kind == WEIGHT:
+                guards.require_finite_answer(guards.Answer(values), self._tasks, method)
             else:
-                guards.require_finite_answer(guards.Answer(values), method)
+                weights = dict(zip(self._tasks, values.tolist(), strict=True))
+                raise guards.OutOfRangeError(f"with {method}'s weights {weights} the update leaves the dtype's range")
         except guards.NonFiniteError as error:
             return Fault(int(self._step[replica]), "diverged", str(error))
         except ValueError as error:

@@ -12,8 +12,8 @@ from torch import Generator, Tensor
 
 from balancers import Answer, Certificate, Draws, Evidence, Need, Weighting, create
 from balancers.contract.evidence import as_answer
-from balancers.step.gradients import combine
 from balancers.step.memory import Memory
+from balancers.step.wide import combined
 from benchmarks.records.record import Cell
 from tasks.base import seed_for
 
@@ -58,7 +58,7 @@ class Player(Memory):
 
 def update_of(answer: Answer, gradients: Float[Tensor, "R K D"]) -> Float[Tensor, "R D"]:
     """The update that an answer to these gradients stands for."""
-    return combine(answer.weights, gradients if answer.gradients is None else answer.gradients)
+    return combined(answer.weights, gradients if answer.gradients is None else answer.gradients)
 
 
 class Mixed(NamedTuple):

@@ -289,6 +289,24 @@ def test_a_loss_below_its_bound_fails_one_replica_with_the_reason() -> None:
         assert got.status == ("failed" if cell.seed == 1 else "done")
 
 
+class Grazing(Sinking):
+    """A loss that rounding takes below its bound for seed 1 in every step."""
+
+    @property
+    def tasks(self) -> tuple[Any, ...]:
+        height, side = Many().tasks
+        loss = lambda o, t: (height.loss(o, t) - height.loss(o, t).detach()) - 1e-15 * (o.mean() < -500)  # noqa: E731
+        return type(height)(height.name, loss, height.metrics), side
+
+
+@pytest.mark.parametrize("method", ["uncertainty", "imtl-l", "db-mtl"])
+def test_a_loss_below_its_bound_by_rounding_is_the_bound_for_replicas_too(method: str) -> None:
+    found, data = cells(method, 2), loaded(Grazing())
+    for got, cell in zip(together(found, data), found, strict=True):
+        assert_alike(got, single.train(cell, data.suite, data.splits))
+        assert got.status == "done"
+
+
 def test_a_lack_of_memory_halves_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
 
