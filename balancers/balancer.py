@@ -16,7 +16,13 @@ from balancers.contract.solution import Certificate
 from balancers.contract.weighting import Answer, Draws, Evidence, Heads, Need, Weighting
 from balancers.registry import weighting_of
 from balancers.step import guards
-from balancers.step.absent_tasks import after_present, restrict, update_present, with_zeros_for_absent
+from balancers.step.absent_tasks import (
+    after_present,
+    after_validation_of,
+    restrict,
+    update_present,
+    with_zeros_for_absent,
+)
 from balancers.step.filling import FillJob, fill
 from balancers.step.gradients import TaskGradients
 from balancers.step.graph import checked, find_leaves
@@ -24,6 +30,7 @@ from balancers.step.inputs import Losses, Step, collect, lower_bounds_of, task_n
 from balancers.step.measuring import gather_evidence
 from balancers.step.memory import Memory
 from balancers.step.parallel import Group
+from balancers.step.scores import Scores, collect_scores
 
 
 class Balancer(Memory):
@@ -293,6 +300,44 @@ class Balancer(Memory):
         if not torch.equal(step.present, awaited):
             raise ValueError("after_step needs the losses of exactly those tasks that were present in the step")
         self.remember(after_present(self.weighting, self._bounded(step), self.state, step.present))
+
+    @torch.no_grad()
+    def after_validation(self, scores: Scores) -> None:
+        """Pass a score per task whenever the model was evaluated on validation data, for methods with ``Need.SCORES``.
+
+        Every other method ignores the call. The scores of all tasks must have one meaning and be in percent, higher
+        being better: how much the task's metric is better than its baseline, below 0 if it is worse. For an error e
+        whose baseline is b, this is ``100 * (b - e) / b``. Never use test data. A balancer that works across processes
+        takes the means of their scores, so that all of them must call.
+
+        Example:
+            Depth is 20 % worse than its baseline, and normals are 5 % better. PIVRG gives more weight to depth.
+
+            >>> import torch
+            >>> from balancers import Balancer
+            >>> point = torch.ones(2, requires_grad=True)
+            >>> balancer = Balancer("pivrg", ["depth", "normals"])
+            >>> balancer.backward({"depth": point[0], "normals": point[1]}, shared=[point]).tolist()
+            [1.0, 1.0]
+            >>> balancer.after_validation({"depth": -20.0, "normals": 5.0})
+            >>> weights = balancer.backward({"depth": point[0], "normals": point[1]}, shared=[point])
+            >>> [round(weight, 3) for weight in weights.tolist()]
+            [1.101, 0.874]
+
+        Args:
+            scores: numbers for the tasks: a sequence, or a mapping by task name. A task that a mapping lacks, or whose
+                entry in a sequence is ``None``, keeps its earlier score.
+
+        Raises:
+            NonFiniteError: a score is NaN or infinite.
+            ValueError: names or numbers do not match the tasks, or there is no score.
+        """
+        if Need.SCORES not in self.weighting.needs:
+            return
+        state = self.state
+        values, scored = collect_scores(scores, self.tasks)
+        (values,) = self._group.mean([values.to(state[0].device)])
+        self.remember(after_validation_of(self.weighting, values, state, scored.to(values.device)))
 
     def _bounded(self, step: Step) -> Float[Tensor, "P"]:
         """The losses above their lower bounds, once they are known to be fit for the method."""

@@ -153,6 +153,10 @@ class Weighting(ABC, Generic[State]):
         """The next state, given the losses after the optimizer's step; for methods with ``Need.LOSSES_AFTER``."""
         return state
 
+    def after_validation(self, scores: Float[Tensor, "*B K"], state: State, /) -> State:  # noqa: ARG002
+        """The next state, given a score per task, in percent, higher is better; for methods with ``Need.SCORES``."""
+        return state
+
     def needs_now(self, state: State, /) -> Need:  # noqa: ARG002
         """The needs of the next step: all of ``needs``, or fewer where a method can do without."""
         return self.needs
