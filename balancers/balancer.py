@@ -67,7 +67,7 @@ class Balancer(Memory):
         lower_bounds: known infima of the losses, by position or task name (0 for those not named); the method sees
             losses minus these.
         **hyperparameters: of the method, if it is given by name. One that has a value per task may be a mapping by
-            task name.
+            task name, and one that is a task may be its name.
 
     Raises:
         ValueError: an unknown method or hyperparameter, a bad value, or numbers of tasks that do not match.

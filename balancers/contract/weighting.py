@@ -136,6 +136,7 @@ class Weighting(ABC, Generic[State]):
     place: ClassVar[Place] = "shared"  # where the paper measures gradients
     claims: ClassVar[frozenset[Claim]] = frozenset()
     space: ClassVar[Mapping[str, Space]] = searching()  # of the hyperparameters that a search tries
+    task_positions: ClassVar[frozenset[str]] = frozenset()  # hyperparameters that say where a task stands among all
     degree: ClassVar[float | None] = None  # losses times c make the update times c**degree; None: there is no such law
 
     @abstractmethod
