@@ -37,8 +37,8 @@ class PCD(Weighting[PCDState]):
     Gradients are divided by a running estimate of their norms, :math:`\tilde g_i = g_i / \sqrt{\hat v_i}`, where
     :math:`\hat v_i` is the mean of :math:`\|g_i\|^2` over the steps with decay β, corrected for its start at 0 as in
     Adam. Then :math:`\tilde d` is nearest to the primary :math:`\tilde g_1` among all d with
-    :math:`\tilde g_j \cdot d \ge \tau \|\tilde g_j\|^2` for all others j. The update is :math:`\tilde d` with the length
-    of :math:`g_1`. Nothing keeps the primary loss from rising where τ > 0 and the gradients are opposed.
+    :math:`\tilde g_j \cdot d \ge \tau \|\tilde g_j\|^2` for all others j. The update is :math:`\tilde d` with the
+    length of :math:`g_1`. Nothing keeps the primary loss from rising where τ > 0 and the gradients are opposed.
 
     There are three exceptions. Where no update meets all constraints, which needs three tasks, the update is
     :math:`g_1`. Where :math:`\tilde d` is zero up to rounding, which needs τ = 0, it is zero. Both count as fallbacks.
@@ -55,9 +55,9 @@ class PCD(Weighting[PCDState]):
 
         >>> from balancers import create, probe
         >>> probe("pcd", gradients=[[1, 0], [-3, 4]], losses=[1, 4])
-        Response(weights=[1.25, 0.155], update=[0.784, 0.62])
+        Response(weights=[1.25, 0.155], update=[0.785, 0.62])
         >>> probe(create("pcd", primary=1), gradients=[[1, 0], [-3, 4]], losses=[1, 4])
-        Response(weights=[3.875, 1.25], update=[0.125, 4.998])
+        Response(weights=[3.874, 1.25], update=[0.125, 4.998])
 
     Attributes:
         primary: the position of the primary task; a `Balancer` takes its name too.
@@ -69,7 +69,7 @@ class PCD(Weighting[PCDState]):
     Multi-Objective Optimization, TMLR 2026, Definitions 4.1 and 4.5 and Algorithm 1.
     """
 
-    primary: int = 0
+    primary: int | str = 0
     tau: float | Sequence[float] = 0.02
     beta: float = 0.999
 
@@ -98,6 +98,7 @@ class PCD(Weighting[PCDState]):
 
     def init(self, sizes: Sizes) -> PCDState:
         """No gradients seen, nothing solved yet."""
+        assert isinstance(self.primary, int), "a Balancer has turned the name into a position"
         if self.primary >= sizes.tasks:
             raise ValueError(f"pcd: the primary task's position is {self.primary}, and there are {sizes.tasks} tasks")
         taus = self.tau if isinstance(self.tau, Sequence) else (self.tau,) * sizes.tasks

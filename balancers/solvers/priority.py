@@ -51,10 +51,11 @@ class PriorityProblem(NamedTuple):
 def follow_primary(problem: PriorityProblem) -> Solution:
     r"""Argmin of :math:`\|d - g_1\|` over :math:`u_j \cdot d \ge \tau_j \|g_j\|`, where :math:`u_j = g_j / \|g_j\|`.
 
-    The point y says :math:`d = \sum_i y_i u_i`: :math:`y_1 = \|g_1\|`, and the other :math:`y_j \ge 0` solve a quadratic
-    programme. The residual is the largest violation of the constraints, or of equality where :math:`y_j > 0`, relative
-    to :math:`\|d\| + \tau_j \|g_j\|`. Where no update meets all constraints, or none is found, the point is the primary
-    gradient. Where τ is 0 and d is zero up to rounding, the point is zero. Neither counts as solved.
+    The point y says :math:`d = \sum_i y_i u_i`: :math:`y_1 = \|g_1\|`, and the other :math:`y_j \ge 0` solve a
+    quadratic programme. The residual is the largest violation of the constraints, or of equality where
+    :math:`y_j > 0`, relative to :math:`\|d\| + \tau_j \|g_j\|`. Where no update meets all constraints, or none is
+    found, the point is the primary gradient. Where τ is 0 and d is zero up to rounding, the point is zero. Neither
+    counts as solved.
 
     Example:
         The gradient (-3, 4) must have a cosine of at least 0.5 / 5 with the update. The nearest to (1, 0) is (0.58,

@@ -140,7 +140,9 @@ class Replicas(Engine):
 
     def after_validation(self, scores: Mapping[int, Mapping[str, float]]) -> None:
         """Pass the scores to the methods; broken replicas get 0, and no one looks at what becomes of them."""
-        rows = [[scores[run][task.name] if run in scores else 0.0 for task in self.tasks] for run in range(self.replicas)]
+        rows = [
+            [scores[run][task.name] if run in scores else 0.0 for task in self.tasks] for run in range(self.replicas)
+        ]
         self._team.after_validation(torch.tensor(rows, dtype=torch.float64, device=self.device))
 
     def geometry(self, batch: Split) -> list[Geometry]:
