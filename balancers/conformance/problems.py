@@ -125,7 +125,7 @@ def problems(
 def play(weighting: Weighting, run: list[Evidence], draws: Draws) -> Iterator[tuple[Answer, tuple]]:
     """The answer and the state after every step of a run; a step leaves every loss at 0.9 of what it was.
 
-    Scores on validation data have the order of the losses.
+    Scores on validation data are higher for lower losses.
 
     Example:
         >>> from balancers import Draws, create
@@ -141,7 +141,7 @@ def play(weighting: Weighting, run: list[Evidence], draws: Draws) -> Iterator[tu
 
 
 def between_steps(weighting: Weighting, losses: Float[Tensor, "*B K"], state: tuple) -> tuple:
-    """The state after what a training loop may pass on between two steps: losses, and scores in their order.
+    """The state after what a training loop may pass on between two steps: losses, and scores that are higher for lower losses.
 
     Example:
         >>> import torch
@@ -149,12 +149,12 @@ def between_steps(weighting: Weighting, losses: Float[Tensor, "*B K"], state: tu
         >>> from balancers.conformance.problems import between_steps
         >>> method = create("pivrg")
         >>> between_steps(method, torch.tensor([0.5, 4.0, 2.0]).double(), method.init(Sizes(3))).scores.tolist()
-        [0.0, -20.0, -10.0]
+        [20.0, 0.0, 10.0]
     """
     if Need.LOSSES_AFTER in weighting.needs:
         state = weighting.after(0.9 * losses, state)
     if Need.SCORES in weighting.needs:
-        state = weighting.after_validation(-10.0 * losses.argsort(-1).argsort(-1).double(), state)
+        state = weighting.after_validation(10.0 * (-losses).argsort(-1).argsort(-1).double(), state)
     return state
 
 
