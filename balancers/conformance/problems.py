@@ -141,7 +141,9 @@ def play(weighting: Weighting, run: list[Evidence], draws: Draws) -> Iterator[tu
 
 
 def between_steps(weighting: Weighting, losses: Float[Tensor, "*B K"], state: tuple) -> tuple:
-    """The state after what a training loop may pass on between two steps: losses, and scores that are higher for lower losses.
+    """The state after what a training loop may pass on between two steps: losses, and scores.
+
+    Scores are higher for lower losses.
 
     Example:
         >>> import torch

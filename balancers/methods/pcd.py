@@ -11,7 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.registration import register
-from balancers.contract.solution import Certificate, recorded
+from balancers.contract.solution import Certificate
+from balancers.contract.solving import recording
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.solvers.cosines import angles, length_of
@@ -43,7 +44,8 @@ class PCD(Weighting[PCDState]):
     There are three exceptions. Where no update meets all constraints, which needs three tasks, the update is
     :math:`g_1`. Where :math:`\tilde d` is zero up to rounding, which needs τ = 0, it is zero. Both count as fallbacks.
     Where :math:`g_1` is zero, or the primary task is absent from the batch, the update is zero: put the primary task
-    into every batch. An absent task keeps its running mean.
+    into every batch. An absent task keeps its running mean. With τ = 0 little may be left of :math:`\tilde g_1` where
+    gradients nearly cancel; bringing it to the length of :math:`g_1` takes large weights, which weighted heads get too.
 
     The official code adds 1e-8 to :math:`\hat v`, which makes small losses behave differently and is left out. It takes
     the first loss for the primary one, tries all sets of active constraints, up to :math:`2^{K-1}` of them, with
@@ -116,8 +118,9 @@ class PCD(Weighting[PCDState]):
         squared_norms = self.beta * state.squared_norms + (1 - self.beta) * norms**2
         usual = (squared_norms / (1 - self.beta**steps)).sqrt()
         lengths = torch.where(norms > 0, norms / usual, 0.0)
-        solution = follow_primary(PriorityProblem(cosines, lengths, state.primary, state.tau))
-        certificate = recorded(self.certificate(state), solution)
+        problem = PriorityProblem(cosines, lengths, state.primary, state.tau)
+        solution = follow_primary(problem, evidence.resolution)
+        certificate = recording(self.certificate(state), solution)
         following = state._replace(squared_norms=squared_norms, steps=steps, **certificate._asdict())
         wanted = (state.primary * norms).sum(-1, keepdim=True)
         length = length_of(cosines, solution.point)[..., None]

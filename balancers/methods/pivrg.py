@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.registration import register
-from balancers.contract.solution import Certificate, Solution
+from balancers.contract.solution import Certificate
 from balancers.contract.solving import clipped, recording
 from balancers.contract.space import Choice, Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
@@ -37,9 +37,8 @@ class PIVRG(Weighting[PIVRGState]):
     The importance p of the K tasks follows from their scores m on validation data, in percent, higher being better:
     :math:`p = K\,\mathrm{softmax}(-m / T)` with
     :math:`T = \max\left(T_{\min}, (\max_i m_i - \min_i m_i) / \log b\right)`. Therefore no task is more than b times as
-    important as another. With equal p this is ``fairgrad`` with α = 2, and so it is before the first scores. A task
-    without a score has importance 1 beside others that have one. Dividing every gradient by its task's p gives the
-    problem of ``fairgrad``, which is how it is solved: with its fallback at Pareto-stationary points.
+    important as another. This is ``fairgrad`` with α = 2 and the preference p, with its fallback at Pareto-stationary
+    points. Before the first scores all p are 1; later, a task without a score has p = 1 beside others that have one.
 
     The training loop passes the scores to `Balancer.after_validation`: how much each task's metric is better than its
     baseline. The official code compares with a model for each task alone, takes the mean over a task's metrics, and
@@ -103,7 +102,7 @@ class PIVRG(Weighting[PIVRGState]):
 
     def update(self, evidence: Evidence, state: PIVRGState, draws: Draws) -> tuple[Tensor, PIVRGState]:
         """Positive weights, and the updated record of residuals and fallbacks."""
-        solution = bargain_by_importance(evidence.gramian, self.importance(state))
+        solution = bargain(evidence.gramian, ALPHA, evidence.resolution, self.importance(state))
         certificate = recording(self.certificate(state), solution)
         weights = clipped(solution, evidence.gramian, self.max_norm).point
         return weights, state._replace(**certificate._asdict())
@@ -124,21 +123,3 @@ class PIVRG(Weighting[PIVRGState]):
         temperature = ((highest - lowest) / math.log(self.bound)).clamp(min=self.min_temperature)
         shares = torch.where(scored, ((lowest - state.scores) / temperature).exp(), 0.0)
         return torch.where(scored, shares * scored.sum(-1, keepdim=True) / shares.sum(-1, keepdim=True), 1.0)
-
-
-def bargain_by_importance(gramian: Float[Tensor, "*B K K"], importance: Float[Tensor, "*B K"]) -> Solution:
-    r"""The positive solution of :math:`G w = \sqrt{p / w}` for importances p, with the fallback of `bargain`.
-
-    With :math:`w = v / p` it is the equation of `bargain` for α = 2, :math:`G' v = v^{-1/2}`, where
-    :math:`G'_{ij} = G_{ij} / (p_i p_j)`.
-
-    Example:
-        >>> import torch
-        >>> from balancers.methods.pivrg import bargain_by_importance
-        >>> importance = torch.tensor([1.5, 0.5], dtype=torch.float64)
-        >>> weights = bargain_by_importance(torch.eye(2, dtype=torch.float64), importance).point
-        >>> (weights**3 / importance).round(decimals=6).tolist()  # w = (p / w) ** 0.5
-        [1.0, 1.0]
-    """
-    solution = bargain(gramian / (importance[..., :, None] * importance[..., None, :]), ALPHA)
-    return solution._replace(point=solution.point / importance)

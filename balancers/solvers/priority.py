@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from balancers.contract.exactness import COSINE, DOUBLE
 from balancers.contract.solution import Solution
-from balancers.solvers.cosines import length_of, sums_to_zero
+from balancers.solvers.cosines import length_of, products_with, sums_to_zero
 from balancers.solvers.programmes import ACCURATE, nonnegative
 
 
@@ -48,14 +49,14 @@ class PriorityProblem(NamedTuple):
         return torch.where(inside, self.cosines, 0.0) + torch.diag_embed((~secondary).to(self.cosines.dtype))
 
 
-def follow_primary(problem: PriorityProblem) -> Solution:
+def follow_primary(problem: PriorityProblem, resolution: float = DOUBLE) -> Solution:
     r"""Argmin of :math:`\|d - g_1\|` over :math:`u_j \cdot d \ge \tau_j \|g_j\|`, where :math:`u_j = g_j / \|g_j\|`.
 
     The point y says :math:`d = \sum_i y_i u_i`: :math:`y_1 = \|g_1\|`, and the other :math:`y_j \ge 0` solve a
     quadratic programme. The residual is the largest violation of the constraints, or of equality where
-    :math:`y_j > 0`, relative to :math:`\|d\| + \tau_j \|g_j\|`. Where no update meets all constraints, or none is
-    found, the point is the primary gradient. Where τ is 0 and d is zero up to rounding, the point is zero. Neither
-    counts as solved.
+    :math:`y_j > 0`, and what rounding may add to it, in units of :math:`\|d\| + \tau_j \|g_j\|`. Where no update meets
+    all constraints, or ``resolution`` hides it, the point is the primary gradient. Where τ is 0 and d is zero up to
+    rounding, the point is zero. Neither counts as solved.
 
     Example:
         The gradient (-3, 4) must have a cosine of at least 0.5 / 5 with the update. The nearest to (1, 0) is (0.58,
@@ -69,31 +70,31 @@ def follow_primary(problem: PriorityProblem) -> Solution:
         >>> follow_primary(PriorityProblem(cosines, lengths, primary, 0.02 * tau)).point.round(decimals=3).tolist()
         [1.0, 0.7]
     """
-    cosines, secondary, required = problem.cosines, problem.secondary, problem.required
+    secondary, required = problem.secondary, problem.required
     own = problem.primary * problem.lengths
-    missing = required - (cosines @ own[..., None]).squeeze(-1)
+    missing = required - products_with(problem.cosines, own)
     size = torch.where(secondary, missing.abs(), 0.0).amax(-1, keepdim=True)
     target = torch.where(secondary & (size > 0), missing / size, -1.0)
     added = nonnegative(problem.matrix, target).point * size
     point = own + added
     residual = _violation(problem, point, added > 0)
-    stationary = sums_to_zero(cosines, point) & (own > 0).any(-1)
-    solved = (residual < ACCURATE) & ~stationary & ~_incompatible(problem)
+    stationary = sums_to_zero(problem.cosines, point, resolution) & (own > 0).any(-1)
+    solved = (residual < ACCURATE) & ~stationary & ~_incompatible(problem, resolution)
     fallback = torch.where((required > 0).any(-1, keepdim=True), own, 0.0)
     return Solution(torch.where(solved[..., None], point, fallback), residual, solved)
 
 
 def _violation(problem: PriorityProblem, point: Tensor, active: Tensor) -> Float[Tensor, "*B"]:
-    along = (problem.cosines @ point[..., None]).squeeze(-1)
-    missing = problem.required - along
+    missing = problem.required - products_with(problem.cosines, point)
+    rounding = COSINE * point.sum(-1, keepdim=True)
+    violation = torch.where(active, missing.abs(), missing.clamp(min=0)) + rounding
     size = length_of(problem.cosines, point)[..., None] + problem.required
-    violation = torch.where(active, missing.abs(), missing.clamp(min=0))
     return torch.where(problem.secondary & (size > 0), violation / size, 0.0).amax(-1)
 
 
-def _incompatible(problem: PriorityProblem) -> Bool[Tensor, "*B"]:
+def _incompatible(problem: PriorityProblem, resolution: float) -> Bool[Tensor, "*B"]:
     """Whether gradients that must gain cancel with other secondary ones, up to rounding: no update lets all gain."""
     gaining = (problem.required > 0).to(problem.cosines.dtype)
     matrix = problem.matrix
     shares = nonnegative(matrix + gaining[..., :, None] * gaining[..., None, :], gaining).point
-    return sums_to_zero(matrix, shares) & (gaining > 0).any(-1)
+    return sums_to_zero(matrix, shares, resolution) & (gaining > 0).any(-1)

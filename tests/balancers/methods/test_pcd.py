@@ -168,7 +168,12 @@ def test_others_that_gain_anyway_get_no_weight() -> None:
     assert first_weights(create("pcd"), rows).tolist() == [1.0, 0.0, 0.0, 0.0]
 
 
-@pytest.mark.parametrize("hyperparameters", [{"tau": 0.0}, {"tau": 1.0}, {"tau": 0.5, "beta": 0.0}])
+def test_without_a_share_only_the_size_of_the_weights_has_no_bound() -> None:
+    """What little is left of the primary gradient is brought to its length; of random gradients nothing is left."""
+    assert [result.name for result in check(create("pcd", tau=0.0)) if not result.passed] == ["bounded weights"]
+
+
+@pytest.mark.parametrize("hyperparameters", [{"tau": 1e-3}, {"tau": 1.0}, {"tau": 0.5, "beta": 0.0}])
 def test_it_keeps_its_promises_for_other_hyperparameters_too(hyperparameters: dict) -> None:
     assert [result for result in check(create("pcd", **hyperparameters)) if not result.passed] == []
 

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from balancers import Balancer, Draws, Sizes, create, probe
 from balancers.conformance import check
-from balancers.methods.pivrg import PIVRG, PIVRGState, bargain_by_importance
+from balancers.methods.pivrg import PIVRG, PIVRGState
+from balancers.solvers.bargaining import bargain
 from tests.balancers.descent import STARTS, descend, distance_from_stationary
 from tests.balancers.jacobians import KINDS, evidence_from, first_weights, friendly, regular
 from tests.balancers.witness import witness
@@ -87,11 +88,14 @@ def test_without_scores_and_with_equal_ones_it_is_fairgrad(kind: str, scores: li
 
 
 @witness("pivrg", "identity")
-def test_it_is_fairgrad_of_losses_divided_by_their_importance() -> None:
-    rows, important = regular(4, 9, 1), torch.tensor([0.5, 1.0, 0.7, 1.8], dtype=torch.float64)
-    update = bargain_by_importance(rows @ rows.T, important).point @ rows
+def test_it_is_fairgrad_with_the_importances_for_a_preference_and_fairgrad_of_losses_divided_by_them() -> None:
+    rows, scores = regular(4, 9, 1), [-30.0, 0.0, 10.0, 25.0]
+    method, state = scored(scores)
+    important = method.importance(state)
+    preferred = first_weights(create("fairgrad", preference=important.tolist()), rows)
+    torch.testing.assert_close(weights_of(rows, scores), preferred)
     divided = rows / important[:, None]
-    torch.testing.assert_close(update, first_weights(create("fairgrad"), divided) @ divided)
+    torch.testing.assert_close(preferred @ rows, first_weights(create("fairgrad"), divided) @ divided)
 
 
 @given(st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=9), st.floats(1.01, 10.0))
@@ -147,7 +151,7 @@ def test_where_some_gradients_cancel_the_certificate_says_no_and_there_is_no_upd
     for seed in range(1, 6):
         rows = KINDS[kind](5, 20, seed)
         important = torch.tensor([0.6, 0.8, 1.0, 1.2, 1.4], dtype=torch.float64)
-        solution = bargain_by_importance(rows @ rows.T, important)
+        solution = bargain(rows @ rows.T, 2.0, preference=important)
         assert not solution.solved
         terms = solution.point[:, None] * rows
         assert terms.sum(0).norm() < 1e-9 * terms.norm()
