@@ -16,7 +16,13 @@ from balancers.contract.solution import Certificate
 from balancers.contract.weighting import Draws, Evidence, Heads, Need, Weighting
 from balancers.registry import weighting_of
 from balancers.step import guards
-from balancers.step.absent_tasks import after_present, restrict, update_present, with_zeros_for_absent
+from balancers.step.absent_tasks import (
+    after_present,
+    after_validation_of,
+    restrict,
+    update_present,
+    with_zeros_for_absent,
+)
 from balancers.step.filling import FillJob, fill
 from balancers.step.gradients import TaskGradients
 from balancers.step.graph import Leaves, checked, find_leaves
@@ -26,6 +32,7 @@ from balancers.step.memory import Memory
 from balancers.step.parallel import Group
 from balancers.step.ranges import Magnitudes, in_dtype, seeds_needed
 from balancers.step.rounding import BoundedLosses, rounding_of
+from balancers.step.scores import Scores, collect_scores
 from balancers.step.update import Weighed
 
 LARGEST = "largest_losses"  # in checkpoints
@@ -65,7 +72,7 @@ class Balancer(Memory):
         lower_bounds: known infima of the losses, by position or task name (0 for those not named); the method sees
             losses minus these.
         **hyperparameters: of the method, if it is given by name. One that has a value per task may be a mapping by
-            task name.
+            task name, and one that is a task may be its name.
 
     Raises:
         ValueError: an unknown method or hyperparameter, a bad value, or numbers of tasks that do not match.
@@ -314,6 +321,44 @@ class Balancer(Memory):
         bounded = self._bounded(step)
         self.remember(after_present(self.weighting, bounded.above, self.state, step.present))
         self._largest_losses = bounded.largest
+
+    @torch.no_grad()
+    def after_validation(self, scores: Scores) -> None:
+        """Pass a score per task whenever the model was evaluated on validation data, for methods with ``Need.SCORES``.
+
+        Every other method ignores the call. The scores of all tasks must have one meaning and be in percent, higher
+        being better: how much the task's metric is better than its baseline, below 0 if it is worse. For an error e
+        whose baseline is b, this is ``100 * (b - e) / b``. Never use test data. A balancer that works across processes
+        takes the means of their scores, so that all of them must call.
+
+        Example:
+            Depth is 20 % worse than its baseline, and normals are 5 % better. PIVRG gives more weight to depth.
+
+            >>> import torch
+            >>> from balancers import Balancer
+            >>> point = torch.ones(2, requires_grad=True)
+            >>> balancer = Balancer("pivrg", ["depth", "normals"])
+            >>> balancer.backward({"depth": point[0], "normals": point[1]}, shared=[point]).tolist()
+            [1.0, 1.0]
+            >>> balancer.after_validation({"depth": -20.0, "normals": 5.0})
+            >>> weights = balancer.backward({"depth": point[0], "normals": point[1]}, shared=[point])
+            >>> [round(weight, 3) for weight in weights.tolist()]
+            [1.101, 0.874]
+
+        Args:
+            scores: numbers for the tasks: a sequence, or a mapping by task name. A task that a mapping lacks, or whose
+                entry in a sequence is ``None``, keeps its earlier score.
+
+        Raises:
+            NonFiniteError: a score is NaN or infinite.
+            ValueError: names or numbers do not match the tasks, or there is no score.
+        """
+        if Need.SCORES not in self.weighting.needs:
+            return
+        state = self.state
+        values, scored = collect_scores(scores, self.tasks)
+        (values,) = self._group.mean([values.to(state[0].device)])
+        self.remember(after_validation_of(self.weighting, values, state, scored.to(values.device)))
 
     def _names(self, step: Step) -> list[str]:
         """The names of the present tasks."""

@@ -19,7 +19,7 @@ from balancers.contract.registration import register
 from balancers.contract.weighting import Weighting
 from balancers.naming.plugins import digest_of, import_file
 from balancers.naming.suggest import nearest
-from balancers.step.inputs import per_task
+from balancers.step.inputs import per_task, position_of
 from balancers.torchjd import names as from_torchjd
 from balancers.wrappers.notation import TORCHJD, parse
 
@@ -94,12 +94,14 @@ def create(name: str, **hyperparameters: Any) -> Weighting:
 
 
 def weighting_of(method: str | Weighting, hyperparameters: Mapping[str, Any], tasks: tuple[str, ...]) -> Weighting:
-    """The method, made by name with its hyperparameters, of which some have a value for each task.
+    """The method, made by name with its hyperparameters, of which some have a value for each task, or are a task.
 
     Example:
         >>> from balancers.registry import weighting_of
         >>> weighting_of("fixed", {"weights": {"b": 2.0, "a": 1.0}}, ("a", "b"))
         Fixed(weights=(1.0, 2.0))
+        >>> weighting_of("pcd", {"primary": "b"}, ("a", "b"))
+        PCD(primary=1, tau=0.02, beta=0.999)
 
     Raises:
         ValueError: an unknown name, or hyperparameters that do not fit.
@@ -108,8 +110,10 @@ def weighting_of(method: str | Weighting, hyperparameters: Mapping[str, Any], ta
         if hyperparameters:
             raise ValueError(f"hyperparameters {sorted(hyperparameters)} belong into the {method.name} object itself")
         return method
-    named = {k: per_task(k, v, tasks) if isinstance(v, Mapping) else v for k, v in hyperparameters.items()}
-    return create(method, **named)
+    resolved = {k: per_task(k, v, tasks) if isinstance(v, Mapping) else v for k, v in hyperparameters.items()}
+    for key in get(method).task_positions & resolved.keys():
+        resolved[key] = position_of(key, resolved[key], tasks)
+    return create(method, **resolved)
 
 
 def require_hyperparameters(name: str, requested: Iterable[str]) -> None:

@@ -16,6 +16,7 @@ from balancers.conformance.problems import (
     TOLERANCE,
     all_answers,
     all_weights,
+    between_steps,
     evidence_of,
     play,
     problems,
@@ -80,7 +81,7 @@ def states(weighting: Weighting) -> None:
 
 
 def purity(weighting: Weighting) -> None:
-    """`update` and `after` change none of their arguments."""
+    """`update`, `after` and `after_validation` change none of their arguments."""
     run = problems(3)
     state = weighting.init(sizes_of(run[0]))
     draws = Draws.seeded(0)
@@ -92,6 +93,7 @@ def purity(weighting: Weighting) -> None:
         parts = [evidence.losses, *following]
         before = [part.clone() for part in parts]
         state = weighting.after(evidence.losses, following)
+        weighting.after_validation(evidence.losses, following)
         require(all(map(torch.equal, before, parts)), f"after changed an argument in step {step}")
 
 
@@ -107,8 +109,7 @@ def needs(weighting: Weighting) -> None:
         hidden = {field: None for field, need in MEASURED.items() if need not in now}
         answer, state = weighting.update(replace(evidence, **hidden), state, draws)
         require(torch.equal(as_answer(answer).weights, want), f"step {step}: it looks at what it does not ask for")
-        if Need.LOSSES_AFTER in weighting.needs:
-            state = weighting.after(0.9 * evidence.losses, state)
+        state = between_steps(weighting, evidence.losses, state)
 
 
 def batch_axes(weighting: Weighting) -> None:
@@ -189,5 +190,6 @@ def _small_run(weighting: Weighting, *, interrupted: bool) -> list[Tensor]:
         evidence.append(balancer.backward(losses(0), shared=encoder.parameters(), others=others))
         optimizer.step()
         balancer.after_step(losses(0))
+        balancer.after_validation([-10.0 * step, 0.0, 3.0])
         evidence.append(next(encoder.parameters()).detach().clone())
     return evidence

@@ -42,7 +42,9 @@ class Response:
         return f"Response(weights={_rounded(self.weights)}, update={_rounded(self.update)})"
 
 
-def probe(method: str | Weighting, gradients: Numbers, losses: Numbers, *, seed: int = 0) -> Response:
+def probe(
+    method: str | Weighting, gradients: Numbers, losses: Numbers, *, scores: Numbers | None = None, seed: int = 0
+) -> Response:
     """What a method answers to these gradients and losses, in the last step if there are several.
 
     Example:
@@ -64,15 +66,19 @@ def probe(method: str | Weighting, gradients: Numbers, losses: Numbers, *, seed:
         gradients: one row per task, (K, D), the same in every step; or one matrix per step, (S, K, D).
         losses: one per task, (K,), the same in every step; or one row per step, (S, K). A method with
             ``Need.LOSSES_AFTER`` is shown the losses of the next step after the optimizer's step.
+        scores: one per task, (K,), for a method with ``Need.SCORES``: it gets them before the first step. See
+            `Balancer.after_validation`.
         seed: of the method's own random numbers.
 
     Raises:
-        ValueError: an unknown method, or gradients and losses whose shapes do not fit.
+        ValueError: an unknown method, or gradients, losses and scores whose shapes do not fit.
     """
     weighting = create(method) if isinstance(method, str) else method
     *earlier, last = _steps(gradients, losses)
     draws = Draws.seeded(seed)
     state = weighting.init(sizes_of(last))
+    if scores is not None:
+        state = weighting.after_validation(_scores(scores, last), state)
     for evidence, following in pairwise([*earlier, last]):
         _, state = weighting.update(evidence, state, draws)
         if Need.LOSSES_AFTER in weighting.needs:
@@ -92,6 +98,13 @@ def _steps(gradients: Numbers, losses: Numbers) -> list[Evidence]:
             f"before, got {tuple(matrices.shape)} and {tuple(rows.shape)}"
         )
     return [evidence_of(matrix, row) for matrix, row in zip(matrices, rows, strict=True)]
+
+
+def _scores(scores: Numbers, evidence: Evidence) -> Tensor:
+    values = torch.as_tensor(scores, dtype=torch.float64)
+    if values.shape != evidence.losses.shape:
+        raise ValueError(f"expected {len(evidence.losses)} scores, one per task, got shape {tuple(values.shape)}")
+    return values
 
 
 def _rounded(numbers: Tensor) -> str:

@@ -125,6 +125,8 @@ def problems(
 def play(weighting: Weighting, run: list[Evidence], draws: Draws) -> Iterator[tuple[Answer, tuple]]:
     """The answer and the state after every step of a run; a step leaves every loss at 0.9 of what it was.
 
+    Scores on validation data are higher for lower losses.
+
     Example:
         >>> from balancers import Draws, create
         >>> from balancers.conformance.problems import play, problems
@@ -134,9 +136,28 @@ def play(weighting: Weighting, run: list[Evidence], draws: Draws) -> Iterator[tu
     state = weighting.init(sizes_of(run[0]))
     for evidence in run:
         answer, state = weighting.update(evidence, state, draws)
-        if Need.LOSSES_AFTER in weighting.needs:
-            state = weighting.after(0.9 * evidence.losses, state)
+        state = between_steps(weighting, evidence.losses, state)
         yield as_answer(answer), state
+
+
+def between_steps(weighting: Weighting, losses: Float[Tensor, "*B K"], state: tuple) -> tuple:
+    """The state after what a training loop may pass on between two steps: losses, and scores.
+
+    Scores are higher for lower losses.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Sizes, create
+        >>> from balancers.conformance.problems import between_steps
+        >>> method = create("pivrg")
+        >>> between_steps(method, torch.tensor([0.5, 4.0, 2.0]).double(), method.init(Sizes(3))).scores.tolist()
+        [20.0, 0.0, 10.0]
+    """
+    if Need.LOSSES_AFTER in weighting.needs:
+        state = weighting.after(0.9 * losses, state)
+    if Need.SCORES in weighting.needs:
+        state = weighting.after_validation(10.0 * (-losses).argsort(-1).argsort(-1).double(), state)
+    return state
 
 
 def all_answers(weighting: Weighting, run: list[Evidence], seed: int = 0) -> list[Answer]:

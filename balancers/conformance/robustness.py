@@ -12,7 +12,7 @@ from torch import Tensor
 from balancers.conformance.problems import evidence_of, problems, require, require_finite, shown, sizes_of
 from balancers.contract.evidence import Evidence, as_answer
 from balancers.contract.weighting import Draws, Need, Weighting
-from balancers.step.absent_tasks import after_present, update_present
+from balancers.step.absent_tasks import after_present, after_validation_of, update_present
 from balancers.step.gradients import cross_gramian_of
 from balancers.step.state_axes import task_axes
 
@@ -107,6 +107,8 @@ def absent_tasks(weighting: Weighting) -> None:
         answer, following = update_present(weighting, part, state, draws, present)
         if Need.LOSSES_AFTER in weighting.needs:
             following = after_present(weighting, 0.9 * part.losses, following, present)
+        if Need.SCORES in weighting.needs:
+            following = after_validation_of(weighting, -10.0 * part.losses, following, present)
         weights = answer.weights
         sound = weights.isfinite().all() and len(weights) == len(positions)
         require(sound, f"step {step}, present {positions}: weights are {shown(weights)}")

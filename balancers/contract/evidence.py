@@ -14,7 +14,7 @@ from balancers.contract.exactness import DOUBLE
 
 
 class Need(Flag):
-    """What a method must be shown at every step; the balancer measures exactly this and nothing more.
+    """What a method must be shown; the balancer measures exactly this and nothing more.
 
     Example:
         >>> from balancers import Need
@@ -27,6 +27,10 @@ class Need(Flag):
     CROSS_GRAMIAN = auto()  # inner products across two more, independent batches: three times as many passes
     GRADIENTS = auto()  # the task gradients themselves, for methods that act element by element
     LOSSES_AFTER = auto()  # the losses of the same batch after the optimizer's step: one more forward pass
+    SCORES = auto()  # how well each task does on validation data, whenever the training loop has evaluated the model
+
+
+WITHOUT_GRADIENTS = Need.LOSSES | Need.LOSSES_AFTER | Need.SCORES  # needs for which no gradient is measured
 
 
 @dataclass(frozen=True)

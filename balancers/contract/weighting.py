@@ -136,6 +136,7 @@ class Weighting(ABC, Generic[State]):
     place: ClassVar[Place] = "shared"  # where the paper measures gradients
     claims: ClassVar[frozenset[Claim]] = frozenset()
     space: ClassVar[Mapping[str, Space]] = searching()  # of the hyperparameters that a search tries
+    task_positions: ClassVar[frozenset[str]] = frozenset()  # hyperparameters that say where a task stands among all
     degree: ClassVar[float | None] = None  # losses times c make the update times c**degree; None: there is no such law
 
     @abstractmethod
@@ -151,6 +152,10 @@ class Weighting(ABC, Generic[State]):
 
     def after(self, losses: Float[Tensor, "*B K"], state: State, /) -> State:  # noqa: ARG002
         """The next state, given the losses after the optimizer's step; for methods with ``Need.LOSSES_AFTER``."""
+        return state
+
+    def after_validation(self, scores: Float[Tensor, "*B K"], state: State, /) -> State:  # noqa: ARG002
+        """The next state, given a score per task, in percent, higher is better; for methods with ``Need.SCORES``."""
         return state
 
     def needs_now(self, state: State, /) -> Need:  # noqa: ARG002

@@ -105,6 +105,25 @@ def after_present(
     return restore(state, weighting.after(losses, restrict(state, present)), present)
 
 
+def after_validation_of(
+    weighting: Weighting[State], scores: Float[Tensor, "*B P"], state: State, scored: Int[Tensor, "P"]
+) -> State:
+    """`Weighting.after_validation` with the scores of the tasks at ``scored`` only and the state of all tasks.
+
+    Example:
+        The second task has no score, so that its entry stays 0.
+
+        >>> import torch
+        >>> from balancers import Sizes, create
+        >>> from balancers.step.absent_tasks import after_validation_of
+        >>> method = create("pivrg")
+        >>> scores = torch.tensor([5.0, -3.0], dtype=torch.float64)
+        >>> after_validation_of(method, scores, method.init(Sizes(3)), torch.tensor([0, 2])).scores.tolist()
+        [5.0, 0.0, -3.0]
+    """
+    return restore(state, weighting.after_validation(scores, restrict(state, scored)), scored)
+
+
 def with_zeros_for_absent(
     weights: Float[Tensor, "P"] | Float[Tensor, "P D"], present: Int[Tensor, "P"], tasks: int
 ) -> Float[Tensor, "K"] | Float[Tensor, "K D"]:

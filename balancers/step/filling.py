@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from balancers.contract.evidence import Need
+from balancers.contract.evidence import WITHOUT_GRADIENTS, Need
 from balancers.step.gradients import TaskGradients, task_gradients
 from balancers.step.graph import Leaves
 from balancers.step.parallel import Group
@@ -71,7 +71,7 @@ def fill(job: FillJob, needs: Need, at: list[Tensor] | None, features: Sequence[
         >>> point.grad.tolist()
         [-2.0, 4.0]
     """
-    if needs in (Need.LOSSES, Need.LOSSES | Need.LOSSES_AFTER):
+    if not needs & ~WITHOUT_GRADIENTS:
         return from_losses(job)
     if at is not None and set(at) != set(job.leaves.shared):
         return at_parameters(job, at)

@@ -70,6 +70,24 @@ def per_task(what: str, values: Sequence[float] | Mapping[str, float], tasks: tu
     return tuple(values)
 
 
+def position_of(what: str, task: str | int, tasks: tuple[str, ...]) -> int:
+    """The position of a task among all, from its name or from the position itself.
+
+    Example:
+        >>> from balancers.step.inputs import position_of
+        >>> position_of("primary", "b", ("a", "b"))
+        1
+
+    Raises:
+        ValueError: there is no task of that name.
+    """
+    if not isinstance(task, str):
+        return task
+    if task not in tasks:
+        raise ValueError(f"{what}: there is no task {task!r}{nearest(task, tasks)}")
+    return tasks.index(task)
+
+
 def lower_bounds_of(bounds: Sequence[float] | Mapping[str, float] | None, tasks: tuple[str, ...]) -> tuple[float, ...]:
     """The lower bounds of all losses, 0 for those that a mapping does not name.
 

@@ -118,6 +118,11 @@ class Wrapper(Weighting[tuple]):
         own, inner = split(state)
         return type(state)(*own, *self.method.after(losses, inner))
 
+    def after_validation(self, scores: Float[Tensor, "*B K"], state: tuple, /) -> tuple:
+        """The next state, from the scores on validation data."""
+        own, inner = split(state)
+        return type(state)(*own, *self.method.after_validation(scores, inner))
+
     def needs_now(self, state: tuple, /) -> Need:
         """The evidence that the coming step needs."""
         return self.method.needs_now(split(state)[1])

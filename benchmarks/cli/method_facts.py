@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any, cast
 
 from balancers import Claim, Need, Weighting, create, reference
+from balancers.contract.evidence import WITHOUT_GRADIENTS
 
 # A table has room for signs only.
 SIGNS = {
@@ -24,7 +25,7 @@ LEGEND = (
     (
         "needs",
         "the losses, the Gramian (inner products of the task gradients), the gradients themselves, the Gramian across "
-        "batches (cross gramian), or the losses after the optimizer's step (losses after)",
+        "batches (cross gramian), the losses after the optimizer's step (losses after), or scores on validation data",
     ),
     ("passes", "passes of a step through the encoder"),
     ("short", "the pass ends at the last shared layer"),
@@ -69,7 +70,7 @@ def needs(method: Weighting) -> str:
     """The quantities that the method needs, and their place if it is not all shared parameters."""
     words = ", ".join((need.name or "").lower().replace("_", " ") for need in method.needs)
     where = {"shared": "", "last": " at the last shared layer", "features": " at the features"}[method.place]
-    return words + (where if method.needs & ~(Need.LOSSES | Need.LOSSES_AFTER) else "")
+    return words + (where if method.needs & ~WITHOUT_GRADIENTS else "")
 
 
 def kinds(method: Weighting) -> str:
@@ -81,7 +82,7 @@ def kinds(method: Weighting) -> str:
 def passes(method: Weighting) -> str:
     """The cost of a step in passes through the encoder."""
     after = " and a forward" if Need.LOSSES_AFTER in method.needs else ""
-    if not method.needs & ~(Need.LOSSES | Need.LOSSES_AFTER):
+    if not method.needs & ~WITHOUT_GRADIENTS:
         return f"1{after}"
     if Need.CROSS_GRAMIAN in method.needs:
         return f"3K{after}"

@@ -52,12 +52,19 @@ def selection_score(validation: Scalars, untrained: Scalars, metrics: Mapping[st
 
     The error is |best - primary metric|. The untrained model has 1 and a perfect one 0, whatever the tasks' units.
     """
-    ratios = [
-        abs(facts[0].best - validation[task][facts[0].name])
+    shares = shares_of_error(validation, untrained, metrics)
+    return sum(shares.values()) / len(shares)
+
+
+def shares_of_error(
+    validation: Scalars, untrained: Scalars, metrics: Mapping[str, Sequence[MetricFact]]
+) -> dict[str, float]:
+    """The error of every task divided by the untrained model's; an error is |best - primary metric|."""
+    return {
+        task: abs(facts[0].best - validation[task][facts[0].name])
         / max(abs(facts[0].best - untrained[task][facts[0].name]), SMALLEST_ERROR)
         for task, facts in metrics.items()
-    ]
-    return sum(ratios) / len(ratios)
+    }
 
 
 def row_key(cell: Cell) -> str:

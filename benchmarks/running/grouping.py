@@ -8,12 +8,13 @@ from typing import Any
 import torch
 
 from balancers import Need, Sizes, Weighting, create
+from balancers.contract.evidence import WITHOUT_GRADIENTS
 from balancers.wrappers.wrapper import Wrapper
 from benchmarks.records.record import ROLES, Cell, Role
 
 # Cells that agree in these can take their steps together: all fields that affect time or memory, but the method.
 STEP = ROLES - {Role.LABEL, Role.METHOD, Role.POINT, Role.RATE, Role.REPETITION}
-ACROSS_PLACES = Need.LOSSES | Need.LOSSES_AFTER | Need.GRAMIAN  # needs that replicas can measure at any place
+ACROSS_PLACES = WITHOUT_GRADIENTS | Need.GRAMIAN  # needs that replicas can measure at any place
 
 
 def grouped(cells: Iterable[Cell], replicable: Callable[[Cell], bool], most: int, workers: int = 1) -> list[list[Cell]]:

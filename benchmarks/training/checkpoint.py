@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from benchmarks.records.record import MetricFact, Scalars
-from benchmarks.records.selection import selection_score
+from benchmarks.records.selection import selection_score, shares_of_error
+
+LARGEST_SHARE = 1e6  # of the untrained model's error, for scores: they must be finite
 
 
 class Checkpoint(NamedTuple):
@@ -33,6 +35,13 @@ class Checkpoints:
         self._metrics = metrics
         self._untrained: Scalars = {}
         self._lowest = math.inf
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The share of the untrained model's error that the latest checkpoint is rid of, by task and in percent."""
+        assert self.latest is not None, "there is no checkpoint yet"
+        shares = shares_of_error(self.latest.validation, self._untrained, self._metrics)
+        return {task: 100 * (1 - min(share, LARGEST_SHARE)) for task, share in shares.items()}
 
     def add(self, step: int, validation: Scalars) -> bool:
         """Note the validation metrics after ``step``; returns whether this checkpoint is now the selected one."""

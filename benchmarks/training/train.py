@@ -122,7 +122,10 @@ class Training:
         self.engine.scale_rates(RATE_FACTOR)
 
     def evaluate_and_select(self) -> None:
-        """Break off runs with a fault, evaluate the others on validation, and keep the selected checkpoints."""
+        """Break off runs with a fault, evaluate the others on validation, and keep the selected checkpoints.
+
+        Methods that need scores get them from this evaluation.
+        """
         faults = self.engine.faults()  # waits for the device, so that the time of all steps is counted
         self._training.stop()
         for number, fault in faults.items():
@@ -138,16 +141,18 @@ class Training:
     def _add_evaluations(
         self, validation: Sequence[Scalars], geometries: Sequence[Geometry], means: Means | None
     ) -> None:
-        step, selected = self.engine.done, []
+        step, selected, scores = self.engine.done, [], {}
         for number in self._sound():
             run = self.runs[number]
             if run.add_evaluation(step, validation[number], geometries[number]):
                 selected.append(number)
             if run.fault is None:
+                scores[number] = run.checkpoints.scores
                 snapshot = self.suite.snapshot(self.engine.model(number))
                 run.log.add(step, validation[number], geometries[number], snapshot)
                 run.log.add_means(*(None, None) if means is None else (means.losses[number], means.weights[number]))
         self.engine.keep(selected)
+        self.engine.after_validation(scores)
 
     def note_equal_compute(self) -> None:
         """Note the state of every run after as much compute as equal weights spend on all their steps."""

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from balancers import Balancer, Draws, Evidence, Need, Stateless, Weighting
+from balancers.contract.evidence import WITHOUT_GRADIENTS
 from balancers.contract.weighting import Heads
 from benchmarks.studies.step_cost.models import Problem
 from benchmarks.studies.timing import Step
 
 PLACES = ("shared", "last", "features")
-BESIDE = Need.LOSSES | Need.LOSSES_AFTER  # what is seen without any backward pass
 
 
 class Sort(NamedTuple):
@@ -25,16 +25,19 @@ class Sort(NamedTuple):
 
 
 def sort_of(weighting: Weighting) -> Sort:
-    """The sort of a method; a Gramian of one batch costs next to nothing where those across batches are measured."""
+    """The sort of a method; a Gramian of one batch costs next to nothing where those across batches are measured.
+
+    Scores come from evaluations, which are no part of a step.
+    """
     crossed = Need.CROSS_GRAMIAN in weighting.needs
     needs = weighting.needs | Need.LOSSES | (Need.GRAMIAN if crossed else Need.LOSSES)
-    return Sort(needs, weighting.heads)
+    return Sort(needs & ~Need.SCORES, weighting.heads)
 
 
 def places(weighting: Weighting) -> tuple[str, ...]:
     """Where it makes a difference to measure, and is possible."""
     needs = weighting.needs
-    if not needs & ~BESIDE or Balancer(weighting, 2).keeps_gradients:
+    if not needs & ~WITHOUT_GRADIENTS or Balancer(weighting, 2).keeps_gradients:
         return ("shared",)
     if Need.CROSS_GRAMIAN in needs:
         return ("shared", "last")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -62,6 +62,13 @@ class Engine(ABC):
     @abstractmethod
     def evaluate(self, split: Split) -> list[Scalars]:
         """All metrics of every run on a split."""
+
+    @abstractmethod
+    def after_validation(self, scores: Mapping[int, Mapping[str, float]]) -> None:
+        """Pass the scores on validation data, by run and task, to the methods that need them.
+
+        A score is the share of the untrained model's error that is gone, in percent. There is none for broken runs.
+        """
 
     @abstractmethod
     def geometry(self, batch: Split) -> list[Geometry]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -116,6 +116,11 @@ class Alone(Engine):
     def evaluate(self, split: Split) -> list[Scalars]:
         """All metrics on a split."""
         return [evaluate(self._model, self.tasks, split)]
+
+    def after_validation(self, scores: Mapping[int, Mapping[str, float]]) -> None:
+        """Pass the scores to the balancer."""
+        if 0 in scores:
+            self.balancer.after_validation(scores[0])
 
     def geometry(self, batch: Split) -> list[Geometry]:
         """Norms and cosines of the task gradients."""

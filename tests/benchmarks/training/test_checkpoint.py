@@ -33,6 +33,16 @@ def test_the_lowest_score_on_validation_is_selected(evaluations: list[tuple[floa
     assert selected_step((validation(*values) for values in evaluations), METRICS) == step
 
 
+def test_scores_say_how_much_of_the_untrained_error_is_gone_and_are_finite() -> None:
+    checkpoints = Checkpoints(METRICS)
+    checkpoints.add(0, validation(8.0, 0.5))
+    assert checkpoints.scores == {"height": 0.0, "side": 0.0}
+    checkpoints.add(5, validation(2.0, 0.25))
+    assert checkpoints.scores == {"height": 75.0, "side": -50.0}
+    checkpoints.add(10, validation(1e308, 1.0))
+    assert checkpoints.scores == {"height": 100 * (1 - 1e6), "side": 100.0}
+
+
 def test_a_checkpoint_is_to_be_kept_when_it_becomes_the_selected_one() -> None:
     checkpoints = Checkpoints(METRICS)
     points = {0: validation(8.0, 0.5), 5: validation(4.0, 0.5), 10: validation(6.0, 0.5)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 import torch
@@ -148,6 +148,13 @@ class Replicas(Engine):
             {task.name: {m.name: m.of(parts[run, task.name, m.name]) for m in task.metrics} for task in self.tasks}
             for run in range(self.replicas)
         ]
+
+    def after_validation(self, scores: Mapping[int, Mapping[str, float]]) -> None:
+        """Pass the scores to the methods; broken replicas get 0, and no one looks at what becomes of them."""
+        rows = [
+            [scores[run][task.name] if run in scores else 0.0 for task in self.tasks] for run in range(self.replicas)
+        ]
+        self._team.after_validation(torch.tensor(rows, dtype=torch.float64, device=self.device))
 
     def geometry(self, batch: Split) -> list[Geometry]:
         """Norms and cosines of every replica's task gradients at all shared parameters."""

@@ -55,6 +55,10 @@ class Player(Memory):
         """Show the losses of all replicas after the optimizer's step."""
         self.remember(self.weighting.after(losses[self.slice], self.state))
 
+    def after_validation(self, scores: Float[Tensor, "R K"]) -> None:
+        """Show the scores of all replicas on validation data."""
+        self.remember(self.weighting.after_validation(scores[self.slice], self.state))
+
 
 def update_of(answer: Answer, gradients: Float[Tensor, "R K D"]) -> Float[Tensor, "R D"]:
     """The update that an answer to these gradients stands for."""
@@ -123,3 +127,9 @@ class Team:
         """Show the methods the losses after the optimizer's step."""
         for player in self.players:
             player.after(losses)
+
+    @torch.no_grad()
+    def after_validation(self, scores: Float[Tensor, "R K"]) -> None:
+        """Show the methods the scores of all replicas on validation data."""
+        for player in self.players:
+            player.after_validation(scores)
