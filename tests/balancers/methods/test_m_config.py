@@ -1,6 +1,6 @@
 """M-ConFIG against the official code's rule, ConFIG, and steps whose update is known."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -28,7 +28,9 @@ def play(weighting: Weighting, run: list[Tensor]) -> Iterator[Tensor]:
 @pytest.mark.parametrize("kind", [regular, friendly, spread])
 @pytest.mark.parametrize(("tasks", "updates"), [(1, 1), (2, 1), (3, 1), (3, 2), (5, 3), (4, 4)])
 @pytest.mark.parametrize(("beta_1", "beta_2"), [(0.9, 0.999), (0.5, 0.9)])
-def test_it_is_the_rule_of_the_official_code(kind, tasks: int, updates: int, beta_1: float, beta_2: float) -> None:
+def test_it_is_the_rule_of_the_official_code(
+    kind: Callable[[int, int, int], Tensor], tasks: int, updates: int, beta_1: float, beta_2: float
+) -> None:
     run = [kind(tasks, 9, seed) for seed in range(4 * tasks)]
     method = create("m-config", beta_1=beta_1, beta_2=beta_2, updates=updates)
     expected = m_config([rows.numpy() for rows in run], beta_1, beta_2, updates)
