@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.counts import require_count
@@ -25,7 +25,7 @@ class MConFIGState(NamedTuple):
     ``first`` are the averages m of the gradients, and ``renewals`` how often each was renewed; ``turns`` is the value
     of ``clock``, which counts all renewals, at the last one. ``previous`` is the direction of the last step without its
     bias correction, ``root`` the square root of the average of the squared pseudo-gradients, and ``steps`` counts the
-    steps with an update. ``residual`` and ``fallbacks`` are the certificate of ConFIG.
+    steps. ``residual`` and ``fallbacks`` are the certificate of ConFIG.
     """
 
     first: Float[Tensor, "*B K D"]
@@ -47,39 +47,37 @@ class MConFIG(Weighting[MConFIGState]):
     In every step the tasks whose turn it is renew the averages of their gradients,
     :math:`m_i \leftarrow \beta_1 m_i + (1 - \beta_1) g_i`. The direction u is that of ``config`` for all averages
     :math:`\hat m_i = m_i / (1 - \beta_1^{t_i})`, where :math:`t_i` counts the renewals of task i. The pseudo-gradient p
-    is the gradient whose average would be u: after t steps with an update,
+    is the gradient whose average would be u: in step t,
     :math:`(1 - \beta_1) p = (1 - \beta_1^t) u_t - \beta_1 (1 - \beta_1^{t-1}) u_{t-1}`. With
     :math:`s \leftarrow \beta_2 s + (1 - \beta_2) p^2`, element by element, the update is
     :math:`u / \sqrt{s / (1 - \beta_2^t)}`.
 
-    Like an update of Adam, it is about as long in every element as the learning rate: train with plain SGD. As long as
-    some task has never renewed its average, the update is zero and heads alone are trained. Tasks that are absent from
-    a batch keep their averages; when they come back, it is their turn.
+    Like an update of Adam, it is about as long in every element as the learning rate: train with plain SGD. A task that
+    has no average yet begins one as soon as it is present; when a task comes back, it is next.
 
     The paper's method is cheap because a step takes the gradients of the tasks whose turn it is alone. Here all of them
-    are measured in every step, so that a step costs as much as one of ``config``. The official code adds 1e-8 to
-    the root of s, which is left out here, because it makes small losses behave differently; an element in which all
-    directions so far were 0 stays 0. Where the cosines of the averages cannot be equal, ``config`` says what their
-    direction is, and the step is counted as unsolved.
+    are measured in every step, so that a step costs as much as one of ``config``. Therefore all averages begin in the
+    first step; the official scripts begin them in turn, and do not move the shared parameters before all have begun.
+    The official code adds 1e-8 to the root of s, which is left out here, because it makes small losses behave
+    differently; an element in which all directions so far were 0 stays 0. Where the cosines of the averages cannot be
+    equal, ``config`` says what their direction is, and the step is counted as unsolved.
 
     Example:
-        In the first step it is the first task's turn, and there is no update. In the second step the direction is that
-        of ``config``, (1.2, 2.4), and every element is divided by its own size. In the third step the first gradient
-        has turned; its average, (0.474, 0.526), is a little behind.
+        In the first step the direction is that of ``config``, (1.2, 2.4), and every element is divided by its own size.
+        In the second step both gradients have turned, and it is the first task's turn: its average is (0.474, 0.526),
+        a little behind its gradient, while the second task's is as before.
 
         >>> from balancers import probe
-        >>> steps = [[[1, 0], [-3, 4]], [[1, 0], [-3, 4]], [[0, 1], [-3, 4]]]
+        >>> steps = [[[1, 0], [-3, 4]], [[0, 1], [5, 0]]]
         >>> probe("m-config", gradients=steps[:1], losses=[[1, 4]])
-        Response(weights=[0, 0], update=[0, 0])
-        >>> probe("m-config", gradients=steps[:2], losses=[[1, 4]] * 2)
         Response(weights=[3, 0.6], update=[1, 1])
-        >>> probe("m-config", gradients=steps, losses=[[1, 4]] * 3)
+        >>> probe("m-config", gradients=steps, losses=[[1, 4]] * 2)
         Response(weights=[4.031, 0.571], update=[0.2, 0.936])
 
     Attributes:
         beta_1: share of the past in the averages of the gradients, at least 0 and below 1.
         beta_2: share of the past in the average of the squares, at least 0 and below 1.
-        updates: how many tasks renew their averages in a step, one after the other in turn.
+        updates: how many tasks renew their averages in a step, in turn.
 
     Reference: Liu et al., ConFIG: Towards Conflict-free Training of Physics Informed Neural Networks, ICLR 2025; the
     momentum operator of the official code.
@@ -120,27 +118,23 @@ class MConFIG(Weighting[MConFIGState]):
     def update(self, evidence: Evidence, state: MConFIGState, draws: Draws) -> tuple[Answer, MConFIGState]:
         """ConFIG's weights of the averages, and the averages over the root of the squares."""
         state = self._renew(evidence, state)
-        unbiased = state.first / _as(state.first, 1 - self.beta_1**state.renewals)[..., None]
-        averages = torch.where((state.renewals > 0)[..., None], unbiased, 0.0)
-        ready = (state.renewals > 0).all(-1)
-        solved = Evidence(evidence.losses, gramian_of(averages))
-        answer, certificate = ConFIG().update(solved, Certificate(state.residual, state.fallbacks), draws)
-        weights = torch.where(ready[..., None], as_answer(answer).weights, 0.0)
-        following = self._square(combine(weights, averages), state)
-        following = following._replace(residual=certificate.residual, fallbacks=certificate.fallbacks)
-        size = following.root / _as(state.root, (1 - self.beta_2**following.steps).sqrt())[..., None]
+        averages = state.first / _as(state.first, 1 - self.beta_1**state.renewals)[..., None]
+        averaged = Evidence(evidence.losses, gramian_of(averages))
+        answer, certificate = ConFIG().update(averaged, Certificate(state.residual, state.fallbacks), draws)
+        weights = as_answer(answer).weights
+        state = self._square(combine(weights, averages), state)
+        size = state.root / _as(state.root, (1 - self.beta_2**state.steps).sqrt())[..., None]
         scaled = torch.where((size > 0)[..., None, :], averages / size[..., None, :], 0.0)
-        kept = [torch.where(_like(ready, new), new, old) for new, old in zip(following, state, strict=True)]
-        return Answer(weights, scaled), MConFIGState(*kept)
+        return Answer(weights, scaled), state._replace(residual=certificate.residual, fallbacks=certificate.fallbacks)
 
     def certificate(self, state: MConFIGState) -> Certificate:
         """How well the equations of ConFIG were solved."""
         return Certificate(state.residual, state.fallbacks)
 
     def _renew(self, evidence: Evidence, state: MConFIGState) -> MConFIGState:
-        """The averages of the tasks whose turn it is, with this step's gradients."""
+        """The averages with this step's gradients of the tasks whose turn it is, or which have no average yet."""
         places = _places(state.turns)
-        due = places < self.updates
+        due = (places < self.updates) | (state.renewals == 0)
         moved = torch.lerp(state.first, evidence.gradients.to(state.first.dtype), 1 - self.beta_1)
         return state._replace(
             first=torch.where(due[..., None], moved, state.first),
@@ -166,8 +160,3 @@ def _places(turns: Float[Tensor, "*B K"]) -> Tensor:
 def _as(like: Tensor, numbers: Tensor) -> Tensor:
     """Numbers in the dtype of ``like``."""
     return numbers.to(like.dtype)
-
-
-def _like(ready: Bool[Tensor, "*B"], value: Tensor) -> Tensor:
-    """One truth value per replica, with as many axes as ``value``."""
-    return ready.reshape(ready.shape + (1,) * (value.dim() - ready.dim()))

@@ -14,23 +14,21 @@ def config(vectors: np.ndarray) -> np.ndarray:
 
 
 def m_config(run: Iterable[np.ndarray], beta_1: float, beta_2: float, updates: int) -> Iterator[np.ndarray]:
-    """The update (D,) of every step of a run of gradients (K, D); ``updates`` averages are renewed per step."""
-    averages, counts, start, steps = None, None, 0, 0
+    """The update (D,) of every step of a run of gradients (K, D).
+
+    All averages are renewed in the first step, and ``updates`` of them, in turn, in each of the others.
+    """
+    averages, counts, start = None, None, 0
     square = previous = np.zeros(())
-    for gradients in run:
+    for steps, gradients in enumerate(run, start=1):
         tasks, elements = gradients.shape
         if averages is None or counts is None:
             averages, counts = np.zeros((tasks, elements)), np.zeros(tasks)
             square, previous = np.zeros(elements), np.zeros(elements)
-        for offset in range(updates):
-            i = (start + offset) % tasks
+        for i in range(tasks) if steps == 1 else [(start + offset) % tasks for offset in range(updates)]:
             averages[i] = beta_1 * averages[i] + (1 - beta_1) * gradients[i]
             counts[i] += 1
-        start = (start + updates) % tasks
-        if (counts == 0).any():
-            yield np.zeros(elements)
-            continue
-        steps += 1
+        start = 0 if steps == 1 else (start + updates) % tasks
         direction = config(np.array([averages[i] / (1 - beta_1 ** counts[i]) for i in range(tasks)]))
         biased = direction * (1 - beta_1**steps)
         pseudo = (biased - beta_1 * previous) / (1 - beta_1)

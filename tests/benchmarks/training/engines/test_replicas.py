@@ -214,7 +214,7 @@ class Waiting(TorchDispatchMode):
 
 
 # These solve equations by iterations that end when all replicas are solved, or sort by values.
-LOOKING = {"cagrad", "conicgrad", "dualproj", "fairgrad", "go4align", "mgda", "nash-mtl", "upgrad"}
+LOOKING = {"cagrad", "conicgrad", "dualproj", "epo", "fairgrad", "go4align", "mgda", "nash-mtl", "upgrad"}
 
 
 @pytest.mark.parametrize("method", STACKABLE)
