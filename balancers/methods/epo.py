@@ -47,8 +47,9 @@ class EPO(Weighting[EPOState]):
 
     Several α may be optimal; the one taken is a vertex, and the order of the tasks may decide which. Where no α meets
     the bounds, or rounding hides it, as at a Pareto stationary point, the weights are K times those of the shortest
-    vector in the convex hull of the gradients, which increase no loss, and the step counts as a fallback. A task with
-    weight 0 has a head that stands still in that step.
+    vector in the convex hull of the gradients, which increase no loss, and the step counts as a fallback. The residual
+    of the other steps is that of their programme: the distance to the largest gain that the bounds allow, or the
+    largest violation of a bound. No weight is above K; a task with weight 0 has a head that stands still in that step.
 
     The rule is that of the official code, which solves the programmes with a tolerance of 1e-7, or with the weights
     r / Σr where that fails. Its multiplication by K, in the scripts for multi-task learning, is kept. Those scripts

@@ -23,7 +23,7 @@ def preference_and_losses(tasks: int, seed: int, *, balanced: bool) -> tuple[Ten
 
 
 def first_step(method: EPO, rows: Tensor, losses: Tensor) -> tuple[Tensor, EPOState]:
-    state = method.init(Sizes(*rows.shape))
+    state = method.init(Sizes(len(rows)))
     weights, state = method.update(evidence_from(rows, losses), state, Draws.seeded(0))
     return weights, state
 
@@ -76,16 +76,18 @@ def test_of_two_tasks_it_takes_the_end_of_the_interval_that_the_bounds_leave(see
 
 @pytest.mark.parametrize("preference", [(1.0, 1.0), (1.0, 4.0), (5.0, 1.0)])
 def test_it_finds_the_pareto_optimal_point_of_its_preference(preference: tuple[float, float]) -> None:
+    def losses() -> list[Tensor]:
+        return [1 - (-(point - side / math.sqrt(2)).square().sum()).exp() for side in (1, -1)]
+
     point = torch.tensor([0.3, 1.2], requires_grad=True)
     balancer = Balancer("epo", 2, preference=preference)
     for step in range(3000):
         point.grad = None
-        losses = [1 - (-(point - side / math.sqrt(2)).square().sum()).exp() for side in (1, -1)]
-        balancer.backward(losses, shared=[point])
+        balancer.backward(losses(), shared=[point])
         assert point.grad is not None
         with torch.no_grad():
             point -= 0.1 / (1 + step / 100) * point.grad
-    first, second = (float(loss.detach()) for loss in losses)
+    first, second = (float(loss.detach()) for loss in losses())
     assert preference[0] * first == pytest.approx(preference[1] * second, rel=0.05)
     assert abs(float(point[0].detach() - point[1].detach())) < 0.02  # the optimal points lie on the diagonal
 

@@ -18,7 +18,8 @@ from tests.references.sam_gs import sam_gs
 
 def play(weighting: Weighting, run: list[Tensor]) -> Iterator[Tensor]:
     """The weights of every step."""
-    state = weighting.init(Sizes(*run[0].shape, dtype=run[0].dtype))
+    tasks, elements = run[0].shape
+    state = weighting.init(Sizes(tasks, elements, dtype=run[0].dtype))
     for rows in run:
         answer, state = weighting.update(evidence_from(rows), state, Draws.seeded(0))
         yield as_answer(answer).weights
