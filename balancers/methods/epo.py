@@ -19,6 +19,8 @@ from balancers.solvers.linear import LinearProgramme, maximise
 from balancers.solvers.min_norm import min_norm
 from balancers.solvers.positive import logarithm
 
+ROUNDING = 16 * torch.finfo(torch.float64).eps  # a logarithm of a share that differs from its mean by less is equal
+
 
 class EPOState(NamedTuple):
     """The preference, as it was given, and how well the programmes were solved so far."""
@@ -158,4 +160,5 @@ def anchor(
     shares = torch.where(total > 0, weighted / total, 1 / tasks)
     logs = logarithm(shares * tasks)
     uneven = (shares * logs).sum(-1, keepdim=True)
-    return preference * (logs - uneven), uneven.squeeze(-1)
+    apart = torch.where((logs - uneven).abs() > ROUNDING, logs - uneven, 0.0)
+    return preference * apart, uneven.squeeze(-1)

@@ -52,6 +52,8 @@ class MConFIG(Weighting[MConFIGState]):
     :math:`s \leftarrow \beta_2 s + (1 - \beta_2) p^2`, element by element, the update is
     :math:`u / \sqrt{s / (1 - \beta_2^t)}`.
 
+    The weights are those of the averages brought to length 1, and the largest of them has size 1.
+
     Like an update of Adam, it is about as long in every element as the learning rate: train with plain SGD. A task that
     has no average yet begins one as soon as it is present; when a task comes back, it is next.
 
@@ -70,9 +72,9 @@ class MConFIG(Weighting[MConFIGState]):
         >>> from balancers import probe
         >>> steps = [[[1, 0], [-3, 4]], [[0, 1], [5, 0]]]
         >>> probe("m-config", gradients=steps[:1], losses=[[1, 4]])
-        Response(weights=[3, 0.6], update=[1, 1])
+        Response(weights=[1, 1], update=[1, 1])
         >>> probe("m-config", gradients=steps, losses=[[1, 4]] * 2)
-        Response(weights=[4.031, 0.571], update=[0.2, 0.936])
+        Response(weights=[1, 1], update=[0.2, 0.936])
 
     Attributes:
         beta_1: share of the past in the averages of the gradients, at least 0 and below 1.
@@ -116,16 +118,21 @@ class MConFIG(Weighting[MConFIGState]):
         )
 
     def update(self, evidence: Evidence, state: MConFIGState, draws: Draws) -> tuple[Answer, MConFIGState]:
-        """ConFIG's weights of the averages, and the averages over the root of the squares."""
+        """The weights of the unit averages in ConFIG's direction, and these averages in Adam's units."""
         state = self._renew(evidence, state)
         averages = state.first / _as(state.first, 1 - self.beta_1**state.renewals)[..., None]
         averaged = Evidence(evidence.losses, gramian_of(averages))
         answer, certificate = ConFIG().update(averaged, Certificate(state.residual, state.fallbacks), draws)
-        weights = as_answer(answer).weights
-        state = self._square(combine(weights, averages), state)
+        norms = averaged.norms
+        shares = as_answer(answer).weights * norms
+        largest = shares.abs().amax(-1, keepdim=True)
+        units = torch.where((norms > 0)[..., None], averages / _as(averages, norms)[..., None], 0.0)
+        state = self._square(combine(shares, units), state)
         size = state.root / _as(state.root, (1 - self.beta_2**state.steps).sqrt())[..., None]
-        scaled = torch.where((size > 0)[..., None, :], averages / size[..., None, :], 0.0)
-        return Answer(weights, scaled), state._replace(residual=certificate.residual, fallbacks=certificate.fallbacks)
+        factors = torch.where(size > 0, _as(size, largest) / size, 0.0)
+        weights = torch.where(largest > 0, shares / largest, 0.0)
+        following = state._replace(residual=certificate.residual, fallbacks=certificate.fallbacks)
+        return Answer(weights, units * factors[..., None, :]), following
 
     def certificate(self, state: MConFIGState) -> Certificate:
         """How well the equations of ConFIG were solved."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from balancers import Balancer, Draws, Sizes, create
 from balancers.conformance import check
-from balancers.methods.epo import EPO, EPOState
+from balancers.methods.epo import EPO, EPOState, anchor
 from tests.balancers.jacobians import KINDS, evidence_from, first_weights, generator, regular
 from tests.balancers.witness import witness
 from tests.references.epo import epo, non_uniformity
@@ -114,6 +114,14 @@ def test_between_opposite_gradients_nothing_moves() -> None:
     rows = torch.tensor([[1.0, 2.0], [-2.0, -4.0]], dtype=torch.float64)
     weights, _ = first_step(EPO(), rows, torch.ones(2, dtype=torch.float64))
     torch.testing.assert_close(weights, torch.tensor([4.0, 2.0], dtype=torch.float64) / 3)
+
+
+@pytest.mark.parametrize("tasks", [2, 3, 5, 7])
+def test_losses_that_are_balanced_up_to_rounding_ask_for_no_balance(tasks: int) -> None:
+    preference = torch.rand(tasks, generator=generator(tasks), dtype=torch.float64) + 0.1
+    slope, uneven = anchor(preference * (0.3 / preference), preference)
+    assert (slope == 0).all()
+    assert abs(uneven) < 1e-15
 
 
 @pytest.mark.parametrize("losses", [(0.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1e-30, 1.0, 1e30)])
