@@ -17,10 +17,10 @@ FLOOR = 1e-8  # what every step adds to v beside the squared dissimilarity, whic
 
 
 class SAMGSState(NamedTuple):
-    """The averages m of the gradients and v of the squared dissimilarity, and how many steps each has seen."""
+    """The averages m of the gradients and v of the squared dissimilarity, each with the number of its steps."""
 
     averages: Float[Tensor, "*B K D"]
-    seen: Float[Tensor, "*B K"]
+    task_steps: Float[Tensor, "*B K"]
     variance: Float[Tensor, "*B"]
     steps: Float[Tensor, "*B"]
 
@@ -96,16 +96,16 @@ class SAMGS(Weighting[SAMGSState]):
         similarity = mean_similarity(norms)
         averages = torch.lerp(state.averages, evidence.gradients.to(state.averages.dtype), 1 - self.beta_1)
         variance = self.beta_2 * state.variance + (1 - self.beta_2) * (1 - similarity).square() + FLOOR
-        seen, steps = state.seen + 1, state.steps + 1
+        task_steps, steps = state.task_steps + 1, state.steps + 1
         spread = (variance / (1 - self.beta_2**steps)).sqrt()
-        factors = 1 / ((1 - self.beta_1**seen) * spread[..., None])
+        factors = 1 / ((1 - self.beta_1**task_steps) * spread[..., None])
         equal = torch.where(norms > 0, norms.mean(-1, keepdim=True) / norms, 0.0)
         weights = torch.where(
             (similarity < self.gamma)[..., None, None],
             equal[..., None].to(averages.dtype),
             averages.abs() * factors[..., None].to(averages.dtype),
         )
-        return weights, SAMGSState(averages, seen, variance, steps)
+        return weights, SAMGSState(averages, task_steps, variance, steps)
 
 
 def mean_similarity(norms: Float[Tensor, "*B K"]) -> Float[Tensor, "*B"]:
