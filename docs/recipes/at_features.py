@@ -1,7 +1,8 @@
 """Gradients measured at the shared representation: one backward pass through the encoder, however many tasks there are.
 
 Pass the representation as `features`. With `mgda` this is MGDA-UB of Sener and Koltun (NeurIPS 2018). Methods that
-compare gradients of several steps or batches (`db-mtl`, `excess-mtl`, `moco`, `modo`, `sdmgrad`) raise an error there.
+compare gradients of several steps or batches (`db-mtl`, `excess-mtl`, `m-config`, `moco`, `modo`, `sam-gs`, `sdmgrad`)
+raise an error there.
 
 Gradients at the representation are smaller for larger batches. A method whose update is not proportional to the losses
 (`nash-mtl`, `fairgrad`) then takes longer steps; `rescaled:sum:METHOD` gives the update its usual length.

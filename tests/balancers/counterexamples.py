@@ -38,6 +38,10 @@ VARIATIONS: dict[str, Change] = {
     "first like the last": lambda rows, losses, step: (torch.cat([rows[-1:], rows[1:]]), losses),
     "tiny": lambda rows, losses, step: (1e-9 * rows, 1e-9 * losses),
     "huge": lambda rows, losses, step: (1e9 * rows, 1e9 * losses),
+    "orthogonal and alike": lambda rows, losses, step: (
+        torch.eye(*rows.shape, dtype=rows.dtype),
+        torch.ones_like(losses),
+    ),
 }
 
 

@@ -215,9 +215,11 @@ class Waiting(TorchDispatchMode):
 
 # These solve equations by iterations that end when all replicas are solved, or sort by values.
 LOOKING = {
+    "aligned-mtl",
     "cagrad",
     "conicgrad",
     "dualproj",
+    "epo",
     "fairgrad",
     "go4align",
     "mgda",
