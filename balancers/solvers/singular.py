@@ -61,13 +61,14 @@ def singular_values(matrix: Float[Tensor, "N K K"], rank: Int[Tensor, "N"]) -> S
 
 def _ranked(matrix: Tensor, left: Tensor, values: Tensor, right: Tensor, rank: Tensor) -> SingularValues:
     """The triples up to the rank, with the relative violations of A v = σ u and of orthogonality."""
-    kept = (torch.arange(values.shape[-1], device=rank.device) < rank[:, None]) & (values > 0)
+    counted = torch.arange(values.shape[-1], device=rank.device) < rank[:, None]
+    kept = counted & (values > 0)
     values, left = torch.where(kept, values, 0.0), torch.where(kept[:, None, :], left, 0.0)
     missed = (matrix @ right - left * values[:, None, :]).norm(dim=-2) / values
     eye = torch.diag_embed(kept.to(values.dtype))
     right = torch.where(kept[:, None, :], right, 0.0)
     skew = torch.maximum((left.mT @ left - eye).abs(), (right.mT @ right - eye).abs()).amax(-2)
-    return SingularValues(left, values, right, torch.where(kept, missed + skew, 0.0))
+    return SingularValues(left, values, right, torch.where(kept, missed + skew, torch.where(counted, torch.inf, 0.0)))
 
 
 def _jacobi(matrix: Float[Tensor, "N K K"], rank: Int[Tensor, "N"]) -> SingularValues:
