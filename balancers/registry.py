@@ -110,7 +110,9 @@ def weighting_of(method: str | Weighting, hyperparameters: Mapping[str, Any], ta
         if hyperparameters:
             raise ValueError(f"hyperparameters {sorted(hyperparameters)} belong into the {method.name} object itself")
         return method
-    resolved = {k: per_task(k, v, tasks) if isinstance(v, Mapping) else v for k, v in hyperparameters.items()}
+    resolved: dict[str, Any] = {
+        k: per_task(k, v, tasks) if isinstance(v, Mapping) else v for k, v in hyperparameters.items()
+    }
     for key in get(method).task_positions & resolved.keys():
         resolved[key] = position_of(key, resolved[key], tasks)
     return create(method, **resolved)

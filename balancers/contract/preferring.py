@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -62,9 +62,7 @@ class Preferring(Solving):
             return nothing
         return PreferenceState(*nothing, allocate(self.preference, sizes, self.name))
 
-    def update(
-        self, evidence: Evidence, state: Certificate | PreferenceState, draws: Draws, /
-    ) -> tuple[Tensor | Answer, Certificate | PreferenceState]:
+    def update(self, evidence: Evidence, state: Any, draws: Draws, /) -> tuple[Tensor | Answer, Any]:
         """The weights of this step, and the updated record of residuals and fallbacks."""
         if isinstance(state, Certificate):
             return super().update(evidence, state, draws)
@@ -72,7 +70,7 @@ class Preferring(Solving):
         recorded = recording(Certificate(state.residual, state.fallbacks), solution)
         return solution.point, PreferenceState(*recorded, state.preference)
 
-    def certificate(self, state: Certificate | PreferenceState, /) -> Certificate:
+    def certificate(self, state: Any, /) -> Certificate:
         """The record of residuals and fallbacks."""
         return Certificate(state.residual, state.fallbacks)
 

@@ -33,16 +33,16 @@ class Solving(Weighting[Any]):
         Response(weights=[1.75, 0.25], update=[1, 1])
     """
 
-    def init(self, sizes: Sizes, /) -> Certificate:
-        """Nothing solved yet."""
+    def init(self, sizes: Sizes, /) -> tuple:
+        """Nothing solved yet: a certificate without a step."""
         return Certificate(sizes.scalar(), sizes.scalar())
 
-    def update(self, evidence: Evidence, state: Certificate, draws: Draws, /) -> tuple[Tensor | Answer, Certificate]:
+    def update(self, evidence: Evidence, state: Any, draws: Draws, /) -> tuple[Tensor | Answer, Any]:
         """The weights of this step, and the updated record of residuals and fallbacks."""
         solution = self.solve(evidence, draws)
         return solution.point, recording(state, solution)
 
-    def certificate(self, state: Certificate, /) -> Certificate:
+    def certificate(self, state: Any, /) -> Certificate:
         """The record of residuals and fallbacks."""
         return state
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from balancers import Draws, Evidence, Solution, create, solvers
+from balancers import Draws, Evidence, Solution, solvers
+from balancers.methods.aligned_mtl import AlignedMTL
 from balancers.solvers import bargain, equal_projections, programmes
 from tests.references import exact_bargaining
 from tests.references.exact_linear import exact
@@ -69,7 +70,7 @@ def test_two_gradients_a_rounding_apart_have_no_equal_projections_that_can_be_to
 
 def test_alignment_says_when_the_length_hangs_on_rounding() -> None:
     rows = torch.tensor([[1.0, 0.0], [1.0, 1e-6]], dtype=torch.float64)
-    solution = create("aligned-mtl").solve(Evidence(HALF[:2], rows @ rows.T), Draws.seeded(0))
+    solution = AlignedMTL().solve(Evidence(HALF[:2], rows @ rows.T), Draws.seeded(0))
     assert not solution.solved
     assert solution.point.isfinite().all()
 
@@ -87,7 +88,7 @@ def test_alignment_is_exact_for_norms_of_many_decades(decades: int) -> None:
     determinant = root * scale**2
     adjugate = torch.tensor([[long**2 + root, -0.6 * short * long], [-0.6 * short * long, short**2 + root]])
     expected = smallest**0.5 * scale / determinant * adjugate.double() @ HALF[:2] * 1.5
-    solution = create("aligned-mtl").solve(Evidence(HALF[:2], rows @ rows.T), Draws.seeded(0))
+    solution = AlignedMTL().solve(Evidence(HALF[:2], rows @ rows.T), Draws.seeded(0))
     assert solution.solved
     terms = rows.norm(dim=1)
     torch.testing.assert_close(solution.point * terms, expected * terms, rtol=1e-6, atol=1e-9 * float(smallest**0.5))

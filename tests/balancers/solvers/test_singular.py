@@ -9,7 +9,7 @@ from balancers.solvers.singular import singular_values
 DIGITS = 60
 
 
-def exact_values(matrix: torch.Tensor) -> list[mpmath.mpf]:
+def exact_values(matrix: torch.Tensor) -> list:
     with mpmath.workdps(DIGITS):
         whole = mpmath.matrix(matrix.tolist())
         return sorted((mpmath.sqrt(x) for x in mpmath.eigsy(whole.T * whole, eigvals_only=True)), reverse=True)

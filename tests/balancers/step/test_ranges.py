@@ -76,12 +76,12 @@ def plain_gradients(weights: tuple[float, ...], heads: tuple[float, ...]) -> lis
     exact = Network(network.encoder.double(), network.heads.double(), network.inputs.double(), network.targets.double())
     losses = exact.losses()
     shared = torch.autograd.grad(
-        sum(w * loss for w, loss in zip(weights, losses, strict=True)),  # pyright: ignore[reportArgumentType]
+        torch.stack([w * loss for w, loss in zip(weights, losses, strict=True)]).sum(),
         list(exact.encoder.parameters()),
         retain_graph=True,
     )
     own = torch.autograd.grad(
-        sum(f * loss for f, loss in zip(heads, losses, strict=True)),  # pyright: ignore[reportArgumentType]
+        torch.stack([f * loss for f, loss in zip(heads, losses, strict=True)]).sum(),
         list(exact.heads.parameters()),
     )
     return [*shared, *own]
