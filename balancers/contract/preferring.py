@@ -55,12 +55,11 @@ class Preferring(Solving):
         """The claim that the order of the tasks does not matter; a preference makes it matter."""
         return frozenset({Claim.PERMUTATION_EQUIVARIANT} if self.preference is None else ())
 
-    def init(self, sizes: Sizes, /) -> Certificate | PreferenceState:
-        """Nothing solved yet."""
-        nothing = super().init(sizes)
+    def init(self, sizes: Sizes, /) -> tuple:
+        """Nothing solved yet; with a preference, that of every replica."""
         if self.preference is None:
-            return nothing
-        return PreferenceState(*nothing, allocate(self.preference, sizes, self.name))
+            return super().init(sizes)
+        return PreferenceState(sizes.scalar(), sizes.scalar(), allocate(self.preference, sizes, self.name))
 
     def update(self, evidence: Evidence, state: Any, draws: Draws, /) -> tuple[Tensor | Answer, Any]:
         """The weights of this step, and the updated record of residuals and fallbacks."""
