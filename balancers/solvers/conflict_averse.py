@@ -9,7 +9,8 @@ from torch import Tensor
 from balancers.contract.exactness import DOUBLE
 from balancers.contract.solution import Solution
 from balancers.solvers.cosines import angles, hull_contains_zero, length_of, products_with
-from balancers.solvers.programmes import ACCURATE, ProgrammeLine, flat, nonnegative, search, shaped
+from balancers.solvers.dual_cone import cone_weights
+from balancers.solvers.programmes import ACCURATE, ProgrammeLine, flat, search, shaped
 
 
 def conflict_averse(
@@ -20,8 +21,8 @@ def conflict_averse(
     Near means :math:`\|u - g_0\| \le c\|g_0\|`. If the largest minimum is ν, then u is the projection of :math:`g_0`
     onto :math:`\{u : g_i^\top u \ge \nu\}`, which is a non-negative programme: a search for the ν at which the distance
     is :math:`c\|g_0\|`. At a Pareto stationary point ν may be 0 before that: then the point is the projection onto
-    :math:`\{u : g_i^\top u \ge 0\}`, and does not count as solved, because a direction that helps all tasks may be
-    hidden by rounding. A gradient of norm zero has no influence.
+    :math:`\{u : g_i^\top u \ge 0\}`. No step at such a point counts as solved, because a direction that helps all tasks
+    may be hidden by rounding. A gradient of norm zero has no influence.
     Where :math:`g_0` is zero up to rounding, the point is the reference. Where no solution is found, it is some point
     in the ball. The conditions are :math:`g_i^\top u \ge \nu`, equality where a gradient was added to :math:`g_0`, and
     the distance. The residual is the largest violation, in units of :math:`\|g_i\| \|g_0\|` and of :math:`c\|g_0\|`.
@@ -55,10 +56,11 @@ def conflict_averse(
         square, mixed = (slope * ones).sum(-1), (slope * offset).sum(-1)
         return (mixed + (mixed**2 - square * ((fixed * offset).sum(-1) - radius**2)).sqrt()) / square
 
-    at_zero = fine & hull_contains_zero(cosines, resolution)
+    stationary = hull_contains_zero(cosines, resolution)
+    at_zero = fine & stationary
     projected = torch.zeros_like(parts)
     if at_zero.any():  # no minimum above 0 can be had: the projection onto the cone is as good as any update
-        projected[at_zero] = nonnegative(cosines[at_zero], -offset[at_zero]).point
+        projected[at_zero] = cone_weights(cosines[at_zero], -offset[at_zero], at_zero[at_zero])
         at_zero &= length_of(cosines, projected) <= radius * (1 + ACCURATE)
     # g_i'u can be no larger than |g_i| |g_0| (1 + c), and is if all gradients agree: twice that is surely too far.
     low, searched = torch.where(zero, torch.inf, offset / ones).amin(-1), fine & ~at_zero
@@ -76,4 +78,4 @@ def conflict_averse(
     misses = torch.where(best > 0, (along - least * ones).abs(), (least * ones - along).clamp(min=0))
     off = torch.where(searched, (length_of(cosines, best) / radius - 1).abs(), 0.0) if radius > 0 else 0 * centre
     residual = torch.where(fine, torch.maximum(torch.where(zero, 0.0, misses).amax(-1), off), 0.0)
-    return shaped(Solution(reference + added, residual, ~at_zero & (residual < ACCURATE)), shape)
+    return shaped(Solution(reference + added, residual, ~(fine & stationary) & (residual < ACCURATE)), shape)
