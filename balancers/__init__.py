@@ -8,7 +8,7 @@ from balancers.contract.space import Choice, Interval, Simplex, Space, searching
 from balancers.contract.weighting import Answer, Claim, Draws, Evidence, Need, Sizes, Stateless, Weighting, reference
 from balancers.naming.earlier import keep_earlier_names
 from balancers.registry import create, get, load_plugin, names, register
-from balancers.step.guards import NonFiniteError, NonFiniteGradientError, NonFiniteLossError, OutOfRangeError
+from balancers.step.errors import NonFiniteError, NonFiniteGradientError, NonFiniteLossError, OutOfRangeError
 from balancers.step.measuring import measure
 from balancers.wrappers.wrappers import Every, Rescaled, Smoothed
 

@@ -283,7 +283,7 @@ class Balancer(Memory):
 
         job = FillJob(tasks, step.losses, leaves, weigh, self.heads == "weighted", self._group)
         with self.unless_refused(), torch.autocast(step.present.device.type, enabled=False):
-            answer, seeds = fill(job, needs, part, features)  # weights and update are not for half precision
+            answer, seeds, _ = fill(job, needs, part, features)  # weights and update are not for half precision
         self._awaited = step.present if Need.LOSSES_AFTER in needs else None
         self._largest_losses = bounded.largest
         of_all_tasks, dtype = with_zeros_for_absent(answer.weights, step.present, len(self.tasks)), step.losses[0].dtype
@@ -391,7 +391,7 @@ class Balancer(Memory):
         else:
             answer, following = update_present(self.weighting, evidence, self.state, self.draws, step.present)
         answer = as_answer(answer)
-        factors = guards.require_finite_answer(answer, tasks, self.weighting.name)
+        factors = guards.require_finite_answer(answer, tasks, self.weighting.name, sizes)
         if self.heads == "weighted" and answer.weights.dim() > 1:
             raise ValueError('a method that weighs element by element has no weight for a head: use heads="own"')
         self.remember(following)
@@ -399,8 +399,8 @@ class Balancer(Memory):
         self._evidence = evidence
         seeds = seeds_needed(factors.of_heads(self.heads), magnitudes, step.losses, leaves)
         if seeds is not None:
-            guards.require_finite_state(self.state, self.weighting.name)
-        return Weighed(answer, seeds)
+            guards.require_finite_state(self.state, tasks, self.weighting.name, sizes)
+        return Weighed(answer, seeds, sizes)
 
     def set_extra_state(self, state: Tensor) -> None:
         """Continue from a checkpoint. Checkpoints are taken between steps, so that no losses are awaited.

@@ -16,7 +16,15 @@ from balancers.contract.evidence import WITHOUT_GRADIENTS, Need
 from balancers.step.gradients import TaskGradients, task_gradients
 from balancers.step.graph import Leaves
 from balancers.step.parallel import Group
-from balancers.step.update import Weighed, accumulate, head_gradients, shared_update, terms_of, wide_update
+from balancers.step.update import (
+    Weighed,
+    accumulate,
+    head_gradients,
+    require_no_lost_gradient,
+    shared_update,
+    terms_of,
+    wide_update,
+)
 from balancers.step.wide import largest_of, narrowed, require_finite_rows, widened
 
 
@@ -175,6 +183,8 @@ def _wide_pass(
 ) -> list[Tensor | None]:
     """The encoder's gradients from one pass of the update at the features, brought to the middle of the range first."""
     ones = [1.0] * len(job.tasks)
+    terms = terms_of(weighed.answer, measured, job.tasks, ones)
+    require_no_lost_gradient(weighed, terms, measured.places)
     parts = wide_update(weighed.answer, measured, ones)
     scale = math.ldexp(1.0, math.frexp(largest_of(parts))[1])
     pairs = [(z, _seed(part / scale, z)) for z, part in zip(features, parts, strict=True) if part is not None]
@@ -182,7 +192,7 @@ def _wide_pass(
         [feature for feature, _ in pairs], job.leaves.shared, [part for _, part in pairs], allow_unused=True
     )
     whole = job.group.means(None if gradient is None else widened(gradient) * scale for gradient in gradients)
-    return narrowed(whole, job.leaves.shared, terms_of(weighed.answer, measured, job.tasks, ones))
+    return narrowed(whole, job.leaves.shared, terms)
 
 
 def at_shared(job: FillJob) -> Weighed:
@@ -251,6 +261,7 @@ def _task_by_task(job: FillJob, weighed: Weighed, seeds: Sequence[float]) -> Wei
     measured = job.group.gradients(task_gradients(job.losses, job.leaves, seeds=seeds))
     require_finite_rows(measured.rows, job.tasks)
     terms = terms_of(weighed.answer, measured, job.tasks, seeds)
+    require_no_lost_gradient(weighed, terms, measured.places)
     update = narrowed(wide_update(weighed.answer, measured, seeds), measured.places, terms)
     return _write(job, measured, weighed, update, seeds)
 

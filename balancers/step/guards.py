@@ -11,70 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.evidence import Answer, Evidence, Need
+from balancers.step.errors import NonFiniteError, NonFiniteLossError, nonfinite_gradients
 from balancers.step.gradients import TaskGradients
 from balancers.step.inputs import Losses, Step
 from balancers.step.memory import Memory
 from balancers.step.ranges import Factors
-
-
-class NonFiniteError(ValueError):
-    """A loss or a gradient is NaN or infinite.
-
-    Example:
-        >>> import torch
-        >>> from balancers import Balancer, NonFiniteError
-        >>> point = torch.zeros(2, requires_grad=True)
-        >>> try:
-        ...     Balancer("pcgrad", ["a", "b"]).backward([point.sum(), point.sum() * float("inf")], shared=[point])
-        ... except NonFiniteError as error:
-        ...     print(error)
-        the loss of task 'b' is nan; ...
-    """
-
-
-class NonFiniteLossError(NonFiniteError):
-    """A loss is NaN or infinite.
-
-    Example:
-        >>> import torch
-        >>> from balancers import Balancer, NonFiniteLossError
-        >>> point = torch.zeros(2, requires_grad=True)
-        >>> try:
-        ...     Balancer("pcgrad", ["a", "b"]).backward([point.sum(), point.sum() / 0], shared=[point])
-        ... except NonFiniteLossError as error:
-        ...     print(error)
-        the loss of task 'b' is nan; ...
-    """
-
-
-class NonFiniteGradientError(NonFiniteError):
-    """All losses are finite, but a task's gradient is not.
-
-    Example:
-        >>> import torch
-        >>> from balancers import Balancer, NonFiniteGradientError
-        >>> point = torch.zeros(2, requires_grad=True)
-        >>> try:
-        ...     Balancer("pcgrad", ["a", "b"]).backward([point.sum(), point.sqrt().sum()], shared=[point])
-        ... except NonFiniteGradientError as error:
-        ...     print(error)
-        the gradients of tasks ['b'] are not finite although their losses are; ...
-    """
-
-
-class OutOfRangeError(NonFiniteError):
-    """All gradients and weights are finite, but their products are too large or too small for the parameters' dtype.
-
-    Example:
-        >>> import torch
-        >>> from balancers import Balancer, OutOfRangeError
-        >>> point = torch.full((2,), 1e5, requires_grad=True)
-        >>> try:
-        ...     Balancer("fixed", ["a", "b"], weights=[1.0, 1e35]).backward(list(point**2), shared=[point])
-        ... except OutOfRangeError as error:
-        ...     print(error)
-        the update leaves the range of float32: task 'b' has the weight 1e+35 and ...
-    """
 
 
 def require_finite_losses(losses: Float[Tensor, "P"], tasks: Sequence[str]) -> None:
@@ -86,7 +27,7 @@ def require_finite_losses(losses: Float[Tensor, "P"], tasks: Sequence[str]) -> N
         >>> require_finite_losses(torch.tensor([1.0, float('nan')]), ["a", "b"])
         Traceback (most recent call last):
             ...
-        balancers.step.guards.NonFiniteLossError: the loss of task 'b' is nan; ...
+        balancers.step.errors.NonFiniteLossError: the loss of task 'b' is nan; ...
     """
     for task, value in zip(tasks, losses.tolist(), strict=True):
         if not math.isfinite(value):
@@ -158,7 +99,7 @@ def require_finite_gradients(evidence: Evidence, tasks: Sequence[str]) -> list[f
         >>> require_finite_gradients(Evidence(torch.ones(2), gramian), ["a", "b"])
         Traceback (most recent call last):
             ...
-        balancers.step.guards.NonFiniteGradientError: the gradients of tasks ['b'] are not finite ...
+        balancers.step.errors.NonFiniteGradientError: the gradients of tasks ['b'] are not finite ...
 
     Returns:
         The norms of the gradients, or their largest elements where there is no Gramian; None without both.
@@ -178,21 +119,9 @@ def require_finite_gradients(evidence: Evidence, tasks: Sequence[str]) -> list[f
     return lengths
 
 
-def nonfinite_gradients(tasks: Sequence[str]) -> NonFiniteGradientError:
-    """The error that says whose gradients are NaN or infinite.
-
-    Example:
-        >>> from balancers.step.guards import nonfinite_gradients
-        >>> str(nonfinite_gradients(["b"]))[:48]
-        "the gradients of tasks ['b'] are not finite alth"
-    """
-    return NonFiniteGradientError(
-        f"the gradients of tasks {list(tasks)} are not finite although their losses are; nothing was written to .grad. "
-        "Look for a square root or a division at 0, or losses so large that their gradients leave the dtype's range"
-    )
-
-
-def require_finite_answer(answer: Answer, tasks: Sequence[str], method: str) -> Factors:
+def require_finite_answer(
+    answer: Answer, tasks: Sequence[str], method: str, losses: Sequence[float] | None = None
+) -> Factors:
     """Raise `NonFiniteError` if a method gave a weight, or a factor for a head, that is NaN or infinite.
 
     Example:
@@ -202,7 +131,7 @@ def require_finite_answer(answer: Answer, tasks: Sequence[str], method: str) -> 
         >>> require_finite_answer(Answer(torch.tensor([1.0, float("inf")])), ["a", "b"], "mine")
         Traceback (most recent call last):
             ...
-        balancers.step.guards.NonFiniteError: mine gave the weights [1.0, inf] to the tasks ['a', 'b']; ...
+        balancers.step.errors.NonFiniteError: mine gave the weights [1.0, inf] to the tasks ['a', 'b']; ...
 
     Returns:
         The largest weight of every task, and the factors.
@@ -215,13 +144,20 @@ def require_finite_answer(answer: Answer, tasks: Sequence[str], method: str) -> 
         factors.append(values)
         if not all(map(math.isfinite, values)):
             raise NonFiniteError(
-                f"{method} gave the {what} {values} to the tasks {list(tasks)}; nothing was written to .grad, and the "
-                "state is as it was"
+                f"{method} gave the {what} {values} to the tasks {list(tasks)}{_with(losses)}; nothing was written to "
+                ".grad, and the state is as it was"
             )
     return Factors(*factors)
 
 
-def require_finite_state(state: tuple[Tensor, ...], method: str) -> None:
+def _with(losses: Sequence[float] | None) -> str:
+    """The size of the losses, for the message of an error."""
+    return "" if losses is None else f", whose losses are {', '.join(f'{loss:.3g}' for loss in losses)} in size"
+
+
+def require_finite_state(
+    state: tuple[Tensor, ...], tasks: Sequence[str], method: str, losses: Sequence[float] | None = None
+) -> None:
     """Raise `NonFiniteError` if a number that a method wants to remember is NaN or infinite.
 
     Example:
@@ -229,18 +165,19 @@ def require_finite_state(state: tuple[Tensor, ...], method: str) -> None:
         >>> from balancers import create, Sizes
         >>> from balancers.step.guards import require_finite_state
         >>> state = create("slaw").init(Sizes(2))
-        >>> require_finite_state(state, "slaw")
-        >>> require_finite_state(state._replace(means=torch.tensor([1.0, float("inf")])), "slaw")
+        >>> require_finite_state(state, ["a", "b"], "slaw")
+        >>> state = state._replace(means=torch.tensor([1.0, float("inf")]))
+        >>> require_finite_state(state, ["a", "b"], "slaw", [1.0, 1e200])
         Traceback (most recent call last):
             ...
-        balancers.step.guards.NonFiniteError: slaw cannot remember numbers as large as those of this step (means); ...
+        balancers.step.errors.NonFiniteError: slaw cannot remember the means of the tasks ['a', 'b'], whose losses ...
     """
     fields = getattr(state, "_fields", ())
     broken = [field for field, value in zip(fields, state, strict=True) if not value.isfinite().all()]
     if broken:
         raise NonFiniteError(
-            f"{method} cannot remember numbers as large as those of this step ({', '.join(broken)}); nothing was "
-            "written to .grad, and the state is as it was"
+            f"{method} cannot remember the {' and '.join(broken)} of the tasks {list(tasks)}{_with(losses)}: they are "
+            "not finite; nothing was written to .grad, and the state is as it was"
         )
 
 

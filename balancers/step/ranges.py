@@ -98,6 +98,8 @@ def in_range(factors: Factors, magnitudes: Magnitudes, limits: Range, elements: 
         elements: how many numbers the shared parameters hold.
     """
     losses, lengths = magnitudes
+    if not any(factors.weights) and any(0 < loss < limits.smallest for loss in losses):
+        return False
     low, high = limits.smallest**HEADROOM, limits.largest**HEADROOM
     if not _fit(factors.weights, losses, limits, Range(low, high)):
         return False

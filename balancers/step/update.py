@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from balancers.contract.evidence import Answer
+from balancers.step.errors import OutOfRangeError
 from balancers.step.gradients import TaskGradients, combine
 from balancers.step.wide import Terms, narrowed, require_finite_rows, weighted_rows, weighted_sums, widened
 
@@ -31,6 +32,7 @@ class Weighed(NamedTuple):
 
     answer: Answer
     seeds: Sequence[float] | None = None  # powers of two near 1 / loss; None where all products stay inside the range
+    losses: Sequence[float] = ()  # how large they are
 
 
 def shared_update(weighed: Weighed, measured: TaskGradients, tasks: Sequence[str]) -> list[Tensor | None]:
@@ -57,7 +59,36 @@ def shared_update(weighed: Weighed, measured: TaskGradients, tasks: Sequence[str
         if 0 < torch.linalg.vector_norm(update, math.inf).tolist() < math.inf:
             return _split(update, measured)
     ones = [1.0] * len(tasks)
-    return narrowed(wide_update(answer, measured, ones), measured.places, terms_of(answer, measured, tasks, ones))
+    terms = terms_of(answer, measured, tasks, ones)
+    require_no_lost_gradient(weighed, terms, measured.places)
+    return narrowed(wide_update(answer, measured, ones), measured.places, terms)
+
+
+def require_no_lost_gradient(weighed: Weighed, terms: Terms, like: Sequence[Tensor]) -> None:
+    """Raise `OutOfRangeError` if the update is 0 because a loss is so small that its gradient or its weight is.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Answer
+        >>> from balancers.step.update import Weighed, require_no_lost_gradient
+        >>> from balancers.step.wide import Terms
+        >>> weighed = Weighed(Answer(torch.ones(1)), [2.0**64], [1e-44])
+        >>> require_no_lost_gradient(weighed, Terms(["a"], torch.ones(1), [[torch.zeros(2)]], [1.0]), [torch.ones(2)])
+        Traceback (most recent call last):
+            ...
+        balancers.step.errors.OutOfRangeError: the update is 0: the loss of task 'a' is 1e-44, ...
+    """
+    each = terms.each()
+    if any(weight * size for _, weight, size in each):
+        return
+    smallest = max(torch.finfo(tensor.dtype).tiny for tensor in like)
+    for (task, weight, size), loss in zip(each, weighed.losses, strict=False):
+        if 0 < loss < smallest:
+            raise OutOfRangeError(
+                f"the update is 0: the loss of task {task!r} is {loss:.3g}, which is so small that its weight is "
+                f"{weight:.3g} and the largest element of its gradient {size:.3g}; nothing was written to .grad, and the "
+                "state is as it was. Multiply the loss by a number that brings it near 1, or leave the task out"
+            )
 
 
 def wide_update(answer: Answer, measured: TaskGradients, seeds: Sequence[float]) -> list[Tensor | None]:

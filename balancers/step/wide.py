@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.step import gradients
-from balancers.step.guards import OutOfRangeError, nonfinite_gradients
+from balancers.step.errors import OutOfRangeError, nonfinite_gradients
 
 COLUMNS = 1 << 20  # of a matrix that are held in double precision at a time
 
@@ -34,10 +34,13 @@ class Terms(NamedTuple):
 
     def largest(self) -> tuple[str, float, float]:
         """The task with the largest term, its largest weight, and the largest element of its gradient."""
+        return max(self.each(), key=lambda term: term[1] * term[2])
+
+    def each(self) -> list[tuple[str, float, float]]:
+        """Every task, its largest weight, and the largest element of its gradient."""
         weights = self.weights.abs().double().flatten(1).amax(-1) if self.weights.dim() > 1 else self.weights.abs()
         sizes = [largest_of(row) / seed for row, seed in zip(self.rows, self.seeds, strict=True)]
-        terms = list(zip(self.tasks, weights.tolist(), sizes, strict=True))
-        return max(terms, key=lambda term: term[1] * term[2])
+        return list(zip(self.tasks, weights.tolist(), sizes, strict=True))
 
 
 def largest_of(tensors: Sequence[Tensor | None]) -> float:
@@ -129,7 +132,7 @@ def narrowed(
         >>> narrowed([gradient.double() * 1e20], [gradient], terms)
         Traceback (most recent call last):
             ...
-        balancers.step.guards.OutOfRangeError: the update leaves the range of float32: task 'a' has the weight 1e+20 ...
+        balancers.step.errors.OutOfRangeError: the update leaves the range of float32: task 'a' has the weight 1e+20 ...
 
     Raises:
         OutOfRangeError: a sum is too large for its dtype, or all of them are 0 because they are too small.
@@ -165,7 +168,7 @@ def require_finite_rows(rows: Sequence[Sequence[Tensor | None]], tasks: Sequence
         >>> require_finite_rows([[torch.ones(2)], [torch.full((2,), torch.inf)]], ["a", "b"])
         Traceback (most recent call last):
             ...
-        balancers.step.guards.NonFiniteGradientError: the gradients of tasks ['b'] are not finite ...
+        balancers.step.errors.NonFiniteGradientError: the gradients of tasks ['b'] are not finite ...
     """
     broken = [task for task, row in zip(tasks, rows, strict=True) if not math.isfinite(largest_of(row))]
     if broken:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from balancers import Evidence
+from balancers import Evidence, NonFiniteError, OutOfRangeError
 from balancers.step import guards
 from benchmarks.training.engines.engine import Fault
 from benchmarks.training.engines.replicas.team import Mixed
@@ -82,8 +82,8 @@ class Faults:
                 guards.require_finite_answer(guards.Answer(values), self._tasks, method)
             else:
                 weights = dict(zip(self._tasks, values.tolist(), strict=True))
-                raise guards.OutOfRangeError(f"with {method}'s weights {weights} the update leaves the dtype's range")
-        except guards.NonFiniteError as error:
+                raise OutOfRangeError(f"with {method}'s weights {weights} the update leaves the dtype's range")
+        except NonFiniteError as error:
             return Fault(int(self._step[replica]), "diverged", str(error))
         except ValueError as error:
             return Fault(int(self._step[replica]), "failed", f"{type(error).__name__}: {error}")
