@@ -21,14 +21,14 @@ AGREED = 1e-3  # relative difference of two updates that both are called solutio
 GROWTH = 1e3  # how much larger weights may be where gradients cancel than for random gradients of the same lengths
 DISTANCES = {"nearly stationary": 1e-4}  # there, weights may be larger by one over its square
 MORE_TASKS = 40  # in single precision and one step, because some methods are slow there
-STEPS = 2
+STEPS = 2  # of a run that watches claims, so that a method with memory has one
 STARTS, HEAD_STEPS, RATE = 4, 8, 0.01  # of the runs that watch heads
 STRAY = 10.0  # how much farther from its optimum a head may be than it was at first
 
 Change = Callable[[Evidence], Evidence]
 
 
-class Outcome(NamedTuple):
+class _Outcome(NamedTuple):
     """What a method answered in one step to gradients of one kind.
 
     Attributes:
@@ -157,7 +157,7 @@ def _solves(weighting: Weighting) -> bool:
 
 def _outcomes(
     weighting: Weighting, tasks: int, dtype: torch.dtype, change: Change = lambda evidence: evidence, steps: int = 1
-) -> Iterator[Outcome]:
+) -> Iterator[_Outcome]:
     run = [change(evidence) for evidence in hard_problems(tasks, dtype)[:steps]]
     kinds = list(kinds_for(tasks))
     before = torch.zeros(len(kinds))
@@ -168,7 +168,7 @@ def _outcomes(
         for i, kind in enumerate(kinds):
             where = f"{tasks} tasks, {str(dtype).removeprefix('torch.')}, {kind} gradients, step {step}"
             measured = evidence.gradients[i].double()
-            yield Outcome(
+            yield _Outcome(
                 where,
                 kind,
                 evidence.norms[i],
@@ -213,30 +213,30 @@ def _same_in_reverse(weighting: Weighting, tasks: int, dtype: torch.dtype) -> No
         )
 
 
-def _non_negative(outcome: Outcome) -> None:
+def _non_negative(outcome: _Outcome) -> None:
     complaint = f"{outcome.where}: claims {Claim.NON_NEGATIVE.value!r}, got {shown(outcome.weights)}"
     require((outcome.weights >= 0).all(), complaint)
 
 
-def _sums_to_one(outcome: Outcome) -> None:
+def _sums_to_one(outcome: _Outcome) -> None:
     complaint = f"{outcome.where}: claims {Claim.SIMPLEX.value!r}, got {shown(outcome.weights)}"
     require((outcome.weights.sum(0) - 1).abs().max() <= TOLERANCE, complaint)
 
 
-def _sums_to_tasks(outcome: Outcome) -> None:
+def _sums_to_tasks(outcome: _Outcome) -> None:
     tasks = len(outcome.weights)
     complaint = f"{outcome.where}: claims {Claim.SUM_TO_TASKS.value!r}, got {shown(outcome.weights)}"
     require((outcome.weights.sum(0) - tasks).abs().max() <= TOLERANCE * tasks, complaint)
 
 
-def _non_conflicting(outcome: Outcome) -> None:
+def _non_conflicting(outcome: _Outcome) -> None:
     products = outcome.measured @ outcome.update
     slack = TOLERANCE * outcome.norms * outcome.terms
     complaint = f"{outcome.where}: claims {Claim.NON_CONFLICTING.value!r}, got {shown(products)}"
     require((products >= -slack).all(), complaint)
 
 
-ALONE: dict[Claim, Callable[[Outcome], None]] = {  # what one answer can show
+ALONE: dict[Claim, Callable[[_Outcome], None]] = {  # what one answer can show
     Claim.NON_NEGATIVE: _non_negative,
     Claim.SIMPLEX: _sums_to_one,
     Claim.SUM_TO_TASKS: _sums_to_tasks,
