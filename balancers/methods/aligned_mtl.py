@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from balancers.contract.exactness import COSINE
+from balancers.contract.exactness import COSINE, DOUBLE, least_eigenvalue
 from balancers.contract.preferring import Preferring
 from balancers.contract.registration import register
 from balancers.contract.solution import Solution
@@ -44,7 +44,8 @@ class AlignedMTL(Preferring):
     of a factor of the Gramian, which are exact when norms differ by many orders of magnitude. Where gradients are
     linearly dependent, many weights give the same update; these have the smallest :math:`\sum_i w_i^2 \|g_i\|^2`.
     Where an eigenvalue of the cosines is so small that rounding may have changed more than a millionth of it, the step
-    counts as unsolved, because the length of the update depends on it.
+    counts as unsolved, because the length of the update depends on it. So does one in which an eigenvalue is taken for
+    zero because the gradients' own rounding could explain it.
 
     Example:
         The smallest eigenvalue of the Gramian is 0.631. Both aligned gradients have its square root, 0.794, as length,
@@ -116,6 +117,11 @@ class AlignedMTL(Preferring):
 def _residual(
     values: Float[Tensor, "N K"], kept: Bool[Tensor, "N K"], errors: Float[Tensor, "N K"]
 ) -> Float[Tensor, "N"]:
-    """Relative errors of the decomposition, and what rounding of the cosines did to their smallest eigenvalue."""
-    rounding = torch.where(kept, COSINE * values.shape[-1] / values, 0.0)
-    return torch.maximum(errors, rounding).amax(-1)
+    """Relative errors of the decomposition, and what rounding of the cosines did to their smallest eigenvalue.
+
+    An eigenvalue that counts as zero, although the inner products show it, makes it 1.
+    """
+    tasks = values.shape[-1]
+    rounding = torch.where(kept, COSINE * tasks / values, 0.0)
+    dropped = torch.where(~kept & (values > least_eigenvalue(tasks, DOUBLE)), 1.0, 0.0)
+    return torch.maximum(torch.maximum(errors, rounding), dropped).amax(-1)

@@ -25,9 +25,9 @@ class CAGrad(Preferring):
     :math:`g_w \cdot g_0 + c \|g_0\| \|g_w\|`, :math:`g_w = \sum_i w_i g_i`, the update is
     :math:`u = g_0 + c \frac{\|g_0\|}{\|g_w\|} g_w`. Its weights are :math:`\frac1K + c \frac{\|g_0\|}{\|g_w\|} w_i`.
     c = 0 is the mean, and a large c has the direction of MGDA. Where :math:`g_w = 0`, at a Pareto stationary point, no
-    update in the ball has a minimum above 0, and of those that have 0 it is the nearest to the mean. If that lies
-    within the ball, the step counts as a fallback: rounding may hide a direction that helps all tasks. A task with a
-    gradient of zero has no influence.
+    update in the ball has a minimum above 0, and of those that have 0 it is the nearest to the mean, if that lies
+    within the ball. Steps at such points count as fallbacks, because rounding may hide a direction that helps all
+    tasks. A task with a gradient of zero has no influence.
 
     The update has the scale of the mean gradient. The official code for NYUv2 divides it by :math:`1 + c^2` and
     multiplies it by K, to match the sum; that for the toy problem divides it by :math:`1 + c`. ``rescale`` divides. The

@@ -24,7 +24,9 @@ class DualProj(Preferring):
 
     Proposed for continual learning, where the gradient of the new task alone is projected; for tasks that count
     alike it is the mean gradient, as in the library of Quinton and Rey. That implementation replaces a Gramian with a
-    trace below 1e-4 by zero and adds 1e-4 of the trace to its diagonal; here the projection is exact at any scale.
+    trace below 1e-4 by zero and adds 1e-4 of the trace to its diagonal; here the projection is exact at any scale. At a
+    Pareto stationary point the cone is so thin that rounding decides which vectors it holds: steps there count as
+    fallbacks.
 
     Example:
         The mean gradient (-1, 2) conflicts with the first gradient. The nearest vector that does not is (0, 2).

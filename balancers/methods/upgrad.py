@@ -25,6 +25,9 @@ class UPGrad(Preferring):
     weights :math:`\arg\min_{v \ge e_i} v^\top G v`, and the update is the mean over i. For two tasks it is half of
     PCGrad's.
 
+    At a Pareto stationary point the cone is so thin that rounding decides which vectors it holds. Steps there count as
+    fallbacks; the update is as short, and conflicts with no task by more than rounding.
+
     The authors' implementation replaces a Gramian with a trace below 1e-4 by zero, so that small losses get the plain
     mean, and adds 1e-4 of the trace to the diagonal, so that projections are inexact when norms differ much; here they
     are exact at any scale.

@@ -78,4 +78,4 @@ def conflict_averse(
     misses = torch.where(best > 0, (along - least * ones).abs(), (least * ones - along).clamp(min=0))
     off = torch.where(searched, (length_of(cosines, best) / radius - 1).abs(), 0.0) if radius > 0 else 0 * centre
     residual = torch.where(fine, torch.maximum(torch.where(zero, 0.0, misses).amax(-1), off), 0.0)
-    return shaped(Solution(reference + added, residual, ~(fine & stationary) & (residual < ACCURATE)), shape)
+    return shaped(Solution(reference + added, residual, ~(stationary & (radius > 0)) & (residual < ACCURATE)), shape)

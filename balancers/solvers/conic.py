@@ -47,19 +47,20 @@ def steepest_in_cone(
     parts = reference * norms
     length = length_of(cosines, parts)
     nonzero = length > resolution * parts.norm(dim=-1)
-    solvable = nonzero & ~hull_contains_zero(cosines, resolution)
+    stationary = hull_contains_zero(cosines, resolution)
+    solvable = nonzero & ~stationary
     best, residual = parts.clone(), torch.zeros_like(length)
     if solvable.any():
         centre = parts[solvable] / length[solvable, None]
         best[solvable], residual[solvable] = _steepest(cosines[solvable], norms[solvable], centre, cosine)
-    solved = solvable & (residual < ACCURATE)
-    if not (solved | ~nonzero).all():
+    solved = ~stationary & (residual < ACCURATE)
+    if not solved.all():
         averse = conflict_averse(gramian, reference, (1 - cosine**2) ** 0.5, resolution)
         best = torch.where(solved[:, None], best, averse.point * norms)
     lost = sums_to_zero(cosines, best, resolution) | ~nonzero
     scale = torch.where(norms == 0, 0.0, (length / length_of(cosines, best))[:, None] / norms)
     weights = torch.where(lost[:, None], reference, best * scale)
-    return shaped(Solution(weights, residual, solved | ~nonzero), shape)
+    return shaped(Solution(weights, residual, solved), shape)
 
 
 def _steepest(

@@ -11,7 +11,7 @@ from balancers.contract.solution import Solution
 from balancers.solvers.cosines import angles, hull_contains_zero, length_of, products_with
 from balancers.solvers.programmes import ACCURATE, nonnegative
 
-LARGE = 100.0  # larger numbers may throw out heads that follow the weights
+LARGE = 1e3  # larger numbers may throw out heads that follow the weights
 RIDGE = 1e-6  # keeps them below 1 / (2 sqrt(RIDGE)), and moves the result by the root of that at most
 
 

@@ -9,13 +9,13 @@ from torchjd.aggregation import (
     DualProjWeighting,
     UPGradWeighting,
 )
+from torchjd.linalg import QuadprogProjector
 
-from balancers import Balancer, Claim, Sizes, create
+from balancers import Balancer, Claim, Draws, Sizes, create
 from tests.balancers.jacobians import evidence_from, first_weights, regular
 
 SHARES = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
 METHODS = ["upgrad", "dualproj", "config", "aligned-mtl", "cagrad", "nash-mtl", "fairgrad"]
-TINY = {"norm_eps": 1e-30, "reg_eps": 1e-13}
 
 
 def update(name: str, rows: Tensor, preference: Tensor, **hyperparameters: object) -> Tensor:
@@ -27,7 +27,7 @@ def test_they_are_torchjds(seed: int) -> None:
     rows = regular(4, 9, seed)
     gramian = rows @ rows.T
     for name, theirs in (("upgrad", UPGradWeighting), ("dualproj", DualProjWeighting)):
-        expected = theirs(pref_vector=SHARES, **TINY)(gramian) @ rows
+        expected = theirs(SHARES, QuadprogProjector(norm_eps=0.0, reg_eps=1e-12))(gramian) @ rows
         torch.testing.assert_close(update(name, rows, SHARES), expected, rtol=1e-5, atol=1e-8)
     expected = AlignedMTLWeighting(pref_vector=SHARES)(gramian) @ rows
     torch.testing.assert_close(update("aligned-mtl", rows, SHARES), expected)
@@ -94,7 +94,7 @@ def test_replicas_have_the_same_preference(name: str) -> None:
     method = create(name, preference=SHARES.tolist())
     evidence = evidence_from(rows)
     state = method.init(Sizes(4, batch=(3,)))
-    answer, _ = method.update(evidence, state, None)  # pyright: ignore[reportArgumentType]
+    answer, _ = method.update(evidence, state, Draws.seeded(0, (3,)))
     assert isinstance(answer, Tensor)
     for one, weights in zip(rows, answer, strict=True):
         torch.testing.assert_close(weights @ one, update(name, one, SHARES))

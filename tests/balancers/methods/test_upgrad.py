@@ -10,6 +10,8 @@ from torchjd.aggregation import UPGradWeighting
 from torchjd.linalg import QuadprogProjector
 
 from balancers import Balancer, create
+from balancers.solvers.cosines import angles, hull_contains_zero
+from balancers.step.gradients import gramian_of
 from tests.balancers.descent import STARTS, descend, distance_from_stationary
 from tests.balancers.jacobians import KINDS, first_weights, friendly, regular, spread
 from tests.balancers.optimality import TOLERANCE, combined
@@ -127,13 +129,16 @@ def test_a_task_with_a_gradient_of_zero_has_the_weight_of_the_mean_and_no_say() 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_problem_is_solved(kind: str) -> None:
+def test_every_problem_but_at_stationary_points_is_solved(kind: str) -> None:
     balancer = Balancer("upgrad", 6)
     point = torch.zeros(10, dtype=torch.float64, requires_grad=True)
-    for seed in range(5):
-        balancer.backward(KINDS[kind](6, 10, seed) @ point, shared=[point])
+    problems = [KINDS[kind](6, 10, seed) for seed in range(5)]
+    for rows in problems:
+        balancer.backward(rows @ point, shared=[point])
     assert balancer.certificate is not None
-    assert balancer.certificate.fallbacks == 0
+    stationary = [bool(hull_contains_zero(angles(gramian_of(rows)).cosines)) for rows in problems]
+    assert balancer.certificate.fallbacks == sum(stationary)
+    assert sum(stationary) == (5 if "stationary" in kind else sum(stationary))
     assert balancer.certificate.residual < 1e-7  # relative to an update that may be no more than rounding
 
 

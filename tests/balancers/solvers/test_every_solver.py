@@ -48,8 +48,8 @@ def test_certificates_are_small_whatever_the_rank(name: str, tasks: int, dimensi
     assert solution.point.isfinite().all()
     if solution.solved:
         assert solution.residual < 1e-6
-    else:  # only bargaining may have no solution: where the hull of the gradients contains zero, to rounding
-        assert name == "bargain"
+    else:  # only where the hull of the gradients contains zero, to rounding; its shortest vector is sure even there
+        assert name != "min norm"
         unit = angles(gramian)
         shortest = min_norm(unit.cosines).point
         assert shortest @ unit.cosines @ shortest < 1e-6
