@@ -44,8 +44,9 @@ class PCD(Weighting[PCDState]):
     There are three exceptions. Where no update meets all constraints, which needs three tasks, the update is
     :math:`g_1`. Where :math:`\tilde d` is zero up to rounding, which needs τ = 0, it is zero. Both count as fallbacks.
     Where :math:`g_1` is zero, or the primary task is absent from the batch, the update is zero: put the primary task
-    into every batch. An absent task keeps its running mean. With τ = 0 little may be left of :math:`\tilde g_1` where
-    gradients nearly cancel; bringing it to the length of :math:`g_1` takes large weights, which weighted heads get too.
+    into every batch. An absent task keeps its running mean. Where gradients cancel, :math:`\tilde d` may be as
+    short as τ; bringing it to the length of :math:`g_1` takes weights that grow like 1/τ, without bound for τ = 0.
+    Weighted heads get them too.
 
     The official code adds 1e-8 to :math:`\hat v`, which makes small losses behave differently and is left out. It takes
     the first loss for the primary one, tries all sets of active constraints, up to :math:`2^{K-1}` of them, with
