@@ -17,7 +17,13 @@ from balancers.contract.weighting import Answer, Claim, Draws, Evidence, Sizes
 
 
 class PreferenceState(NamedTuple):
-    """The certificate so far, and the preference as it was given."""
+    """The certificate so far, and the preference as it was given.
+
+    Example:
+        >>> from balancers import Sizes, create
+        >>> create("upgrad", preference=[1, 3]).init(Sizes(2)).preference.tolist()
+        [1.0, 3.0]
+    """
 
     residual: Float[Tensor, "*B"]
     fallbacks: Float[Tensor, "*B"]
@@ -41,7 +47,7 @@ class Preferring(Solving):
         ...     needs = Need.LOSSES
         ...     def solve_for(self, evidence, shares):
         ...         return Solution(shares, 0 * shares[..., 0], shares[..., 0] > 0)
-        >>> probe(create("shared-weights", preference=[1, 3]), gradients=[[1, 0], [-3, 4]], losses=[1, 4])
+        >>> probe(create("shared-weights", preference=(1.0, 3.0)), gradients=[[1, 0], [-3, 4]], losses=[1, 4])
         Response(weights=[0.25, 0.75], update=[-2, 3])
     """
 

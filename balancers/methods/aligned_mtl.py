@@ -71,6 +71,7 @@ class AlignedMTL(Preferring):
 
     purpose = "replaces the gradients by the nearest ones that are orthogonal and of one length"
     paper = "Senushkin et al., CVPR 2023"
+    version = 2
     needs = Need.GRAMIAN
     space = searching(scale=Choice(("min", "median", "rmse")))
     heads = "own"

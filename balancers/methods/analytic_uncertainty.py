@@ -56,9 +56,9 @@ class AnalyticUncertainty(Stateless):
     temperature: float | None = None
     relative_temperature: float = 1.0
 
-    version = 2
     purpose = "weights the tasks by a softmax of their inverse losses"
     paper = "Kirchdorfer et al., GCPR 2024"
+    version = 2
     needs = Need.LOSSES
     # The largest weight over the smallest is at most 22,000 at one end of the range, and 1.1 at the other.
     space = searching(relative_temperature=Interval(0.1, 10.0, log=True))

@@ -58,6 +58,7 @@ class CAGrad(Preferring):
 
     purpose = "takes, near the mean gradient, the update that helps the worst-off task most"
     paper = "Liu et al., NeurIPS 2021"
+    version = 2
     needs = Need.GRAMIAN
     space = searching(c=Interval(0.1, 0.9))  # the paper tries this range
     heads = "own"

@@ -57,6 +57,7 @@ class ConFIG(Preferring):
 
     purpose = "gives the update the same cosine with every task's gradient"
     paper = "Liu et al., ICLR 2025"
+    version = 2
     needs = Need.GRAMIAN
     heads = "own"
     degree = 1

@@ -52,6 +52,7 @@ class ConicGrad(Solving):
 
     purpose = "takes, in a cone around the mean gradient, the update that decreases the slowest loss fastest"
     paper = "Hassanpour et al., arXiv 2502.00217"
+    version = 2
     needs = Need.GRAMIAN
     space = searching(c=Interval(0.1, 0.9))
     heads = "own"

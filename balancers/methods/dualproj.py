@@ -47,6 +47,7 @@ class DualProj(Preferring):
 
     purpose = "projects the mean gradient onto the updates that conflict with no task"
     paper = "Lopez-Paz and Ranzato, NeurIPS 2017"
+    version = 2
     needs = Need.GRAMIAN
     heads = "own"
     degree = 1

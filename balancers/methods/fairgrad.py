@@ -56,6 +56,7 @@ class FairGrad(Preferring):
 
     purpose = "shares the gain among the tasks by α-fairness"
     paper = "Ban and Ji, ICML 2024"
+    version = 2
     needs = Need.GRAMIAN
     space = searching(alpha=Interval(0.5, 10.0, log=True))  # the paper tries 1 to 10
     heads = "own"

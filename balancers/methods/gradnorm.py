@@ -70,9 +70,9 @@ class GradNorm(Weighting[GradNormState]):
     alpha: float = 1.5
     learning_rate: float = 0.025
 
-    version = 2
     purpose = "moves the weights until the norm of every task's gradient fits its training rate"
     paper = "Chen et al., ICML 2018"
+    version = 2
     needs = Need.LOSSES | Need.GRAMIAN
     space = searching(alpha=Interval(0.0, 3.0))  # the paper finds gains over this range
     positive_losses = True

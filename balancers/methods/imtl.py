@@ -64,6 +64,7 @@ class IMTL(Weighting[IMTLState]):
 
     purpose = "scales the losses to 1 and gives the update the same projection on every task's gradient"
     paper = "Liu et al., ICLR 2021"
+    version = 2
     needs = Need.LOSSES | Need.GRAMIAN
     space = searching(learning_rate=Interval(1e-3, 0.1, log=True))
     positive_losses = True

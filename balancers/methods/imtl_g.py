@@ -47,6 +47,7 @@ class IMTLG(Solving):
 
     purpose = "gives the update the same projection on every task's gradient"
     paper = "Liu et al., ICLR 2021"
+    version = 2
     needs = Need.GRAMIAN
     heads = "own"
     place = "features"

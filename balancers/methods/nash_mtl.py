@@ -53,6 +53,7 @@ class NashMTL(Preferring):
 
     purpose = "takes the update that the tasks agree on in Nash bargaining"
     paper = "Navon et al., ICML 2022"
+    version = 2
     needs = Need.GRAMIAN
     degree = 0
 

@@ -51,6 +51,7 @@ class UPGrad(Preferring):
 
     purpose = "projects every gradient onto the updates that conflict with no task, and averages the projections"
     paper = "Quinton and Rey, 2024"
+    version = 2
     needs = Need.GRAMIAN
     heads = "own"
     degree = 1

@@ -10,6 +10,8 @@ from torchjd.aggregation import CAGradWeighting
 
 from balancers import Balancer, Claim, create
 from balancers.conformance import check
+from balancers.solvers.cosines import angles, hull_contains_zero
+from balancers.step.gradients import gramian_of
 from tests.balancers.descent import CENTRES, CURVATURES, STARTS, descend
 from tests.balancers.jacobians import KINDS, first_weights, friendly, regular, strongly_stationary, weakly_stationary
 from tests.balancers.optimality import unit
@@ -164,13 +166,15 @@ def test_gradients_whose_mean_is_zero_have_equal_weights() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("c", [0.4, 2.0])
-def test_every_problem_is_solved(kind: str, c: float) -> None:
+def test_every_problem_but_at_stationary_points_is_solved(kind: str, c: float) -> None:
     balancer = Balancer("cagrad", 6, c=c)
     point = torch.zeros(10, dtype=torch.float64, requires_grad=True)
-    for seed in range(5):
-        balancer.backward(KINDS[kind](6, 10, seed) @ point, shared=[point])
+    problems = [KINDS[kind](6, 10, seed) for seed in range(5)]
+    for rows in problems:
+        balancer.backward(rows @ point, shared=[point])
     assert balancer.certificate is not None
-    assert balancer.certificate.fallbacks == 0
+    stationary = [bool(hull_contains_zero(angles(gramian_of(rows)).cosines)) for rows in problems]
+    assert balancer.certificate.fallbacks == sum(stationary)
     assert balancer.certificate.residual < 1e-8
 
 

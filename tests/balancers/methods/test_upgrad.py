@@ -138,7 +138,6 @@ def test_every_problem_but_at_stationary_points_is_solved(kind: str) -> None:
     assert balancer.certificate is not None
     stationary = [bool(hull_contains_zero(angles(gramian_of(rows)).cosines)) for rows in problems]
     assert balancer.certificate.fallbacks == sum(stationary)
-    assert sum(stationary) == (5 if "stationary" in kind else sum(stationary))
     assert balancer.certificate.residual < 1e-7  # relative to an update that may be no more than rounding
 
 
