@@ -426,6 +426,6 @@ class Balancer(Memory):
         Example:
             >>> from balancers import Balancer
             >>> Balancer("cagrad", ["depth", "normals"], c=0.5)
-            Balancer(CAGrad(c=0.5, rescale=0), tasks=['depth', 'normals'], heads='own')
+            Balancer(CAGrad(c=0.5, rescale=0, preference=None), tasks=['depth', 'normals'], heads='own')
         """
         return f"{self.weighting!r}, tasks={list(self.tasks)}, heads={self.heads!r}"

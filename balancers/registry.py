@@ -71,7 +71,7 @@ def create(name: str, **hyperparameters: Any) -> Weighting:
     Example:
         >>> from balancers import create
         >>> create("cagrad", c=0.5)
-        CAGrad(c=0.5, rescale=0)
+        CAGrad(c=0.5, rescale=0, preference=None)
         >>> create("every:4:pcgrad")
         Every(method=PCGrad(), steps=4)
         >>> create("pcgrd")
@@ -127,7 +127,7 @@ def require_hyperparameters(name: str, requested: Iterable[str]) -> None:
         >>> require_hyperparameters("cagrad", ["k"])
         Traceback (most recent call last):
             ...
-        ValueError: balancer 'cagrad' has no hyperparameter 'k'. There is: c, rescale.
+        ValueError: balancer 'cagrad' has no hyperparameter 'k'. There is: c, preference, rescale.
     """
     cls = get(name)
     available = [field.name for field in dataclasses.fields(cls)]  # pyright: ignore[reportArgumentType]

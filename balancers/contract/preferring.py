@@ -21,7 +21,7 @@ class PreferenceState(NamedTuple):
 
     Example:
         >>> from balancers import Sizes, create
-        >>> create("upgrad", preference=[1, 3]).init(Sizes(2)).preference.tolist()
+        >>> create("upgrad", preference=[1.0, 3.0]).init(Sizes(2)).preference.tolist()
         [1.0, 3.0]
     """
 
