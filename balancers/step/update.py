@@ -86,8 +86,8 @@ def require_no_lost_gradient(weighed: Weighed, terms: Terms, like: Sequence[Tens
         if 0 < loss < smallest:
             raise OutOfRangeError(
                 f"the update is 0: the loss of task {task!r} is {loss:.3g}, which is so small that its weight is "
-                f"{weight:.3g} and the largest element of its gradient {size:.3g}; nothing was written to .grad, and the "
-                "state is as it was. Multiply the loss by a number that brings it near 1, or leave the task out"
+                f"{weight:.3g} and the largest element of its gradient {size:.3g}; nothing was written to .grad, and "
+                "the state is as it was. Multiply the loss by a number that brings it near 1, or leave the task out"
             )
 
 
