@@ -367,15 +367,17 @@ class Balancer(Memory):
     def _bounded(self, step: Step) -> BoundedLosses:
         """The losses above their lower bounds, once they are known to be fit for the method."""
         (losses,) = self._group.mean([torch.stack([loss.detach() for loss in step.losses]).double()])
-        guards.require_finite_losses(losses, self._names(step))
+        positions = step.present.tolist()
+        tasks = [self.tasks[i] for i in positions]
+        guards.require_finite_losses(losses, tasks)
         above = losses - self._lower_bounds.to(losses.device)[step.present]
         sizes, largest = [abs(loss) for loss in losses.tolist()], list(self._largest_losses)
-        for position, size in zip(step.present.tolist(), sizes, strict=True):
+        for position, size in zip(positions, sizes, strict=True):
             largest[position] = max(largest[position], size)
         if self.weighting.positive_losses and min(above.tolist()) < 0:
-            so_far = torch.tensor(largest, dtype=torch.float64)[step.present.cpu()]
-            roundings = [float(rounding_of(loss.dtype, size)) for loss, size in zip(step.losses, so_far, strict=True)]
-            guards.require_bounded_losses(losses, above, roundings, self._names(step), self.weighting.name)
+            dtypes = [loss.dtype for loss in step.losses]
+            roundings = [rounding_of(dtype, largest[i]) for dtype, i in zip(dtypes, positions, strict=True)]
+            guards.require_bounded_losses(losses, above, roundings, tasks, self.weighting.name)
             above = above.clamp(min=0)
         return BoundedLosses(above, sizes, largest)
 

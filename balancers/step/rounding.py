@@ -26,7 +26,7 @@ class BoundedLosses(NamedTuple):
     largest: list[float]  # the largest of these so far, of all tasks
 
 
-def rounding_of(dtype: torch.dtype, largest: Float[Tensor, "*S"]) -> Float[Tensor, "*S"]:
+def rounding_of(dtype: torch.dtype, largest: float) -> float:
     """How far a loss of this dtype may lie below its bound by rounding alone.
 
     A loss near its bound is a sum of terms that cancel, and is as exact as the terms, not as their sum. The loss alone
@@ -36,11 +36,23 @@ def rounding_of(dtype: torch.dtype, largest: Float[Tensor, "*S"]) -> Float[Tenso
     Example:
         >>> import torch
         >>> from balancers.step.rounding import rounding_of
-        >>> [f"{value:.1e}" for value in rounding_of(torch.float32, torch.tensor([1e-8, 100.0]).double()).tolist()]
+        >>> [f"{rounding_of(torch.float32, largest):.1e}" for largest in (1e-8, 100.0)]
         ['9.5e-07', '9.5e-05']
 
     Args:
         dtype: of the loss.
-        largest: the largest magnitude of each task's loss so far.
+        largest: the largest magnitude of the task's loss so far.
     """
-    return largest.clamp(min=1) * (ROUNDINGS * torch.finfo(dtype).eps)
+    return max(largest, 1.0) * unit_of(dtype)
+
+
+def unit_of(dtype: torch.dtype) -> float:
+    """`rounding_of` a task whose losses are at most 1.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.rounding import unit_of
+        >>> unit_of(torch.float32) == 8 * 2**-23
+        True
+    """
+    return ROUNDINGS * torch.finfo(dtype).eps

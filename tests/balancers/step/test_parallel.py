@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.multiprocessing.spawn import spawn
 
-from balancers import Balancer, Need
+from balancers import Balancer, Need, create
 from balancers.step.parallel import Group
 
 STEPS, EXAMPLES, TASKS = 4, 12, 3
@@ -27,6 +27,8 @@ PLACES = {
     "moco": "shared",
     "modo": "shared",  # two more batches
 }
+
+EXTREME = [("fixed", "shared"), ("config", "shared"), ("config", "last"), ("config", "features")]
 
 
 def data(step: int, batch: int) -> tuple[Tensor, Tensor]:
@@ -69,6 +71,25 @@ def train(method: str, part: slice, group: dist.ProcessGroup | None) -> list[Ten
     return [parameter.detach() for parameter in parameters]
 
 
+def extreme(method: str, place: str, part: slice, group: dist.ProcessGroup | None) -> list[Tensor]:
+    """The gradients of one step in single precision whose weights and losses lie near the ends of its range."""
+    torch.manual_seed(0)
+    encoder, last = nn.Linear(5, 6), nn.Linear(6, 4)
+    heads = nn.ModuleList(nn.Linear(4, 1) for _ in range(TASKS))
+    balancer = Balancer(create("fixed", weights=[1e40, 1.0, 1e-20]) if method == "fixed" else method, TASKS)
+    if group is not None:
+        balancer.across(group)
+    x, y = (value[part].float() for value in data(0, 0))
+    z = last(torch.tanh(encoder(x)))
+    scales = (1e-35, 1e5, 1e25)
+    losses = [(head(z)[:, 0] - y[:, k]).square().mean() * scales[k] for k, head in enumerate(heads)]
+    shared = [*encoder.parameters(), *last.parameters()]
+    at = last.parameters() if place == "last" else None
+    balancer.backward(losses, shared=shared, at=at, features=z if place == "features" else None)
+    gradients = [parameter.grad for parameter in [*shared, *heads.parameters()]]
+    return [gradient for gradient in gradients if gradient is not None]
+
+
 def worker(rank: int, meeting: str, folder: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
     torch.set_num_threads(1)
@@ -76,6 +97,8 @@ def worker(rank: int, meeting: str, folder: str) -> None:
     group = dist.group.WORLD
     assert group is not None
     snapshots = {method: train(method, slice(rank * half, (rank + 1) * half), group) for method in PLACES}
+    halves = slice(rank * half, (rank + 1) * half)
+    snapshots |= {f"{method} {place}": extreme(method, place, halves, group) for method, place in EXTREME}
     torch.save(snapshots, Path(folder) / f"{rank}.pt")
     dist.destroy_process_group()
 
@@ -94,6 +117,18 @@ def test_two_halves_are_the_whole(method: str, in_two: list[dict[str, list[Tenso
         for got, want in zip(snapshots[method], whole, strict=True):
             torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-12)
     assert all(map(torch.equal, in_two[0][method], in_two[1][method]))
+
+
+@pytest.mark.parametrize(("method", "place"), EXTREME)
+def test_two_halves_are_the_whole_at_the_ends_of_the_range(
+    method: str, place: str, in_two: list[dict[str, list[Tensor]]]
+) -> None:
+    whole = extreme(method, place, slice(None), None)
+    assert len(whole) == 4 + 2 * TASKS
+    for snapshots in in_two:
+        for got, want in zip(snapshots[f"{method} {place}"], whole, strict=True):
+            assert want.isfinite().all()
+            torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4 * float(want.abs().max()))
 
 
 def test_gradients_at_features_are_refused_in_a_group(monkeypatch: pytest.MonkeyPatch) -> None:

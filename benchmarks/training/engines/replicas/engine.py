@@ -11,7 +11,7 @@ from torch import Tensor
 
 from balancers import Certificate, Evidence, Need
 from balancers.step.gradients import gramian_of
-from balancers.step.rounding import rounding_of
+from balancers.step.rounding import unit_of
 from benchmarks.records.record import Cell, Cost, Scalars
 from benchmarks.training.batches import casting, orders
 from benchmarks.training.engines.engine import Engine, Fault
@@ -120,7 +120,7 @@ class Replicas(Engine):
         if not any(self._team.positive_losses):
             return above
         self._largest_losses = torch.fmax(self._largest_losses, values.abs())
-        rounding = rounding_of(losses.dtype, self._largest_losses)
+        rounding = self._largest_losses.clamp(min=1) * unit_of(losses.dtype)
         return torch.where(self._positive & (above >= -rounding), above.clamp(min=0), above)
 
     def scale_rates(self, factor: float) -> None:
