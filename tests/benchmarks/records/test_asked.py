@@ -31,7 +31,9 @@ def test_a_folder_with_a_protocol_alone_is_refused_until_it_is_explained(tmp_pat
     assert read_asked(tmp_path) == asked_of(read(find("quick")), [])
 
 
-@pytest.mark.parametrize("content", ['{"format": 1, "settings": "many"}', "{}", "[1]", '{"format": ', '{"format": "x"}'])
+@pytest.mark.parametrize(
+    "content", ['{"format": 1, "settings": "many"}', "{}", "[1]", '{"format": ', '{"format": "x"}']
+)
 def test_a_damaged_file_is_named_with_the_way_to_mend_it(content: str, tmp_path: Path) -> None:
     (tmp_path / ASKED).write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=r"is damaged.*delete it"):
