@@ -1,4 +1,7 @@
-"""How exact measured gradients are: every threshold for "zero up to rounding" derives from here.
+"""How exact measured gradients are: whatever counts as zero up to their rounding derives from here.
+
+Solvers have tolerances of their own for their iterations and for answers that are solutions; these are about algorithms
+and stand with them.
 
 Gradients are rounded to their dtype. Their Gramian is formed from products and sums in double precision, so that it
 adds next to nothing to that, but the length of a combination is a square root: of gradients in double precision it is
@@ -28,7 +31,7 @@ def resolution_of(dtype: torch.dtype, elements: int = 1, processes: int = 1) -> 
 
     Args:
         dtype: of the gradients. A complex one counts as its real part.
-        elements: of one gradient; sums of many pieces are rounded more often.
+        elements: of one gradient; sums of many pieces are rounded more often, which counts in float64 alone.
         processes: that average their gradients in that dtype.
     """
     pieces, averaged = max(1.0, elements / PIECE), float(processes)

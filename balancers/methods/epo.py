@@ -10,16 +10,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.exactness import COSINE
 from balancers.contract.preferences import allocate, checked_preference
 from balancers.contract.registration import register
-from balancers.contract.solution import Certificate
+from balancers.contract.solution import Certificate, Solution
+from balancers.contract.solving import recording
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.solvers.cosines import angles, hull_contains_zero, length_of, products_with
 from balancers.solvers.linear import LinearProgramme, maximise
 from balancers.solvers.min_norm import min_norm
 from balancers.solvers.positive import logarithm
+from balancers.solvers.programmes import ACCURATE
 
-ROUNDING = 16 * torch.finfo(torch.float64).eps  # a logarithm of a share that differs from its mean by less is equal
+ROUNDING = 4 * COSINE  # a logarithm of a share that differs from its mean by less is equal
 
 
 class EPOState(NamedTuple):
@@ -48,16 +52,18 @@ class EPO(Weighting[EPOState]):
       :math:`b^\top \alpha \ge \min(0, \max_j b_j)`.
 
     Several α may be optimal; the one taken is a vertex, and the order of the tasks may decide which. Where no α meets
-    the bounds, or rounding hides it, as at a Pareto stationary point, the weights are K times those of the shortest
-    vector in the convex hull of the gradients, which increase no loss, and the step counts as a fallback. The residual
-    of the other steps is that of their programme: the distance to the largest gain that the bounds allow, or the
-    largest violation of a bound. No weight is above K; a task with weight 0 has a head that stands still in that step.
+    the bounds, or where losses should descend together at a Pareto stationary point, the weights are K times those of
+    the shortest vector in the convex hull of the gradients, which increase no loss, and the step counts as a fallback.
+    The residual of the other steps is that of their programme, relative to its terms, and the largest violation of a
+    bound, in units of :math:`\|g_j\|` and the length of the update. No weight is above K; a task with weight 0 has a
+    head that stands still in that step.
 
     The rule is that of the official code, which solves the programmes with a tolerance of 1e-7, or with the weights
     r / Σr where that fails. Its multiplication by K, in the scripts for multi-task learning, is kept. Those scripts
-    measure the gradients at all parameters, heads included (``whole_model``). They give r length 1, which here is done
-    for every r, because the bounds of the balancing programme grow with it. The code ignores shares below 2e-16 in μ;
-    here a loss of 0 counts as the smallest positive number of single precision in the logarithms.
+    measure the gradients at all parameters, heads included (``whole_model``). Here r has length 1, as in the script for
+    MultiMNIST; in those for tables it sums to 1. The bounds of the balancing programme grow with it. The code ignores
+    shares below 2e-16 in μ; here a loss of 0 counts as the smallest positive number of single precision in the
+    logarithms.
 
     Example:
         The second loss is 4/5 of the sum: μ = 0.193, a = (-0.784, 0.196) and b = (-1.372, 7.254). The first loss may
@@ -102,15 +108,28 @@ class EPO(Weighting[EPOState]):
     def update(self, evidence: Evidence, state: EPOState, draws: Draws) -> tuple[Tensor, EPOState]:
         """K times the solution of this step's programme."""
         preference = state.preference / state.preference.norm(dim=-1, keepdim=True)
-        solution = maximise(programme(evidence, preference, self.tolerance))
-        point = torch.where(solution.solved[..., None], solution.point, min_norm(evidence.gramian).point)
-        residual = torch.where(solution.solved, torch.maximum(state.residual, solution.residual), state.residual)
-        fallbacks = state.fallbacks + (~solution.solved).double()
-        return point * point.shape[-1], EPOState(state.preference, residual, fallbacks)
+        wanted = programme(evidence, preference, self.tolerance)
+        solution = _honest(maximise(wanted), wanted, evidence)
+        shortest = min_norm(evidence.gramian, evidence.resolution).point
+        point = torch.where(solution.solved[..., None], solution.point, shortest)
+        return point * point.shape[-1], EPOState(state.preference, *recording(self.certificate(state), solution))
 
     def certificate(self, state: EPOState) -> Certificate:
         """The record of residuals and fallbacks."""
         return Certificate(state.residual, state.fallbacks)
+
+
+def _honest(solution: Solution, wanted: LinearProgramme, evidence: Evidence) -> Solution:
+    """The solution, with bounds that are met to the rounding of the update and not only of its terms."""
+    cosines, norms = angles(evidence.gramian)
+    parts = solution.point * norms
+    length = torch.maximum(length_of(cosines, parts), evidence.resolution * parts.norm(dim=-1))[..., None]
+    floors = torch.where(norms > 0, wanted.bounds[..., :-1] / norms, -torch.inf)
+    missed = torch.where(length > 0, (floors - products_with(cosines, parts)) / length, 0.0)
+    residual = torch.maximum(solution.residual, missed.clamp(min=0).amax(-1))
+    together = (wanted.bounds[..., :-1] == 0).all(-1)
+    hidden = together & hull_contains_zero(cosines, evidence.resolution)
+    return Solution(solution.point, residual, solution.solved & ~hidden & (residual < ACCURATE))
 
 
 def programme(evidence: Evidence, preference: Float[Tensor, "*B K"], tolerance: float) -> LinearProgramme:

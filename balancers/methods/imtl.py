@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.registration import register
 from balancers.contract.solution import Certificate
+from balancers.contract.solving import recording
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Answer, Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.methods.imtl_g import impartial
@@ -84,11 +84,8 @@ class IMTL(Weighting[IMTLState]):
         """The weights, the factors of the heads, and the scales of the next step."""
         scales, following = IMTLL(self.learning_rate).update(evidence, IMTLLState(*state[:4]), draws)
         solution = impartial(evidence.cosines, evidence.norms * scales, evidence.resolution)
-        residual = torch.where(solution.solved, torch.maximum(state.residual, solution.residual), state.residual)
-        fallbacks = state.fallbacks + (~solution.solved).double()
-        return Answer(solution.point * scales, heads=scales), IMTLState(
-            *following, residual=residual, fallbacks=fallbacks
-        )
+        recorded = recording(self.certificate(state), solution)
+        return Answer(solution.point * scales, heads=scales), IMTLState(*following, *recorded)
 
     def certificate(self, state: IMTLState) -> Certificate:
         """The record of residuals and fallbacks."""

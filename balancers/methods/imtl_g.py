@@ -28,9 +28,10 @@ class IMTLG(Solving):
     such a step is counted as unsolved, and v is divided by the sum of its absolute values instead, so that all losses
     decrease; so it is where the sum is zero to rounding.
 
-    Where C is singular and no vector has equal projections, x is the solution of least squares, and the step is counted
-    as unsolved too; two opposite gradients get weights of zero. A task whose gradient is zero has no influence and no
-    weight. Public implementations invert a matrix without a guard, or add 1e-8 to it when that fails.
+    Where C is singular and no vector has equal projections, x is the solution of least squares, divided in the same
+    way, and the step is counted as unsolved too; two opposite gradients get weights of zero. A task whose gradient is
+    zero has no influence and no weight. Public implementations invert a matrix without a guard, or add 1e-8 to it when
+    that fails.
 
     The paper measures gradients at the shared representation.
 
@@ -76,6 +77,7 @@ def impartial(cosines: Float[Tensor, "*B K K"], norms: Float[Tensor, "*B K"], re
     inverse = torch.where(norms > 0, solution.point * (smallest / norms), 0.0)
     total, size = inverse.sum(-1, keepdim=True), inverse.abs().sum(-1, keepdim=True)
     upright = total > ACCURATE * size
-    divisor = torch.where(upright, total, size)
+    solved = solution.solved & (upright | (size == 0)).squeeze(-1)
+    divisor = torch.where(solved[..., None], total, size)
     weights = torch.where(divisor > 0, inverse / divisor, 0.0)
-    return Solution(weights, solution.residual, solution.solved & (upright | (size == 0)).squeeze(-1))
+    return Solution(weights, solution.residual, solved)

@@ -42,11 +42,12 @@ class LDCMTL(Weighting[LDCMTLState]):
     no neighbour.
 
     This is the rule of the official script for CelebA, where the weights depend on the losses alone. In its scripts for
-    dense prediction a network of weights, which looks at the features, stands in the place of the logits, and losses
-    are first divided by their ratios in the first step; those for QM9 put logarithms of relative losses in the place of
-    the losses. Neither is done here. The logits are this method's own state and take one Adam step per training step,
-    without the epsilon of 1e-8; in the script the optimizer of the network trains them. As Σ counts as a constant, the
-    first sum pulls all gates down for ever: logits end at -80, where only the proportions of the gates matter.
+    dense prediction a network of weights, which looks at the features, stands in the place of the logits, and that for
+    NYUv2 first divides losses by their ratios in the first step; those for QM9 put logarithms of relative losses in the
+    place of the losses. Neither is done here. The logits are this method's own state and take one Adam step per
+    training step, without the epsilon of 1e-8; in the script the optimizer of the network trains them. As Σ counts as a
+    constant, the first sum pulls all gates down for ever: after 80 / ``learning_rate`` steps or so all logits are at
+    -80, where they stop, and the weights are equal.
 
     Example:
         Both gates are 0.731, half of their sum. The second loss is the larger one: λ times its gate, 0.007, is added to

@@ -121,7 +121,7 @@ class MConFIG(Weighting[MConFIGState]):
         """The weights of the unit averages in ConFIG's direction, and these averages in Adam's units."""
         state = self._renew(evidence, state)
         averages = state.first / _as(state.first, 1 - self.beta_1**state.renewals)[..., None]
-        averaged = Evidence(evidence.losses, gramian_of(averages))
+        averaged = Evidence(evidence.losses, gramian_of(averages), resolution=evidence.resolution)
         answer, certificate = ConFIG().update(averaged, Certificate(state.residual, state.fallbacks), draws)
         norms = averaged.norms
         shares = as_answer(answer).weights * norms

@@ -35,6 +35,8 @@ class MGDA(Solving):
     other 0.001; here the solution is exact. In the paper's Algorithm 2 heads follow their own loss; the official code
     weighs them too.
 
+    There is no preference between the tasks: it would be a scale of their losses, by which anybody can multiply them.
+
     MGDA-UB, the paper's approximation, is this method with gradients measured at the shared representation, which
     `Balancer.backward` does with ``features=``.
 

@@ -62,7 +62,7 @@ class SAMGS(Weighting[SAMGSState]):
         beta_1: share of the past in the averages of the gradients, at least 0 and below 1.
         beta_2: share of the past in v, at least 0 and below 1.
         gamma: the similarity below which gradients are brought to one length, from 0 (never) to 1. The default is the
-            value of the scripts that train networks; the default of the code, for a plane, is 0.1.
+            value of the scripts for images; the default of the code, for a plane, is 0.1.
 
     Reference: Borsani et al., Gradient Similarity Surgery in Multi-Task Deep Learning, arXiv 2506.06130; the official
     code.

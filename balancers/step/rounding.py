@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-ROUNDINGS = 8  # in units of the dtype's eps: what summing a few thousand terms of one sign and the other leaves
+CANCELLATION = 8  # in units of the dtype's eps: what summing a few thousand terms of one sign and the other leaves
 
 
 class BoundedLosses(NamedTuple):
@@ -55,4 +55,4 @@ def unit_of(dtype: torch.dtype) -> float:
         >>> unit_of(torch.float32) == 8 * 2**-23
         True
     """
-    return ROUNDINGS * torch.finfo(dtype).eps
+    return CANCELLATION * torch.finfo(dtype).eps

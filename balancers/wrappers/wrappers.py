@@ -209,6 +209,7 @@ class Rescaled(Wrapper):
     to: str = "mean"
 
     prefix = "rescaled"
+    revision = 1
     argument = "LENGTH"
     convert = str
 
