@@ -36,6 +36,8 @@ from balancers.step.scores import Scores, collect_scores
 from balancers.step.update import Weighed
 
 LARGEST = "largest_losses"  # in checkpoints
+HEX_DIGITS = 23  # of the longest positive number in hexadecimal digits
+ORDINARY = 1e100  # losses beyond it may leave the range of what methods remember
 
 
 class Balancer(Memory):
@@ -388,10 +390,13 @@ class Balancer(Memory):
         if evidence.measured_gradients is not None:
             self.fit(evidence.measured_gradients)
         started = time.perf_counter()
-        if len(step.losses) == len(self.tasks):
-            answer, following = self.weighting.update(evidence, self.state, self.draws)
-        else:
-            answer, following = update_present(self.weighting, evidence, self.state, self.draws, step.present)
+        try:
+            if len(step.losses) == len(self.tasks):
+                answer, following = self.weighting.update(evidence, self.state, self.draws)
+            else:
+                answer, following = update_present(self.weighting, evidence, self.state, self.draws, step.present)
+        except torch.linalg.LinAlgError as error:
+            raise guards.unsolvable(self.weighting.name, tasks, sizes) from error
         answer = as_answer(answer)
         factors = guards.require_finite_answer(answer, tasks, self.weighting.name, sizes)
         if self.heads == "weighted" and answer.weights.dim() > 1:
@@ -400,7 +405,7 @@ class Balancer(Memory):
         self.weighting_seconds = time.perf_counter() - started
         self._evidence = evidence
         seeds = seeds_needed(factors.of_heads(self.heads), magnitudes, step.losses, leaves)
-        if seeds is not None:
+        if seeds is not None or self.keeps_gradients or max(sizes) > ORDINARY:
             guards.require_finite_state(self.state, tasks, self.weighting.name, sizes)
         return Weighed(answer, seeds, sizes)
 
@@ -413,11 +418,18 @@ class Balancer(Memory):
             >>> balancer.set_extra_state(Balancer("pcgrad", 2, seed=2).get_extra_state())
         """
         super().set_extra_state(state)
-        self._largest_losses = self._saved(state).get(LARGEST, [0.0] * len(self.tasks))
+        digits = self._saved(state).get(LARGEST)
+        self._largest_losses = [0.0] * len(self.tasks) if digits is None else [float.fromhex(each) for each in digits]
         self._awaited = None
 
     def _progress(self) -> dict[str, Any]:
-        return {LARGEST: self._largest_losses} if self.weighting.positive_losses else {}
+        # Distributed checkpoints want as many bytes in every step.
+        digits = [f"{loss.hex():>{HEX_DIGITS}}" for loss in self._largest_losses]
+        return {LARGEST: digits} if self.weighting.positive_losses else {}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The balancer of a pickle; earlier ones do not know how large losses were."""
+        super().__setstate__({"_largest_losses": [0.0] * len(state["tasks"])} | state)
 
     def _about(self) -> dict[str, Any]:
         return super()._about() | {"heads": self.heads, "lower_bounds": self._lower_bounds.tolist()}

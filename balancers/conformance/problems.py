@@ -156,7 +156,8 @@ def between_steps(weighting: Weighting, losses: Float[Tensor, "*B K"], state: tu
     if Need.LOSSES_AFTER in weighting.needs:
         state = weighting.after(0.9 * losses, state)
     if Need.SCORES in weighting.needs:
-        state = weighting.after_validation(10.0 * (-losses).argsort(-1).argsort(-1).double(), state)
+        others_that_are_worse = (losses[..., None] < losses[..., None, :]).sum(-1)
+        state = weighting.after_validation(10.0 * others_that_are_worse.double(), state)
     return state
 
 

@@ -24,6 +24,8 @@ from balancers.solvers.spectral import spectrum
 Scale = Literal["min", "median", "rmse"]
 Flavour = Literal["paper", "official"]
 
+FARTHEST = 1e-70  # a norm over the longest one
+
 
 @register("aligned-mtl")
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class AlignedMTL(Preferring):
     linearly dependent, many weights give the same update; these have the smallest :math:`\sum_i w_i^2 \|g_i\|^2`.
     Where an eigenvalue of the cosines is so small that rounding may have changed more than a millionth of it, the step
     counts as unsolved, because the length of the update depends on it. So does one in which an eigenvalue is taken for
-    zero because the gradients' own rounding could explain it.
+    zero because the gradients' own rounding could explain it, and one with norms further apart than 70 decades.
 
     Example:
         The smallest eigenvalue of the Gramian is 0.631. Both aligned gradients have its square root, 0.794, as length,
@@ -105,6 +107,8 @@ class AlignedMTL(Preferring):
         parts = products_with(vectors, torch.where(kept, aligned / roots, 0.0))
         weights = torch.where(relative > 0, parts / relative, 0.0)
         residual = _residual(values, kept, decomposed.errors)
+        # Squares of norms that are further apart leave the range of float64.
+        residual = torch.where(((relative > 0) & (relative < FARTHEST)).any(-1), 1.0, residual)
         return shaped(Solution(weights, residual, residual < ACCURATE), shape)
 
     def _length(self, singular: Float[Tensor, "N K"], rank: Tensor) -> Float[Tensor, "N 1"]:

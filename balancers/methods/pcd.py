@@ -86,7 +86,7 @@ class PCD(Weighting[PCDState]):
     degree = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.primary, int) or self.primary < 0:
+        if not isinstance(self.primary, int) or isinstance(self.primary, bool) or self.primary < 0:
             raise ValueError(
                 f"pcd: expected the primary task's position, counted from 0, got {self.primary!r}; "
                 "only a Balancer, which knows the names of the tasks, takes a name"

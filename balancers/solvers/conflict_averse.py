@@ -9,8 +9,10 @@ from torch import Tensor
 from balancers.contract.exactness import DOUBLE
 from balancers.contract.solution import Solution
 from balancers.solvers.cosines import angles, hull_contains_zero, length_of, products_with
-from balancers.solvers.dual_cone import cone_weights
-from balancers.solvers.programmes import ACCURATE, ProgrammeLine, flat, search, shaped
+from balancers.solvers.dual_cone import tamed
+from balancers.solvers.programmes import ACCURATE, ProgrammeLine, flat, nonnegative, search, shaped
+
+WILD = 1e5  # larger numbers in what is no solution are rounding
 
 
 def conflict_averse(
@@ -60,7 +62,8 @@ def conflict_averse(
     at_zero = fine & stationary
     projected = torch.zeros_like(parts)
     if at_zero.any():  # no minimum above 0 can be had: the projection onto the cone is as good as any update
-        projected[at_zero] = cone_weights(cosines[at_zero], -offset[at_zero], at_zero[at_zero])
+        matrix, target = cosines[at_zero], -offset[at_zero]
+        projected[at_zero] = tamed(matrix, target, nonnegative(matrix, target).point, ~at_zero[at_zero])
         at_zero &= length_of(cosines, projected) <= radius * (1 + ACCURATE)
     # g_i'u can be no larger than |g_i| |g_0| (1 + c), and is if all gradients agree: twice that is surely too far.
     low, searched = torch.where(zero, torch.inf, offset / ones).amin(-1), fine & ~at_zero
@@ -69,13 +72,16 @@ def conflict_averse(
     )
     best = projected
     if searched.any():
-        found = search(line, excess, root).point
-        inside = found * (radius / length_of(cosines, found)).clamp(max=1)[..., None]
+        point = search(line, excess, root).point
+        inside = point * (radius / length_of(cosines, point)).clamp(max=1)[..., None]
         best = torch.where(searched[..., None], inside, projected)
-    added = torch.where(fine[..., None] & ~zero, best * unit[..., None] / norms, 0.0)
     along = offset + products_with(cosines, best)  # of the update with unit gradients
     least = torch.where(searched, torch.where(zero, torch.inf, along / ones).amin(-1), 0.0)[..., None]
     misses = torch.where(best > 0, (along - least * ones).abs(), (least * ones - along).clamp(min=0))
     off = torch.where(searched, (length_of(cosines, best) / radius - 1).abs(), 0.0) if radius > 0 else 0 * centre
     residual = torch.where(fine, torch.maximum(torch.where(zero, 0.0, misses).amax(-1), off), 0.0)
-    return shaped(Solution(reference + added, residual, ~(stationary & (radius > 0)) & (residual < ACCURATE)), shape)
+    solved = ~(stationary & (radius > 0)) & (residual < ACCURATE)
+    largest = best.amax(-1, keepdim=True)
+    best = torch.where(solved[..., None] | (largest <= WILD), best, best * (WILD / largest))  # in the ball as well
+    added = torch.where(fine[..., None] & ~zero, best * unit[..., None] / norms, 0.0)
+    return shaped(Solution(reference + added, residual, solved), shape)

@@ -10,6 +10,7 @@ from balancers.contract.exactness import DOUBLE
 from balancers.contract.solution import Solution
 from balancers.solvers.conflict_averse import conflict_averse
 from balancers.solvers.cosines import angles, hull_contains_zero, length_of, products_with, sums_to_zero
+from balancers.solvers.dual_cone import LARGE
 from balancers.solvers.programmes import ACCURATE, Measure, ProgrammeLine, flat, nonnegative, search, shaped
 
 FAR = 1e9  # stands for infinity in a search
@@ -28,8 +29,8 @@ def steepest_in_cone(
 
     Where no direction in the cone decreases all losses, as at a Pareto stationary point, the problem has no solution,
     and d has the direction of `conflict_averse` for the largest radius that stays in the cone, the limit of the
-    solution at the edge of solvability. Where that direction or :math:`g_0` is zero up to rounding, the point is the
-    reference.
+    solution at the edge of solvability. Where that direction or :math:`g_0` is zero up to rounding, or large numbers
+    cancel in it, the point is the reference.
 
     Example:
         The mean of (1, 0) and (-3, 4) is (-1, 2). At most 60 degrees from it, and as long, the best is (1.232, 1.866).
@@ -57,8 +58,10 @@ def steepest_in_cone(
     if not solved.all():
         averse = conflict_averse(gramian, reference, (1 - cosine**2) ** 0.5, resolution)
         best = torch.where(solved[:, None], best, averse.point * norms)
-    lost = sums_to_zero(cosines, best, resolution) | ~nonzero
-    scale = torch.where(norms == 0, 0.0, (length / length_of(cosines, best))[:, None] / norms)
+    stretch = length / length_of(cosines, best)
+    wild = ~solved & (stretch * best.abs().amax(-1) > LARGE * parts.abs().amax(-1))
+    lost = sums_to_zero(cosines, best, resolution) | ~nonzero | wild
+    scale = torch.where(norms == 0, 0.0, stretch[:, None] / norms)
     weights = torch.where(lost[:, None], reference, best * scale)
     return shaped(Solution(weights, residual, solved), shape)
 

@@ -16,6 +16,8 @@ from torch import Tensor
 from balancers.contract.exactness import COSINE, DOUBLE, least_eigenvalue
 from balancers.solvers.programmes import RIDGE, flat, nonnegative
 
+NARROW = 1e-2  # distance of the hull from zero below which the cone counts as narrow
+
 
 class Angles(NamedTuple):
     """A Gramian with the norms divided out; the cosine with a gradient of norm 0 is 0.
@@ -92,15 +94,48 @@ def hull_contains_zero(cosines: Float[Tensor, "*B K K"], resolution: float = DOU
     """
     matrices = flat(cosines)
     present = matrices.diagonal(dim1=-2, dim2=-1)
-    # A combination is at least as long as the root of the smallest eigenvalue times the norm of its coefficients.
-    least = torch.where(present > 0, -least_eigenvalue(cosines.shape[-1], resolution), 1.0)
-    suspects = torch.linalg.cholesky_ex(matrices + torch.diag_embed(least)).info > 0
+    suspects = _have_eigenvalue_below(least_eigenvalue(cosines.shape[-1], resolution), matrices)
     contains = torch.zeros_like(suspects)
     if suspects.any():
         some, ones = matrices[suspects], present[suspects]
-        shortest = nonnegative(some + ones[..., :, None] * ones[..., None, :], ones).point
-        contains[suspects] = sums_to_zero(some, shortest, resolution)
+        contains[suspects] = sums_to_zero(some, _shortest(some, ones), resolution)
     return contains.reshape(cosines.shape[:-2])
+
+
+def hull_distance(cosines: Float[Tensor, "*B K K"]) -> Float[Tensor, "*B"]:
+    """How far from zero the hull of the gradients that are not zero is, where that is less than `NARROW`; else 1.
+
+    So wide is the cone of the vectors that conflict with none of them: what is right up to an error is the nearest such
+    vector up to that error over this distance.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.cosines import hull_distance
+        >>> nearly = torch.tensor([[1.0, 0.0], [-1.0, 1e-4]], dtype=torch.float64)
+        >>> f"{hull_distance(nearly @ nearly.T).item():.1e}", hull_distance(torch.eye(2).double()).item()
+        ('7.1e-05', 1.0)
+    """
+    matrices = flat(cosines)
+    present = matrices.diagonal(dim1=-2, dim2=-1)
+    suspects = _have_eigenvalue_below(NARROW**2, matrices)
+    distance = torch.ones_like(present[..., 0])
+    if suspects.any():
+        some, ones = matrices[suspects], present[suspects]
+        point = _shortest(some, ones)
+        near = length_of(some, point) / point.norm(dim=-1)
+        distance[suspects] = torch.where(near < NARROW, near, 1.0)
+    return distance.reshape(cosines.shape[:-2])
+
+
+def _shortest(cosines: Float[Tensor, "N K K"], ones: Float[Tensor, "N K"]) -> Float[Tensor, "N K"]:
+    """A multiple of the convex combination of unit gradients that is the shortest."""
+    return nonnegative(cosines + ones[..., :, None] * ones[..., None, :], ones).point
+
+
+def _have_eigenvalue_below(value: float, cosines: Float[Tensor, "N K K"]) -> Bool[Tensor, "N"]:
+    """Whether the gradients that are not zero have a combination shorter than the root of ``value`` times its norm."""
+    present = cosines.diagonal(dim1=-2, dim2=-1)
+    return torch.linalg.cholesky_ex(cosines + torch.diag_embed(torch.where(present > 0, -value, 1.0))).info > 0
 
 
 def products_with(cosines: Float[Tensor, "*B K K"], point: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:

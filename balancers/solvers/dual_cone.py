@@ -8,7 +8,7 @@ from torch import Tensor
 
 from balancers.contract.exactness import DOUBLE
 from balancers.contract.solution import Solution
-from balancers.solvers.cosines import angles, hull_contains_zero, length_of, products_with
+from balancers.solvers.cosines import angles, hull_contains_zero, hull_distance, length_of, products_with
 from balancers.solvers.programmes import ACCURATE, nonnegative
 
 LARGE = 1e3  # larger numbers may throw out heads that follow the weights
@@ -22,9 +22,9 @@ def dual_cone(
 
     :math:`u = J^\top v` is then the projection of :math:`J^\top m` onto the cone of vectors that conflict with no
     gradient. The conditions of optimality are :math:`g_i^\top u \ge 0`, and equality where :math:`v_i > m_i`. The
-    residual is the largest violation, in units of :math:`\|g_i\| \|u\|`; a u that is zero up to rounding counts as long
-    as what ``resolution`` says of it. At a Pareto stationary point nothing counts as solved: the cone is so thin there
-    that rounding decides which vectors it holds.
+    residual is the largest violation, in units of :math:`\|g_i\| \|u\|`, over the width of the cone (`hull_distance`);
+    a u that is zero up to rounding counts as long as what ``resolution`` says of it. At a Pareto stationary point
+    nothing counts as solved: the cone is so thin there that rounding decides which vectors it holds.
 
     Example:
         The mean of (1, 0) and (-3, 4) is (-1, 2); the nearest vector that conflicts with neither is (0, 2).
@@ -43,36 +43,37 @@ def dual_cone(
     batch = (*scaled.shape[:-1], *cosines.shape[-1:], *cosines.shape[-1:])
     every = cosines[..., None, :, :].expand(batch)
     stationary = hull_contains_zero(cosines, resolution)[..., None].expand(references.shape[:-1])
-    extra = cone_weights(every, -scaled @ cosines, stationary)
+    target = -scaled @ cosines
+    extra = nonnegative(every, target).point
     parts = scaled + extra
     along = products_with(every, parts)
     length = torch.maximum(length_of(every, parts), resolution * parts.norm(dim=-1))[..., None]
     violation = torch.where(extra > 0, along.abs(), (-along).clamp(min=0))
-    residual = torch.where(length > 0, violation / length, 0.0).amax(-1)
+    residual = torch.where(length > 0, violation / length, 0.0).amax(-1) / hull_distance(cosines)[..., None]
+    solved = ~stationary & (residual < ACCURATE)
+    extra = tamed(every, target, extra, solved)
     added = torch.where(norms[..., None, :] > 0, extra * size / norms[..., None, :], 0.0)
-    return Solution(references + added, residual, ~stationary & (residual < ACCURATE))
+    return Solution(references + added, residual, solved)
 
 
-def cone_weights(
-    cosines: Float[Tensor, "*B K K"], target: Float[Tensor, "*B K"], stationary: Bool[Tensor, "*B"]
+def tamed(
+    cosines: Float[Tensor, "*B K K"],
+    target: Float[Tensor, "*B K"],
+    point: Float[Tensor, "*B K"],
+    solved: Bool[Tensor, "*B"],
 ) -> Float[Tensor, "*B K"]:
-    """What is added to a combination of unit gradients, of length 1 or so, to bring it into the cone.
-
-    At stationary points large numbers may cancel in it. Where they are larger than `LARGE`, a small ridge is added.
+    """The solutions of programmes; where one does not count and has large numbers that cancel, that with a small ridge.
 
     Example:
-        The products of the gradients (1, 0) and (-0.6, 0.8) with the first one are 1 and -0.6.
-
         >>> import torch
-        >>> from balancers.solvers.dual_cone import cone_weights
-        >>> cosines = torch.tensor([[1.0, -0.6], [-0.6, 1.0]], dtype=torch.float64)
-        >>> weights = cone_weights(cosines, torch.tensor([-1.0, 0.6]).double(), torch.tensor(False))
-        >>> weights.round(decimals=3).tolist()
-        [0.0, 0.6]
+        >>> from balancers.solvers.dual_cone import tamed
+        >>> opposite = torch.tensor([[1.0, -1.0], [-1.0, 1.0]], dtype=torch.float64)
+        >>> large, target = torch.tensor([2e6, 2e6]).double(), torch.tensor([1.0, -1.0]).double()
+        >>> tamed(opposite, target, large, torch.tensor(False)).round(decimals=3).tolist()
+        [1.0, 0.0]
     """
-    point = nonnegative(cosines, target).point
-    wild = stationary & (point.amax(-1) > LARGE)
-    if wild.any():
-        ridge = RIDGE * torch.eye(cosines.shape[-1], dtype=cosines.dtype, device=cosines.device)
-        point = torch.where(wild[..., None], nonnegative(cosines + ridge, target).point, point)
-    return point
+    wild = ~solved & (point.amax(-1) > LARGE)
+    if not wild.any():
+        return point
+    ridge = RIDGE * torch.eye(cosines.shape[-1], dtype=cosines.dtype, device=cosines.device)
+    return torch.where(wild[..., None], nonnegative(cosines + ridge, target).point, point)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from balancers.contract.exactness import COSINE, DOUBLE
 from balancers.contract.solution import Solution
-from balancers.solvers.cosines import length_of, products_with, sums_to_zero
+from balancers.solvers.cosines import hull_distance, length_of, products_with, sums_to_zero
 from balancers.solvers.programmes import ACCURATE, nonnegative
 
 
@@ -77,11 +77,12 @@ def follow_primary(problem: PriorityProblem, resolution: float = DOUBLE) -> Solu
     target = torch.where(secondary & (size > 0), missing / size, -1.0)
     added = nonnegative(problem.matrix, target).point * size
     point = own + added
-    residual = _violation(problem, point, added > 0)
+    violation = _violation(problem, point, added > 0)
     stationary = sums_to_zero(problem.cosines, point, resolution) & (own > 0).any(-1)
-    solved = (residual < ACCURATE) & ~stationary & ~_incompatible(problem, resolution)
+    meets = (violation < ACCURATE) & ~stationary & ~_incompatible(problem, resolution)
+    residual = violation / _width(problem)  # what misses a constraint by that may be as far from the nearest
     fallback = torch.where((required > 0).any(-1, keepdim=True), own, 0.0)
-    return Solution(torch.where(solved[..., None], point, fallback), residual, solved)
+    return Solution(torch.where(meets[..., None], point, fallback), residual, meets & (residual < ACCURATE))
 
 
 def _violation(problem: PriorityProblem, point: Tensor, active: Tensor) -> Float[Tensor, "*B"]:
@@ -90,6 +91,12 @@ def _violation(problem: PriorityProblem, point: Tensor, active: Tensor) -> Float
     violation = torch.where(active, missing.abs(), missing.clamp(min=0)) + rounding
     size = length_of(problem.cosines, point)[..., None] + problem.required
     return torch.where(problem.secondary & (size > 0), violation / size, 0.0).amax(-1)
+
+
+def _width(problem: PriorityProblem) -> Float[Tensor, "*B"]:
+    """The width of the cone of what all secondary tasks gain from."""
+    secondary = problem.secondary.to(problem.cosines.dtype)
+    return hull_distance(problem.cosines * secondary[..., :, None] * secondary[..., None, :])
 
 
 def _incompatible(problem: PriorityProblem, resolution: float) -> Bool[Tensor, "*B"]:

@@ -70,12 +70,17 @@ class TaskGradients:
         return max(resolution_of(dtype, elements, processes) for dtype in {tensor.dtype for tensor in self.shared})
 
     def _pieces(self) -> Iterator[Float[Tensor, "K N"]]:
+        """The columns of the matrix in double precision, some at a time; each piece is gone with the next one."""
+        wide = torch.empty(len(self.rows), PIECE, dtype=torch.float64, device=self.shared[0].device)
         for i, tensor in enumerate(self.places):
             gradients = [row[i] for row in self.rows]
             if any(gradient is not None for gradient in gradients):
                 zero = tensor.new_zeros(()).expand(tensor.numel())
                 flat = [zero if gradient is None else gradient.reshape(-1) for gradient in gradients]
-                yield from map(torch.stack, zip(*(row.split(PIECE) for row in flat), strict=True))
+                for parts in zip(*(row.split(PIECE) for row in flat), strict=True):
+                    piece = wide[:, : len(parts[0])]
+                    torch._foreach_copy_(list(piece.unbind()), list(parts))
+                    yield piece
 
     def combine(self, weights: Float[Tensor, "K"]) -> list[Tensor | None]:
         """The weighted sum of the gradients at every shared tensor; none where no loss depends on it."""

@@ -150,6 +150,20 @@ def require_finite_answer(
     return Factors(*factors)
 
 
+def unsolvable(method: str, tasks: Sequence[str], losses: Sequence[float]) -> NonFiniteError:
+    """The error of a method whose linear algebra ended in numbers that are not finite.
+
+    Example:
+        >>> from balancers.step.guards import unsolvable
+        >>> unsolvable("mine", ["a"], [1e200])
+        NonFiniteError("mine met numbers that are not finite with the tasks ['a'], whose losses are 1e+200 in size; ...
+    """
+    return NonFiniteError(
+        f"{method} met numbers that are not finite with the tasks {list(tasks)}{_with(losses)}; nothing was written to "
+        ".grad, and the state is as it was. Bring the losses to one scale, near 1"
+    )
+
+
 def _with(losses: Sequence[float] | None) -> str:
     """The size of the losses, for the message of an error."""
     return "" if losses is None else f", whose losses are {', '.join(f'{loss:.3g}' for loss in losses)} in size"

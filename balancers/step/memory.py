@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from balancers.contract.weighting import Draws, Sizes, Weighting
 from balancers.step.state_axes import element_axes, width_axes
 
+LATER = ("preference=None", "burn_in=0")  # fields of methods that earlier checkpoints lack
 STATE_PREFIX = "state_"  # of the buffers, so that no field of a state can hide an attribute of the module
 
 
@@ -153,7 +154,7 @@ class Memory(nn.Module):
         saved = state_dict.get(prefix + "_extra_state")
         if saved is not None:
             theirs = {key: value for key, value in self._saved(saved).items() if key not in self._progress()}
-            if theirs != self._about():
+            if _comparable(theirs) != _comparable(self._about()):
                 raise ValueError(
                     f"the checkpoint is of another balancer: expected {self._about()}, got {theirs}; "
                     "make the balancer with the same arguments first"
@@ -180,3 +181,11 @@ class Memory(nn.Module):
         for name, buffer in self._buffers.items():
             self._buffers[name] = None if buffer is None else buffer.to(fn(buffer).device)
         return self
+
+
+def _comparable(about: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint says of its balancer, without hyperparameters that came later and change nothing."""
+    method = about["method"]
+    for field in LATER:
+        method = method.replace(f", {field}", "").replace(f"{field}, ", "").replace(f"({field})", "()")
+    return about | {"method": method}

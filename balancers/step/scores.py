@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, SupportsFloat
 
 import torch
 from jaxtyping import Float, Int
@@ -47,9 +47,14 @@ def collect_scores(scores: Scores, tasks: tuple[str, ...]) -> ScoredTasks:
                 raise ValueError(f"there is a score for {name!r}, which is no task here{nearest(name, tasks)}")
         entries = [scores.get(task) for task in tasks]
     else:
-        entries = scores.tolist() if isinstance(scores, Tensor) else list(scores)
+        entries = scores.tolist() if isinstance(scores, Tensor) else scores
+        if not isinstance(entries, Sequence) or isinstance(entries, str):
+            raise ValueError(f"expected {len(tasks)} scores, one per task, or a mapping by task name, got {scores!r}")
     if len(entries) != len(tasks):
         raise ValueError(f"expected {len(tasks)} scores, one per task, got {len(entries)}; None stands for no score")
+    for task, entry in zip(tasks, entries, strict=True):
+        if entry is not None and not isinstance(entry, SupportsFloat):
+            raise ValueError(f"expected the score of task {task!r} to be a number, got {entry!r}")
     values = {position: float(entry) for position, entry in enumerate(entries) if entry is not None}
     if not values:
         raise ValueError("there is no score for any task: pass the score of at least one")

@@ -62,3 +62,23 @@ def test_the_pickles_of_torchjd_hold_the_name_that_is_replaced() -> None:
 def test_the_addresses_of_earlier_programs_are_still_there(program: str) -> None:
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
+
+
+def test_pickles_from_before_losses_were_remembered_go_on() -> None:
+    balancer = stepped("gls")
+    del balancer.__dict__["_largest_losses"]
+    again = pickle.loads(pickle.dumps(balancer))
+    point = torch.ones(2, requires_grad=True)
+    again.backward(point * torch.tensor(LOSSES), shared=[point])
+
+
+@pytest.mark.parametrize(("name", "earlier"), [("cagrad", "CAGrad(c=0.4, rescale=0)"), ("upgrad", "UPGrad()")])
+def test_checkpoints_from_before_a_hyperparameter_was_added_can_be_loaded(name: str, earlier: str) -> None:
+    balancer = Balancer(name, 2)
+    saved = balancer.state_dict()
+    today = repr(balancer.weighting).encode()
+    text = bytes(saved["_extra_state"].tolist()).replace(today, earlier.encode())
+    balancer.load_state_dict(saved | {"_extra_state": torch.tensor(list(text), dtype=torch.uint8)})
+    other = Balancer(name, 2, preference=[1.0, 2.0])
+    with pytest.raises(ValueError, match="of another balancer"):
+        other.load_state_dict(saved)

@@ -61,10 +61,10 @@ def test_gradients_that_are_nearly_opposite_have_a_solution_far_away(angle: floa
     torch.testing.assert_close(gains, torch.full((2,), 0.02, dtype=torch.float64), rtol=1e-6, atol=0)
 
 
-def test_opposite_gradients_that_need_not_gain_leave_what_is_orthogonal_to_both() -> None:
+def test_opposite_gradients_that_need_not_gain_leave_what_is_orthogonal_to_both_uncertified() -> None:
     rows = torch.cat([torch.tensor([[1.0, 0.0, 1.0]], dtype=torch.float64), opposed(0.0)[1:]])
     solution = follow_primary(problem(rows, 0.0))
-    assert solution.solved
+    assert not solution.solved  # rounding may hide a little room between opposite gradients
     units = rows / rows.norm(dim=-1, keepdim=True)
     torch.testing.assert_close(solution.point @ units, torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64))
 

@@ -156,8 +156,9 @@ def test_a_name_makes_the_same_wrapped_method_again(weighting: Weighting) -> Non
 @pytest.mark.parametrize("name", ["every:4:gradnorm", "smoothed:0.9:gradnorm", "rescaled:mean:gradnorm"])
 def test_facts_are_those_of_the_method_inside(name: str) -> None:
     wrapped, plain = create(name), create("gradnorm")
-    for fact in ("stochastic", "positive_losses", "heads", "place", "degree", "version", "digest"):
+    for fact in ("stochastic", "positive_losses", "heads", "place", "degree", "digest"):
         assert getattr(wrapped, fact) == getattr(plain, fact)
+    assert wrapped.version == plain.version + name.startswith("rescaled")  # whose own mathematics changed once
     assert wrapped.needs == plain.needs
     assert innermost(wrapped) == plain
 

@@ -35,10 +35,12 @@ class Faults:
         self._kind = torch.zeros(len(methods), dtype=torch.int64, device=bounds.device)
         self._step = torch.zeros_like(self._kind)
         self._values = torch.zeros(len(methods), len(tasks), dtype=torch.float64, device=bounds.device)
+        self._losses = torch.zeros_like(self._values)  # of the step with the fault
 
     def sound(self, evidence: Evidence, step: int) -> Bool[Tensor, "R"]:
         """Which replicas have no fault so far, this step's evidence included; notes new faults."""
         losses = evidence.losses
+        self._losses = torch.where((self._kind == SOUND)[:, None], losses + self._bounds, self._losses)
         self._note(LOSS, ~losses.isfinite().all(-1), step, losses + self._bounds)
         self._note(BELOW, self._positive & (losses < 0).any(-1), step, losses + self._bounds)
         sizes = _sizes(evidence)
@@ -79,7 +81,8 @@ class Faults:
             elif kind == GRADIENT:
                 guards.require_finite_gradients(Evidence(values, values.diag_embed()), self._tasks)
             elif kind == WEIGHT:
-                guards.require_finite_answer(guards.Answer(values), self._tasks, method)
+                losses = self._losses[replica].abs().tolist()
+                guards.require_finite_answer(guards.Answer(values), self._tasks, method, losses)
             else:
                 weights = dict(zip(self._tasks, values.tolist(), strict=True))
                 raise OutOfRangeError(f"with {method}'s weights {weights} the update leaves the dtype's range")
