@@ -125,7 +125,7 @@ def test_a_ray_cluster_that_loses_its_driver_and_a_node_ends_with_the_records_of
         env={**os.environ, "OMP_NUM_THREADS": "1", "TINY_DELAY": "0.3"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert found.returncode == 0, found.stderr[-2000:]
