@@ -25,7 +25,10 @@ def checked_preference(preference: Sequence[float] | None, method: str) -> tuple
     """
     if preference is None:
         return None
-    numbers = tuple(float(number) for number in preference)
+    try:
+        numbers = tuple(float(number) for number in preference)
+    except (TypeError, ValueError):
+        raise ValueError(f"{method}: expected a preference of positive numbers, got {preference!r}") from None
     if not all(math.isfinite(number) and number > 0 for number in numbers):
         raise ValueError(f"{method}: expected a preference of positive numbers, got {numbers}")
     return numbers

@@ -1,5 +1,8 @@
 """Preferences between tasks, in every method that solves equations and has a place for them."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import Tensor
@@ -111,3 +114,10 @@ def test_a_preference_that_is_not_positive_is_refused(name: str, preference: lis
 def test_a_preference_for_another_number_of_tasks_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="2 numbers for 3 tasks"):
         Balancer(name, 3, preference=[1.0, 2.0])
+
+
+def test_a_preference_that_is_no_numbers_is_refused_in_words() -> None:
+    # In a process of its own: the hooks of the tests, which check types, would come first.
+    program = "from balancers import create; create('upgrad', preference=[1.0, 'x'])"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "ValueError: upgrad: expected a preference of positive numbers, got [1.0, 'x']" in ended.stderr
