@@ -15,7 +15,7 @@ from balancers.contract.evidence import as_answer
 from balancers.contract.solution import Certificate
 from balancers.contract.weighting import Draws, Evidence, Heads, Need, Weighting
 from balancers.registry import weighting_of
-from balancers.step import guards
+from balancers.step import arguments, guards
 from balancers.step.absent_tasks import (
     after_present,
     after_validation_of,
@@ -260,18 +260,18 @@ class Balancer(Memory):
         """
         if isinstance(losses, Tensor) and shared is None and features is None:
             raise ValueError("losses in one tensor do not show what is shared: pass shared=encoder.parameters()")
-        guards.require_nothing_awaited(self._awaited, self.weighting.name)
+        arguments.require_nothing_awaited(self._awaited, self.weighting.name)
         step = collect(losses, self.tasks, present)
-        crossed = [collect(batch, self.tasks, present) for batch in guards.require_batches(others)]
+        crossed = [collect(batch, self.tasks, present) for batch in arguments.require_batches(others)]
         self.to(step.present.device)
         features = (features,) if isinstance(features, Tensor) else features
         state = self.state if len(step.losses) == len(self.tasks) else restrict(self.state, step.present)
         needs = self.weighting.needs_now(state) | self.observe
-        place = guards.PlaceArguments(shared is not None, at is not None, features is not None)
+        place = arguments.PlaceArguments(shared is not None, at is not None, features is not None)
         bounded = self._bounded(step)
-        guards.require_place(place, self, needs, self._group.size)
+        arguments.require_place(place, self, needs, self._group.size)
         if Need.CROSS_GRAMIAN in needs:
-            guards.require_crossed(step, crossed, features is not None, self.weighting.name)
+            arguments.require_crossed(step, crossed, features is not None, self.weighting.name)
         leaves = find_leaves(step.losses, shared, features)
         part = None if at is None else checked(at, "at", within=leaves.shared)
         tasks = self._names(step)
@@ -395,7 +395,7 @@ class Balancer(Memory):
                 answer, following = self.weighting.update(evidence, self.state, self.draws)
             else:
                 answer, following = update_present(self.weighting, evidence, self.state, self.draws, step.present)
-        except torch.linalg.LinAlgError as error:
+        except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage]
             raise guards.unsolvable(self.weighting.name, tasks, sizes) from error
         answer = as_answer(answer)
         factors = guards.require_finite_answer(answer, tasks, self.weighting.name, sizes)

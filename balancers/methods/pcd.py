@@ -125,8 +125,8 @@ class PCD(Weighting[PCDState]):
         following = state._replace(squared_norms=squared_norms, steps=steps, **certificate._asdict())
         wanted = (state.primary * norms).sum(-1, keepdim=True)
         length = length_of(cosines, solution.point)[..., None]
-        known = (norms > 0) & (length > 0)
-        return torch.where(known, solution.point / norms * (wanted / length), 0.0), following
+        directed = (norms > 0) & (length > 0)
+        return torch.where(directed, solution.point / norms * (wanted / length), 0.0), following
 
     def certificate(self, state: PCDState) -> Certificate:
         """The record of residuals and fallbacks."""

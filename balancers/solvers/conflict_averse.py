@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from balancers.contract.exactness import DOUBLE
@@ -24,10 +24,11 @@ def conflict_averse(
     onto :math:`\{u : g_i^\top u \ge \nu\}`, which is a non-negative programme: a search for the ν at which the distance
     is :math:`c\|g_0\|`. At a Pareto stationary point ν may be 0 before that: then the point is the projection onto
     :math:`\{u : g_i^\top u \ge 0\}`. No step at such a point counts as solved, because a direction that helps all tasks
-    may be hidden by rounding. A gradient of norm zero has no influence.
-    Where :math:`g_0` is zero up to rounding, the point is the reference. Where no solution is found, it is some point
-    in the ball. The conditions are :math:`g_i^\top u \ge \nu`, equality where a gradient was added to :math:`g_0`, and
-    the distance. The residual is the largest violation, in units of :math:`\|g_i\| \|g_0\|` and of :math:`c\|g_0\|`.
+    may be hidden by rounding. A gradient of norm zero has no influence. Where :math:`g_0` is zero up to rounding, the
+    point is the reference. Where no solution is found, it is some point in the ball.
+
+    The conditions are :math:`g_i^\top u \ge \nu`, equality where a gradient was added to :math:`g_0`, and the distance.
+    The residual is the largest violation, in units of :math:`\|g_i\| \|g_0\|` and of :math:`c\|g_0\|`.
 
     Example:
         The mean of (1, 0) and (-3, 4) is (-1, 2). Within half its length, 1.118, the best update is (0.118, 2).
@@ -75,13 +76,25 @@ def conflict_averse(
         point = search(line, excess, root).point
         inside = point * (radius / length_of(cosines, point)).clamp(max=1)[..., None]
         best = torch.where(searched[..., None], inside, projected)
-    along = offset + products_with(cosines, best)  # of the update with unit gradients
-    least = torch.where(searched, torch.where(zero, torch.inf, along / ones).amin(-1), 0.0)[..., None]
-    misses = torch.where(best > 0, (along - least * ones).abs(), (least * ones - along).clamp(min=0))
-    off = torch.where(searched, (length_of(cosines, best) / radius - 1).abs(), 0.0) if radius > 0 else 0 * centre
-    residual = torch.where(fine, torch.maximum(torch.where(zero, 0.0, misses).amax(-1), off), 0.0)
+    residual = torch.where(fine, _residual(line, best, searched, radius), 0.0)
     solved = ~(stationary & (radius > 0)) & (residual < ACCURATE)
     largest = best.amax(-1, keepdim=True)
     best = torch.where(solved[..., None] | (largest <= WILD), best, best * (WILD / largest))  # in the ball as well
     added = torch.where(fine[..., None] & ~zero, best * unit[..., None] / norms, 0.0)
     return shaped(Solution(reference + added, residual, solved), shape)
+
+
+def _residual(
+    line: ProgrammeLine, added: Float[Tensor, "N K"], searched: Bool[Tensor, "N"], radius: float
+) -> Float[Tensor, "N"]:
+    """The largest violation of the conditions; without a search the least gain is 0, and no distance is asked for."""
+    zero = line.slope == 0
+    along = line.offset + products_with(line.cosines, added)  # of the update with unit gradients
+    least = torch.where(searched, torch.where(zero, torch.inf, along / line.slope).amin(-1), 0.0)[..., None]
+    wanted = least * line.slope
+    misses = torch.where(added > 0, (along - wanted).abs(), (wanted - along).clamp(min=0))
+    largest = torch.where(zero, 0.0, misses).amax(-1)
+    if radius == 0:
+        return largest
+    off = torch.where(searched, (length_of(line.cosines, added) / radius - 1).abs(), 0.0)
+    return torch.maximum(largest, off)

@@ -33,6 +33,20 @@ class Angles(NamedTuple):
     norms: Float[Tensor, "*B K"]
 
 
+class Hull(NamedTuple):
+    """Where the convex hull of unit gradients lies.
+
+    Example:
+        >>> import torch
+        >>> from balancers.solvers.cosines import hull_of
+        >>> hull_of(torch.tensor([[1.0, -1.0], [-1.0, 1.0]], dtype=torch.float64)).contains_zero.item()
+        True
+    """
+
+    contains_zero: Bool[Tensor, "*B"]  # up to rounding
+    distance: Float[Tensor, "*B"]  # of zero, relative to the norm of the coefficients; 1 where it is not small
+
+
 def angles(gramian: Float[Tensor, "*B K K"]) -> Angles:
     """Cosines and norms; cosines that rounding made indefinite are replaced by the nearest ones that are not.
 
@@ -92,50 +106,38 @@ def hull_contains_zero(cosines: Float[Tensor, "*B K K"], resolution: float = DOU
         >>> hull_contains_zero(cosines).tolist()
         [True, False]
     """
-    matrices = flat(cosines)
-    present = matrices.diagonal(dim1=-2, dim2=-1)
-    suspects = _have_eigenvalue_below(least_eigenvalue(cosines.shape[-1], resolution), matrices)
-    contains = torch.zeros_like(suspects)
-    if suspects.any():
-        some, ones = matrices[suspects], present[suspects]
-        contains[suspects] = sums_to_zero(some, _shortest(some, ones), resolution)
-    return contains.reshape(cosines.shape[:-2])
+    return _hull(cosines, least_eigenvalue(cosines.shape[-1], resolution), resolution).contains_zero
 
 
-def hull_distance(cosines: Float[Tensor, "*B K K"]) -> Float[Tensor, "*B"]:
-    """How far from zero the hull of the gradients that are not zero is, where that is less than `NARROW`; else 1.
+def hull_of(cosines: Float[Tensor, "*B K K"], resolution: float = DOUBLE) -> Hull:
+    """`hull_contains_zero`, and how far from zero the hull is where that is less than `NARROW`; else 1.
 
-    So wide is the cone of the vectors that conflict with none of them: what is right up to an error is the nearest such
-    vector up to that error over this distance.
+    So wide is the cone of the vectors that conflict with none of the gradients: what is right up to an error is the
+    nearest such vector up to that error over this distance.
 
     Example:
         >>> import torch
-        >>> from balancers.solvers.cosines import hull_distance
+        >>> from balancers.solvers.cosines import hull_of
         >>> nearly = torch.tensor([[1.0, 0.0], [-1.0, 1e-4]], dtype=torch.float64)
-        >>> f"{hull_distance(nearly @ nearly.T).item():.1e}", hull_distance(torch.eye(2).double()).item()
+        >>> f"{hull_of(nearly @ nearly.T).distance.item():.1e}", hull_of(torch.eye(2).double()).distance.item()
         ('7.1e-05', 1.0)
     """
+    return _hull(cosines, NARROW**2, resolution)
+
+
+def _hull(cosines: Float[Tensor, "*B K K"], least: float, resolution: float) -> Hull:
+    """The hull, looked at only where a combination is shorter than the root of ``least`` times its norm."""
     matrices = flat(cosines)
     present = matrices.diagonal(dim1=-2, dim2=-1)
-    suspects = _have_eigenvalue_below(NARROW**2, matrices)
-    distance = torch.ones_like(present[..., 0])
+    suspects = torch.linalg.cholesky_ex(matrices + torch.diag_embed(torch.where(present > 0, -least, 1.0))).info > 0
+    contains, distance = torch.zeros_like(suspects), torch.ones_like(present[..., 0])
     if suspects.any():
         some, ones = matrices[suspects], present[suspects]
-        point = _shortest(some, ones)
-        near = length_of(some, point) / point.norm(dim=-1)
+        shortest = nonnegative(some + ones[..., :, None] * ones[..., None, :], ones).point
+        contains[suspects] = sums_to_zero(some, shortest, resolution)
+        near = length_of(some, shortest) / shortest.norm(dim=-1)
         distance[suspects] = torch.where(near < NARROW, near, 1.0)
-    return distance.reshape(cosines.shape[:-2])
-
-
-def _shortest(cosines: Float[Tensor, "N K K"], ones: Float[Tensor, "N K"]) -> Float[Tensor, "N K"]:
-    """A multiple of the convex combination of unit gradients that is the shortest."""
-    return nonnegative(cosines + ones[..., :, None] * ones[..., None, :], ones).point
-
-
-def _have_eigenvalue_below(value: float, cosines: Float[Tensor, "N K K"]) -> Bool[Tensor, "N"]:
-    """Whether the gradients that are not zero have a combination shorter than the root of ``value`` times its norm."""
-    present = cosines.diagonal(dim1=-2, dim2=-1)
-    return torch.linalg.cholesky_ex(cosines + torch.diag_embed(torch.where(present > 0, -value, 1.0))).info > 0
+    return Hull(contains.reshape(cosines.shape[:-2]), distance.reshape(cosines.shape[:-2]))
 
 
 def products_with(cosines: Float[Tensor, "*B K K"], point: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from balancers.contract.exactness import DOUBLE
 from balancers.contract.solution import Solution
-from balancers.solvers.cosines import angles, hull_contains_zero, hull_distance, length_of, products_with
+from balancers.solvers.cosines import angles, hull_of, length_of, products_with
 from balancers.solvers.programmes import ACCURATE, nonnegative
 
 LARGE = 1e3  # larger numbers may throw out heads that follow the weights
-RIDGE = 1e-6  # keeps them below 1 / (2 sqrt(RIDGE)), and moves the result by the root of that at most
+DAMPING = 1e-6  # added to the diagonal: keeps them below 500, and moves the result by a thousandth at most
 
 
 def dual_cone(
@@ -22,7 +22,7 @@ def dual_cone(
 
     :math:`u = J^\top v` is then the projection of :math:`J^\top m` onto the cone of vectors that conflict with no
     gradient. The conditions of optimality are :math:`g_i^\top u \ge 0`, and equality where :math:`v_i > m_i`. The
-    residual is the largest violation, in units of :math:`\|g_i\| \|u\|`, over the width of the cone (`hull_distance`);
+    residual is the largest violation, in units of :math:`\|g_i\| \|u\|`, over the width of the cone (`hull_of`);
     a u that is zero up to rounding counts as long as what ``resolution`` says of it. At a Pareto stationary point
     nothing counts as solved: the cone is so thin there that rounding decides which vectors it holds.
 
@@ -42,15 +42,15 @@ def dual_cone(
     scaled = torch.where(size > 0, scaled / size, 0.0)
     batch = (*scaled.shape[:-1], *cosines.shape[-1:], *cosines.shape[-1:])
     every = cosines[..., None, :, :].expand(batch)
-    stationary = hull_contains_zero(cosines, resolution)[..., None].expand(references.shape[:-1])
+    hull = hull_of(cosines, resolution)
     target = -scaled @ cosines
     extra = nonnegative(every, target).point
     parts = scaled + extra
     along = products_with(every, parts)
     length = torch.maximum(length_of(every, parts), resolution * parts.norm(dim=-1))[..., None]
     violation = torch.where(extra > 0, along.abs(), (-along).clamp(min=0))
-    residual = torch.where(length > 0, violation / length, 0.0).amax(-1) / hull_distance(cosines)[..., None]
-    solved = ~stationary & (residual < ACCURATE)
+    residual = torch.where(length > 0, violation / length, 0.0).amax(-1) / hull.distance[..., None]
+    solved = ~hull.contains_zero[..., None] & (residual < ACCURATE)
     extra = tamed(every, target, extra, solved)
     added = torch.where(norms[..., None, :] > 0, extra * size / norms[..., None, :], 0.0)
     return Solution(references + added, residual, solved)
@@ -62,7 +62,7 @@ def tamed(
     point: Float[Tensor, "*B K"],
     solved: Bool[Tensor, "*B"],
 ) -> Float[Tensor, "*B K"]:
-    """The solutions of programmes; where one does not count and has large numbers that cancel, that with a small ridge.
+    """The solutions of programmes; where one does not count and has large numbers that cancel, a damped one.
 
     Example:
         >>> import torch
@@ -75,5 +75,5 @@ def tamed(
     wild = ~solved & (point.amax(-1) > LARGE)
     if not wild.any():
         return point
-    ridge = RIDGE * torch.eye(cosines.shape[-1], dtype=cosines.dtype, device=cosines.device)
-    return torch.where(wild[..., None], nonnegative(cosines + ridge, target).point, point)
+    damping = DAMPING * torch.eye(cosines.shape[-1], dtype=cosines.dtype, device=cosines.device)
+    return torch.where(wild[..., None], nonnegative(cosines + damping, target).point, point)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from balancers.contract.exactness import COSINE, DOUBLE
 from balancers.contract.solution import Solution
-from balancers.solvers.cosines import hull_distance, length_of, products_with, sums_to_zero
+from balancers.solvers.cosines import hull_of, length_of, products_with, sums_to_zero
 from balancers.solvers.programmes import ACCURATE, nonnegative
 
 
@@ -96,7 +96,7 @@ def _violation(problem: PriorityProblem, point: Tensor, active: Tensor) -> Float
 def _width(problem: PriorityProblem) -> Float[Tensor, "*B"]:
     """The width of the cone of what all secondary tasks gain from."""
     secondary = problem.secondary.to(problem.cosines.dtype)
-    return hull_distance(problem.cosines * secondary[..., :, None] * secondary[..., None, :])
+    return hull_of(problem.cosines * secondary[..., :, None] * secondary[..., None, :]).distance
 
 
 def _incompatible(problem: PriorityProblem, resolution: float) -> Bool[Tensor, "*B"]:

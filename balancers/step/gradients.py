@@ -79,7 +79,8 @@ class TaskGradients:
                 flat = [zero if gradient is None else gradient.reshape(-1) for gradient in gradients]
                 for parts in zip(*(row.split(PIECE) for row in flat), strict=True):
                     piece = wide[:, : len(parts[0])]
-                    torch._foreach_copy_(list(piece.unbind()), list(parts))
+                    for row, part in zip(piece, parts, strict=True):
+                        row.copy_(part)
                     yield piece
 
     def combine(self, weights: Float[Tensor, "K"]) -> list[Tensor | None]:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from balancers.naming.suggest import nearest
-from balancers.step.guards import NonFiniteError
+from balancers.step.errors import NonFiniteError
 
 Scores = Tensor | Sequence[float | None] | Mapping[str, float]  # of the tasks, as users pass them
 

@@ -39,6 +39,6 @@ def _numbers(word: str, buckets: int) -> list[int]:
 
 
 def _shape(word: str) -> str:
-    """Letters as X and x, digits as 0, all runs of one kind as one: iPhone-15s is xXx-0x."""
+    """Letters as X and x, digits as 0, all runs of one kind as one: Mac-15s is Xx-0x."""
     kinds = re.sub(r"[^\W\d_]", lambda letter: "X" if letter[0].isupper() else "x", word)
     return re.sub(r"(.)\1+", r"\1", re.sub(r"\d", "0", kinds))

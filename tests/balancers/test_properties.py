@@ -151,8 +151,8 @@ def test_the_order_of_the_tasks_does_not_matter_where_that_is_claimed(weighting:
 
 
 def test_the_methods_that_are_known_to_ignore_the_order_claim_it() -> None:
-    known = {"aligned-mtl", "config", "dualproj", "fixed", "imtl-g", "mgda", "trimmed-mean", "upgrad"}
-    assert known <= {each.name for each in ALL if Claim.PERMUTATION_EQUIVARIANT in each.claims}
+    independent_of_order = {"aligned-mtl", "config", "dualproj", "fixed", "imtl-g", "mgda", "trimmed-mean", "upgrad"}
+    assert independent_of_order <= {each.name for each in ALL if Claim.PERMUTATION_EQUIVARIANT in each.claims}
 
 
 @pytest.mark.parametrize("method", sorted(set(names()) - set(NOT_LINEAR)))

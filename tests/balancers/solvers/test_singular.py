@@ -23,8 +23,8 @@ def test_every_value_and_vector_is_exact(size: int, decades: int) -> None:
     matrix = torch.randn(2, size, size, generator=generator, dtype=torch.float64) * lengths
     left, values, right, errors = singular_values(matrix, torch.tensor([size, size]))
     assert (errors < 1e-10).all()
-    for one, found in zip(matrix, values, strict=True):
-        for value, wanted in zip(found.tolist(), exact_values(one), strict=True):
+    for one, of_one in zip(matrix, values, strict=True):
+        for value, wanted in zip(of_one.tolist(), exact_values(one), strict=True):
             assert abs(value - wanted) <= 1e-11 * wanted
     rebuilt = left * values[:, None, :] @ right.mT
     assert ((rebuilt - matrix).norm(dim=-2) <= 1e-10 * matrix.norm(dim=-2)).all()
@@ -32,7 +32,7 @@ def test_every_value_and_vector_is_exact(size: int, decades: int) -> None:
 
 def test_values_beyond_the_rank_are_zero_and_say_nothing() -> None:
     matrix = torch.tensor([[[1.0, 1.0], [1.0, 1.0 + 1e-15]]], dtype=torch.float64)
-    found = singular_values(matrix, torch.tensor([1]))
-    assert found.values[0, 1] == 0
-    assert found.errors[0, 1] == 0
-    torch.testing.assert_close(found.values[0, 0].item(), 2.0)
+    decomposed = singular_values(matrix, torch.tensor([1]))
+    assert decomposed.values[0, 1] == 0
+    assert decomposed.errors[0, 1] == 0
+    torch.testing.assert_close(decomposed.values[0, 0].item(), 2.0)

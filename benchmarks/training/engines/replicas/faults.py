@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from balancers import Evidence, NonFiniteError, OutOfRangeError
+from balancers import Answer, Evidence, NonFiniteError, OutOfRangeError
 from balancers.step import guards
 from benchmarks.training.engines.engine import Fault
 from benchmarks.training.engines.replicas.team import Mixed
@@ -82,7 +82,7 @@ class Faults:
                 guards.require_finite_gradients(Evidence(values, values.diag_embed()), self._tasks)
             elif kind == WEIGHT:
                 losses = self._losses[replica].abs().tolist()
-                guards.require_finite_answer(guards.Answer(values), self._tasks, method, losses)
+                guards.require_finite_answer(Answer(values), self._tasks, method, losses)
             else:
                 weights = dict(zip(self._tasks, values.tolist(), strict=True))
                 raise OutOfRangeError(f"with {method}'s weights {weights} the update leaves the dtype's range")
