@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
@@ -26,8 +27,9 @@ from balancers.step.absent_tasks import (
 from balancers.step.filling import FillJob, fill
 from balancers.step.gradients import TaskGradients
 from balancers.step.graph import Leaves, checked, find_leaves
+from balancers.step.host import may_look, on_host, without_autocast
 from balancers.step.inputs import Losses, Step, collect, lower_bounds_of, task_names
-from balancers.step.measuring import gather_evidence
+from balancers.step.measuring import Measured, measure_step, stacked_losses
 from balancers.step.memory import Memory
 from balancers.step.parallel import Group
 from balancers.step.ranges import Magnitudes, in_dtype, seeds_needed
@@ -100,11 +102,13 @@ class Balancer(Memory):
             raise ValueError(f"expected observe to be a Need, such as balancers.Need.GRAMIAN, got {observe!r}")
         self.observe = observe
         self._lower_bounds = torch.tensor(lower_bounds_of(lower_bounds, self.tasks), dtype=torch.float64)
+        self._bounds = any(self._lower_bounds.tolist())
         self._group = Group(None)
         self.weighting_seconds = 0.0
         self._evidence: Evidence | None = None
         self._weights: Tensor | None = None
         self._largest_losses = [0.0] * len(self.tasks)  # in magnitude, of all steps so far
+        self._unchecked: list[Tensor] = []  # numbers on an accelerator that the next step looks at
         self._awaited: Tensor | None = None  # tasks whose losses after the optimizer's step are still to come
 
     def across(self, group: ProcessGroup) -> Balancer:
@@ -263,12 +267,12 @@ class Balancer(Memory):
         arguments.require_nothing_awaited(self._awaited, self.weighting.name)
         step = collect(losses, self.tasks, present)
         crossed = [collect(batch, self.tasks, present) for batch in arguments.require_batches(others)]
-        self.to(step.present.device)
+        if self._buffers:
+            self.to(step.losses[0].device)
         features = (features,) if isinstance(features, Tensor) else features
         state = self.state if len(step.losses) == len(self.tasks) else restrict(self.state, step.present)
         needs = self.weighting.needs_now(state) | self.observe
         place = arguments.PlaceArguments(shared is not None, at is not None, features is not None)
-        bounded = self._bounded(step)
         arguments.require_place(place, self, needs, self._group.size)
         if Need.CROSS_GRAMIAN in needs:
             arguments.require_crossed(step, crossed, features is not None, self.weighting.name)
@@ -276,21 +280,26 @@ class Balancer(Memory):
         part = None if at is None else checked(at, "at", within=leaves.shared)
         tasks = self._names(step)
 
+        noted: dict[str, Any] = {}
+
         def weigh(gradients: TaskGradients | None) -> Weighed:
             if gradients is not None:
                 guards.require_reached(gradients, tasks)
-            evidence = gather_evidence(bounded.above, gradients, needs, crossed, self._group)
-            evidence = evidence if features is None else self._group.of_examples(evidence)
-            return self._weigh(evidence, step, bounded.sizes, leaves)
+            measured = measure_step(step, gradients, needs, crossed, self._group, self._unchecked)
+            self._unchecked.clear()
+            weighed, notes = self._weigh(measured, step, leaves)
+            noted.update(notes)
+            return weighed
 
         job = FillJob(tasks, step.losses, leaves, weigh, self.heads == "weighted", self._group)
-        with self.unless_refused(), torch.autocast(step.present.device.type, enabled=False):
-            answer, seeds, _ = fill(job, needs, part, features)  # weights and update are not for half precision
-        self._awaited = step.present if Need.LOSSES_AFTER in needs else None
-        self._largest_losses = bounded.largest
+        with self.unless_refused(), without_autocast(step.losses[0].device):
+            answer, seeds, *_ = fill(job, needs, part, features)  # weights and update are not for half precision
         of_all_tasks, dtype = with_zeros_for_absent(answer.weights, step.present, len(self.tasks)), step.losses[0].dtype
-        self._weights = of_all_tasks.to(dtype) if seeds is None else in_dtype(of_all_tasks, dtype)
-        return self._weights
+        weights = of_all_tasks.to(dtype) if seeds is None else in_dtype(of_all_tasks, dtype)
+        weights = weights.to(step.losses[0].device, non_blocking=True)
+        # Past `torch.nn.Module`, whose way to set an attribute takes longer than many a method's mathematics.
+        self.__dict__.update(noted, _weights=weights, _awaited=step.present if Need.LOSSES_AFTER in needs else None)
+        return weights
 
     @torch.no_grad()
     def after_step(self, losses: Losses) -> None:
@@ -320,7 +329,8 @@ class Balancer(Memory):
         step = collect(losses, self.tasks, None, graph=False)
         if not torch.equal(step.present, awaited):
             raise ValueError("after_step needs the losses of exactly those tasks that were present in the step")
-        bounded = self._bounded(step)
+        (losses,) = self._group.mean([stacked_losses(step.losses)])
+        bounded = self._bounded(step, on_host([losses])[0])
         self.remember(after_present(self.weighting, bounded.above, self.state, step.present))
         self._largest_losses = bounded.largest
 
@@ -366,13 +376,12 @@ class Balancer(Memory):
         """The names of the present tasks."""
         return [self.tasks[i] for i in step.present.tolist()]
 
-    def _bounded(self, step: Step) -> BoundedLosses:
+    def _bounded(self, step: Step, losses: Float[Tensor, "P"]) -> BoundedLosses:
         """The losses above their lower bounds, once they are known to be fit for the method."""
-        (losses,) = self._group.mean([torch.stack([loss.detach() for loss in step.losses]).double()])
         positions = step.present.tolist()
         tasks = [self.tasks[i] for i in positions]
         guards.require_finite_losses(losses, tasks)
-        above = losses - self._lower_bounds.to(losses.device)[step.present]
+        above = losses - self._lower_bounds[step.present] if self._bounds else losses
         sizes, largest = [abs(loss) for loss in losses.tolist()], list(self._largest_losses)
         for position, size in zip(positions, sizes, strict=True):
             largest[position] = max(largest[position], size)
@@ -384,9 +393,13 @@ class Balancer(Memory):
         return BoundedLosses(above, sizes, largest)
 
     @torch.no_grad()
-    def _weigh(self, evidence: Evidence, step: Step, sizes: Sequence[float], leaves: Leaves) -> Weighed:
-        tasks = self._names(step)
-        magnitudes = Magnitudes(sizes, guards.require_finite_gradients(evidence, tasks))
+    def _weigh(self, measured: Measured, step: Step, leaves: Leaves) -> tuple[Weighed, dict[str, Any]]:
+        """The weights of a step, and what is to be noted of it if nothing goes wrong."""
+        tasks, name = self._names(step), self.weighting.name
+        guards.require_finite_before(measured.unchecked, name)
+        above, sizes, largest = self._bounded(step, measured.losses)
+        evidence = measured.evidence(above)
+        guards.require_finite_gradients(evidence, measured.lengths, tasks)
         if evidence.measured_gradients is not None:
             self.fit(evidence.measured_gradients)
         started = time.perf_counter()
@@ -396,18 +409,19 @@ class Balancer(Memory):
             else:
                 answer, following = update_present(self.weighting, evidence, self.state, self.draws, step.present)
         except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage]
-            raise guards.unsolvable(self.weighting.name, tasks, sizes) from error
+            raise guards.unsolvable(name, tasks, sizes) from error
         answer = as_answer(answer)
-        factors = guards.require_finite_answer(answer, tasks, self.weighting.name, sizes)
+        factors = guards.require_finite_answer(answer, tasks, name, sizes)
         if self.heads == "weighted" and answer.weights.dim() > 1:
             raise ValueError('a method that weighs element by element has no weight for a head: use heads="own"')
         self.remember(following)
-        self.weighting_seconds = time.perf_counter() - started
-        self._evidence = evidence
-        seeds = seeds_needed(factors.of_heads(self.heads), magnitudes, step.losses, leaves)
+        seconds, unchecked = time.perf_counter() - started, []
+        seeds = seeds_needed(factors.of_heads(self.heads), Magnitudes(sizes, measured.lengths), step.losses, leaves)
         if seeds is not None or self.keeps_gradients or max(sizes) > ORDINARY:
-            guards.require_finite_state(self.state, tasks, self.weighting.name, sizes)
-        return Weighed(answer, seeds, sizes)
+            guards.require_finite_state(self.state, tasks, name, sizes)
+            unchecked = [torch.linalg.vector_norm(part, math.inf) for part in self.state if not may_look(part.device)]
+        notes = {"_evidence": evidence, "_largest_losses": largest, "_unchecked": unchecked}
+        return Weighed(answer, seeds, sizes, unchecked), notes | {"weighting_seconds": seconds}
 
     def set_extra_state(self, state: Tensor) -> None:
         """Continue from a checkpoint. Checkpoints are taken between steps, so that no losses are awaited.
@@ -420,7 +434,7 @@ class Balancer(Memory):
         super().set_extra_state(state)
         digits = self._saved(state).get(LARGEST)
         self._largest_losses = [0.0] * len(self.tasks) if digits is None else [float.fromhex(each) for each in digits]
-        self._awaited = None
+        self._awaited, self._unchecked = None, []
 
     def _progress(self) -> dict[str, Any]:
         # Distributed checkpoints want as many bytes in every step.
@@ -429,7 +443,9 @@ class Balancer(Memory):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """The balancer of a pickle; earlier ones do not know how large losses were."""
-        super().__setstate__({"_largest_losses": [0.0] * len(state["tasks"])} | state)
+        bounds = any(state["_lower_bounds"].tolist())
+        later = {"_largest_losses": [0.0] * len(state["tasks"]), "_bounds": bounds, "_unchecked": []}
+        super().__setstate__(later | state)
 
     def _about(self) -> dict[str, Any]:
         return super()._about() | {"heads": self.heads, "lower_bounds": self._lower_bounds.tolist()}

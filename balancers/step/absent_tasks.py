@@ -25,7 +25,7 @@ def restrict(state: State, present: Int[Tensor, "P"]) -> State:
     fields = {}
     for (field, axes), value in zip(task_axes(type(state)).items(), state, strict=True):
         for axis in axes:
-            value = value.index_select(axis, present)  # noqa: PLW2901
+            value = value.index_select(axis, present.to(value.device))  # noqa: PLW2901
         fields[field] = value
     return type(state)(**fields)
 
@@ -55,7 +55,7 @@ def _scatter(whole: Tensor, part: Tensor, axes: tuple[int, ...], present: Tensor
     for position, axis in enumerate(axes):
         shape = [1] * len(axes)
         shape[position] = -1
-        keys[axis] = present.view(shape)
+        keys[axis] = present.view(shape).to(whole.device)
     changed = whole.clone()
     if len(axes) > 1:  # index arrays must be adjacent for the result to keep the order of the axes
         assert axes == tuple(range(axes[0], axes[-1] + 1)), "axes that count tasks must stand side by side"
@@ -138,5 +138,5 @@ def with_zeros_for_absent(
     if len(weights) == tasks:
         return weights
     whole = torch.zeros(tasks, *weights.shape[1:], dtype=weights.dtype, device=weights.device)
-    whole[present] = weights
+    whole[present.to(whole.device)] = weights
     return whole

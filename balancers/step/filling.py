@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.evidence import WITHOUT_GRADIENTS, Need
@@ -17,6 +18,7 @@ from balancers.step.gradients import TaskGradients, task_gradients
 from balancers.step.graph import Leaves
 from balancers.step.parallel import Group
 from balancers.step.update import (
+    Addition,
     Weighed,
     accumulate,
     head_gradients,
@@ -164,8 +166,7 @@ def at_features(job: FillJob, features: Sequence[Tensor]) -> Weighed:
         encoder = _wide_pass(job, features, measured, weighed)
         return _write(job, measured, weighed, encoder)
     update = shared_update(weighed, measured, job.tasks)
-    for tensor, gradient in head_gradients(weighed, measured, job.tasks, None, weigh=job.weigh_heads):
-        accumulate(tensor, gradient)
+    accumulate(head_gradients(weighed, measured, job.tasks, None, weigh=job.weigh_heads))
     pairs = [(z, _seed(part, z)) for z, part in zip(features, update, strict=True) if part is not None]
     _backward(job, [feature for feature, _ in pairs], [part for _, part in pairs], job.leaves.shared)
     return weighed
@@ -230,11 +231,8 @@ def _write(
 ) -> Weighed:
     """Add the update and the gradients of the heads to ``.grad``, and return the answer."""
     heads = head_gradients(weighed, measured, job.tasks, seeds, weigh=job.weigh_heads)
-    for tensor, part in zip(job.leaves.shared, update, strict=True):
-        if part is not None:
-            accumulate(tensor, part)
-    for tensor, part in heads:
-        accumulate(tensor, part)
+    parts = zip(job.leaves.shared, update, strict=True)
+    accumulate([*(Addition(tensor, part) for tensor, part in parts if part is not None), *heads])
     return weighed
 
 
@@ -244,16 +242,23 @@ def _backward_weighted(job: FillJob, weighed: Weighed) -> Weighed:
         raise ValueError("a method that acts on the gradients themselves needs them at all shared parameters")
     if weighed.seeds is not None:
         return _task_by_task(job, weighed, weighed.seeds)
-    stacked = torch.stack(list(job.losses))
-    seed = weights.to(stacked.dtype)
+    seeds = _seeds(weights, job.losses)
     if job.weigh_heads:
-        _backward(job, [stacked], [seed], [*job.leaves.shared, *job.leaves.specific])
+        _backward(job, job.losses, seeds, None)
         return weighed
     if job.leaves.specific:  # a partial pass that ends at the heads and does not enter the encoder
-        factors = torch.ones_like(seed) if answer.heads is None else answer.heads.to(stacked.dtype)
-        _backward(job, [stacked], [factors], job.leaves.specific, retain_graph=True)
-    _backward(job, [stacked], [seed], job.leaves.shared)
+        factors = torch.ones_like(weights) if answer.heads is None else answer.heads
+        _backward(job, job.losses, _seeds(factors, job.losses), job.leaves.specific, retain_graph=True)
+    _backward(job, job.losses, seeds, job.leaves.shared)
     return weighed
+
+
+def _seeds(weights: Float[Tensor, "K"], losses: Sequence[Tensor]) -> list[Tensor]:
+    """The weights as the gradients with which the backward passes of the losses begin."""
+    dtypes = {loss.dtype for loss in losses}
+    if len(dtypes) == 1:
+        return list(weights.to(losses[0].device, losses[0].dtype, non_blocking=True).unbind())
+    return [weight.to(loss.device, loss.dtype) for weight, loss in zip(weights, losses, strict=True)]
 
 
 def _task_by_task(job: FillJob, weighed: Weighed, seeds: Sequence[float]) -> Weighed:
@@ -270,15 +275,15 @@ def _backward(
     job: FillJob,
     tensors: Sequence[Tensor],
     seeds: Sequence[Tensor],
-    inputs: Sequence[Tensor],
+    inputs: Sequence[Tensor] | None,
     *,
     retain_graph: bool = False,
 ) -> None:
-    """Add the gradients of ``inputs`` to their ``.grad``, averaged over the processes."""
+    """Add the gradients of ``inputs``, or of all leaves, to their ``.grad``, averaged over the processes."""
     if job.group.size == 1:
-        torch.autograd.backward(tensors, seeds, retain_graph=retain_graph, inputs=list(inputs))
+        torch.autograd.backward(tensors, seeds, retain_graph=retain_graph, inputs=None if inputs is None else [*inputs])
         return
-    gradients = torch.autograd.grad(tensors, inputs, seeds, retain_graph=retain_graph, allow_unused=True)
-    for tensor, gradient in zip(inputs, job.group.means(gradients), strict=True):
-        if gradient is not None:
-            accumulate(tensor, gradient)
+    leaves = [*job.leaves.shared, *job.leaves.specific] if inputs is None else inputs
+    gradients = torch.autograd.grad(tensors, leaves, seeds, retain_graph=retain_graph, allow_unused=True)
+    means = zip(leaves, job.group.means(gradients), strict=True)
+    accumulate([Addition(tensor, gradient) for tensor, gradient in means if gradient is not None])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -12,6 +12,8 @@ from torch import Tensor
 
 from balancers.contract.exactness import PIECE, resolution_of
 from balancers.step.graph import Leaves
+from balancers.step.host import may_look, on_host, widest
+from balancers.step.pieces import Part, columns_of, pieces_of
 
 SMALL = 1e-200  # a squared norm below this may have lost terms that float64 cannot hold
 
@@ -38,6 +40,7 @@ class TaskGradients:
     shared: list[Tensor]
     rows: list[list[Tensor | None]]  # task -> gradient at every shared tensor; none if the loss does not depend on it
     specific: list[list[tuple[Tensor, Tensor]]]  # task -> (parameter, gradient)
+    share: Callable[[Tensor], Tensor] | None = None  # products of all processes, where each has examples of its own
 
     @cached_property
     def places(self) -> list[Tensor]:
@@ -47,50 +50,84 @@ class TaskGradients:
     @cached_property
     def matrix(self) -> Float[Tensor, "K D"]:
         """The gradients at the shared tensors, one flat row per task."""
-        dtype = reduce(torch.promote_types, (tensor.dtype for tensor in self.places))
-        sizes = [tensor.numel() for tensor in self.places]
-        matrix = torch.zeros(len(self.rows), sum(sizes), dtype=dtype, device=self.shared[0].device)
-        for flat, row in zip(matrix, self.rows, strict=True):
-            for part, gradient in zip(flat.split(sizes), row, strict=True):
-                if gradient is not None:
-                    part.copy_(gradient.reshape(-1))
-        return matrix
+        return self._columns([Part(i, 0, tensor.numel()) for i, tensor in enumerate(self.places)])
+
+    @cached_property
+    def products(self) -> Float[Tensor, "K K"]:
+        """Inner products of the gradients at the shared tensors on their device, where rounding may make them skew."""
+        reached = [i for i in range(len(self.shared)) if any(row[i] is not None for row in self.rows)]
+        sizes = [self.places[i].numel() for i in reached]
+        device = self.shared[0].device
+        pieces = pieces_of(sizes, columns_of(sum(sizes), len(self.rows), device))
+        if len(pieces) == 1 and len(reached) == len(self.shared):
+            return self._shared(sum_of_products([(self.matrix, self.matrix)], device))
+        columns = (self._columns([part._replace(tensor=reached[part.tensor]) for part in piece]) for piece in pieces)
+        return self._shared(sum_of_products(((piece, piece) for piece in columns), device))
+
+    def _shared(self, products: Float[Tensor, "K K"]) -> Float[Tensor, "K K"]:
+        return products if self.share is None else self.share(products)
 
     @property
     def gramian(self) -> Float[Tensor, "K K"]:
-        """Inner products of the gradients at the shared tensors, without putting the matrix together."""
-        products = _sum_of_products(((piece, piece) for piece in self._pieces()), self.shared[0].device)
-        dtypes = {tensor.dtype for tensor in self.shared}
-        fits = torch.float64 not in dtypes or _in_range(products)
-        return (products + products.mT) / 2 if fits else gramian_of(self.matrix)
+        """Inner products of the gradients at the shared tensors, in double precision in main memory."""
+        (products,) = on_host([self.products])
+        return self.gramian_from(products)
+
+    def gramian_from(self, products: Float[Tensor, "K K"]) -> Float[Tensor, "K K"]:
+        """The Gramian, once its products are in main memory; formed again where squares leave the range of float64."""
+        if torch.float64 in {tensor.dtype for tensor in self.places} and not _in_range(products):
+            (products,) = on_host([self._shared(gramian_of(self.matrix))])
+        return (products + products.mT) / 2
 
     def resolution(self, processes: int = 1) -> float:
         """Which combinations of the gradients are zero up to rounding (`balancers.contract.exactness`)."""
         elements = sum(tensor.numel() for tensor in self.shared)
-        return max(resolution_of(dtype, elements, processes) for dtype in {tensor.dtype for tensor in self.shared})
+        products = widest(self.shared[0].device)
+        return max(resolution_of(dtype, elements, processes, products) for dtype in {t.dtype for t in self.shared})
 
-    def _pieces(self) -> Iterator[Float[Tensor, "K N"]]:
-        """The columns of the matrix in double precision, some at a time; each piece is gone with the next one."""
-        wide = torch.empty(len(self.rows), PIECE, dtype=torch.float64, device=self.shared[0].device)
-        for i, tensor in enumerate(self.places):
-            gradients = [row[i] for row in self.rows]
-            if any(gradient is not None for gradient in gradients):
-                zero = tensor.new_zeros(()).expand(tensor.numel())
-                flat = [zero if gradient is None else gradient.reshape(-1) for gradient in gradients]
-                for parts in zip(*(row.split(PIECE) for row in flat), strict=True):
-                    piece = wide[:, : len(parts[0])]
-                    for row, part in zip(piece, parts, strict=True):
-                        row.copy_(part)
-                    yield piece
+    def _columns(self, parts: Sequence[Part]) -> Float[Tensor, "K N"]:
+        """Some columns of the matrix; 0 where a loss does not depend on a tensor."""
+        pieces = [self._piece(row[part.tensor], part) for row in self.rows for part in parts]
+        flat = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+        return flat.view(len(self.rows), -1)
+
+    def _piece(self, gradient: Tensor | None, part: Part) -> Float[Tensor, "N"]:
+        place = self.places[part.tensor]
+        if gradient is None:
+            return place.detach().new_zeros(()).expand(part.stop - part.start)
+        flat = gradient.reshape(-1)
+        return flat if len(flat) == part.stop - part.start else flat[part.start : part.stop]
 
     def combine(self, weights: Float[Tensor, "K"]) -> list[Tensor | None]:
-        """The weighted sum of the gradients at every shared tensor; none where no loss depends on it."""
-        total: list[Tensor | None] = [None] * len(self.shared)
+        """The weighted sum of the gradients at every shared tensor; none where no loss depends on it.
+
+        The sums are new tensors, or parts of a new one.
+        """
+        if "matrix" in self.__dict__:
+            return self.split(combine(weights, self.matrix))
+        sums: list[Tensor | None] = [None] * len(self.shared)
         for weight, row in zip(weights.tolist(), self.rows, strict=True):
-            for i, (gradient, so_far) in enumerate(zip(row, total, strict=True)):
-                if gradient is not None:
-                    total[i] = gradient * weight if so_far is None else so_far.add_(gradient, alpha=weight)
-        return total
+            new = [i for i, gradient in enumerate(row) if gradient is not None and sums[i] is None]
+            more = [i for i, gradient in enumerate(row) if gradient is not None and sums[i] is not None]
+            if more:
+                torch._foreach_add_([sums[i] for i in more], [row[i] for i in more], alpha=weight)
+            if new:
+                for i, term in zip(new, torch._foreach_mul([row[i] for i in new], weight), strict=True):
+                    sums[i] = term
+        return sums
+
+    def split(self, flat: Float[Tensor, "D"]) -> list[Tensor | None]:
+        """A flat vector as parts in the shapes and dtypes of the shared tensors; none where no loss depends on one."""
+        parts = zip(self.places, self.split_wide(flat), strict=True)
+        return [None if part is None else part.to(tensor.dtype) for tensor, part in parts]
+
+    def split_wide(self, flat: Float[Tensor, "D"]) -> list[Tensor | None]:
+        """The same in the dtype of the vector."""
+        parts = flat.split([tensor.numel() for tensor in self.places])
+        return [
+            part.view(tensor.shape) if any(row[i] is not None for row in self.rows) else None
+            for i, (tensor, part) in enumerate(zip(self.places, parts, strict=True))
+        ]
 
 
 def real_view(tensor: Tensor) -> Tensor:
@@ -164,33 +201,33 @@ def cross_gramian_of(left: Float[Tensor, "*B K D"], right: Float[Tensor, "*B K D
     """
     pieces = list(zip(left.split(PIECE, dim=-1), right.split(PIECE, dim=-1), strict=True))
     if torch.float64 not in (left.dtype, right.dtype):
-        return _sum_of_products(pieces, left.device)
-    if left is right and may_look(left.device) and _in_range(products := _sum_of_products(pieces, left.device)):
+        return sum_of_products(pieces, left.device)
+    if left is right and may_look(left.device) and _in_range(products := sum_of_products(pieces, left.device)):
         return products
     scale_left, scale_right = _scale(left), _scale(right)
     scaled = ((a.double() / scale_left, b.double() / scale_right) for a, b in pieces)
-    return _sum_of_products(scaled, left.device) * scale_left * scale_right.mT
+    return sum_of_products(scaled, left.device) * scale_left * scale_right.mT
 
 
-def _sum_of_products(pieces: Iterable[tuple[Tensor, Tensor]], device: torch.device) -> Float[Tensor, "*B K L"]:
-    """The sum of ``a @ b.mT``, in double precision: single precision loses combinations of nearly dependent rows."""
-    total = torch.zeros((), dtype=torch.float64, device=device)
-    for a, b in pieces:
-        left = a.double()
-        total = total + left @ (left if a is b else b.double()).mT
-    return total
+def sum_of_products(pieces: Iterable[tuple[Tensor, Tensor]], device: torch.device) -> Float[Tensor, "*B K L"]:
+    """The sum of ``a @ b.mT`` in double precision: single precision loses combinations of nearly dependent rows.
 
-
-def may_look(device: torch.device) -> bool:
-    """Whether reading numbers is free: on an accelerator it waits for all pending work.
+    A device without double precision takes single precision, of which `resolution_of` knows.
 
     Example:
         >>> import torch
-        >>> from balancers.step.gradients import may_look
-        >>> may_look(torch.device("cpu")), may_look(torch.device("cuda"))
-        (True, False)
+        >>> from balancers.step.gradients import sum_of_products
+        >>> rows = torch.tensor([[1.0, 0.0], [-3.0, 4.0]])
+        >>> sum_of_products([(rows, rows), (rows, rows)], rows.device).tolist()
+        [[2.0, -6.0], [-6.0, 50.0]]
     """
-    return device.type == "cpu"
+    dtype = widest(device)
+    total: Tensor | None = None
+    for a, b in pieces:
+        left = a.to(dtype)
+        product = left @ (left if a is b else b.to(dtype)).mT
+        total = product if total is None else total.add_(product)
+    return torch.zeros((), dtype=dtype, device=device) if total is None else total
 
 
 def _in_range(products: Float[Tensor, "*B K K"]) -> bool:
@@ -213,7 +250,7 @@ def combine(weights: Tensor, matrix: Float[Tensor, "*B K D"]) -> Float[Tensor, "
         >>> combine(torch.tensor([3.0, 1.0]), torch.tensor([[1.0, 0.0], [-3.0, 4.0]])).tolist()
         [0.0, 4.0]
     """
-    weights = weights.to(matrix.dtype)
+    weights = weights.to(matrix.device, matrix.dtype, non_blocking=True)
     if weights.dim() == matrix.dim():
         return (weights * matrix).sum(-2)
     return (weights[..., None, :] @ matrix).squeeze(-2)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from torch import Tensor
 from torch.autograd.graph import Node
 
 
-@dataclass(frozen=True)
 class Leaves:
     """The parameters that the losses reach, told apart; neither list holds a parameter twice.
 
@@ -23,7 +21,51 @@ class Leaves:
     """
 
     shared: list[Tensor]
-    specific: list[Tensor]  # of one task or of several, but not part of what is balanced
+
+    def __init__(self, shared: list[Tensor], specific: list[Tensor]) -> None:
+        self.shared = shared
+        self._specific = specific
+
+    @property
+    def complete(self) -> bool:
+        """Whether the specific ones are known without a walk through the graph."""
+        return True
+
+    @property
+    def specific(self) -> list[Tensor]:
+        """Of one task or of several, but not part of what is balanced."""
+        return self._specific
+
+
+class LeavesBeside(Leaves):
+    """Shared parameters that are known; the others that the losses reach are looked for when they are asked for.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.graph import LeavesBeside
+        >>> shared, head = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+        >>> leaves = LeavesBeside([(shared * head).sum()], [shared])
+        >>> leaves.complete, leaves.specific[0] is head, leaves.complete
+        (False, True, True)
+    """
+
+    def __init__(self, losses: Sequence[Tensor], shared: list[Tensor]) -> None:
+        super().__init__(shared, [])
+        self._losses: Sequence[Tensor] | None = losses
+
+    @property
+    def complete(self) -> bool:
+        """Whether they were looked for."""
+        return self._losses is None
+
+    @property
+    def specific(self) -> list[Tensor]:
+        """The parameters that the losses reach beside the shared ones."""
+        if self._losses is not None:
+            chosen = set(self.shared)
+            self._specific = [leaf for leaf in _reach(self._losses) if leaf not in chosen]
+            self._losses = None
+        return self._specific
 
 
 def find_leaves(losses: Sequence[Tensor], shared: Iterable[Tensor] | None, features: Sequence[Tensor] | None) -> Leaves:
@@ -60,14 +102,16 @@ def find_leaves(losses: Sequence[Tensor], shared: Iterable[Tensor] | None, featu
 
 
 def _leaves_named(losses: Sequence[Tensor], named: list[Tensor]) -> Leaves:
-    reached = _reach(losses)
-    if not any(parameter in reached for parameter in named):
-        raise ValueError(
-            f"none of the {len(named)} shared parameters is reached by the losses: "
-            "pass the parameters of the encoder that computed them, and do not detach its output"
-        )
-    chosen = set(named)
-    return Leaves(named, [leaf for leaf in reached if leaf not in chosen])
+    if not _reach_any(losses, set(named)):
+        raise _unreached(named)
+    return LeavesBeside(losses, named)
+
+
+def _unreached(named: list[Tensor]) -> ValueError:
+    return ValueError(
+        f"none of the {len(named)} shared parameters is reached by the losses: "
+        "pass the parameters of the encoder that computed them, and do not detach its output"
+    )
 
 
 def _leaves_around(losses: Sequence[Tensor], features: Sequence[Tensor], shared: Iterable[Tensor] | None) -> Leaves:
@@ -124,25 +168,44 @@ def checked(
         raise ValueError(f"{argument} holds a {strange[0]}: pass parameters, such as encoder.parameters()")
     if not parameters:
         raise ValueError(f"{argument} is empty: pass encoder.parameters(); a generator can be used up only once")
-    frozen = [p for p in parameters if not p.requires_grad]
-    if frozen:
-        raise ValueError(
-            f"{len(frozen)} of the {len(parameters)} parameters in {argument} are frozen "
-            f"(first: {_describe(frozen[0])}): pass [p for p in encoder.parameters() if p.requires_grad]"
-        )
-    inner = [p for p in parameters if not p.is_leaf]
-    if inner:
-        raise ValueError(
-            f"{argument} holds a computed tensor ({_describe(inner[0])}): pass parameters, or use features="
-        )
-    outside = set(parameters) - set(parameters if within is None else within)
+    if not all(p.requires_grad and p.is_leaf for p in parameters):
+        raise _no_parameters(parameters, argument)
+    outside = () if within is None else set(parameters) - set(within)
     if outside:
         raise ValueError(f"{len(outside)} of the {len(parameters)} parameters in {argument} are not shared ones")
     return parameters
 
 
+def _no_parameters(tensors: list[Tensor], argument: str) -> ValueError:
+    frozen = [p for p in tensors if not p.requires_grad]
+    if frozen:
+        return ValueError(
+            f"{len(frozen)} of the {len(tensors)} parameters in {argument} are frozen "
+            f"(first: {_describe(frozen[0])}): pass [p for p in encoder.parameters() if p.requires_grad]"
+        )
+    inner = [p for p in tensors if not p.is_leaf]
+    return ValueError(f"{argument} holds a computed tensor ({_describe(inner[0])}): pass parameters, or use features=")
+
+
 def _describe(tensor: Tensor) -> str:
     return f"shape {tuple(tensor.shape)}"
+
+
+def _reach_any(roots: Sequence[Tensor], wanted: set[Tensor]) -> bool:
+    """Whether one of the wanted leaves is below ``roots``; the search ends with the first one."""
+    if any(root in wanted for root in roots):
+        return True
+    nodes = [root.grad_fn for root in roots]
+    visited: set[Node | None] = {None}
+    while nodes:
+        node = nodes.pop()
+        if node in visited:
+            continue
+        visited.add(node)
+        if type(node).__name__ == "AccumulateGrad" and node.variable in wanted:  # pyright: ignore
+            return True
+        nodes.extend(following for following, _ in node.next_functions)  # pyright: ignore
+    return False
 
 
 def _reach(roots: Sequence[Tensor]) -> dict[Tensor, None]:

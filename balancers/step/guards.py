@@ -12,6 +12,7 @@ from torch import Tensor
 from balancers.contract.evidence import Answer, Evidence
 from balancers.step.errors import NonFiniteError, NonFiniteLossError, nonfinite_gradients
 from balancers.step.gradients import TaskGradients
+from balancers.step.host import may_look
 from balancers.step.ranges import Factors
 
 
@@ -83,29 +84,24 @@ def require_reached(gradients: TaskGradients, tasks: Sequence[str]) -> None:
                 )
 
 
-def require_finite_gradients(evidence: Evidence, tasks: Sequence[str]) -> list[float] | None:
+def require_finite_gradients(evidence: Evidence, lengths: Sequence[float] | None, tasks: Sequence[str]) -> None:
     """Raise `NonFiniteGradientError` if what was measured of a task's gradient is NaN or infinite.
 
     Example:
         >>> import torch
         >>> from balancers import Evidence
         >>> from balancers.step.guards import require_finite_gradients
-        >>> require_finite_gradients(Evidence(torch.ones(2), torch.diag(torch.tensor([1.0, 4.0]))), ["a", "b"])
-        [1.0, 2.0]
-        >>> gramian = torch.tensor([[1.0, 0.0], [0.0, float("inf")]])
-        >>> require_finite_gradients(Evidence(torch.ones(2), gramian), ["a", "b"])
+        >>> require_finite_gradients(Evidence(torch.ones(2)), [1.0, 2.0], ["a", "b"])
+        >>> require_finite_gradients(Evidence(torch.ones(2)), [1.0, float("inf")], ["a", "b"])
         Traceback (most recent call last):
             ...
         balancers.step.errors.NonFiniteGradientError: the gradients of tasks ['b'] are not finite ...
 
-    Returns:
-        The norms of the gradients, or their largest elements where there is no Gramian; None without both.
+    Args:
+        evidence: of the step.
+        lengths: the norms of the gradients, or their largest elements; None if neither was measured.
+        tasks: their names.
     """
-    lengths = None
-    if evidence.measured_gramian is not None:
-        lengths = [math.sqrt(square) if square > 0 else square for square in evidence.gramian.diagonal().tolist()]
-    elif evidence.measured_gradients is not None:
-        lengths = torch.linalg.vector_norm(evidence.gradients, math.inf, dim=-1).tolist()
     fine = [True] * len(tasks) if lengths is None else [math.isfinite(length) for length in lengths]
     if evidence.measured_cross_gramian is not None:
         crossed = evidence.cross_gramian.isfinite().any(-1) & evidence.cross_gramian.diagonal().isfinite()
@@ -113,7 +109,24 @@ def require_finite_gradients(evidence: Evidence, tasks: Sequence[str]) -> list[f
     broken = [task for task, good in zip(tasks, fine, strict=True) if not good]
     if broken:
         raise nonfinite_gradients(broken)
-    return lengths
+
+
+def require_finite_before(unchecked: Sequence[float], method: str) -> None:
+    """Raise `NonFiniteError` if a number of the step before, which had no time to look at it, is NaN or infinite.
+
+    Example:
+        >>> from balancers.step.guards import require_finite_before
+        >>> require_finite_before([1.0, float("nan")], "graddrop")
+        Traceback (most recent call last):
+            ...
+        balancers.step.errors.NonFiniteError: the update that graddrop made in the step before, or what it ...
+    """
+    if not all(map(math.isfinite, unchecked)):
+        raise NonFiniteError(
+            f"the update that {method} made in the step before, or what it remembers of it, is not finite. On an "
+            "accelerator this shows one step later, because looking at once would stop it: go back to a checkpoint, "
+            "and bring the losses to one scale, near 1"
+        )
 
 
 def require_finite_answer(
@@ -136,6 +149,9 @@ def require_finite_answer(
     factors = []
     for what, numbers in (("weights", answer.weights), ("factors for the heads", answer.heads)):
         if numbers is None:
+            continue
+        if not may_look(numbers.device):  # one per element: the update shows in the next step whether it was finite
+            factors.append([1.0] * len(tasks))
             continue
         values = (numbers if numbers.dim() == 1 else torch.linalg.vector_norm(numbers, math.inf, dim=-1)).tolist()
         factors.append(values)
@@ -171,6 +187,8 @@ def require_finite_state(
 ) -> None:
     """Raise `NonFiniteError` if a number that a method wants to remember is NaN or infinite.
 
+    Numbers on an accelerator are not looked at.
+
     Example:
         >>> import torch
         >>> from balancers import create, Sizes
@@ -184,7 +202,8 @@ def require_finite_state(
         balancers.step.errors.NonFiniteError: slaw cannot remember the means of the tasks ['a', 'b'], whose losses ...
     """
     fields = getattr(state, "_fields", ())
-    broken = [field for field, value in zip(fields, state, strict=True) if not value.isfinite().all()]
+    near = [(field, value) for field, value in zip(fields, state, strict=True) if may_look(value.device)]
+    broken = [field for field, value in near if not value.isfinite().all()]
     if broken:
         raise NonFiniteError(
             f"{method} cannot remember the {' and '.join(broken)} of the tasks {list(tasks)}{_with(losses)}: they are "

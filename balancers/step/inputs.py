@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -26,7 +27,7 @@ class Step(NamedTuple):
     """
 
     losses: list[Tensor]  # scalars with a graph
-    present: Int[Tensor, "P"]  # on the losses' device
+    present: Int[Tensor, "P"]  # in main memory
 
 
 def task_names(tasks: int | Sequence[str]) -> tuple[str, ...]:
@@ -124,7 +125,7 @@ def collect(
     """
     entries = _by_name(losses, tasks) if isinstance(losses, Mapping) else _by_position(losses, len(tasks))
     if present is not None:
-        flags = [bool(flag) for flag in present]
+        flags = [bool(flag) for flag in (present.tolist() if isinstance(present, Tensor) else present)]
         if len(flags) != len(tasks):
             raise ValueError(f"present has {len(flags)} entries for {len(tasks)} tasks")
         if isinstance(losses, Tensor) and not all(flags):
@@ -137,7 +138,12 @@ def collect(
     if not positions:
         raise ValueError("no task is present in this batch: skip the step")
     chosen = [_checked(entry, tasks[i], graph) for i, entry in enumerate(entries) if entry is not None]
-    return Step(chosen, torch.tensor(positions, device=chosen[0].device))
+    return Step(chosen, _tensor_of(tuple(positions)))
+
+
+@lru_cache
+def _tensor_of(positions: tuple[int, ...]) -> Int[Tensor, "P"]:
+    return torch.tensor(positions)
 
 
 def _by_name(losses: Mapping[str, Tensor], tasks: tuple[str, ...]) -> list[Tensor | None]:

@@ -19,9 +19,10 @@ STATE_PREFIX = "state_"  # of the buffers, so that no field of a state can hide 
 
 
 class Memory(nn.Module):
-    """The state of a method as buffers of a module, which no optimizer and no weight decay can touch.
+    """The state of a method in a module, where no optimizer and no weight decay can touch it.
 
-    With draws for replicas, the state has their axes.
+    What is as small as the tasks stays in main memory wherever the module goes. What is as long as a gradient, or as
+    wide as a representation, are buffers, which live where these live. With draws for replicas, both have their axes.
 
     ``state_dict`` holds everything that a fresh object needs to go on bit for bit, random numbers included. The axes of
     a state that have the length of a flat gradient, or of a representation, are empty until the first one was seen.
@@ -41,12 +42,16 @@ class Memory(nn.Module):
         self.weighting = weighting
         self.tasks = tasks
         self.draws = draws
+        self._numbers: dict[str, Tensor] = {}  # the fields of the state that are as small as the tasks
         self._allocate(Sizes(len(tasks), batch=draws.batch))
 
     @property
     def state(self) -> tuple[Tensor, ...]:
-        """The method's state, a NamedTuple of the buffers."""
-        return self._state_type(*(getattr(self, STATE_PREFIX + field) for field in self._state_type._fields))
+        """The method's state, a NamedTuple of tensors."""
+        numbers, buffers = self._numbers, self._buffers
+        return self._state_type(
+            *(numbers[key] if key in numbers else buffers[key] for key in map(_key, self._state_type._fields))
+        )
 
     @property
     def keeps_gradients(self) -> bool:
@@ -59,23 +64,24 @@ class Memory(nn.Module):
         return any(width_axes(self._state_type).values())
 
     def remember(self, state: tuple[Tensor, ...]) -> None:
-        """Store the next state in the buffers."""
+        """Store the next state."""
         for field, value in zip(self._state_type._fields, state, strict=True):
-            setattr(self, STATE_PREFIX + field, value)
+            key = _key(field)
+            (self._numbers if key in self._numbers else self._buffers)[key] = value
 
     @contextmanager
     def unless_refused(self) -> Iterator[None]:
         """Put state and random numbers back to where they were if what happens inside raises an error."""
-        sizes, state_type, buffers = self.sizes, self._state_type, dict(self._buffers)
+        sizes, state_type, buffers, numbers = self.sizes, self._state_type, dict(self._buffers), dict(self._numbers)
         stochastic = self.weighting.stochastic
         drawn = [generator.get_state() for generator in self.draws.generators] if stochastic else []
         try:
             yield
         except Exception:
-            self.sizes, self._state_type = sizes, state_type
+            self.sizes, self._state_type, self._numbers = sizes, state_type, numbers
             self._buffers.update(buffers)
-            for generator, numbers in zip(self.draws.generators if stochastic else [], drawn, strict=True):
-                generator.set_state(numbers)
+            for generator, before in zip(self.draws.generators if stochastic else [], drawn, strict=True):
+                generator.set_state(before)
             raise
 
     def fit(self, gradients: Tensor) -> None:
@@ -111,10 +117,20 @@ class Memory(nn.Module):
         state = self.weighting.init(sizes)
         self.sizes = sizes
         self._state_type = type(state)
+        large = {*_with_axes(element_axes(self._state_type)), *_with_axes(width_axes(self._state_type))}
         for field, value in zip(self._state_type._fields, state, strict=True):
-            buffer = self._buffers.get(STATE_PREFIX + field)
-            if buffer is None or buffer.shape != value.shape:  # what has its size already stays as it is
-                self.register_buffer(STATE_PREFIX + field, value)
+            key = _key(field)
+            stored = self._buffers.get(key) if field in large else self._numbers.get(key)
+            if stored is not None and stored.shape == value.shape:  # what has its size already stays as it is
+                continue
+            if field in large:
+                self.register_buffer(key, value)
+            else:
+                self._numbers[key] = value
+
+    def __getattr__(self, name: str) -> Any:
+        numbers = self.__dict__.get("_numbers", {})
+        return numbers[name] if name in numbers else super().__getattr__(name)
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the type of the state: those that wrappers put together have no name that pickle could find."""
@@ -123,6 +139,10 @@ class Memory(nn.Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._state_type = type(self.weighting.init(self.sizes))
+        if "_numbers" not in state:  # earlier pickles have buffers only
+            large = {*_with_axes(element_axes(self._state_type)), *_with_axes(width_axes(self._state_type))}
+            small = [key for key in map(_key, self._state_type._fields) if key[len(STATE_PREFIX) :] not in large]
+            self._numbers = {key: self._buffers.pop(key).cpu() for key in small}
 
     def get_extra_state(self) -> Tensor:
         """What a checkpoint holds beside the buffers, as bytes: the generator, then method and tasks as JSON."""
@@ -150,7 +170,7 @@ class Memory(nn.Module):
     def _about(self) -> dict[str, Any]:
         return {"method": repr(self.weighting), "tasks": list(self.tasks)}
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         saved = state_dict.get(prefix + "_extra_state")
         if saved is not None:
             theirs = {key: value for key, value in self._saved(saved).items() if key not in self._progress()}
@@ -162,25 +182,54 @@ class Memory(nn.Module):
         saved_sizes = self._sizes_in(state_dict, prefix)
         if saved_sizes != self.sizes:
             self._allocate(saved_sizes)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        self._load_numbers(state_dict, prefix, *args)
+
+    def _load_numbers(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """What `torch.nn.Module` does for buffers, for these and for the numbers beside them."""
+        _, strict, missing_keys, _, error_msgs = args
+        ours = {prefix + key: number for key, number in self._numbers.items()}
+        theirs = {key: value for key, value in state_dict.items() if key not in ours}
+        super()._load_from_state_dict(theirs, prefix, *args)
+        for key, number in ours.items():
+            saved = state_dict.get(key)
+            if saved is None:
+                missing_keys.extend([key] if strict else [])
+            elif saved.shape != number.shape:
+                error_msgs.append(f"{key} has the shape {tuple(saved.shape)}, expected {tuple(number.shape)}")
+            else:
+                self._numbers[key[len(prefix) :]] = saved.detach().to("cpu", number.dtype, copy=True)
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        for key, number in self._numbers.items():
+            destination[prefix + key] = number
+        super()._save_to_state_dict(destination, prefix, keep_vars)
 
     def _sizes_in(self, state_dict: dict[str, Any], prefix: str) -> Sizes:
         """The sizes that the buffers of a checkpoint have."""
         sizes = self.sizes
         for name, axes_of in (("elements", element_axes), ("width", width_axes)):
             for field, axes in axes_of(self._state_type).items():
-                value = state_dict.get(prefix + STATE_PREFIX + field)
+                value = state_dict.get(prefix + _key(field))
                 if axes and value is not None:
                     dtype = value.dtype if name == "elements" else sizes.dtype
-                    device = getattr(self, STATE_PREFIX + field).device
+                    device = getattr(self, _key(field)).device
                     sizes = replace(sizes, **{name: value.shape[axes[0]]}, dtype=dtype, device=device)
         return sizes
 
     def _apply(self, fn: Any, recurse: bool = True) -> Memory:  # noqa: ARG002 - it has no children
-        """Follow a model to its device, but keep the dtypes when it is cast to a smaller one."""
+        """Follow a model to its device with what is as long as a gradient, but keep the dtypes if it is cast."""
         for name, buffer in self._buffers.items():
             self._buffers[name] = None if buffer is None else buffer.to(fn(buffer).device)
         return self
+
+
+def _key(field: str) -> str:
+    return STATE_PREFIX + field
+
+
+def _with_axes(axes: dict[str, tuple[int, ...]]) -> list[str]:
+    """The fields that have such axes."""
+    return [field for field, positions in axes.items() if positions]
 
 
 def _comparable(about: dict[str, Any]) -> dict[str, Any]:

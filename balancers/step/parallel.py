@@ -17,13 +17,12 @@ The method then computes the same answer everywhere, from the same state and ran
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch import distributed as dist
 
-from balancers.contract.evidence import Evidence
 from balancers.step.gradients import TaskGradients
 
 
@@ -70,11 +69,9 @@ class Group:
             rows = [[next(means) for _ in row] for row in rows]
         own = iter(self.mean([gradient for pairs in measured.specific for _, gradient in pairs]))
         specific = [[(parameter, next(own)) for parameter, _ in pairs] for pairs in measured.specific]
-        return TaskGradients(measured.shared, rows, specific)
+        return TaskGradients(measured.shared, rows, specific, None if shared else self.of_examples)
 
-    def of_examples(self, evidence: Evidence) -> Evidence:
-        """Evidence of the whole batch, where each process measured a Gramian on its own examples alone."""
-        if self._group is None or evidence.measured_gramian is None:
-            return evidence
-        (gramian,) = self.mean([evidence.gramian / self.size])  # losses are means: gradients at their examples shrink
-        return replace(evidence, measured_gramian=gramian)
+    def of_examples(self, products: Float[Tensor, "K K"]) -> Float[Tensor, "K K"]:
+        """Inner products of the whole batch, where each process measured them on its own examples alone."""
+        (shared,) = self.mean([products / self.size])  # losses are means: gradients at their examples shrink
+        return shared

@@ -13,6 +13,7 @@ from balancers.contract.weighting import Heads
 from balancers.step.graph import Leaves
 
 HEADROOM = 0.75  # the power of the range that losses times weights may fill, where gradients were not measured
+NARROWEST = torch.finfo(torch.float16)  # the dtype with the smallest range
 NEGLIGIBLE = torch.finfo(torch.float64).eps  # a term this small beside the largest one does not count
 
 
@@ -125,6 +126,15 @@ def _fit(factors: Sequence[float], sizes: Sequence[float], limits: Range, produc
     )
 
 
+def _fit_all(factors: Factors, losses: Sequence[float]) -> bool:
+    """Whether weights and losses are so ordinary that they fit any dtype: then no parameter needs to be looked at."""
+    low, high = NARROWEST.tiny**HEADROOM, NARROWEST.max**HEADROOM
+    heads = factors.weights if factors.heads is None else factors.heads
+    sizes = [abs(number) for number in (*factors.weights, *heads)]
+    terms = [abs(weight * loss) for weight, loss in zip(factors.weights, losses, strict=True)]
+    return NARROWEST.tiny < min(sizes) and max(sizes) * max(1.0, *losses) < high and max(terms) > low
+
+
 def seeds_needed(
     factors: Factors, magnitudes: Magnitudes, losses: Sequence[Tensor], leaves: Leaves
 ) -> list[float] | None:
@@ -143,6 +153,8 @@ def seeds_needed(
         True
         False
     """
+    if magnitudes.lengths is None and _fit_all(factors, magnitudes.losses):
+        return None
     limits = range_of([*losses, *leaves.shared, *leaves.specific])
     elements = sum(tensor.numel() for tensor in leaves.shared)
     return None if in_range(factors, magnitudes, limits, elements) else seeds_of(magnitudes.losses, limits)

@@ -7,7 +7,7 @@ to be written is looked at first.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 from balancers.contract.evidence import Answer
 from balancers.step.errors import OutOfRangeError
 from balancers.step.gradients import TaskGradients, combine
+from balancers.step.host import may_look
 from balancers.step.wide import Terms, narrowed, require_finite_rows, weighted_rows, weighted_sums, widened
 
 
@@ -33,6 +34,22 @@ class Weighed(NamedTuple):
     answer: Answer
     seeds: Sequence[float] | None = None  # powers of two near 1 / loss; None where all products stay inside the range
     losses: Sequence[float] = ()  # how large they are
+    unchecked: list[Tensor] | None = None  # takes numbers that the next step must look at, on an accelerator
+
+
+class Addition(NamedTuple):
+    """What is to be added to the ``.grad`` of a tensor.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.update import Addition
+        >>> Addition(torch.ones(2, requires_grad=True), torch.tensor([1.0, 2.0])).ours
+        True
+    """
+
+    tensor: Tensor
+    gradient: Tensor  # of a complex tensor it may be a real view
+    ours: bool = True  # whether it is nobody else's, so that it may become ``.grad`` itself
 
 
 def shared_update(weighed: Weighed, measured: TaskGradients, tasks: Sequence[str]) -> list[Tensor | None]:
@@ -56,8 +73,12 @@ def shared_update(weighed: Weighed, measured: TaskGradients, tasks: Sequence[str
         if not _by_elements(answer):
             return measured.combine(answer.weights)
         update = combine(answer.weights, _matrix(answer, measured))
-        if 0 < torch.linalg.vector_norm(update, math.inf).tolist() < math.inf:
-            return _split(update, measured)
+        largest = torch.linalg.vector_norm(update, math.inf)
+        if weighed.unchecked is not None and not may_look(update.device):
+            weighed.unchecked.append(largest)
+            return measured.split(update)
+        if 0 < largest.tolist() < math.inf:
+            return measured.split(update)
     ones = [1.0] * len(tasks)
     terms = terms_of(answer, measured, tasks, ones)
     require_no_lost_gradient(weighed, terms, measured.places)
@@ -104,7 +125,7 @@ def wide_update(answer: Answer, measured: TaskGradients, seeds: Sequence[float])
         [1e+40]
     """
     if _by_elements(answer):
-        return _split(weighted_rows(answer.weights, _matrix(answer, measured)), measured)
+        return measured.split_wide(weighted_rows(answer.weights, _matrix(answer, measured)))
     return weighted_sums(answer.weights / answer.weights.new_tensor(seeds), measured.rows)
 
 
@@ -133,17 +154,9 @@ def _matrix(answer: Answer, measured: TaskGradients) -> Tensor:
     return measured.matrix if answer.gradients is None else answer.gradients
 
 
-def _split(update: Tensor, measured: TaskGradients) -> list[Tensor | None]:
-    parts = update.split([tensor.numel() for tensor in measured.places])
-    return [
-        part.view_as(tensor) if any(gradient is not None for gradient in gradients) else None
-        for tensor, part, *gradients in zip(measured.places, parts, *measured.rows, strict=True)
-    ]
-
-
 def head_gradients(
     weighed: Weighed, measured: TaskGradients, tasks: Sequence[str], seeds: Sequence[float] | None, *, weigh: bool
-) -> Iterable[tuple[Tensor, Tensor]]:
+) -> list[Addition]:
     """Every task-specific parameter with what its task adds to it.
 
     Example:
@@ -153,7 +166,7 @@ def head_gradients(
         >>> from balancers.step.update import Weighed, head_gradients
         >>> head = torch.ones(1)
         >>> measured = TaskGradients([torch.ones(1)], [[torch.ones(1)]], [[(head, torch.tensor([0.5]))]])
-        >>> [(_, gradient)] = head_gradients(Weighed(Answer(torch.tensor([3.0]))), measured, ["a"], None, weigh=True)
+        >>> [(_, gradient, _)] = head_gradients(Weighed(Answer(torch.tensor([3.0]))), measured, ["a"], None, weigh=True)
         >>> gradient
         tensor([1.5000])
 
@@ -173,49 +186,69 @@ def head_gradients(
     if weigh:  # where a method puts gradients in place, its weights belong to the transformed losses
         own = None if answer.gradients is None else factors
         factors = answer.weights if own is None else answer.weights * own
-    numbers = [None] * len(tasks) if factors is None else factors.tolist()
+    numbers = None if factors is None else factors.tolist()
     if weighed.seeds is not None:
-        numbers = [1.0 if number is None else number for number in numbers]
-        return _wide_heads(numbers, measured, tasks, seeds or [1.0] * len(tasks))
-    return (
-        (tensor, gradient.clone() if number is None else gradient * number)
-        for number, pairs in zip(numbers, measured.specific, strict=True)
-        for tensor, gradient in pairs
-    )
+        return _wide_heads(numbers or [1.0] * len(tasks), measured, tasks, seeds or [1.0] * len(tasks))
+    pairs = [pair for pairs in measured.specific for pair in pairs]
+    if numbers is None:
+        return [Addition(tensor, gradient, ours=False) for tensor, gradient in pairs]
+    each = [number for number, pairs in zip(numbers, measured.specific, strict=True) for _ in pairs]
+    weighted = torch._foreach_mul([gradient for _, gradient in pairs], each) if pairs else []
+    return [Addition(tensor, gradient) for (tensor, _), gradient in zip(pairs, weighted, strict=True)]
 
 
 def _wide_heads(
     factors: Sequence[float], measured: TaskGradients, tasks: Sequence[str], seeds: Sequence[float]
-) -> list[tuple[Tensor, Tensor]]:
+) -> list[Addition]:
     rows = [[gradient for _, gradient in pairs] for pairs in measured.specific]
     require_finite_rows(rows, tasks)
-    written: list[tuple[Tensor, Tensor]] = []
+    written: list[Addition] = []
     for task, factor, seed, pairs in zip(tasks, factors, seeds, measured.specific, strict=True):
         row = [gradient for _, gradient in pairs]
         terms = Terms([task], torch.tensor([factor], dtype=torch.float64), [row], [seed])
         parts = narrowed([widened(gradient) * (factor / seed) for gradient in row], row, terms, all_zero=True)
-        written += [(tensor, part) for (tensor, _), part in zip(pairs, parts, strict=True) if part is not None]
+        written += [Addition(tensor, part) for (tensor, _), part in zip(pairs, parts, strict=True) if part is not None]
     return written
 
 
-def accumulate(tensor: Tensor, gradient: Tensor) -> None:
+def accumulate(additions: Sequence[Addition]) -> None:
     """Add to ``.grad`` in place, or make one with the strides of its tensor, on which fused optimizers rely.
-
-    ``gradient`` must be nobody else's: it may become ``.grad`` itself. That of a complex tensor may be a real view.
 
     Example:
         >>> import torch
-        >>> from balancers.step.update import accumulate
+        >>> from balancers.step.update import Addition, accumulate
         >>> point = torch.ones(2, requires_grad=True)
-        >>> accumulate(point, torch.tensor([1.0, 2.0]))
-        >>> accumulate(point, torch.tensor([1.0, 2.0]))
+        >>> accumulate([Addition(point, torch.tensor([1.0, 2.0]))])
+        >>> accumulate([Addition(point, torch.tensor([1.0, 2.0])), Addition(point, torch.tensor([0.0, 1.0]))])
         >>> point.grad.tolist()
-        [2.0, 4.0]
+        [2.0, 5.0]
     """
-    if tensor.is_complex() and not gradient.is_complex():
-        gradient = torch.view_as_complex(gradient.contiguous())
-    if tensor.grad is None:
-        fits = gradient.dtype == tensor.dtype and gradient.stride() == tensor.stride()
-        tensor.grad = gradient if fits else torch.empty_like(tensor, requires_grad=False).copy_(gradient)
-    else:
-        tensor.grad.add_(gradient.to(tensor.grad.dtype))
+    sums: dict[tuple[torch.dtype, torch.device], list[tuple[Tensor, Tensor]]] = {}
+    foreign: dict[tuple[torch.dtype, torch.device], list[tuple[Tensor, Tensor]]] = {}
+    met: set[Tensor] = set()
+    again: list[Addition] = []
+    for addition in additions:
+        tensor, gradient, ours = addition
+        if tensor in met:  # sums that run side by side must not write to one place
+            again.append(addition)
+            continue
+        met.add(tensor)
+        if tensor.is_complex() and not gradient.is_complex():
+            gradient = torch.view_as_complex(gradient.contiguous())
+        total = tensor.grad
+        if total is not None:
+            sums.setdefault((total.dtype, total.device), []).append((total, gradient.to(total.dtype)))
+        elif gradient.dtype != tensor.dtype or gradient.stride() != tensor.stride():
+            tensor.grad = torch.empty_like(tensor, requires_grad=False).copy_(gradient)
+        elif ours:
+            tensor.grad = gradient
+        else:
+            foreign.setdefault((tensor.dtype, tensor.device), []).append((tensor, gradient))
+    for pairs in sums.values():
+        torch._foreach_add_([total for total, _ in pairs], [gradient for _, gradient in pairs])
+    for pairs in foreign.values():
+        copies = torch._foreach_mul([gradient for _, gradient in pairs], 1.0)
+        for (tensor, _), copy in zip(pairs, copies, strict=True):
+            tensor.grad = copy
+    if again:
+        accumulate(again)

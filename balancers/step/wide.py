@@ -85,6 +85,7 @@ def weighted_rows(weights: Tensor, matrix: Float[Tensor, "*B K D"]) -> Float[Ten
         >>> weighted_rows(weights, torch.tensor([[2.0**-130], [1.0]]))
         tensor([1024.], dtype=torch.float64)
     """
+    weights = weights.to(matrix.device)
     whole = weights if weights.dim() == matrix.dim() else weights[..., None].expand(matrix.shape)
     pieces = zip(whole.split(COLUMNS, -1), matrix.split(COLUMNS, -1), strict=True)
     return torch.cat([(left.double() * right.double()).sum(-2) for left, right in pieces], -1)

@@ -1,0 +1,69 @@
+"""Numbers on their way from a device to main memory, where everything is calculated that is as small as the tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+
+def may_look(device: torch.device) -> bool:
+    """Whether reading numbers is free: on an accelerator it waits for all pending work.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.host import may_look
+        >>> may_look(torch.device("cpu")), may_look(torch.device("cuda"))
+        (True, False)
+    """
+    return device.type == "cpu"
+
+
+@lru_cache
+def widest(device: torch.device) -> torch.dtype:
+    """Double precision, or single precision on a device that has no other, such as Apple's.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.host import widest
+        >>> widest(torch.device("cpu"))
+        torch.float64
+    """
+    try:
+        torch.zeros((), device=device).to(torch.float64)
+    except (TypeError, RuntimeError):
+        return torch.float32
+    return torch.float64
+
+
+def on_host(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The numbers of all tensors of one device in main memory, in double precision: one transfer, one wait.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.host import on_host
+        >>> [numbers.tolist() for numbers in on_host([torch.tensor([1.0, 2.0]), torch.tensor([[3.0]])])]
+        [[1.0, 2.0], [[3.0]]]
+    """
+    if may_look(tensors[0].device):
+        return [tensor.double() for tensor in tensors]
+    dtype = widest(tensors[0].device)
+    packed = torch.cat([tensor.reshape(-1).to(dtype) for tensor in tensors]).cpu().double()
+    parts = packed.split([tensor.numel() for tensor in tensors])
+    return [part.view(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Where operators keep the dtypes of what they are given.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.host import without_autocast
+        >>> with torch.autocast("cpu"), without_autocast(torch.device("cpu")):
+        ...     torch.is_autocast_enabled("cpu")
+        False
+    """
+    return torch.autocast(device.type, enabled=False) if torch.is_autocast_enabled(device.type) else nullcontext()
