@@ -26,6 +26,7 @@ class Junctions(NamedTuple):
 
     entries: list[list[GradientEdge]]  # task -> edges over which its own part of the graph ends at a common one
     reached_by: dict[Node, int]  # node -> the tasks that reach it: bit i stands for task i
+    users: dict[Node, list[Node]]  # node -> nodes from which a gradient flows to it, once for each use
     common: list[Node]  # nodes of several losses, each before those that its gradient flows to
 
     def tasks_of(self, leaf: Tensor) -> list[int]:
@@ -47,6 +48,7 @@ def find_junctions(losses: Sequence[Tensor]) -> Junctions:
     roots = [get_gradient_edge(loss) if loss.requires_grad else None for loss in losses]
     order = _users_first([root.node for root in roots if root is not None])
     masks = dict.fromkeys(order, 0)
+    users: dict[Node, list[Node]] = {node: [] for node in order}
     for task, root in enumerate(roots):
         if root is not None:
             masks[root.node] |= 1 << task
@@ -55,6 +57,7 @@ def find_junctions(losses: Sequence[Tensor]) -> Junctions:
         for child, _ in node.next_functions:
             if child is not None:
                 masks[child] |= mask
+                users[child].append(node)
     alone = {1 << task: task for task in range(len(losses))} if len(losses) > 1 else {}
     entries: list[dict[tuple[Node, int], None]] = [{} for _ in losses]
     for task, root in enumerate(roots):
@@ -67,7 +70,7 @@ def find_junctions(losses: Sequence[Tensor]) -> Junctions:
                 if child is not None and masks[child] not in alone:
                     entries[task][child, output] = None
     edges = [[GradientEdge(node, output) for node, output in own] for own in entries]
-    return Junctions(edges, masks, [node for node in order if masks[node] not in alone])
+    return Junctions(edges, masks, users, [node for node in order if masks[node] not in alone])
 
 
 def _users_first(roots: Sequence[Node]) -> list[Node]:

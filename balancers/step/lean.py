@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -19,7 +20,8 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from balancers.step.gradients import gramian_of, real_view
 from balancers.step.junctions import Junctions, find_junctions
-from balancers.step.lookups import compact_rows, find_lookups
+from balancers.step.lookups import Lookups, compact_rows, find_lookups
+from balancers.step.products import Product, find_products, slices_of
 from balancers.step.unbatchable import unbatchable
 from balancers.step.unbatched import Rows, hand_over
 
@@ -155,16 +157,14 @@ def _stacked(rows: dict[int, Tensor], tasks: int) -> Rows:
 
 def _through_common(junctions: Junctions, seeds: dict[GradientEdge, Rows], total: _Sum) -> None:
     """One batched backward pass from the junctions to the shared parameters."""
-    tables = find_lookups(junctions, list(total.tasks_of)) if total.mean is None else []
-    compact = {table for table, _ in tables}
-    parameters = [p for p, tasks in total.tasks_of.items() if tasks and p not in compact]
-    outputs = [edge for _, edges in tables for edge in edges]
-    inputs = [*map(get_gradient_edge, parameters), *outputs]
+    routes = _routes(junctions, total)
+    edges = [edge for lookups in routes.lookups for edge in lookups.edges]
+    inputs = [*map(get_gradient_edge, routes.whole), *edges]
     looked_up: dict[GradientEdge, Rows] = {}
 
     def backward(*stacks: Tensor) -> Tensor:
-        gradients = torch.autograd.grad(list(seeds), inputs, list(stacks), retain_graph=True, allow_unused=True)
-        for edge, gradient in zip(outputs, gradients[len(parameters) :], strict=True):
+        gradients = _grad(list(seeds), inputs, list(stacks))
+        for edge, gradient in zip(edges, gradients[len(routes.whole) :], strict=True):
             if gradient is not None:
                 hand_over(gradient, lambda rows, edge=edge: looked_up.update({edge: rows}))
         return stacks[0].new_zeros(())  # vmap asks for a result
@@ -172,25 +172,60 @@ def _through_common(junctions: Junctions, seeds: dict[GradientEdge, Rows], total
     def batched() -> None:
         torch.vmap(backward, randomness="same")(*seeds.values())
 
-    with _hooks(parameters, total), warnings.catch_warnings():
+    with _hooks(routes, total), warnings.catch_warnings():
         warnings.filterwarnings("ignore", SLOW)
         try:
             batched()
         except torch.OutOfMemoryError:
             raise
         except Exception as error:
-            torch.autograd.grad(list(seeds), inputs, [rows[0] for rows in seeds.values()], retain_graph=True, allow_unused=True)
+            _grad(list(seeds), inputs, [rows[0] for rows in seeds.values()])  # whatever fails for one task alone
             raise unbatchable(error, batched, junctions.common, list(total.tasks_of)) from error
-    for table, edges in tables:
-        lookups = {edge: looked_up.pop(edge) for edge in edges if edge in looked_up}
-        if lookups:
-            total.add(table, compact_rows(table, lookups))
+    for table, outputs in routes.lookups:
+        rows = {edge: looked_up.pop(edge) for edge in outputs if edge in looked_up}
+        if rows:
+            total.add(table, compact_rows(table, rows))
+
+
+def _grad(
+    outputs: Sequence[GradientEdge], inputs: Sequence[GradientEdge], seeds: Sequence[Tensor]
+) -> tuple[Tensor | None, ...]:
+    return torch.autograd.grad(outputs, inputs, seeds, retain_graph=True, allow_unused=True)
+
+
+class _Routes(NamedTuple):
+    """How the gradients at each shared parameter that a loss reaches are measured."""
+
+    whole: list[Tensor]  # as autograd gives them
+    lookups: list[Lookups]
+    products: list[Product]
+
+
+def _routes(junctions: Junctions, total: _Sum) -> _Routes:
+    shared = [parameter for parameter, tasks in total.tasks_of.items() if tasks]
+    lookups = find_lookups(junctions, shared) if total.mean is None else []
+    products = find_products(junctions, shared)
+    in_parts = {lookup.table for lookup in lookups} | {product.weight for product in products}
+    return _Routes([parameter for parameter in shared if parameter not in in_parts], lookups, products)
 
 
 @contextmanager
-def _hooks(parameters: Sequence[Tensor], total: _Sum) -> Iterator[None]:
-    """Inside, a gradient that arrives at a parameter is added to the sum, and does not stay."""
-    handles = [p.register_hook(lambda g, p=p: hand_over(g, lambda rows: total.add(p, rows))) for p in parameters]
+def _hooks(routes: _Routes, total: _Sum) -> Iterator[None]:
+    """Inside, rows are added to the sum as soon as they are complete, and do not stay."""
+
+    def at_parameter(parameter: Tensor, gradient: Tensor) -> Tensor:
+        return hand_over(gradient, lambda rows: total.add(parameter, rows))
+
+    def at_product(product: Product, gradients: tuple[Tensor | None, ...]) -> None:
+        def add(rows: Rows) -> None:
+            for some in slices_of(product, rows):
+                total.add(product.weight, some)
+
+        if gradients[0] is not None:
+            hand_over(gradients[0], add)
+
+    handles = [parameter.register_hook(partial(at_parameter, parameter)) for parameter in routes.whole]
+    handles += [product.node.register_prehook(partial(at_product, product)) for product in routes.products]
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from balancers.step.junctions import Junctions
 
@@ -45,21 +45,15 @@ def find_lookups(junctions: Junctions, shared: Sequence[Tensor]) -> list[Lookups
         >>> find_lookups(find_junctions([tied.sum()]), [words.weight])  # also the matrix of a product
         []
     """
-    lookups = [node for node in junctions.common if node.name() == LOOKUP]
+    lookups = {node for node in junctions.common if node.name() == LOOKUP}
     if not lookups:
         return []
-    tables = {get_gradient_edge(parameter).node: parameter for parameter in shared}
-    users: dict[Node, list[Node]] = {node.next_functions[0][0]: [] for node in lookups}  # pyright: ignore
-    users = {leaf: [] for leaf in users if leaf in tables and not tables[leaf]._backward_hooks}
-    for node in junctions.reached_by:
-        for child, _ in node.next_functions:
-            if child in users:
-                users[child].append(node)
-    compact = set(lookups)
+    tables = [p for p in shared if not p._backward_hooks]  # noqa: SLF001 - hooks want to see the gradient itself
+    users = {table: junctions.users.get(get_gradient_edge(table).node, []) for table in tables}
     return [
-        Lookups(tables[leaf], [GradientEdge(node, 0) for node in nodes])
-        for leaf, nodes in users.items()
-        if compact.issuperset(nodes) and _saves_memory(tables[leaf], nodes)
+        Lookups(table, [GradientEdge(node, 0) for node in nodes])
+        for table, nodes in users.items()
+        if nodes and lookups.issuperset(nodes) and _saves_memory(table, nodes)
     ]
 
 
