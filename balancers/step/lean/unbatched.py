@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Inexact
 from torch import Tensor
 
-Rows = Float[Tensor, "K *S"]
+Rows = Inexact[Tensor, "K *S"]
 
 
 def hand_over(gradient: Tensor, take: Callable[[Rows], None]) -> Tensor:
@@ -19,7 +19,7 @@ def hand_over(gradient: Tensor, take: Callable[[Rows], None]) -> Tensor:
 
     Example:
         >>> import torch
-        >>> from balancers.step.unbatched import hand_over
+        >>> from balancers.step.lean.unbatched import hand_over
         >>> shapes = []
         >>> def see(gradient):
         ...     return hand_over(gradient, lambda rows: shapes.append(rows.shape))
@@ -44,7 +44,8 @@ class _HandOver(torch.autograd.Function):
         """Nothing is kept: the zeros are not differentiated."""
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, gradient: Tensor, take: Callable[[Rows], None]) -> tuple[Tensor, None]:
+    def vmap(info: Any, in_dims: Any, *args: Any) -> tuple[Tensor, None]:
+        gradient, take = args
         axis = in_dims[0]
         rows = gradient.expand(info.batch_size, *gradient.shape) if axis is None else gradient.movedim(axis, 0)
         take(rows)

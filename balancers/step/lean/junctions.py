@@ -14,7 +14,7 @@ class Junctions(NamedTuple):
 
     Example:
         >>> import torch
-        >>> from balancers.step.junctions import find_junctions
+        >>> from balancers.step.lean.junctions import find_junctions
         >>> point = torch.ones(2, requires_grad=True)
         >>> features = 2 * point
         >>> junctions = find_junctions([features.sum(), features.prod()])
@@ -40,7 +40,7 @@ def find_junctions(losses: Sequence[Tensor]) -> Junctions:
 
     Example:
         >>> import torch
-        >>> from balancers.step.junctions import find_junctions
+        >>> from balancers.step.lean.junctions import find_junctions
         >>> point = torch.ones(2, requires_grad=True)
         >>> len(find_junctions([point.sum()]).common)  # the sum and the leaf
         2
@@ -71,6 +71,22 @@ def find_junctions(losses: Sequence[Tensor]) -> Junctions:
                     entries[task][child, output] = None
     edges = [[GradientEdge(node, output) for node, output in own] for own in entries]
     return Junctions(edges, masks, users, [node for node in order if masks[node] not in alone])
+
+
+def is_kept(node: Node, name: str) -> bool:
+    """Whether a node keeps a saved tensor itself: what hooks packed, as checkpoints do, can be unpacked once a pass.
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.lean.junctions import is_kept
+        >>> point = torch.ones(2, requires_grad=True)
+        >>> with torch.autograd.graph.save_on_cpu():
+        ...     packed = point.exp()
+        >>> is_kept(point.exp().grad_fn, "result"), is_kept(packed.grad_fn, "result")
+        (True, False)
+    """
+    saved = getattr(node, f"_raw_saved_{name}")
+    return getattr(saved, "unpack_hook", "unknown to older versions of PyTorch") is None
 
 
 def _users_first(roots: Sequence[Node]) -> list[Node]:

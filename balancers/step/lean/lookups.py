@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Inexact
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from balancers.step.junctions import Junctions
+from balancers.step.lean.junctions import Junctions, is_kept
 
 LOOKUP = "EmbeddingBackward0"
 
@@ -20,8 +20,8 @@ class Lookups(NamedTuple):
 
     Example:
         >>> import torch
-        >>> from balancers.step.junctions import find_junctions
-        >>> from balancers.step.lookups import find_lookups
+        >>> from balancers.step.lean.junctions import find_junctions
+        >>> from balancers.step.lean.lookups import find_lookups
         >>> words = torch.nn.Embedding(9, 2)
         >>> loss = words(torch.tensor([3, 3])).sum()
         >>> [lookups] = find_lookups(find_junctions([loss]), [words.weight])
@@ -38,8 +38,8 @@ def find_lookups(junctions: Junctions, shared: Sequence[Tensor]) -> list[Lookups
 
     Example:
         >>> import torch
-        >>> from balancers.step.junctions import find_junctions
-        >>> from balancers.step.lookups import find_lookups
+        >>> from balancers.step.lean.junctions import find_junctions
+        >>> from balancers.step.lean.lookups import find_lookups
         >>> words = torch.nn.Embedding(9, 2)
         >>> tied = words(torch.tensor([3, 3])) @ words.weight.mT
         >>> find_lookups(find_junctions([tied.sum()]), [words.weight])  # also the matrix of a product
@@ -48,12 +48,15 @@ def find_lookups(junctions: Junctions, shared: Sequence[Tensor]) -> list[Lookups
     lookups = {node for node in junctions.common if node.name() == LOOKUP}
     if not lookups:
         return []
-    tables = [p for p in shared if not p._backward_hooks]  # noqa: SLF001 - hooks want to see the gradient itself
+    tables = [p for p in shared if not p._backward_hooks]
     users = {table: junctions.users.get(get_gradient_edge(table).node, []) for table in tables}
     return [
         Lookups(table, [GradientEdge(node, 0) for node in nodes])
         for table, nodes in users.items()
-        if nodes and lookups.issuperset(nodes) and _saves_memory(table, nodes)
+        if nodes
+        and lookups.issuperset(nodes)
+        and all(is_kept(node, "indices") for node in nodes)
+        and _saves_memory(table, nodes)
     ]
 
 
@@ -63,16 +66,18 @@ def _saves_memory(table: Tensor, nodes: Sequence[Any]) -> bool:
     return not by_frequency and sum(node._saved_indices.numel() for node in nodes) < len(table)
 
 
-def compact_rows(table: Tensor, gradients: Mapping[GradientEdge, Float[Tensor, "K *I W"]]) -> Float[Tensor, "K N W"]:
+def compact_rows(
+    table: Tensor, gradients: Mapping[GradientEdge, Inexact[Tensor, "K *I W"]]
+) -> Inexact[Tensor, "K N W"]:
     """The gradients of the N lookups, those of one row of the table summed: inner products are those at the table.
 
-    The sum over the lookups of a row stands at one of them, and the others hold zeros, so that nobody has to wait for the
-    number of different rows.
+    The sum over the lookups of a row stands at one of them, and the others hold zeros: the number of different rows,
+    which one would have to wait for, is not needed.
 
     Example:
         >>> import torch
         >>> from torch.autograd.graph import get_gradient_edge
-        >>> from balancers.step.lookups import compact_rows
+        >>> from balancers.step.lean.lookups import compact_rows
         >>> words = torch.nn.Embedding(9, 2)
         >>> output = words(torch.tensor([3, 5, 3]))
         >>> rows = compact_rows(words.weight, {get_gradient_edge(output): torch.ones(1, 3, 2)})

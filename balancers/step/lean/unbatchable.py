@@ -15,7 +15,7 @@ def unbatchable(
 
     Example:
         >>> import torch
-        >>> from balancers.step.unbatchable import unbatchable
+        >>> from balancers.step.lean.unbatchable import unbatchable
         >>> point = torch.ones(2, requires_grad=True)
         >>> loss = point.exp().sum()
         >>> nodes = [loss.grad_fn, loss.grad_fn.next_functions[0][0]]
@@ -33,7 +33,7 @@ def unbatchable(
     handles = [node.register_prehook(lambda _, node=node: started.append(node)) for node in nodes]
     try:
         again()
-    except Exception as repeated:  # noqa: BLE001 - whatever an operation raises
+    except Exception as repeated:
         error = repeated
     finally:
         for handle in handles:

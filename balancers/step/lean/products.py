@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Inexact
 from torch import Tensor
 from torch.autograd.graph import Node, get_gradient_edge
 
-from balancers.step.junctions import Junctions
+from balancers.step.lean.junctions import Junctions, is_kept
 
-FACTORS = {"AddmmBackward0": (1, 2), "MmBackward0": (0, 1)}  # places of the left and the right factor
-LEFT = {"AddmmBackward0": "_saved_mat1", "MmBackward0": "_saved_self"}
+RIGHT = {"AddmmBackward0": 2, "MmBackward0": 1}  # place of the right factor among the inputs
+LEFT = {"AddmmBackward0": "mat1", "MmBackward0": "self"}  # names of the left factor among the saved tensors
 VIEWS = ("TBackward0", "ToCopyBackward0")  # between a weight and its product: transposed, cast by autocast
 SLICE = 1 << 22  # elements of the rows of all tasks that are formed at a time
 
@@ -22,8 +23,8 @@ class Product(NamedTuple):
 
     Example:
         >>> import torch
-        >>> from balancers.step.junctions import find_junctions
-        >>> from balancers.step.products import find_products
+        >>> from balancers.step.lean.junctions import find_junctions
+        >>> from balancers.step.lean.products import find_products
         >>> layer = torch.nn.Linear(3, 2)
         >>> inputs = torch.ones(5, 3, requires_grad=True)
         >>> [product] = find_products(find_junctions([layer(inputs).sum()]), [layer.weight, layer.bias])
@@ -42,27 +43,37 @@ def find_products(junctions: Junctions, shared: Sequence[Tensor]) -> list[Produc
 
     Example:
         >>> import torch
-        >>> from balancers.step.junctions import find_junctions
-        >>> from balancers.step.products import find_products
+        >>> from balancers.step.lean.junctions import find_junctions
+        >>> from balancers.step.lean.products import find_products
         >>> layer = torch.nn.Linear(2, 2)
         >>> find_products(find_junctions([layer(layer(torch.ones(1, 2))).sum()]), [layer.weight])  # used twice
         []
     """
-    weights = {get_gradient_edge(p).node: p for p in shared if not p._backward_hooks}  # noqa: SLF001
+    weights = {get_gradient_edge(p).node: p for p in shared if not p._backward_hooks}
     leads = {get_gradient_edge(p).node for p in shared}
     products = []
     for node in reversed(junctions.common):
         children = node.next_functions
         if any(child in leads for child, _ in children):
             leads.add(node)
-        if node.name() not in FACTORS or getattr(node, "_saved_alpha", 1) != 1:
+        factor = RIGHT.get(node.name())
+        if factor is None:
             continue
-        factor = FACTORS[node.name()][1]
         leaf = _behind_views(children[factor][0], junctions)
-        others = [child for number, (child, _) in enumerate(children) if number != factor]
-        if leaf in weights and any(child in leads for child in others):
+        passed_on = any(child in leads for number, (child, _) in enumerate(children) if number != factor)
+        if leaf in weights and passed_on and _is_plain(node):
             products.append(Product(weights[leaf], node))
     return products
+
+
+def _is_plain(node: Any) -> bool:
+    """Whether it is a product of dense matrices, times one."""
+    name = LEFT[node.name()]
+    return (
+        getattr(node, "_saved_alpha", 1) == 1
+        and is_kept(node, name)
+        and getattr(node, f"_saved_{name}").layout == torch.strided
+    )
 
 
 def _behind_views(node: Node | None, junctions: Junctions) -> Node | None:
@@ -74,19 +85,19 @@ def _behind_views(node: Node | None, junctions: Junctions) -> Node | None:
     return None
 
 
-def slices_of(product: Product, gradients: Float[Tensor, "K N O"]) -> Iterator[Float[Tensor, "K S I"]]:
+def slices_of(product: Product, gradients: Inexact[Tensor, "K N O"]) -> Iterator[Inexact[Tensor, "K S I"]]:
     """The gradients of the weight, from those of the product's outputs: those of some outputs at a time.
 
     Example:
         >>> import torch
-        >>> from balancers.step.products import Product, slices_of
+        >>> from balancers.step.lean.products import Product, slices_of
         >>> layer = torch.nn.Linear(3, 2, bias=False)
         >>> product = Product(layer.weight, layer(torch.ones(5, 3)).grad_fn)
         >>> [rows.tolist() for rows in slices_of(product, torch.ones(1, 5, 2))]
         [[[[5.0, 5.0, 5.0], [5.0, 5.0, 5.0]]]]
     """
     node: Any = product.node
-    left = getattr(node, LEFT[node.name()]).detach().conj()
+    left = getattr(node, f"_saved_{LEFT[node.name()]}").detach().conj()
     outputs = max(1, SLICE // (len(gradients) * left.shape[1]))
     for some in gradients.split(outputs, dim=2):
         yield some.mT @ left
