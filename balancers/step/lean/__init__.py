@@ -1,0 +1,1 @@
+"""The Gramian of task gradients without holding the gradients of all tasks at all parameters at once."""
