@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -29,6 +29,7 @@ from balancers.step.gradients import TaskGradients
 from balancers.step.graph import Leaves, checked, find_leaves
 from balancers.step.host import may_look, on_host, without_autocast
 from balancers.step.inputs import Losses, Step, collect, lower_bounds_of, task_names
+from balancers.step.lean.measured import LeanProducts
 from balancers.step.measuring import Measured, measure_step, stacked_losses
 from balancers.step.memory import Memory
 from balancers.step.parallel import Group
@@ -75,6 +76,10 @@ class Balancer(Memory):
         observe: what to measure beyond the method's needs, to be read from `evidence`; costs what it says.
         lower_bounds: known infima of the losses, by position or task name (0 for those not named); the method sees
             losses minus these.
+        memory: "full" holds the gradients of all tasks at the shared parameters, and puts the update together from
+            them. "lean" holds those of one layer at a time, for all tasks together, and takes one more backward pass
+            of the weighted losses: for methods that need no more than the Gramian, where K times the model is too
+            much. Where gradients are measured ``at`` a part or at ``features``, both are the same.
         **hyperparameters: of the method, if it is given by name. One that has a value per task may be a mapping by
             task name, and one that is a task may be its name.
 
@@ -82,7 +87,7 @@ class Balancer(Memory):
         ValueError: an unknown method or hyperparameter, a bad value, or numbers of tasks that do not match.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but two are options
         self,
         method: str | Weighting,
         tasks: int | Sequence[str],
@@ -91,6 +96,7 @@ class Balancer(Memory):
         seed: int = 0,
         observe: Need = Need.LOSSES,
         lower_bounds: Sequence[float] | Mapping[str, float] | None = None,
+        memory: Literal["full", "lean"] = "full",
         **hyperparameters: Any,
     ) -> None:
         names = task_names(tasks)
@@ -101,6 +107,8 @@ class Balancer(Memory):
         if not isinstance(observe, Need):
             raise ValueError(f"expected observe to be a Need, such as balancers.Need.GRAMIAN, got {observe!r}")
         self.observe = observe
+        self.memory = memory
+        arguments.require_lean(memory, self.weighting.needs | observe, self.weighting.name)
         self._lower_bounds = torch.tensor(lower_bounds_of(lower_bounds, self.tasks), dtype=torch.float64)
         self._bounds = any(self._lower_bounds.tolist())
         self._group = Group(None)
@@ -282,16 +290,17 @@ class Balancer(Memory):
 
         noted: dict[str, Any] = {}
 
-        def weigh(gradients: TaskGradients | None) -> Weighed:
+        def weigh(gradients: TaskGradients | LeanProducts | None) -> Weighed:
             if gradients is not None:
-                guards.require_reached(gradients, tasks)
+                guards.require_reached(gradients.reached, tasks)
             measured = measure_step(step, gradients, needs, crossed, self._group, self._unchecked)
             self._unchecked.clear()
             weighed, notes = self._weigh(measured, step, leaves)
             noted.update(notes)
             return weighed
 
-        job = FillJob(tasks, step.losses, leaves, weigh, self.heads == "weighted", self._group)
+        lean = self.memory == "lean"
+        job = FillJob(tasks, step.losses, leaves, weigh, self.heads == "weighted", self._group, lean)
         with self.unless_refused(), without_autocast(step.losses[0].device):
             answer, seeds, *_ = fill(job, needs, part, features)  # weights and update are not for half precision
         of_all_tasks, dtype = with_zeros_for_absent(answer.weights, step.present, len(self.tasks)), step.losses[0].dtype
@@ -444,7 +453,7 @@ class Balancer(Memory):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """The balancer of a pickle; earlier ones do not know how large losses were."""
         bounds = any(state["_lower_bounds"].tolist())
-        later = {"_largest_losses": [0.0] * len(state["tasks"]), "_bounds": bounds, "_unchecked": []}
+        later = {"_largest_losses": [0.0] * len(state["tasks"]), "_bounds": bounds, "_unchecked": [], "memory": "full"}
         super().__setstate__(later | state)
 
     def _about(self) -> dict[str, Any]:

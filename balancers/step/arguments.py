@@ -55,6 +55,26 @@ def require_place(place: PlaceArguments, memory: Memory, needs: Need, processes:
         raise ValueError(f"{name} looks at gradients at features, which no process has all of: leave out features=")
 
 
+def require_lean(memory: str, needs: Need, method: str) -> None:
+    """Raise ``ValueError`` if there is no such way to use memory, or the method has no use for it.
+
+    Example:
+        >>> from balancers import Need
+        >>> from balancers.step.arguments import require_lean
+        >>> require_lean("lean", Need.GRAMIAN, "mgda")
+        >>> require_lean("lean", Need.GRADIENTS, "graddrop")
+        Traceback (most recent call last):
+            ...
+        ValueError: graddrop needs more than the inner products of one batch's gradients: leave out memory='lean'
+    """
+    if memory not in ("full", "lean"):
+        raise ValueError(f"expected memory to be 'full' or 'lean', got {memory!r}")
+    if memory == "lean" and needs & (Need.GRADIENTS | Need.CROSS_GRAMIAN):
+        raise ValueError(
+            f"{method} needs more than the inner products of one batch's gradients: leave out memory='lean'"
+        )
+
+
 def require_nothing_awaited(awaited: Tensor | None, method: str) -> None:
     """Raise ``ValueError`` if the losses after the last step of the optimizer are still to come.
 

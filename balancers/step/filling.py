@@ -16,6 +16,7 @@ from torch import Tensor
 from balancers.contract.evidence import WITHOUT_GRADIENTS, Need
 from balancers.step.gradients import TaskGradients, task_gradients
 from balancers.step.graph import Leaves
+from balancers.step.lean.measured import LeanProducts, measure_lean
 from balancers.step.parallel import Group
 from balancers.step.update import (
     Addition,
@@ -55,9 +56,10 @@ class FillJob(NamedTuple):
     tasks: Sequence[str]
     losses: Sequence[Tensor]
     leaves: Leaves
-    weigh: Callable[[TaskGradients | None], Weighed]
+    weigh: Callable[[TaskGradients | LeanProducts | None], Weighed]
     weigh_heads: bool  # whether task-specific parameters follow the weighted losses
     group: Group  # the processes that share the batch
+    lean: bool = False  # whether gradients at the shared parameters are measured without holding them
 
 
 def fill(job: FillJob, needs: Need, at: list[Tensor] | None, features: Sequence[Tensor] | None) -> Weighed:
@@ -87,7 +89,7 @@ def fill(job: FillJob, needs: Need, at: list[Tensor] | None, features: Sequence[
         return at_parameters(job, at)
     if features is not None:
         return at_features(job, features)
-    return at_shared(job)
+    return at_shared_lean(job) if job.lean else at_shared(job)
 
 
 def from_losses(job: FillJob) -> Weighed:
@@ -220,6 +222,27 @@ def at_shared(job: FillJob) -> Weighed:
     measured = job.group.gradients(task_gradients(job.losses, job.leaves))
     weighed = job.weigh(measured)
     return _write(job, measured, weighed, shared_update(weighed, measured, job.tasks))
+
+
+def at_shared_lean(job: FillJob) -> Weighed:
+    """One batched backward pass that holds the gradients of a layer at a time, and one of the weighted losses.
+
+    Example:
+        >>> import torch
+        >>> from balancers import Answer
+        >>> from balancers.step.filling import FillJob, at_shared_lean
+        >>> from balancers.step.graph import find_leaves
+        >>> from balancers.step.parallel import Group
+        >>> from balancers.step.update import Weighed
+        >>> point = torch.ones(2, requires_grad=True)
+        >>> losses = [point[0], -3 * point[0] + 4 * point[1]]  # gradients (1, 0) and (-3, 4)
+        >>> leaves = find_leaves(losses, [point], None)
+        >>> weigh = lambda products: Weighed(Answer(products.products.diagonal()))
+        >>> job = FillJob(["a", "b"], losses, leaves, weigh, False, Group(None), lean=True)
+        >>> at_shared_lean(job).answer.weights.tolist(), point.grad.tolist()
+        ([1.0, 25.0], [-74.0, 100.0])
+    """
+    return _backward_weighted(job, job.weigh(measure_lean(job.losses, job.leaves.shared, job.group)))
 
 
 def _write(

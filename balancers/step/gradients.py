@@ -81,9 +81,12 @@ class TaskGradients:
 
     def resolution(self, processes: int = 1) -> float:
         """Which combinations of the gradients are zero up to rounding (`balancers.contract.exactness`)."""
-        elements = sum(tensor.numel() for tensor in self.shared)
-        products = widest(self.shared[0].device)
-        return max(resolution_of(dtype, elements, processes, products) for dtype in {t.dtype for t in self.shared})
+        return resolution_at(self.shared, processes)
+
+    @property
+    def reached(self) -> list[bool]:
+        """Whether the loss of a task depends on any of the shared tensors."""
+        return [any(gradient is not None for gradient in row) for row in self.rows]
 
     def _columns(self, parts: Sequence[Part]) -> Float[Tensor, "K N"]:
         """Some columns of the matrix; 0 where a loss does not depend on a tensor."""
@@ -128,6 +131,20 @@ class TaskGradients:
             part.view(tensor.shape) if any(row[i] is not None for row in self.rows) else None
             for i, (tensor, part) in enumerate(zip(self.places, parts, strict=True))
         ]
+
+
+def resolution_at(tensors: Sequence[Tensor], processes: int = 1) -> float:
+    """Which combinations of gradients at these tensors are zero up to rounding (`balancers.contract.exactness`).
+
+    Example:
+        >>> import torch
+        >>> from balancers.step.gradients import resolution_at
+        >>> f"{resolution_at([torch.ones(2), torch.ones(3, dtype=torch.float64)]):.1e}"
+        '4.8e-07'
+    """
+    elements = sum(tensor.numel() for tensor in tensors)
+    products = widest(tensors[0].device)
+    return max(resolution_of(dtype, elements, processes, products) for dtype in {tensor.dtype for tensor in tensors})
 
 
 def real_view(tensor: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from balancers.step.gradients import TaskGradients, cross_gramian_of, task_gradi
 from balancers.step.graph import Leaves, find_leaves
 from balancers.step.host import on_host
 from balancers.step.inputs import Step
+from balancers.step.lean.measured import LeanProducts
 from balancers.step.parallel import Group
 
 
@@ -78,7 +79,7 @@ def stacked_losses(losses: Sequence[Tensor]) -> Float[Tensor, "K"]:
 
 def measure_step(
     step: Step,
-    gradients: TaskGradients | None,
+    gradients: TaskGradients | LeanProducts | None,
     needs: Need,
     others: Sequence[Step],
     group: Group,
@@ -92,6 +93,7 @@ def measure_step(
         >>> from balancers.step.gradients import task_gradients
         >>> from balancers.step.graph import Leaves
         >>> from balancers.step.inputs import Step
+    from balancers.step.lean.measured import LeanProducts
         >>> from balancers.step.measuring import measure_step
         >>> from balancers.step.parallel import Group
         >>> point = torch.ones(2, requires_grad=True)
@@ -130,7 +132,9 @@ def measure_step(
     return Measured(numbers["losses"], gramian, matrix, numbers.get("crossed"), resolution, lengths, looked_at)
 
 
-def _numbers_of(gradients: TaskGradients, needs: Need, others: Sequence[Step], group: Group) -> dict[str, Tensor]:
+def _numbers_of(
+    gradients: TaskGradients | LeanProducts, needs: Need, others: Sequence[Step], group: Group
+) -> dict[str, Tensor]:
     """What is to be sent of the gradients, by name."""
     sent: dict[str, Tensor] = {}
     if Need.CROSS_GRAMIAN in needs:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.step.gradients import gramian_of, real_view
+from balancers.step.host import widest
 from balancers.step.lean.junctions import Junctions
 from balancers.step.lean.unbatched import Rows
 
@@ -29,7 +30,7 @@ class GramianSum:
 
     def __init__(self, junctions: Junctions, shared: Sequence[Tensor], mean: Callable[[Tensor], Tensor] | None) -> None:
         tasks = len(junctions.entries)
-        self.gramian = torch.zeros(tasks, tasks, dtype=torch.float64, device=shared[0].device)
+        self.gramian = torch.zeros(tasks, tasks, dtype=widest(shared[0].device), device=shared[0].device)
         self.tasks_of = {parameter: junctions.tasks_of(parameter) for parameter in shared}
         self.mean = mean
 
