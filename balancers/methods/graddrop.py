@@ -83,8 +83,8 @@ class GradDrop(Weighting[GradDropState]):
         """The given leaks, for every replica."""
         if len(self._leaks) not in (1, sizes.tasks):
             raise ValueError(f"graddrop: expected one leak, or one for each of {sizes.tasks} tasks, got {self.leak}")
-        leaks = torch.tensor(self._leaks, dtype=torch.float64, device=sizes.device)
-        return GradDropState(sizes.per_task() + leaks)
+        zeros = sizes.per_task()
+        return GradDropState(zeros + zeros.new_tensor(self._leaks))
 
     def update(self, evidence: Evidence, state: GradDropState, draws: Draws) -> tuple[Tensor, GradDropState]:
         """One weight per task and element, from one random number per element."""
