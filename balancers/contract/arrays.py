@@ -75,10 +75,10 @@ def in_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
     silent = quiet(function)
 
     @wraps(function)
-    def call(*arguments: Any) -> Any:
+    def call(*arguments: Any, **options: Any) -> Any:
         if isinstance(arguments[0], np.ndarray):
-            return function(*arguments)
-        return tensors(silent(*[a.numpy() if isinstance(a, Tensor) else a for a in arguments]))
+            return function(*arguments, **options)
+        return tensors(silent(*[a.numpy() if isinstance(a, Tensor) else a for a in arguments], **options))
 
     return call
 
