@@ -49,6 +49,19 @@ def tensors(arrays: Any) -> Any:
     return arrays if isinstance(arrays, Tensor) else torch.from_numpy(np.asarray(arrays))
 
 
+def sent(numbers: np.ndarray, like: Tensor) -> Tensor:
+    """Numbers on the device and in the dtype of a tensor, which may go on with its work meanwhile.
+
+    Example:
+        >>> import numpy as np
+        >>> import torch
+        >>> from balancers.contract.arrays import sent
+        >>> sent(np.array([1.0, 4.0]), like=torch.zeros(3, 5))
+        tensor([1., 4.])
+    """
+    return tensors(numbers).to(like.device, like.dtype, non_blocking=True)
+
+
 def quiet(function: Function) -> Function:
     """The function without NumPy's warnings of divisions by 0: its results are as silent as those of PyTorch.
 

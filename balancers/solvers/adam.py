@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from balancers.contract.arrays import tensors
+from balancers.contract.arrays import sent
 
 DECAYS = (0.9, 0.999)  # of the two moments, as in the paper
 
@@ -50,16 +50,11 @@ def adam_step(gradient: Any, first: Any, second: Any, steps: Any) -> AdamStep:
     counts = np.asarray(steps)
     first = DECAYS[0] * first + (1 - DECAYS[0]) * gradient
     second = DECAYS[1] * second + (1 - DECAYS[1]) * gradient**2
-    weights = [_like(gradient, 1 - decay**counts) for decay in DECAYS]
+    weights = [1 - decay**counts for decay in DECAYS]
+    if isinstance(gradient, Tensor):
+        weights = [sent(numbers, like=gradient) for numbers in weights]
     unbiased_first, unbiased_second = first / weights[0], second / weights[1]
     moving = unbiased_second > 0
     # Where nothing moves the root is that of 1: one formula for arrays and tensors, without a division by 0.
     direction = moving * unbiased_first / (unbiased_second + ~moving) ** 0.5
     return AdamStep(direction, first, second)
-
-
-def _like(gradient: Any, numbers: np.ndarray) -> Any:
-    """Numbers as an array, or as a tensor on the device of the gradient, as the gradient is."""
-    if not isinstance(gradient, Tensor):
-        return numbers
-    return tensors(numbers).to(gradient.device, gradient.dtype, non_blocking=True)
