@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import arrays, tensors
 from balancers.contract.counts import require_count
 from balancers.contract.evidence import as_answer
 from balancers.contract.weighting import Answer, Claim, Draws, Empty, Evidence, Need, Sizes
@@ -177,9 +179,10 @@ class Smoothed(Wrapper):
         answer, inner = self.method.update(evidence, inner, draws)
         answer = as_answer(answer)
         self.require_one_weight_per_task(answer, evidence)
-        before = torch.where(own.steps > 0, own.weights, answer.weights)
-        weights = self.momentum * before + (1 - self.momentum) * answer.weights
-        return answer._replace(weights=weights), Average(weights, own.steps + 1), inner
+        latest, before, steps = arrays((answer.weights, own.weights, own.steps))
+        before = np.where(steps > 0, before, latest)
+        average = tensors(Average(self.momentum * before + (1 - self.momentum) * latest, steps + 1))
+        return answer._replace(weights=average.weights), average, inner
 
 
 @dataclass(frozen=True)
