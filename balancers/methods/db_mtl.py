@@ -11,11 +11,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.arrays import quiet, sent, tensors
+from balancers.contract.exactness import widest
 from balancers.contract.registration import register
 from balancers.contract.space import Choice, Interval, searching
 from balancers.contract.weighting import Answer, Claim, Draws, Empty, Evidence, Need, Sizes, Weighting
 from balancers.solvers.positive import inverse
-from balancers.step.host import on_host, widest
+from balancers.step.host import on_host
 
 
 class DBMTLState(NamedTuple):

@@ -11,12 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.arrays import quiet, sent, tensors
+from balancers.contract.exactness import widest
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Answer, Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.solvers.simplex import project_onto_simplex, shares, softmax
 from balancers.step.gradients import gramian_of
-from balancers.step.host import on_host, widest
+from balancers.step.host import on_host
 
 Flavour = Literal["paper", "official"]
 

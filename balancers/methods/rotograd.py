@@ -12,11 +12,11 @@ from torch import Tensor
 
 from balancers.contract.arrays import arrays, quiet, sent, tensors
 from balancers.contract.counts import require_count
+from balancers.contract.exactness import widest
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.solvers.adam import adam_step
-from balancers.step.host import widest
 
 
 class RotoGradState(NamedTuple):
