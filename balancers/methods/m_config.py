@@ -135,7 +135,7 @@ class MConFIG(Weighting[MConFIGState]):
         largest = np.abs(shares).max(-1, keepdims=True)
         lengths = np.where(norms > 0, unbiased * norms, np.inf)[..., None]
         units = state.first / sent(lengths, like=state.first)
-        state = self._square(combine(tensors(shares), units), state)
+        state = self._square(combine(sent(shares, like=units), units), state)
         size = state.root / sent(np.sqrt(1 - self.beta_2 ** state.steps.numpy())[..., None], like=state.root)
         factors = torch.where(size > 0, sent(largest, like=size) / size, 0.0)
         weights = np.where(largest > 0, shares / largest, 0.0)
