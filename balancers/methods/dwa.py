@@ -83,4 +83,5 @@ class DWA(Weighting[DWAState]):
         sums, steps = sums + evidence.losses.numpy(), steps + 1
         ended = steps % self.period == 0
         means = np.where(ended, sums / self.period, last)
-        return tensors((weights, DWAState(np.where(ended, 0.0, sums), means, np.where(ended, last, before), steps)))
+        following = (np.where(ended, 0.0, sums), means, np.where(ended, last, before), steps)
+        return tensors(weights), DWAState(*tensors(following))

@@ -86,7 +86,7 @@ class GO4Align(Weighting[GO4AlignState]):
         risks = state.risks.numpy() + losses
         factor = losses.shape[-1] if self.flavour == "official" else 1
         indicators = factor * losses.mean(-1, keepdims=True) * inverse(losses) * softmax(-self.beta * risks)
-        return tensors((centres(indicators, self.groups), GO4AlignState(risks)))
+        return tensors(centres(indicators, self.groups)), GO4AlignState(tensors(risks))
 
 
 @in_numpy

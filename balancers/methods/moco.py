@@ -123,7 +123,8 @@ class MoCo(Weighting[MoCoState]):
         slope = (products.numpy() @ weights[..., None])[..., 0] + self.rho * weights
         moved = weights - self.gamma / steps.max(-1, keepdims=True) ** self.gamma_sigma * slope
         weights = softmax(moved) if official else project_onto_simplex(moved)
-        return Answer(tensors(weights), averages), tensors(MoCoState(averages, weights * total, steps))
+        following = MoCoState(averages, tensors(weights * total), tensors(steps))
+        return Answer(tensors(weights), averages), following
 
 
 def _as_long_as_losses(evidence: Evidence) -> Float[Tensor, "*B K D"]:

@@ -112,11 +112,12 @@ class Every(Wrapper):
         if answer.gradients is not None:
             raise ValueError(f"{self.name}: {self.method.name} puts gradients of its own in place in every step")
         heads = torch.ones_like(own.heads) if answer.heads is None else answer.heads
-        return Answer(answer.weights, heads=heads), Kept(answer.weights, heads, own.left * 0 + self.steps - 1), inner
+        left = torch.full_like(own.left, self.steps - 1)
+        return Answer(answer.weights, heads=heads), Kept(answer.weights, heads, left), inner
 
 
 def _due(kept: Kept) -> bool:
-    return bool((kept.left <= 0).any())
+    return bool((kept.left.numpy() <= 0).any())
 
 
 class Average(NamedTuple):
