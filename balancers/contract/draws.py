@@ -33,15 +33,16 @@ class Draws:
         """Generators with the seeds ``seed``, ``seed + 1``, ... for the replicas in order."""
         return cls([Generator().manual_seed(seed + i) for i in range(torch.Size(batch).numel())], batch)
 
-    def uniform(self, like: Float[Tensor, "*B *S"]) -> Float[Tensor, "*B *S"]:
-        """Numbers in [0, 1) in the shape and on the device of ``like``, float64."""
-        return self._draw(torch.rand, like)
+    def uniform(self, like: Float[Tensor, "*B *S"], dtype: torch.dtype = torch.float64) -> Float[Tensor, "*B *S"]:
+        """Numbers in [0, 1) in the shape and on the device of ``like``; in another dtype, they may round to 1."""
+        return self._draw(torch.rand, like, dtype)
 
-    def normal(self, like: Float[Tensor, "*B *S"]) -> Float[Tensor, "*B *S"]:
-        """Standard normal numbers in the shape and on the device of ``like``, float64."""
-        return self._draw(torch.randn, like)
+    def normal(self, like: Float[Tensor, "*B *S"], dtype: torch.dtype = torch.float64) -> Float[Tensor, "*B *S"]:
+        """Standard normal numbers in the shape and on the device of ``like``."""
+        return self._draw(torch.randn, like, dtype)
 
-    def _draw(self, draw: Callable[..., Tensor], like: Tensor) -> Tensor:
+    def _draw(self, draw: Callable[..., Tensor], like: Tensor, dtype: torch.dtype) -> Tensor:
         shape = like.shape[len(self.batch) :]
         drawn = [draw(shape, generator=generator, dtype=torch.float64) for generator in self.generators]
-        return torch.stack(drawn).reshape(like.shape).to(like.device)
+        numbers = torch.stack(drawn).reshape(like.shape) if self.batch else drawn[0]
+        return numbers.to(like.device, dtype, non_blocking=True)

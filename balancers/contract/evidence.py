@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from enum import Flag, auto
 from typing import NamedTuple
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import quiet, tensors
 from balancers.contract.exactness import DOUBLE
 
 
@@ -37,7 +38,7 @@ WITHOUT_GRADIENTS = Need.LOSSES | Need.LOSSES_AFTER | Need.SCORES  # needs for w
 class Evidence:
     """The losses and gradients of K tasks in one step; axes before the axis of the tasks are replicas.
 
-    Everything is float64 except the gradients.
+    Everything is float64 and on the CPU except the gradients.
 
     Example:
         >>> import torch
@@ -83,14 +84,16 @@ class Evidence:
     @property
     def norms(self) -> Float[Tensor, "*B K"]:
         """Euclidean norm of each task's gradient."""
-        return self.gramian.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
+        return tensors(lengths(self.gramian.numpy()))
 
     @property
+    @quiet
     def cosines(self) -> Float[Tensor, "*B K K"]:
         """Cosine of every pair of task gradients; 0 where one of them is zero."""
-        norms = self.norms
-        scale = torch.where(norms > 0, 1 / norms, 0.0)
-        return (self.gramian * scale[..., :, None] * scale[..., None, :]).clamp(-1, 1)
+        gramian = self.gramian.numpy()
+        norms = lengths(gramian)
+        scale = np.where(norms > 0, 1 / norms, 0.0)
+        return tensors(np.minimum(np.maximum(gramian * scale[..., :, None] * scale[..., None, :], -1), 1))
 
     @property
     def conflicts(self) -> Float[Tensor, "*B"]:
@@ -98,6 +101,18 @@ class Evidence:
         tasks = self.losses.shape[-1]
         negative = (self.gramian < 0).triu(diagonal=1).sum((-2, -1))
         return negative.double() / max(tasks * (tasks - 1) // 2, 1)
+
+
+def lengths(gramian: Float[np.ndarray, "*B K K"]) -> Float[np.ndarray, "*B K"]:
+    """The norms of vectors with these inner products.
+
+    Example:
+        >>> import numpy as np
+        >>> from balancers.contract.evidence import lengths
+        >>> lengths(np.array([[1.0, -3.0], [-3.0, 25.0]])).tolist()
+        [1.0, 5.0]
+    """
+    return np.sqrt(np.maximum(gramian.diagonal(axis1=-2, axis2=-1), 0.0))
 
 
 def _measured(value: Tensor | None, need: Need) -> Tensor:

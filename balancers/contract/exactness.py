@@ -10,6 +10,8 @@ known to the root of the rounding of that.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 
 COSINE = 4 * torch.finfo(torch.float64).eps  # typical error of a cosine of exact gradients
@@ -41,6 +43,23 @@ def resolution_of(
     rounding = COSINE if products == torch.float64 else ROUNDINGS * torch.finfo(products).eps
     of_products = (rounding * (pieces * averaged) ** 0.5) ** 0.5
     return max(of_products, ROUNDINGS * torch.finfo(dtype).eps * averaged**0.5)
+
+
+@lru_cache
+def widest(device: torch.device) -> torch.dtype:
+    """Double precision, or single precision on a device that has no other, such as Apple's.
+
+    Example:
+        >>> import torch
+        >>> from balancers.contract.exactness import widest
+        >>> widest(torch.device("cpu"))
+        torch.float64
+    """
+    try:
+        torch.zeros((), device=device).to(torch.float64)
+    except (TypeError, RuntimeError):
+        return torch.float32
+    return torch.float64
 
 
 DOUBLE = resolution_of(torch.float64)  # of a Gramian that nothing else is known of

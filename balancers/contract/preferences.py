@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import in_numpy
 from balancers.contract.weighting import Sizes
 
 
@@ -51,10 +52,12 @@ def allocate(preference: Sequence[float] | None, sizes: Sizes, method: str) -> F
     numbers = (1.0,) * sizes.tasks if preference is None else tuple(preference)
     if len(numbers) != sizes.tasks:
         raise ValueError(f"{method}: the preference has {len(numbers)} numbers for {sizes.tasks} tasks; give one each")
-    return sizes.per_task() + torch.tensor(numbers, dtype=torch.float64, device=sizes.device)
+    zeros = sizes.per_task()
+    return zeros + zeros.new_tensor(numbers)
 
 
-def on_simplex(numbers: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+@in_numpy
+def on_simplex(numbers: Float[np.ndarray, "*B K"]) -> Float[np.ndarray, "*B K"]:
     """The numbers divided by their sum over the tasks, all of which are present.
 
     Example:
@@ -63,4 +66,4 @@ def on_simplex(numbers: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
         >>> on_simplex(torch.tensor([1.0, 3.0])).tolist()
         [0.25, 0.75]
     """
-    return numbers / numbers.sum(-1, keepdim=True)
+    return numbers / numbers.sum(-1, keepdims=True)

@@ -42,7 +42,9 @@ class Claim(Enum):
 
 @dataclass(frozen=True)
 class Sizes:
-    """How large a state must be, and where it lives; makes the zeros that states begin with.
+    """How large a state must be, and where gradients are; makes the zeros that states begin with.
+
+    Numbers per task are always on the CPU, tensors as long as a gradient on the device of the gradients.
 
     Example:
         >>> import torch
@@ -57,7 +59,7 @@ class Sizes:
         elements: the length D of a task's flat gradient; 0 until the first one was measured.
         batch: the axes of replicas.
         dtype: of the task gradients; everything K-sized is float64.
-        device: of the losses.
+        device: of the gradients.
         width: the length M of the last axis of the shared representation; 0 until a method adapts one.
     """
 
@@ -70,15 +72,15 @@ class Sizes:
 
     def scalar(self) -> Float[Tensor, "*B"]:
         """A zero per replica."""
-        return torch.zeros(self.batch, dtype=torch.float64, device=self.device)
+        return torch.zeros(self.batch, dtype=torch.float64, device=CPU)
 
     def per_task(self) -> Float[Tensor, "*B K"]:
         """A zero per task."""
-        return torch.zeros(*self.batch, self.tasks, dtype=torch.float64, device=self.device)
+        return torch.zeros(*self.batch, self.tasks, dtype=torch.float64, device=CPU)
 
     def per_pair(self) -> Float[Tensor, "*B K K"]:
         """A zero per pair of tasks."""
-        return torch.zeros(*self.batch, self.tasks, self.tasks, dtype=torch.float64, device=self.device)
+        return torch.zeros(*self.batch, self.tasks, self.tasks, dtype=torch.float64, device=CPU)
 
     def per_element(self) -> Float[Tensor, "*B K D"]:
         """A zero per element of every task's gradient, in their dtype, or single precision where that is coarser."""

@@ -6,9 +6,11 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import arrays, quiet, tensors
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, State, Weighting
 from balancers.solvers.adam import adam_step
@@ -45,18 +47,32 @@ class LearnedScale(Weighting[State]):
 
     @abstractmethod
     def weights_and_slope(
-        self, logs: Float[Tensor, "*B K"], losses: Float[Tensor, "*B K"]
-    ) -> tuple[Float[Tensor, "*B K"], Float[Tensor, "*B K"]]:
+        self, logs: Float[np.ndarray, "*B K"], losses: Float[np.ndarray, "*B K"]
+    ) -> tuple[Float[np.ndarray, "*B K"], Float[np.ndarray, "*B K"]]:
         """The weights at these logarithms, and the slope of the objective in each of the logarithms."""
 
     def init(self, sizes: Sizes) -> State:
         """Scales of 1."""
         return self.state_type(*(sizes.per_task() for _ in range(4)))
 
+    @quiet
     def update(self, evidence: Evidence, state: State, draws: Draws) -> tuple[Tensor, State]:
         """The weights, and the logarithms after one Adam step on the objective."""
-        logs, first, second, steps = state  # pyright: ignore[reportAssignmentType] - four fields, whatever their names
-        weights, slope = self.weights_and_slope(logs, evidence.losses)
-        direction, first, second = adam_step(slope, first, second, steps + 1)
-        moved = (logs - self.learning_rate * direction).clamp(-MAX_LOG, MAX_LOG)
-        return weights, self.state_type(moved, first, second, steps + 1)
+        logs, first, second, steps = arrays(state)
+        weights, slope = self.weights_and_slope(logs, evidence.losses.numpy())
+        steps = steps + 1
+        direction, first, second = adam_step(slope, first, second, steps)
+        moved = np.minimum(np.maximum(logs - self.learning_rate * direction, -MAX_LOG), MAX_LOG)
+        return tensors((weights, self.state_type(moved, first, second, steps)))
+
+
+def exponential(numbers: Float[np.ndarray, "*B K"]) -> Float[np.ndarray, "*B K"]:
+    """PyTorch's exponential function, from which NumPy's differs in the last bit.
+
+    Example:
+        >>> import numpy as np
+        >>> from balancers.methods._learned_scale import exponential
+        >>> exponential(np.zeros(2)).tolist()
+        [1.0, 1.0]
+    """
+    return tensors(numbers).exp().numpy()

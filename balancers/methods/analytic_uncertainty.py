@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import quiet, tensors
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
 from balancers.solvers.positive import SMALLEST, inverse
+from balancers.solvers.simplex import softmax
 
 
 @register("analytic-uncertainty")
@@ -78,15 +80,17 @@ class AnalyticUncertainty(Stateless):
         """1 where the temperature is relative to the losses; the paper's T has no such law."""
         return 1.0 if self.temperature is None else None
 
+    @quiet
     def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """The softmax over the tasks that are not at loss 0."""
-        positive = evidence.losses >= SMALLEST
-        counted = positive | ~positive.any(-1, keepdim=True)
-        optimal = inverse(evidence.losses)
-        largest = optimal.amax(-1, keepdim=True)
+        losses = evidence.losses.numpy()
+        positive = losses >= SMALLEST
+        counted = positive | ~positive.any(-1, keepdims=True)
+        optimal = inverse(losses)
+        largest = optimal.max(-1, keepdims=True)
         below = optimal - largest
         if self.temperature is None:
-            scores = torch.where(largest > 0, below / largest, 0.0) / self.relative_temperature
+            scores = np.where(largest > 0, below / largest, 0.0) / self.relative_temperature
         else:
             scores = below / self.temperature
-        return torch.softmax(torch.where(counted, scores, -torch.inf), -1)
+        return tensors(softmax(np.where(counted, scores, -np.inf)))

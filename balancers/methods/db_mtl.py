@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import quiet, sent, tensors
+from balancers.contract.exactness import widest
 from balancers.contract.registration import register
 from balancers.contract.space import Choice, Interval, searching
 from balancers.contract.weighting import Answer, Claim, Draws, Empty, Evidence, Need, Sizes, Weighting
 from balancers.solvers.positive import inverse
+from balancers.step.host import on_host
 
 
 class DBMTLState(NamedTuple):
@@ -81,19 +85,22 @@ class DBMTL(Weighting[DBMTLState | Empty]):
         """The gradients where they are averaged, else the Gramian."""
         return Need.LOSSES | (Need.GRADIENTS if isinstance(state, DBMTLState) else Need.GRAMIAN)
 
+    @quiet
     def update(self, evidence: Evidence, state: DBMTLState | Empty, draws: Draws) -> tuple[Answer, DBMTLState | Empty]:
         """The weights that make all gradients, or their averages if the method keeps them, equally long."""
-        heads = inverse(evidence.losses)
+        heads = inverse(evidence.losses.numpy())
         if not isinstance(state, DBMTLState):
-            return Answer(_to_longest(evidence.norms * heads) * heads, heads=heads), state
-        gradients = evidence.gradients.to(state.averages.dtype) * heads[..., None].to(state.averages.dtype)
-        steps = state.steps + 1
-        past = (self.beta / steps**self.beta_sigma)[..., None].to(gradients.dtype)
-        averages = gradients + past * (state.averages - gradients)
-        norms = torch.linalg.vector_norm(averages, dim=-1, dtype=torch.float64)
-        return Answer(_to_longest(norms), averages, heads), DBMTLState(averages, steps)
+            return Answer(tensors(_to_longest(evidence.norms.numpy() * heads) * heads), heads=tensors(heads)), state
+        before = state.averages
+        gradients = evidence.gradients.to(before.dtype) * sent(heads[..., None], like=before)
+        steps = state.steps.numpy() + 1
+        averages = torch.lerp(gradients, before, sent((self.beta / steps**self.beta_sigma)[..., None], like=before))
+        # The weights follow from lengths that nobody knew before: an accelerator has to be waited for.
+        (norms,) = on_host([torch.linalg.vector_norm(averages, dim=-1, dtype=widest(averages.device))])
+        answer = Answer(tensors(_to_longest(norms.numpy())), averages, tensors(heads))
+        return answer, DBMTLState(averages, tensors(steps))
 
 
-def _to_longest(norms: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+def _to_longest(norms: Float[np.ndarray, "*B K"]) -> Float[np.ndarray, "*B K"]:
     """Factors that bring every norm to the largest; 0 where there is nothing to lengthen."""
-    return torch.where(norms > 0, norms.amax(-1, keepdim=True) / norms, 0.0)
+    return np.where(norms > 0, norms.max(-1, keepdims=True) / norms, 0.0)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import arrays, quiet, tensors
 from balancers.contract.counts import require_count
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.solvers.positive import SMALLEST
+from balancers.solvers.simplex import softmax
 
 
 class DWAState(NamedTuple):
@@ -71,13 +73,15 @@ class DWA(Weighting[DWAState]):
         """Nothing seen yet."""
         return DWAState(*(sizes.per_task() for _ in range(4)))
 
+    @quiet
     def update(self, evidence: Evidence, state: DWAState, draws: Draws) -> tuple[Tensor, DWAState]:
         """The weights of this period, and the sums with this step's losses."""
-        complete = (state.steps >= 2 * self.period) & (state.before >= SMALLEST)
-        rates = torch.where(complete, state.last / state.before, 1.0)
-        weights = torch.softmax(rates / self.temperature, -1) * rates.shape[-1]
-        sums, steps = state.sums + evidence.losses, state.steps + 1
+        sums, last, before, steps = arrays(state)
+        complete = (steps >= 2 * self.period) & (before >= SMALLEST)
+        rates = np.where(complete, last / before, 1.0)
+        weights = softmax(rates / self.temperature) * rates.shape[-1]
+        sums, steps = sums + evidence.losses.numpy(), steps + 1
         ended = steps % self.period == 0
-        last = torch.where(ended, sums / self.period, state.last)
-        before = torch.where(ended, state.last, state.before)
-        return weights, DWAState(torch.where(ended, 0.0, sums), last, before, steps)
+        means = np.where(ended, sums / self.period, last)
+        following = (np.where(ended, 0.0, sums), means, np.where(ended, last, before), steps)
+        return tensors(weights), DWAState(*tensors(following))

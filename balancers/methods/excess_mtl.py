@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import quiet, tensors
 from balancers.contract.counts import require_count
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
+from balancers.solvers.simplex import softmax
+from balancers.step.host import on_host
 
 Flavour = Literal["paper", "official"]
 
@@ -97,21 +101,31 @@ class ExcessMTL(Weighting[ExcessMTLState]):
         """Equal weights, nothing measured."""
         return ExcessMTLState(sizes.per_task(), sizes.per_element(), sizes.per_task(), sizes.per_task())
 
+    @quiet
     def update(self, evidence: Evidence, state: ExcessMTLState, draws: Draws) -> tuple[Tensor, ExcessMTLState]:
         """The weights after one step, and what the next one is measured by."""
         roots = torch.hypot(state.roots, evidence.gradients)
-        excess = _excess_risks(evidence.gradients, roots)
-        warming = (state.steps < self.warmup) & (excess > 0)
-        steps = state.steps + warming.double()
-        baselines = state.baselines + torch.where(warming, excess, 0.0)
-        relative = torch.where(steps > 0, excess * steps / baselines, 0.0)
-        moved = state.log_weights + self.eta * torch.where(warming, 1.0, relative)
-        gained = moved.logsumexp(-1, keepdim=True) - state.log_weights.logsumexp(-1, keepdim=True)
-        weights = moved.softmax(-1) * (moved.shape[-1] if self.flavour == "official" else 1)
-        return weights, ExcessMTLState(moved - gained, roots, baselines, steps)
+        # The weights follow from sums over this step's gradients and all before: an accelerator has to be waited for.
+        (risks,) = on_host([_excess_risks(evidence.gradients, roots)])
+        excess, steps, log_weights = risks.numpy(), state.steps.numpy(), state.log_weights.numpy()
+        warming = (steps < self.warmup) & (excess > 0)
+        steps = steps + warming
+        baselines = state.baselines.numpy() + np.where(warming, excess, 0.0)
+        relative = np.where(steps > 0, excess * steps / baselines, 0.0)
+        moved = log_weights + self.eta * np.where(warming, 1.0, relative)
+        gained = _logsumexp(moved) - _logsumexp(log_weights)
+        weights = softmax(moved) * (moved.shape[-1] if self.flavour == "official" else 1)
+        return tensors(
+            (weights, state._replace(log_weights=moved - gained, roots=roots, baselines=baselines, steps=steps))
+        )
+
+
+def _logsumexp(logs: Float[np.ndarray, "*B K"]) -> Float[np.ndarray, "*B 1"]:
+    largest = logs.max(-1, keepdims=True)
+    return largest + np.log(np.exp(logs - largest).sum(-1, keepdims=True))
 
 
 def _excess_risks(gradients: Float[Tensor, "*B K D"], roots: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K"]:
     """How far every task is from convergence; ``roots`` are at least as large as the gradients' elements."""
-    shares = torch.where(roots > 0, gradients / roots, 0.0)
-    return shares.mul_(gradients).sum(-1).double()
+    shares = (gradients / roots).nan_to_num_(nan=0.0)  # where no gradient ever was, 0 is divided by 0
+    return shares.mul_(gradients).sum(-1)

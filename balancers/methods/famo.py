@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import arrays, quiet, tensors
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.solvers.adam import adam_step
 from balancers.solvers.positive import inverse, logarithm
+from balancers.solvers.simplex import softmax
 
 Flavour = Literal["paper", "official"]
-ROUNDING = 16 * torch.finfo(torch.float64).eps  # of a logarithm that was computed from two others
+ROUNDING = 16 * float(np.finfo(np.float64).eps)  # of a logarithm that was computed from two others
 
 
 class FAMOState(NamedTuple):
@@ -93,25 +95,29 @@ class FAMO(Weighting[FAMOState]):
         """Equal logits."""
         return FAMOState(*(sizes.per_task() for _ in range(5)))
 
+    @quiet
     def update(self, evidence: Evidence, state: FAMOState, draws: Draws) -> tuple[Tensor, FAMOState]:
         """The weights; the logits wait for the losses after the step."""
-        shares = torch.softmax(state.logits, -1)
-        weighted = shares * inverse(evidence.losses)
-        total = weighted.sum(-1, keepdim=True)
-        weights = torch.where(total > 0, weighted / total, shares)
-        return weights, state._replace(logs=logarithm(evidence.losses))
+        losses = evidence.losses.numpy()
+        shares = softmax(state.logits.numpy())
+        weighted = shares * inverse(losses)
+        total = weighted.sum(-1, keepdims=True)
+        weights = np.where(total > 0, weighted / total, shares)
+        return tensors((weights, state._replace(logs=logarithm(losses))))
 
+    @quiet
     def after(self, losses: Float[Tensor, "*B K"], state: FAMOState) -> FAMOState:
         """The logits after one step against the differences between the tasks' rates."""
-        logs = logarithm(losses)
-        falls = state.logs - logs
-        shares = torch.softmax(state.logits, -1)
-        ahead = falls - (shares * falls).sum(-1, keepdim=True)
+        logits, logs, first, second, steps = arrays(state)
+        logs_after = logarithm(losses.numpy())
+        falls = logs - logs_after
+        shares = softmax(logits)
+        ahead = falls - (shares * falls).sum(-1, keepdims=True)
         # Rates that differ by rounding are equal; without this, Adam would take steps of full length along noise.
-        noise = ROUNDING * (state.logs.abs() + logs.abs()).amax(-1, keepdim=True).clamp(min=1)
-        slope = shares * torch.where(ahead.abs() > noise, ahead, 0.0) + self.gamma * state.logits
+        noise = ROUNDING * np.maximum((np.abs(logs) + np.abs(logs_after)).max(-1, keepdims=True), 1)
+        slope = shares * np.where(np.abs(ahead) > noise, ahead, 0.0) + self.gamma * logits
         if self.flavour == "paper":
-            return state._replace(logits=state.logits - self.beta * slope)
-        steps = state.steps + 1
-        direction, first, second = adam_step(slope, state.first, state.second, steps)
-        return FAMOState(state.logits - self.beta * direction, state.logs, first, second, steps)
+            return tensors(state._replace(logits=logits - self.beta * slope))
+        steps = steps + 1
+        direction, first, second = adam_step(slope, first, second, steps)
+        return tensors(FAMOState(logits - self.beta * direction, logs, first, second, steps))

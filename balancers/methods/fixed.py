@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -76,7 +75,7 @@ class Fixed(Weighting[FixedState]):
             raise ValueError(
                 f"fixed: {len(self.weights)} weights were given for {sizes.tasks} tasks; give one per task"
             )
-        return FixedState(ones * torch.tensor(self.weights, dtype=torch.float64, device=sizes.device))
+        return FixedState(ones * ones.new_tensor(self.weights))
 
     def update(self, evidence: Evidence, state: FixedState, draws: Draws) -> tuple[Tensor, FixedState]:
         """The same weights as ever."""

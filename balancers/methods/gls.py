@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import quiet, tensors
 from balancers.contract.registration import register
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
 from balancers.solvers.positive import SMALLEST, logarithm
@@ -41,8 +42,10 @@ class GLS(Stateless):
     degree = 1
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
 
+    @quiet
     def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """The slope of the geometric mean in every loss."""
-        logs = logarithm(evidence.losses)
-        ratios = torch.exp(logs.mean(-1, keepdim=True) - logs)
-        return torch.where(evidence.losses >= SMALLEST, ratios / logs.shape[-1], 0.0)
+        losses = evidence.losses.numpy()
+        logs = logarithm(losses)
+        ratios = np.exp(logs.mean(-1, keepdims=True) - logs)
+        return tensors(np.where(losses >= SMALLEST, ratios / logs.shape[-1], 0.0))

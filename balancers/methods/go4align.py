@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import one_hot, pad
 
+from balancers.contract.arrays import in_numpy, quiet, tensors
 from balancers.contract.counts import require_count
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.solvers.positive import inverse
+from balancers.solvers.simplex import softmax
 
 Flavour = Literal["paper", "official"]
 
@@ -78,16 +79,18 @@ class GO4Align(Weighting[GO4AlignState]):
         """No losses yet."""
         return GO4AlignState(sizes.per_task())
 
+    @quiet
     def update(self, evidence: Evidence, state: GO4AlignState, draws: Draws) -> tuple[Tensor, GO4AlignState]:
         """The centres of the groups, from indicators that include this step's losses."""
-        risks = state.risks + evidence.losses
-        mean = evidence.losses.mean(-1, keepdim=True)
-        factor = evidence.losses.shape[-1] if self.flavour == "official" else 1
-        indicators = factor * mean * inverse(evidence.losses) * torch.softmax(-self.beta * risks, -1)
-        return centres(indicators, self.groups), GO4AlignState(risks)
+        losses = evidence.losses.numpy()
+        risks = state.risks.numpy() + losses
+        factor = losses.shape[-1] if self.flavour == "official" else 1
+        indicators = factor * losses.mean(-1, keepdims=True) * inverse(losses) * softmax(-self.beta * risks)
+        return tensors(centres(indicators, self.groups)), GO4AlignState(tensors(risks))
 
 
-def centres(values: Float[Tensor, "*B K"], groups: int) -> Float[Tensor, "*B K"]:
+@in_numpy
+def centres(values: Float[np.ndarray, "*B K"], groups: int) -> Float[np.ndarray, "*B K"]:
     """The mean of each value's group in the best partition into groups, in the sense of least squares.
 
     The best groups are neighbours on the line, so that dynamic programming over the sorted values finds them.
@@ -99,36 +102,41 @@ def centres(values: Float[Tensor, "*B K"], groups: int) -> Float[Tensor, "*B K"]
         [1.5, 9.0, 1.5]
     """
     tasks = values.shape[-1]
-    ordered, order = values.sort(-1)
+    order = values.argsort(-1)
+    ordered = np.take_along_axis(values, order, -1)
     costs = _interval_costs(ordered)
     best, starts = costs[..., 0, :], []
     for _ in range(1, min(groups, tasks)):
-        before = pad(best[..., :-1], (1, 0), value=torch.inf)  # of all values before the one that starts a group
-        best, start = (before[..., :, None] + costs).min(-2)
-        starts.append(start)
-    position = torch.arange(tasks, device=values.device)
-    group = torch.zeros_like(order)
-    end = torch.full_like(order[..., :1], tasks - 1)
+        before = np.full_like(best, np.inf)  # the least cost of all values before the one that starts a group
+        before[..., 1:] = best[..., :-1]
+        totals = before[..., :, None] + costs
+        starts.append(totals.argmin(-2))
+        best = totals.min(-2)
+    position = np.arange(tasks)
+    group = np.zeros_like(order)
+    end = np.full_like(order[..., :1], tasks - 1)
     for start in reversed(starts):
-        begin = start.take_along_dim(end, -1)
-        group = group + (position >= begin)
-        end = (begin - 1).clamp(min=0)
-    members = one_hot(group, tasks).double()
-    means = (members * ordered[..., :, None]).sum(-2) / members.sum(-2).clamp(min=1)
-    return torch.empty_like(values).scatter_(-1, order, means.take_along_dim(group, -1))
+        begin = np.take_along_axis(start, end, -1)
+        group += position >= begin
+        end = np.maximum(begin - 1, 0)
+    members = group[..., :, None] == group[..., None, :]
+    means = (members * ordered[..., None, :]).sum(-1) / members.sum(-1)
+    group_centres = np.empty_like(values)
+    np.put_along_axis(group_centres, order, means, -1)
+    return group_centres
 
 
-def _interval_costs(ordered: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K K"]:
+def _interval_costs(ordered: Float[np.ndarray, "*B K"]) -> Float[np.ndarray, "*B K K"]:
     """The sum of squared distances from their mean of the values i, ..., j at [i, j]; infinite where i > j."""
     tasks = ordered.shape[-1]
-    start = torch.arange(tasks, device=ordered.device)
-    means, cost, columns = torch.zeros_like(ordered), torch.zeros_like(ordered), []
+    costs = np.full((*ordered.shape, tasks), np.inf)
+    means, cost = np.zeros_like(ordered), np.zeros_like(ordered)
     for end in range(tasks):
-        open_ = start <= end
-        deviation = ordered[..., end : end + 1] - means
-        moved = means + deviation / (end - start + 1).clamp(min=1)
-        cost = torch.where(open_, cost + deviation * (ordered[..., end : end + 1] - moved), torch.inf)
-        means = torch.where(open_, moved, means)
-        columns.append(cost)
-        cost = torch.where(open_, cost, 0.0)
-    return torch.stack(columns, -1)
+        begun = slice(0, end + 1)  # the intervals that end here; each of them grows by one value
+        value, mean = ordered[..., end, None], means[..., begun]
+        deviation = value - mean
+        moved = mean + deviation / np.arange(end + 1, 0, -1)
+        cost[..., begun] += deviation * (value - moved)
+        means[..., begun] = moved
+        costs[..., begun, end] = cost[..., begun]
+    return costs

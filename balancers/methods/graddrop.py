@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import sent
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
@@ -83,14 +84,17 @@ class GradDrop(Weighting[GradDropState]):
         """The given leaks, for every replica."""
         if len(self._leaks) not in (1, sizes.tasks):
             raise ValueError(f"graddrop: expected one leak, or one for each of {sizes.tasks} tasks, got {self.leak}")
-        leaks = torch.tensor(self._leaks, dtype=torch.float64, device=sizes.device)
-        return GradDropState(sizes.per_task() + leaks)
+        zeros = sizes.per_task()
+        return GradDropState(zeros + zeros.new_tensor(self._leaks))
 
     def update(self, evidence: Evidence, state: GradDropState, draws: Draws) -> tuple[Tensor, GradDropState]:
         """One weight per task and element, from one random number per element."""
-        kept = keep(evidence.gradients, draws.uniform(evidence.gradients[..., 0, :])).to(evidence.gradients.dtype)
-        leaks = state.leaks[..., None].to(kept.dtype)
-        return leaks + (1 - leaks) * kept if any(self._leaks) else kept, state
+        gradients = evidence.gradients
+        kept = wanted(gradients, draws.uniform(gradients[..., 0, :], _wide(gradients))).gt_(0)
+        if not any(self._leaks):
+            return kept, state
+        leaks = sent(state.leaks.numpy()[..., None], like=kept)
+        return leaks + (1 - leaks) * kept, state
 
 
 def keep(gradients: Float[Tensor, "*B K D"], uniform: Float[Tensor, "*B D"]) -> Tensor:
@@ -105,9 +109,26 @@ def keep(gradients: Float[Tensor, "*B K D"], uniform: Float[Tensor, "*B D"]) -> 
         >>> keep(gradients, torch.tensor([0.1, 0.1], dtype=torch.float64)).tolist()
         [[True, True], [False, True]]
     """
-    wide = torch.promote_types(gradients.dtype, torch.float32)
+    return wanted(gradients, uniform) > 0
+
+
+def wanted(gradients: Float[Tensor, "*B K D"], uniform: Float[Tensor, "*B D"]) -> Float[Tensor, "*B K D"]:
+    """The gradients where ``uniform`` picks the positive sign, and minus them elsewhere.
+
+    Example:
+        >>> import torch
+        >>> from balancers.methods.graddrop import wanted
+        >>> gradients = torch.tensor([[1.0, 2.0], [-3.0, 4.0]], dtype=torch.float64)
+        >>> wanted(gradients, torch.tensor([0.9, 0.9], dtype=torch.float64)).tolist()
+        [[-1.0, 2.0], [3.0, 4.0]]
+    """
+    wide = _wide(gradients)
     chance = uniform.to(wide).clamp(max=1 - torch.finfo(wide).eps)  # below 1, however it was rounded
     total = gradients.abs().sum(-2, dtype=wide)
     # The purity (1 + sum / total) / 2 is above the chance.
     positive = gradients.sum(-2, dtype=wide) > (2 * chance - 1) * total
-    return gradients * torch.where(positive, 1.0, -1.0).to(gradients.dtype)[..., None, :] > 0
+    return gradients * torch.where(positive, 1.0, -1.0).to(gradients.dtype)[..., None, :]
+
+
+def _wide(gradients: Tensor) -> torch.dtype:
+    return torch.promote_types(gradients.dtype, torch.float32)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import arrays, in_numpy, quiet, tensors
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.solvers.adam import adam_step
 
-VANISHING = torch.finfo(torch.float32).eps  # a loss times this is rounding in single precision
+VANISHING = float(np.finfo(np.float32).eps)  # a loss times this is rounding in single precision
 
 
 class GradNormState(NamedTuple):
@@ -90,24 +91,27 @@ class GradNorm(Weighting[GradNormState]):
         """Equal weights of 1."""
         return GradNormState(sizes.per_task() + 1, *(sizes.per_task() for _ in range(4)))
 
+    @quiet
     def update(self, evidence: Evidence, state: GradNormState, draws: Draws) -> tuple[Tensor, GradNormState]:
         """The weights of this step, and the state with the next weights, after one descent step and rescaling."""
-        begun = (state.steps > 0) & (state.first_losses >= VANISHING * evidence.losses) & (state.first_losses > 0)
-        first_losses = torch.where(begun, state.first_losses, evidence.losses)
-        norms = evidence.norms
-        weighted = state.weights * norms
-        target = weighted.mean(-1, keepdim=True) * relative_rates(evidence.losses, first_losses) ** self.alpha
-        slope = torch.sign(weighted - target) * norms
-        steps = state.steps + 1
-        direction, first, second = adam_step(slope, state.first, state.second, steps)
-        moved = (state.weights - self.learning_rate * direction).clamp(min=0)
-        total = moved.sum(-1, keepdim=True)
-        rescaled = moved * (state.weights.sum(-1, keepdim=True) / total)
-        weights = torch.where(total > 0, rescaled, state.weights)
-        return state.weights, GradNormState(weights, first_losses, first, second, steps)
+        losses, norms = arrays((evidence.losses, evidence.norms))
+        weights, first_losses, first, second, steps = arrays(state)
+        begun = (steps > 0) & (first_losses >= VANISHING * losses) & (first_losses > 0)
+        first_losses = np.where(begun, first_losses, losses)
+        weighted = weights * norms
+        target = weighted.mean(-1, keepdims=True) * relative_rates(losses, first_losses) ** self.alpha
+        steps = steps + 1
+        direction, first, second = adam_step(np.sign(weighted - target) * norms, first, second, steps)
+        moved = np.maximum(weights - self.learning_rate * direction, 0)
+        total = moved.sum(-1, keepdims=True)
+        rescaled = np.where(total > 0, moved * (weights.sum(-1, keepdims=True) / total), weights)
+        return state.weights, tensors(GradNormState(rescaled, first_losses, first, second, steps))
 
 
-def relative_rates(losses: Float[Tensor, "*B K"], first_losses: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+@in_numpy
+def relative_rates(
+    losses: Float[np.ndarray, "*B K"], first_losses: Float[np.ndarray, "*B K"]
+) -> Float[np.ndarray, "*B K"]:
     """Inverse training rates over their mean; a task whose losses were all 0 counts as not having moved.
 
     Example:
@@ -119,6 +123,6 @@ def relative_rates(losses: Float[Tensor, "*B K"], first_losses: Float[Tensor, "*
         >>> relative_rates(losses, first).round(decimals=3).tolist()
         [0.667, 1.333]
     """
-    ratios = torch.where(first_losses > 0, losses / first_losses, 1.0)
-    mean = ratios.mean(-1, keepdim=True)
-    return torch.where(mean > 0, ratios / mean, 1.0)
+    ratios = np.where(first_losses > 0, losses / first_losses, 1.0)
+    mean = ratios.mean(-1, keepdims=True)
+    return np.where(mean > 0, ratios / mean, 1.0)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import arrays, quiet, tensors
 from balancers.contract.exactness import COSINE
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
@@ -86,10 +87,11 @@ class GradVac(Weighting[GradVacState]):
 
     def update(self, evidence: Evidence, state: GradVacState, draws: Draws) -> tuple[Tensor, GradVacState]:
         """The weights of this step, and the targets of the next."""
-        order = draws.uniform(evidence.gramian).argsort(-1)
+        order = tensors(draws.uniform(evidence.gramian).numpy().argsort(-1))
         return vaccinate(evidence, state, order, self.beta)
 
 
+@quiet
 def vaccinate(evidence: Evidence, state: GradVacState, order: Tensor, beta: float) -> tuple[Tensor, GradVacState]:
     """GradVac's weights and next targets when task i meets the tasks ``order[..., i, :]`` one after the other.
 
@@ -106,35 +108,43 @@ def vaccinate(evidence: Evidence, state: GradVacState, order: Tensor, beta: floa
         >>> weights.round(decimals=3).tolist()
         [4.0, 1.12]
     """
-    cosines, norms, targets = evidence.cosines, evidence.norms, state.targets.clone()
-    own = torch.arange(norms.shape[-1], device=norms.device)
-    # Row i holds the changed gradient of task i over its norm, as a combination of all original unit gradients.
-    coefficients = torch.eye(norms.shape[-1], dtype=norms.dtype, device=norms.device).expand_as(cosines).clone()
-    for turn in range(norms.shape[-1]):
-        met = order[..., turn]  # (*B, K)
-        lengths = _lengths(coefficients, cosines, evidence.resolution)
-        meets = (met != own) & (lengths > 0) & (norms.take_along_dim(met, -1) > 0)
-        dots = (coefficients * cosines.take_along_dim(met[..., None], -2)).sum(-1)
-        cosine = torch.where(meets, dots / lengths, 0.0).clamp(-1, 1)
-        target = targets.take_along_dim(met[..., None], -1).squeeze(-1)
-        added = torch.where(meets, lengths * _missing(cosine, target), 0.0)
-        coefficients.scatter_add_(-1, met[..., None], added[..., None])
-        moved = torch.where(meets, (1 - beta) * target + beta * cosine, target)
-        targets.scatter_(-1, met[..., None], moved[..., None])
-    shares = (coefficients * norms[..., :, None]).sum(-2)
-    return torch.where(norms > 0, shares / norms, 1.0), GradVacState(targets)
+    norms, cosines, targets, order = arrays((evidence.norms, evidence.cosines, state.targets, order))
+    tasks = norms.shape[-1]
+    # One row per replica and task; `others` holds the rows of the tasks that it meets, turn by turn.
+    rows, lengths, own = cosines.reshape(-1, tasks), norms.reshape(-1), np.arange(norms.size)
+    met = order.reshape(-1, tasks).T
+    others = met + own // tasks * tasks
+    targets = targets.reshape(-1, tasks).copy()
+    coefficients = np.zeros_like(rows)  # of the changed unit gradients, which are combinations of the original ones
+    coefficients[own, own % tasks] = 1.0
+    products = rows.copy()  # of the changed unit gradients with the original ones
+    meeting = (others != own) & (lengths[others] > 0)
+    for turn, other in enumerate(others):
+        pair = own, met[turn]
+        changed = _lengths(coefficients, products, evidence.resolution)
+        meets = meeting[turn] & (changed > 0)
+        cosine = np.minimum(np.maximum(np.where(meets, products[pair] / changed, 0.0), -1), 1)
+        target = targets[pair]
+        added = np.where(meets, changed * _missing(cosine, target), 0.0)
+        targets[pair] = np.where(meets, (1 - beta) * target + beta * cosine, target)
+        if added.any():
+            coefficients[pair] += added
+            products += added[:, None] * rows[other]
+    shares = (coefficients.reshape(cosines.shape) * norms[..., :, None]).sum(-2)
+    weights = np.where(norms > 0, shares / norms, 1.0)
+    return tensors((weights, GradVacState(targets.reshape(cosines.shape))))
 
 
 def _lengths(
-    coefficients: Float[Tensor, "*B K K"], cosines: Float[Tensor, "*B K K"], resolution: float
-) -> Float[Tensor, "*B K"]:
+    coefficients: Float[np.ndarray, "N K"], products: Float[np.ndarray, "N K"], resolution: float
+) -> Float[np.ndarray, "N"]:
     """The length of every row's combination of unit gradients; 0 where only rounding is left of it."""
-    square = (coefficients * (coefficients @ cosines)).sum(-1)
-    rounding = resolution**2 * coefficients.square().sum(-1) + COSINE * coefficients.abs().sum(-1).square()
-    return torch.where(square > rounding, square, 0.0).sqrt()
+    square = (coefficients * products).sum(-1)
+    rounding = resolution**2 * (coefficients**2).sum(-1) + COSINE * np.abs(coefficients).sum(-1) ** 2
+    return np.sqrt(np.where(square > rounding, square, 0.0))
 
 
-def _missing(cosine: Float[Tensor, "*B K"], target: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+def _missing(cosine: Float[np.ndarray, "N"], target: Float[np.ndarray, "N"]) -> Float[np.ndarray, "N"]:
     """How much of a unit vector another one, at this cosine, needs added to be at the target."""
-    sine, wanted = (1 - cosine**2).sqrt(), (1 - target**2).sqrt()
-    return torch.where((cosine < target) & (wanted > 0), target * sine / wanted - cosine, 0.0)
+    sine, wanted = np.sqrt(1 - cosine**2), np.sqrt(1 - target**2)
+    return np.where((cosine < target) & (wanted > 0), target * sine / wanted - cosine, 0.0)

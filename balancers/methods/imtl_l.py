@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.registration import register
-from balancers.methods._learned_scale import LearnedScale
+from balancers.methods._learned_scale import LearnedScale, exponential
 
 
 class IMTLLState(NamedTuple):
@@ -55,8 +56,8 @@ class IMTLL(LearnedScale[IMTLLState]):
     state_type = IMTLLState
 
     def weights_and_slope(
-        self, logs: Float[Tensor, "*B K"], losses: Float[Tensor, "*B K"]
-    ) -> tuple[Float[Tensor, "*B K"], Float[Tensor, "*B K"]]:
+        self, logs: Float[np.ndarray, "*B K"], losses: Float[np.ndarray, "*B K"]
+    ) -> tuple[Float[np.ndarray, "*B K"], Float[np.ndarray, "*B K"]]:
         """The scales, and the slope of the scaled loss minus the logarithm."""
-        scales = logs.exp()
+        scales = exponential(logs)
         return scales, scales * losses - 1

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import quiet, tensors
 from balancers.contract.counts import require_count
 from balancers.contract.registration import register
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
@@ -61,18 +62,20 @@ class Krum(Stateless):
         if self.m < 1 or self.m != int(self.m):
             raise ValueError(f"krum: expected m to be a whole number of at least 1, got {self.m}")
 
+    @quiet
     def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """Equal weights for the selected tasks, none for the others."""
-        tasks = evidence.losses.shape[-1]
-        squares = evidence.gramian.diagonal(dim1=-2, dim2=-1)
-        distances = (squares[..., :, None] + squares[..., None, :] - 2 * evidence.gramian).clamp(min=0)
-        nearest = distances.masked_fill(torch.eye(tasks, dtype=torch.bool, device=squares.device), torch.inf)
-        near = nearest.sort(-1).values[..., : min(max(tasks - self.f - 2, 1), tasks - 1)]
+        gramian = evidence.gramian.numpy()
+        tasks = gramian.shape[-1]
+        squares = gramian.diagonal(axis1=-2, axis2=-1)
+        distances = np.maximum(squares[..., :, None] + squares[..., None, :] - 2 * gramian, 0)
+        others = np.where(np.eye(tasks, dtype=bool), np.inf, distances)
+        near = np.sort(others, -1)[..., : min(max(tasks - self.f - 2, 1), tasks - 1)]
         scores = near.sum(-1)
         selected = min(self.m, tasks)
-        last = scores.sort(-1).values[..., selected - 1, None]
-        tied = (scores - last).abs() <= TIE * last
+        last = np.sort(scores, -1)[..., selected - 1, None]
+        tied = np.abs(scores - last) <= TIE * last
         clear = (scores < last) & ~tied
-        left = selected - clear.sum(-1, keepdim=True)
-        shares = (left / tied.sum(-1, keepdim=True)).to(scores.dtype)
-        return torch.where(clear, 1.0, torch.where(tied, shares, 0.0)) / selected
+        left = selected - clear.sum(-1, keepdims=True)
+        shares = left / tied.sum(-1, keepdims=True)
+        return tensors(np.where(clear, 1.0, np.where(tied, shares, 0.0)) / selected)

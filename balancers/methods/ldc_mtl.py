@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import arrays, quiet, tensors
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Draws, Evidence, Need, Sizes, Weighting
@@ -87,19 +88,23 @@ class LDCMTL(Weighting[LDCMTLState]):
         """Logits of 1."""
         return LDCMTLState(sizes.per_task() + 1, sizes.per_task(), sizes.per_task(), sizes.per_task())
 
+    @quiet
     def update(self, evidence: Evidence, state: LDCMTLState, draws: Draws) -> tuple[Tensor, LDCMTLState]:
         """The weights, and the logits after one Adam step."""
-        gates = state.logits.sigmoid()
-        per_gate = 1 / gates.sum(-1, keepdim=True) + self.discrepancy * _pull(gates * evidence.losses)
-        weights = gates * per_gate
-        slope = evidence.losses * weights * (1 - gates)
-        steps = state.steps + 1
-        direction, first, second = adam_step(slope, state.first, state.second, steps)
-        logits = (state.logits - self.learning_rate * direction).clamp(-LARGEST, LARGEST)
-        return weights, LDCMTLState(logits, first, second, steps)
+        losses, (logits, first, second, steps) = evidence.losses.numpy(), arrays(state)
+        gates = 1 / (1 + np.exp(-logits))
+        weights = gates * (1 / gates.sum(-1, keepdims=True) + self.discrepancy * _pull(gates * losses))
+        slope = losses * weights * (1 - gates)
+        steps = steps + 1
+        direction, first, second = adam_step(slope, first, second, steps)
+        logits = np.minimum(np.maximum(logits - self.learning_rate * direction, -LARGEST), LARGEST)
+        return tensors((weights, LDCMTLState(logits, first, second, steps)))
 
 
-def _pull(weighted: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+def _pull(weighted: Float[np.ndarray, "*B K"]) -> Float[np.ndarray, "*B K"]:
     """The slope of the sum of the distances between neighbours in each of them."""
-    signs = (weighted[..., :-1] - weighted[..., 1:]).sign()
-    return torch.nn.functional.pad(signs, (0, 1)) - torch.nn.functional.pad(signs, (1, 0))
+    signs = np.sign(weighted[..., :-1] - weighted[..., 1:])
+    pull = np.zeros_like(weighted)
+    pull[..., :-1] += signs
+    pull[..., 1:] -= signs
+    return pull

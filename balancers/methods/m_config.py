@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import arrays, quiet, sent, tensors
 from balancers.contract.counts import require_count
 from balancers.contract.evidence import as_answer
 from balancers.contract.registration import register
@@ -17,6 +19,7 @@ from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Answer, Draws, Evidence, Need, Sizes, Weighting
 from balancers.methods.conflict_free import ConFIG
 from balancers.step.gradients import combine, gramian_of
+from balancers.step.host import on_host
 
 
 class MConFIGState(NamedTuple):
@@ -117,22 +120,27 @@ class MConFIG(Weighting[MConFIGState]):
             fallbacks=sizes.scalar(),
         )
 
+    @quiet
     def update(self, evidence: Evidence, state: MConFIGState, draws: Draws) -> tuple[Answer, MConFIGState]:
         """The weights of the unit averages in ConFIG's direction, and these averages in Adam's units."""
         state = self._renew(evidence, state)
-        averages = state.first / _as(state.first, 1 - self.beta_1**state.renewals)[..., None]
-        averaged = Evidence(evidence.losses, gramian_of(averages), resolution=evidence.resolution)
-        answer, certificate = ConFIG().update(averaged, Certificate(state.residual, state.fallbacks), draws)
-        norms = averaged.norms
-        shares = as_answer(answer).weights * norms
-        largest = shares.abs().amax(-1, keepdim=True)
-        units = torch.where((norms > 0)[..., None], averages / _as(averages, norms)[..., None], 0.0)
-        state = self._square(combine(shares, units), state)
-        size = state.root / _as(state.root, (1 - self.beta_2**state.steps).sqrt())[..., None]
-        factors = torch.where(size > 0, _as(size, largest) / size, 0.0)
-        weights = torch.where(largest > 0, shares / largest, 0.0)
+        # The weights follow from products that nobody knew before: an accelerator has to be waited for.
+        (products,) = on_host([gramian_of(state.first)])
+        unbiased = 1 - self.beta_1 ** state.renewals.numpy()
+        averaged = tensors(products.numpy() / (unbiased[..., :, None] * unbiased[..., None, :]))
+        shown = Evidence(evidence.losses, averaged, resolution=evidence.resolution)
+        answer, certificate = ConFIG().update(shown, Certificate(state.residual, state.fallbacks), draws)
+        norms = shown.norms.numpy()
+        shares = as_answer(answer).weights.numpy() * norms
+        largest = np.abs(shares).max(-1, keepdims=True)
+        lengths = np.where(norms > 0, unbiased * norms, np.inf)[..., None]
+        units = state.first / sent(lengths, like=state.first)
+        state = self._square(combine(sent(shares, like=units), units), state)
+        size = state.root / sent(np.sqrt(1 - self.beta_2 ** state.steps.numpy())[..., None], like=state.root)
+        factors = torch.where(size > 0, sent(largest, like=size) / size, 0.0)
+        weights = np.where(largest > 0, shares / largest, 0.0)
         following = state._replace(residual=certificate.residual, fallbacks=certificate.fallbacks)
-        return Answer(weights, units * factors[..., None, :]), following
+        return Answer(tensors(weights), units.mul_(factors[..., None, :])), following
 
     def certificate(self, state: MConFIGState) -> Certificate:
         """How well the equations of ConFIG were solved."""
@@ -140,30 +148,21 @@ class MConFIG(Weighting[MConFIGState]):
 
     def _renew(self, evidence: Evidence, state: MConFIGState) -> MConFIGState:
         """The averages with this step's gradients of the tasks whose turn it is, or which have no average yet."""
-        places = _places(state.turns)
-        due = (places < self.updates) | (state.renewals == 0)
-        moved = torch.lerp(state.first, evidence.gradients.to(state.first.dtype), 1 - self.beta_1)
+        renewals, turns, clock = arrays((state.renewals, state.turns, state.clock))
+        places = turns.argsort(-1, kind="stable").argsort(-1)  # in the order of the last turns, then of the tasks
+        due = (places < self.updates) | (renewals == 0)
+        rates = sent(np.where(due, 1 - self.beta_1, 0.0)[..., None], like=state.first)
         return state._replace(
-            first=torch.where(due[..., None], moved, state.first),
-            renewals=state.renewals + due,
-            turns=torch.where(due, state.clock[..., None] + 1 + places, state.turns),
-            clock=state.clock + due.sum(-1),
+            first=torch.lerp(state.first, evidence.gradients.to(state.first.dtype), rates),
+            renewals=tensors(renewals + due),
+            turns=tensors(np.where(due, clock[..., None] + 1 + places, turns)),
+            clock=tensors(clock + due.sum(-1)),
         )
 
     def _square(self, direction: Float[Tensor, "*B D"], state: MConFIGState) -> MConFIGState:
         """The state with the pseudo-gradient of this direction in the average of the squares."""
-        steps = state.steps + 1
-        biased = direction * _as(direction, 1 - self.beta_1**steps)[..., None]
+        steps = state.steps.numpy() + 1
+        biased = direction * sent((1 - self.beta_1**steps)[..., None], like=direction)
         pseudo = (biased - self.beta_1 * state.previous) / (1 - self.beta_1)
         root = torch.hypot(self.beta_2**0.5 * state.root, (1 - self.beta_2) ** 0.5 * pseudo)
-        return state._replace(previous=biased, root=root, steps=steps)
-
-
-def _places(turns: Float[Tensor, "*B K"]) -> Tensor:
-    """The place of every task in the order of their last turns, from 0; equal ones in the order of the tasks."""
-    return turns.argsort(dim=-1, stable=True).argsort(dim=-1)
-
-
-def _as(like: Tensor, numbers: Tensor) -> Tensor:
-    """Numbers in the dtype of ``like``."""
-    return numbers.to(like.dtype)
+        return state._replace(previous=biased, root=root, steps=tensors(steps))

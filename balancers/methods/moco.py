@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import quiet, sent, tensors
+from balancers.contract.exactness import widest
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Answer, Claim, Draws, Evidence, Need, Sizes, Weighting
-from balancers.solvers.simplex import project_onto_simplex, shares
+from balancers.solvers.simplex import project_onto_simplex, shares, softmax
 from balancers.step.gradients import gramian_of
+from balancers.step.host import on_host
 
 Flavour = Literal["paper", "official"]
 
@@ -105,22 +109,28 @@ class MoCo(Weighting[MoCoState]):
         """Averages of 0, equal weights."""
         return MoCoState(sizes.per_element(), sizes.per_task() + 1, sizes.per_task())
 
+    @quiet
     def update(self, evidence: Evidence, state: MoCoState, draws: Draws) -> tuple[Answer, MoCoState]:
         """The averages and the weights after one step of both."""
-        official = self.flavour == "official"
-        steps = state.steps + 1
-        rate = (self.beta / steps**self.beta_sigma)[..., None].to(state.averages.dtype)
+        official, before = self.flavour == "official", state.averages
+        steps = state.steps.numpy() + 1
         gradients = _as_long_as_losses(evidence) if official else evidence.gradients
-        averages = torch.lerp(state.averages, gradients.to(state.averages.dtype), rate)
-        weights, total = shares(state.parts)
-        slope = (gramian_of(averages) @ weights[..., None]).squeeze(-1) + self.rho * weights
-        moved = weights - self.gamma / steps.amax(-1, keepdim=True) ** self.gamma_sigma * slope
-        weights = moved.softmax(-1) if official else project_onto_simplex(moved)
-        return Answer(weights, averages), MoCoState(averages, weights * total, steps)
+        rates = sent((self.beta / steps**self.beta_sigma)[..., None], like=before)
+        averages = torch.lerp(before, gradients.to(before.dtype), rates)
+        # The weights follow from products that nobody knew before: an accelerator has to be waited for.
+        (products,) = on_host([gramian_of(averages)])
+        weights, total = shares(state.parts.numpy())
+        slope = (products.numpy() @ weights[..., None])[..., 0] + self.rho * weights
+        moved = weights - self.gamma / steps.max(-1, keepdims=True) ** self.gamma_sigma * slope
+        weights = softmax(moved) if official else project_onto_simplex(moved)
+        following = MoCoState(averages, tensors(weights * total), tensors(steps))
+        return Answer(tensors(weights), averages), following
 
 
 def _as_long_as_losses(evidence: Evidence) -> Float[Tensor, "*B K D"]:
     """The gradients in their directions, but with the losses as lengths."""
-    norms = torch.linalg.vector_norm(evidence.gradients, dim=-1).double()
-    factors = torch.where(norms > 0, evidence.losses.clamp(min=0) / norms, 0.0)
-    return evidence.gradients * factors[..., None].to(evidence.gradients.dtype)
+    gradients = evidence.gradients
+    norms = torch.linalg.vector_norm(gradients, dim=-1, dtype=widest(gradients.device))
+    losses = sent(np.maximum(evidence.losses.numpy(), 0), like=norms)
+    factors = torch.where(norms > 0, losses / norms, 0.0)
+    return gradients * factors[..., None].to(gradients.dtype)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import quiet, tensors
 from balancers.contract.registration import register
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
 
@@ -40,9 +41,10 @@ class NormalizedMean(Stateless):
     degree = 1
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
 
+    @quiet
     def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """The mean norm over each norm."""
-        norms = evidence.norms
+        norms = evidence.norms.numpy()
         nonzero = norms > 0
-        mean = norms.sum(-1, keepdim=True) / nonzero.sum(-1, keepdim=True).clamp(min=1)
-        return torch.where(nonzero, mean / norms, 0.0)
+        mean = norms.sum(-1, keepdims=True) / np.maximum(nonzero.sum(-1, keepdims=True), 1)
+        return tensors(np.where(nonzero, mean / norms, 0.0))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from jaxtyping import Float
+import numpy as np
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from balancers.contract.arrays import in_numpy
 from balancers.contract.registration import register
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
 
@@ -43,11 +44,13 @@ class PCGrad(Stateless):
 
     def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """One weight per task, at least 1: projections only ever add multiples of the other gradients."""
-        return project(evidence.gramian, draws.uniform(evidence.gramian).argsort(-1))
+        gramian = evidence.gramian
+        return project(gramian, draws.uniform(gramian).numpy().argsort(-1))
 
 
-def project(gramian: Float[Tensor, "*B K K"], order: Tensor) -> Float[Tensor, "*B K"]:
-    """PCGrad's weights when task i meets the tasks ``order[..., i, :]`` one after the other.
+@in_numpy
+def project(gramian: Float[np.ndarray, "*B K K"], order: Int[np.ndarray, "*B K K"]) -> Float[np.ndarray, "*B K"]:
+    """PCGrad's weights when task i meets the tasks ``order[..., i, :]`` one after the other, itself among them.
 
     Example:
         Both gradients lose their components along the other: (1, 0) becomes (0.64, 0.48), (-3, 4) becomes (0, 4).
@@ -59,14 +62,22 @@ def project(gramian: Float[Tensor, "*B K K"], order: Tensor) -> Float[Tensor, "*
         [4.0, 1.12]
     """
     tasks = gramian.shape[-1]
-    squared_norms = gramian.diagonal(dim1=-2, dim2=-1)
-    own = torch.arange(tasks, device=gramian.device)
-    # Row i holds the projected gradient of task i as a combination of all original gradients.
-    coefficients = torch.eye(tasks, dtype=gramian.dtype, device=gramian.device).expand_as(gramian).clone()
-    for turn in range(tasks):
-        met = order[..., turn]  # (*B, K)
-        dots = (coefficients * gramian.take_along_dim(met[..., None], -2)).sum(-1)
-        conflict = (dots < 0) & (met != own)
-        shift = torch.where(conflict, dots / squared_norms.take_along_dim(met, -1), 0.0)
-        coefficients.scatter_add_(-1, met[..., None], -shift[..., None])
-    return coefficients.sum(-2)
+    squared_norms = gramian.diagonal(axis1=-2, axis2=-1)
+    if tasks == 2:  # there is no order
+        product = gramian[..., 0, 1, None]
+        return np.where(product < 0, 1 - product / squared_norms, 1.0)
+    # One row per replica and task; `others` holds the rows of the tasks that it meets, turn by turn.
+    rows, own = gramian.reshape(-1, tasks), np.arange(gramian[..., 0].size)
+    met = order.reshape(-1, tasks).T
+    others = met + own // tasks * tasks
+    squares = squared_norms.reshape(-1)[others]
+    products = rows.copy()  # of the projected gradients with the original ones
+    removed = np.zeros(others.shape)
+    for turn, other in enumerate(others):
+        product = products[own, met[turn]]
+        conflict = (product < 0) & (other != own)
+        if conflict.any():
+            removed[turn] = np.where(conflict, product / squares[turn], 0.0)
+            products -= removed[turn][:, None] * rows[other]
+    removals = np.bincount(others.reshape(-1), removed.reshape(-1))
+    return 1 - removals.reshape(squared_norms.shape)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import one_hot, pad
 
+from balancers.contract.arrays import in_numpy
 from balancers.contract.registration import register
 from balancers.contract.space import Choice, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
+from balancers.solvers.simplex import softmax
 
 Distribution = Literal["normal", "uniform", "dirichlet", "bernoulli", "c-bernoulli"]
 
@@ -63,25 +64,32 @@ class RLW(Stateless):
     def weigh(self, evidence: Evidence, draws: Draws) -> Float[Tensor, "*B K"]:
         """A sample for every replica."""
         if self.distribution == "normal":
-            return torch.softmax(draws.normal(evidence.losses), -1)
-        uniform = draws.uniform(evidence.losses)
-        if self.distribution == "uniform":
-            return torch.softmax(uniform, -1)
-        if self.distribution == "dirichlet":
-            return _gaps(uniform)
-        if self.distribution == "bernoulli":
-            chosen = nonempty_subset(uniform)
-            return chosen / chosen.sum(-1, keepdim=True)
-        return one_hot(uniform.argmax(-1), uniform.shape[-1]).double()
+            return softmax(draws.normal(evidence.losses))
+        sample = {"uniform": softmax, "dirichlet": _gaps, "bernoulli": _equal_on_a_subset, "c-bernoulli": _largest}
+        return sample[self.distribution](draws.uniform(evidence.losses))
 
 
-def _gaps(uniform: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+@in_numpy
+def _gaps(uniform: Float[np.ndarray, "*B K"]) -> Float[np.ndarray, "*B K"]:
     """The K pieces into which the first K - 1 numbers cut the unit interval, which are uniform on the simplex."""
-    cuts = pad(uniform[..., :-1].sort(-1).values, (1, 0), value=0.0)
-    return pad(cuts, (0, 1), value=1.0).diff(dim=-1)
+    return np.diff(np.sort(uniform[..., :-1], -1), axis=-1, prepend=0.0, append=1.0)
 
 
-def nonempty_subset(uniform: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+@in_numpy
+def _equal_on_a_subset(uniform: Float[np.ndarray, "*B K"]) -> Float[np.ndarray, "*B K"]:
+    """Equal weights for the members of a random subset."""
+    chosen = nonempty_subset(uniform)
+    return chosen / chosen.sum(-1, keepdims=True)
+
+
+@in_numpy
+def _largest(uniform: Float[np.ndarray, "*B K"]) -> Float[np.ndarray, "*B K"]:
+    """All weight for the task with the largest number."""
+    return (np.arange(uniform.shape[-1]) == uniform.argmax(-1)[..., None]).astype(float)
+
+
+@in_numpy
+def nonempty_subset(uniform: Float[np.ndarray, "*B K"]) -> Float[np.ndarray, "*B K"]:
     r"""Ones for the members of a subset, K fair coins on the condition that not all show 0, without drawing again.
 
     While all coins before it show 0, coin i of 0, ..., K - 1 shows 1 with probability
@@ -95,6 +103,6 @@ def nonempty_subset(uniform: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
         >>> nonempty_subset(torch.tensor([0.9, 0.9, 0.9], dtype=torch.float64)).tolist()  # the last coin must show 1
         [0.0, 0.0, 1.0]
     """
-    left = torch.arange(uniform.shape[-1], 0, -1, dtype=uniform.dtype, device=uniform.device)
-    first = (uniform < 0.5 / (1 - 0.5**left)).double().argmax(-1)
-    return ((uniform < 0.5) | (one_hot(first, uniform.shape[-1]) > 0)).double()
+    position = np.arange(uniform.shape[-1])
+    first = (uniform < 0.5 / (1 - 0.5 ** (uniform.shape[-1] - position))).argmax(-1)[..., None]
+    return ((uniform < 0.5) | (position == first)).astype(float)

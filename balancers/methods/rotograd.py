@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import arrays, quiet, sent, tensors
 from balancers.contract.counts import require_count
+from balancers.contract.exactness import widest
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
@@ -88,7 +91,7 @@ class RotoGrad(Weighting[RotoGradState]):
 
     def init(self, sizes: Sizes) -> RotoGradState:
         """No rotation."""
-        identity = torch.eye(sizes.width, dtype=torch.float64, device=sizes.device)
+        identity = torch.eye(sizes.width, dtype=widest(sizes.device), device=sizes.device)
         rotations = identity.expand(*sizes.batch, sizes.tasks, -1, -1).clone()
         zeros = torch.zeros_like(rotations)
         return RotoGradState(rotations, zeros, zeros.clone(), sizes.per_task(), sizes.per_task())
@@ -97,20 +100,26 @@ class RotoGrad(Weighting[RotoGradState]):
         """The representation, rotated for every task."""
         return torch.einsum("kij,...j->k...i", state.rotations.to(features.dtype), features)
 
+    @quiet
     def update(self, evidence: Evidence, state: RotoGradState, draws: Draws) -> tuple[Tensor, RotoGradState]:
         """The scaling of this step, and the rotations after one step."""
-        norms = evidence.norms
-        measured = (state.steps == 0) | (state.steps == self.burn_in)
-        first_norms = torch.where(measured, norms, state.first_norms)
-        ratios = torch.where(first_norms > 0, norms / first_norms, 1.0)
-        common = (ratios / ratios.sum(-1, keepdim=True) * norms).sum(-1, keepdim=True)
-        weights = torch.where(norms > 0, common / norms, 0.0)
-        steps = state.steps + 1
-        slope = alignment(evidence.gradients, norms, state.rotations.shape[-1])
-        counts = steps[..., None, None]
-        direction, first, second = adam_step(slope, state.first, state.second, counts.expand_as(slope))
-        turn = torch.linalg.matrix_exp(self.learning_rate * self.decay ** (counts - 1) * direction)
-        return weights, RotoGradState(state.rotations @ turn, first, second, first_norms, steps)
+        norms, first_norms, steps = arrays((evidence.norms, state.first_norms, state.steps))
+        measured = (steps == 0) | (steps == self.burn_in)
+        first_norms = np.where(measured, norms, first_norms)
+        ratios = np.where(first_norms > 0, norms / first_norms, 1.0)
+        common = (ratios / ratios.sum(-1, keepdims=True) * norms).sum(-1, keepdims=True)
+        weights = np.where(norms > 0, common / norms, 0.0)
+        following = state._replace(first_norms=tensors(first_norms), steps=tensors(steps + 1))
+        return tensors(weights), self._turned(evidence, following) if state.rotations.shape[-1] else following
+
+    def _turned(self, evidence: Evidence, state: RotoGradState) -> RotoGradState:
+        """The state with the rotations after one step, which is the one that its steps count last."""
+        slope = alignment(evidence.gradients, evidence.norms, state.rotations.shape[-1])
+        counts = state.steps.numpy()[..., None, None]
+        direction, first, second = adam_step(slope, state.first, state.second, counts)
+        angles = direction * sent(self.learning_rate * self.decay ** (counts - 1), like=direction)
+        # On an accelerator, PyTorch looks at the sizes of the matrices here, and waits for them.
+        return state._replace(rotations=state.rotations @ torch.linalg.matrix_exp(angles), first=first, second=second)
 
 
 def alignment(
@@ -127,9 +136,8 @@ def alignment(
         >>> alignment(gradients, torch.ones(2, dtype=torch.float64), width=2)[:, 0, 1].tolist()
         [0.25, -0.25]
     """
-    inverse = torch.where(norms > 0, 1 / norms, 0.0)[..., None]
-    directions = (
-        (gradients.double() * inverse).unflatten(-1, (-1, width)) if width else gradients[..., None, :0].double()
-    )
+    wide = widest(gradients.device)
+    inverse = torch.where(norms > 0, 1 / norms, 0.0).to(gradients.device, wide, non_blocking=True)
+    directions = (gradients * inverse[..., None]).unflatten(-1, (-1, width))
     products = directions.mT @ directions.mean(-3, keepdim=True)
     return (products - products.mT) / 2

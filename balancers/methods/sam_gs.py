@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import arrays, in_numpy, quiet, sent, tensors
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
@@ -74,7 +76,7 @@ class SAMGS(Weighting[SAMGSState]):
 
     purpose = "brings gradients of unlike length to one length, and weights like ones by their running averages"
     paper = "Borsani et al., arXiv 2506.06130"
-    needs = Need.GRADIENTS
+    needs = Need.GRAMIAN | Need.GRADIENTS  # of the Gramian only the norms
     space = searching(gamma=Interval(0.1, 0.9))  # the range of the published scripts
     heads = "own"
     claims = frozenset({Claim.NON_NEGATIVE, Claim.PERMUTATION_EQUIVARIANT})
@@ -90,25 +92,26 @@ class SAMGS(Weighting[SAMGSState]):
         """Averages of 0."""
         return SAMGSState(sizes.per_element(), sizes.per_task(), sizes.scalar(), sizes.scalar())
 
+    @quiet
     def update(self, evidence: Evidence, state: SAMGSState, draws: Draws) -> tuple[Tensor, SAMGSState]:
         """Weights per element, the same for all elements of a task where the gradients are unlike."""
-        norms = torch.linalg.vector_norm(evidence.gradients, dim=-1, dtype=torch.float64)
+        norms, task_steps, variance, steps = arrays((evidence.norms, *state[1:]))
         similarity = mean_similarity(norms)
         averages = torch.lerp(state.averages, evidence.gradients.to(state.averages.dtype), 1 - self.beta_1)
-        variance = self.beta_2 * state.variance + (1 - self.beta_2) * (1 - similarity).square() + FLOOR
-        task_steps, steps = state.task_steps + 1, state.steps + 1
-        spread = (variance / (1 - self.beta_2**steps)).sqrt()
+        variance = self.beta_2 * variance + (1 - self.beta_2) * (1 - similarity) ** 2 + FLOOR
+        task_steps, steps = task_steps + 1, steps + 1
+        spread = np.sqrt(variance / (1 - self.beta_2**steps))
         factors = 1 / ((1 - self.beta_1**task_steps) * spread[..., None])
-        equal = torch.where(norms > 0, norms.mean(-1, keepdim=True) / norms, 0.0)
-        weights = torch.where(
-            (similarity < self.gamma)[..., None, None],
-            equal[..., None].to(averages.dtype),
-            averages.abs() * factors[..., None].to(averages.dtype),
-        )
-        return weights, SAMGSState(averages, task_steps, variance, steps)
+        equal = np.where(norms > 0, norms.mean(-1, keepdims=True) / norms, 0.0)
+        unlike = (similarity < self.gamma)[..., None]
+        # Where gradients are unlike, their averages count nothing beside the factors of equal length.
+        sizes = averages.abs().mul_(sent(np.where(unlike, 0.0, factors)[..., None], like=averages))
+        weights = sizes.add_(sent(np.where(unlike, equal, 0.0)[..., None], like=averages))
+        return weights, tensors(SAMGSState(averages, task_steps, variance, steps))
 
 
-def mean_similarity(norms: Float[Tensor, "*B K"]) -> Float[Tensor, "*B"]:
+@in_numpy
+def mean_similarity(norms: Float[np.ndarray, "*B K"]) -> Float[np.ndarray, "*B"]:
     """How alike the lengths of all pairs of gradients are, from 0 to 1, on average; 1 for a single task.
 
     Example:
@@ -119,9 +122,9 @@ def mean_similarity(norms: Float[Tensor, "*B K"]) -> Float[Tensor, "*B"]:
     """
     tasks = norms.shape[-1]
     if tasks == 1:
-        return torch.ones_like(norms[..., 0])
+        return np.ones(norms.shape[:-1], dtype=norms.dtype)
     one, other = norms[..., :, None], norms[..., None, :]
-    larger = torch.maximum(one, other)
-    ratios = torch.where(larger > 0, torch.minimum(one, other) / larger, 1.0)
-    similarities = 2 * ratios / (1 + ratios.square())
-    return similarities.triu(diagonal=1).sum((-2, -1)) / (tasks * (tasks - 1) / 2)
+    larger = np.maximum(one, other)
+    ratios = np.where(larger > 0, np.minimum(one, other) / larger, 1.0)
+    similarities = 2 * ratios / (1 + ratios**2)
+    return np.asarray(np.triu(similarities, 1).sum((-2, -1)) / (tasks * (tasks - 1) / 2))

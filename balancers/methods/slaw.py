@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import arrays, quiet, tensors
 from balancers.contract.registration import register
 from balancers.contract.space import Choice, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
@@ -69,19 +70,21 @@ class SLAW(Weighting[SLAWState]):
         """Nothing seen yet."""
         return SLAWState(*(sizes.per_task() for _ in range(3)))
 
+    @quiet
     def update(self, evidence: Evidence, state: SLAWState, draws: Draws) -> tuple[Tensor, SLAWState]:
         """The weights, from averages that include this step's losses."""
-        steps = state.steps + 1
-        rates = (1 / steps).clamp(min=1 - self.beta)
-        deviations = evidence.losses - state.means
-        means = state.means + rates * deviations
-        variances = (1 - rates) * (state.variances + rates * deviations**2)
-        return _inverse_deviations(variances), SLAWState(means, variances, steps)
+        means, variances, steps = arrays(state)
+        steps = steps + 1
+        rates = np.maximum(1 / steps, 1 - self.beta)
+        deviations = evidence.losses.numpy() - means
+        means = means + rates * deviations
+        variances = (1 - rates) * (variances + rates * deviations**2)
+        return tensors((_inverse_deviations(variances), SLAWState(means, variances, steps)))
 
 
-def _inverse_deviations(variances: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+def _inverse_deviations(variances: Float[np.ndarray, "*B K"]) -> Float[np.ndarray, "*B K"]:
     """Weights in inverse proportion to the standard deviations, with mean 1; those without variance have weight 1."""
     varied = variances > 0
-    inverse = torch.where(varied, variances.rsqrt(), 0.0)
-    mean = inverse.sum(-1, keepdim=True) / varied.sum(-1, keepdim=True)
-    return torch.where(varied, inverse / mean, 1.0)
+    inverse = np.where(varied, 1 / np.sqrt(variances), 0.0)
+    mean = inverse.sum(-1, keepdims=True) / varied.sum(-1, keepdims=True)
+    return np.where(varied, inverse / mean, 1.0)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import arrays, quiet, tensors
 from balancers.contract.counts import require_count
 from balancers.contract.preferences import allocate, checked_preference, on_simplex
 from balancers.contract.registration import register
@@ -101,20 +102,22 @@ class STCH(Weighting[STCHState]):
         """The preference of every replica."""
         return STCHState(allocate(self.preference, sizes, "stch"), sizes.per_task(), sizes.per_task())
 
+    @quiet
     def update(self, evidence: Evidence, state: STCHState, draws: Draws) -> tuple[Tensor, STCHState]:
         """The weights; the official flavour's also depend on where it is in training."""
+        losses, (preference, nadir_sums, steps) = evidence.losses.numpy(), arrays(state)
         if self.flavour == "paper":
-            preference = on_simplex(state.preference)
-            return preference * self._shares(preference * evidence.losses), state
+            preference = on_simplex(preference)
+            return tensors(preference * self._shares(preference * losses)), state
         first, last = self.warmup * self.epoch, (self.warmup + 1) * self.epoch
-        averaged = (state.steps >= first) & (state.steps < last)
-        nadir_sums = state.nadir_sums + torch.where(averaged, evidence.losses, 0.0)
-        following = STCHState(state.preference, nadir_sums, state.steps + 1)
-        ready = (state.steps >= last).all(-1, keepdim=True)
-        logs = logarithm(evidence.losses) - logarithm(state.nadir_sums / self.epoch)
-        factors = torch.where(ready, self._shares(logs) * logs.shape[-1], 1.0)
-        return factors * inverse(evidence.losses), following
+        averaged = (steps >= first) & (steps < last)
+        nadir_sums = nadir_sums + np.where(averaged, losses, 0.0)
+        ready = (steps >= last).all(-1, keepdims=True)
+        logs = logarithm(losses) - logarithm(nadir_sums / self.epoch)
+        factors = np.where(ready, self._shares(logs) * logs.shape[-1], 1.0)
+        return tensors((factors * inverse(losses), state._replace(nadir_sums=nadir_sums, steps=steps + 1)))
 
-    def _shares(self, values: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+    def _shares(self, values: Float[np.ndarray, "*B K"]) -> Float[np.ndarray, "*B K"]:
         """The slope of the smooth maximum of the values in each of them."""
-        return torch.softmax((values - values.amax(-1, keepdim=True)) / self.mu, -1)
+        powers = np.exp((values - values.max(-1, keepdims=True)) / self.mu)
+        return powers / powers.sum(-1, keepdims=True)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import arrays, tensors
 from balancers.contract.preferences import allocate, checked_preference, on_simplex
 from balancers.contract.registration import register
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
@@ -67,7 +68,7 @@ class Tchebycheff(Weighting[TchebycheffState]):
 
     def update(self, evidence: Evidence, state: TchebycheffState, draws: Draws) -> tuple[Tensor, TchebycheffState]:
         """The preference of the worst tasks, divided by their number."""
-        preference = on_simplex(state.preference)
-        weighted = preference * evidence.losses
-        worst = (weighted == weighted.amax(-1, keepdim=True)).double()
-        return preference * worst / worst.sum(-1, keepdim=True), state
+        losses, preference = arrays((evidence.losses, on_simplex(state.preference)))
+        weighted = preference * losses
+        worst = weighted == weighted.max(-1, keepdims=True)
+        return tensors(preference * worst / worst.sum(-1, keepdims=True)), state

@@ -9,9 +9,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.exactness import PIECE
 from balancers.contract.registration import register
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Stateless
-from balancers.step.gradients import PIECE
+from balancers.step.host import may_look
+
+MOST = 1 << 24  # elements that an accelerator sorts at a time
 
 
 @register("trimmed-mean")
@@ -63,7 +66,8 @@ class TrimmedMean(Stateless):
             return torch.full_like(evidence.losses, 1 / tasks)
         weights = torch.empty_like(evidence.gradients)
         # In pieces, because the order is kept in 64-bit integers; transposed, because the last axis is sorted fastest.
-        for piece, filled in zip(evidence.gradients.split(PIECE, -1), weights.split(PIECE, -1), strict=True):
+        columns = PIECE if may_look(weights.device) else max(PIECE, MOST // tasks)
+        for piece, filled in zip(evidence.gradients.split(columns, -1), weights.split(columns, -1), strict=True):
             order = piece.mT.contiguous().argsort(dim=-1)
             kept = torch.zeros_like(order, dtype=weights.dtype)
             filled.copy_(kept.scatter_(-1, order[..., trimmed : tasks - trimmed], 1 / (tasks - 2 * trimmed)).mT)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.registration import register
-from balancers.methods._learned_scale import LearnedScale
+from balancers.methods._learned_scale import LearnedScale, exponential
 
 
 class UncertaintyState(NamedTuple):
@@ -58,8 +58,8 @@ class Uncertainty(LearnedScale[UncertaintyState]):
     state_type = UncertaintyState
 
     def weights_and_slope(
-        self, logs: Float[Tensor, "*B K"], losses: Float[Tensor, "*B K"]
-    ) -> tuple[Float[Tensor, "*B K"], Float[Tensor, "*B K"]]:
+        self, logs: Float[np.ndarray, "*B K"], losses: Float[np.ndarray, "*B K"]
+    ) -> tuple[Float[np.ndarray, "*B K"], Float[np.ndarray, "*B K"]]:
         """Half the precisions, and the slope of the objective in the log-variances."""
-        precisions = torch.exp(-logs)
+        precisions = exponential(-logs)
         return 0.5 * precisions, 0.5 - 0.5 * precisions * losses

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import torch
-from jaxtyping import Float
+import numpy as np
 from torch import Tensor
+
+from balancers.contract.arrays import sent
 
 DECAYS = (0.9, 0.999)  # of the two moments, as in the paper
 
@@ -23,19 +24,15 @@ class AdamStep(NamedTuple):
         [-0.3, 0.009]
     """
 
-    direction: Float[Tensor, "*B K"]
-    first: Float[Tensor, "*B K"]
-    second: Float[Tensor, "*B K"]
+    direction: Any
+    first: Any
+    second: Any
 
 
-def adam_step(
-    gradient: Float[Tensor, "*B K"],
-    first: Float[Tensor, "*B K"],
-    second: Float[Tensor, "*B K"],
-    steps: Float[Tensor, "*B K"],
-) -> AdamStep:
+def adam_step(gradient: Any, first: Any, second: Any, steps: Any) -> AdamStep:
     r"""The direction :math:`\hat m / \sqrt{\hat v}` of one Adam step and the next moments.
 
+    The arguments are arrays, or tensors on any device but for the steps, which are on the CPU; so are the results.
     ``steps`` counts the steps of each entry, this one included. The epsilon of the paper is left out, because it would
     make methods depend on the scale of the losses; where the second moment is zero the direction is zero.
 
@@ -50,9 +47,14 @@ def adam_step(
 
     Reference: Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, Algorithm 1.
     """
+    counts = np.asarray(steps)
     first = DECAYS[0] * first + (1 - DECAYS[0]) * gradient
     second = DECAYS[1] * second + (1 - DECAYS[1]) * gradient**2
-    unbiased_first = first / (1 - DECAYS[0] ** steps)
-    unbiased_second = second / (1 - DECAYS[1] ** steps)
-    direction = torch.where(unbiased_second > 0, unbiased_first / unbiased_second.sqrt(), 0.0)
+    weights = [1 - decay**counts for decay in DECAYS]
+    if isinstance(gradient, Tensor):
+        weights = [sent(numbers, like=gradient) for numbers in weights]
+    unbiased_first, unbiased_second = first / weights[0], second / weights[1]
+    moving = unbiased_second > 0
+    # Where nothing moves the root is that of 1: one formula for arrays and tensors, without a division by 0.
+    direction = moving * unbiased_first / (unbiased_second + ~moving) ** 0.5
     return AdamStep(direction, first, second)

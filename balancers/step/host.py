@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
 
 import torch
 from torch import Tensor
+
+from balancers.contract.exactness import widest
 
 
 def may_look(device: torch.device) -> bool:
@@ -20,23 +21,6 @@ def may_look(device: torch.device) -> bool:
         (True, False)
     """
     return device.type == "cpu"
-
-
-@lru_cache
-def widest(device: torch.device) -> torch.dtype:
-    """Double precision, or single precision on a device that has no other, such as Apple's.
-
-    Example:
-        >>> import torch
-        >>> from balancers.step.host import widest
-        >>> widest(torch.device("cpu"))
-        torch.float64
-    """
-    try:
-        torch.zeros((), device=device).to(torch.float64)
-    except (TypeError, RuntimeError):
-        return torch.float32
-    return torch.float64
 
 
 def on_host(tensors: Sequence[Tensor]) -> list[Tensor]:

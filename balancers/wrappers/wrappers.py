@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import arrays, quiet, tensors
 from balancers.contract.counts import require_count
 from balancers.contract.evidence import as_answer
+from balancers.contract.exactness import widest
 from balancers.contract.weighting import Answer, Claim, Draws, Empty, Evidence, Need, Sizes
 from balancers.wrappers.wrapper import Wrapper, split
 
@@ -109,11 +112,12 @@ class Every(Wrapper):
         if answer.gradients is not None:
             raise ValueError(f"{self.name}: {self.method.name} puts gradients of its own in place in every step")
         heads = torch.ones_like(own.heads) if answer.heads is None else answer.heads
-        return Answer(answer.weights, heads=heads), Kept(answer.weights, heads, own.left * 0 + self.steps - 1), inner
+        left = torch.full_like(own.left, self.steps - 1)
+        return Answer(answer.weights, heads=heads), Kept(answer.weights, heads, left), inner
 
 
 def _due(kept: Kept) -> bool:
-    return bool((kept.left <= 0).any())
+    return bool((kept.left.numpy() <= 0).any())
 
 
 class Average(NamedTuple):
@@ -177,9 +181,10 @@ class Smoothed(Wrapper):
         answer, inner = self.method.update(evidence, inner, draws)
         answer = as_answer(answer)
         self.require_one_weight_per_task(answer, evidence)
-        before = torch.where(own.steps > 0, own.weights, answer.weights)
-        weights = self.momentum * before + (1 - self.momentum) * answer.weights
-        return answer._replace(weights=weights), Average(weights, own.steps + 1), inner
+        latest, before, steps = arrays((answer.weights, own.weights, own.steps))
+        before = np.where(steps > 0, before, latest)
+        average = tensors(Average(self.momentum * before + (1 - self.momentum) * latest, steps + 1))
+        return answer._replace(weights=average.weights), average, inner
 
 
 @dataclass(frozen=True)
@@ -247,7 +252,8 @@ class Rescaled(Wrapper):
         length, terms = _lengths(answer, evidence)
         shortest = min(max(KNOWN * evidence.resolution, SHORTEST[0]), SHORTEST[1])
         shown = torch.maximum(length, terms * shortest)
-        factor = torch.where(terms > 0, self._wanted(evidence) / shown, 1.0)
+        factor = torch.where(terms > 0, self._wanted(evidence).to(shown, non_blocking=True) / shown, 1.0)
+        factor = factor.to(answer.weights)  # an accelerator is waited for where a method puts gradients in place
         weights = answer.weights * factor.reshape(*factor.shape, *[1] * (answer.weights.dim() - factor.dim()))
         return answer._replace(weights=weights), own, inner
 
@@ -264,19 +270,22 @@ def _lengths(answer: Answer, evidence: Evidence) -> tuple[Float[Tensor, "*B"], F
     if weights.dim() == evidence.losses.dim() and answer.gradients is None:
         return _lengths_from_gramian(weights, evidence)
     rows = evidence.gradients if answer.gradients is None else answer.gradients
-    terms = (weights if weights.dim() == rows.dim() else weights[..., None]) * rows.double()
+    wide = widest(rows.device)
+    factors = weights if weights.dim() == rows.dim() else weights[..., None]
+    terms = factors.to(rows.device, wide, non_blocking=True) * rows
     return terms.sum(-2).norm(dim=-1), terms.norm(dim=-1).sum(-1)
 
 
+@quiet
 def _lengths_from_gramian(
     weights: Float[Tensor, "*B K"], evidence: Evidence
 ) -> tuple[Float[Tensor, "*B"], Float[Tensor, "*B"]]:
-    parts = weights * evidence.norms
-    largest = parts.abs().amax(-1, keepdim=True)
-    shares = torch.where(largest > 0, parts / largest, 0.0)
-    squared = (shares[..., None, :] @ evidence.cosines @ shares[..., :, None]).squeeze((-2, -1))
-    scale = largest.squeeze(-1)
-    return scale * squared.clamp(min=0).sqrt(), scale * shares.abs().sum(-1)
+    factors, norms, cosines = arrays((weights, evidence.norms, evidence.cosines))
+    parts = factors * norms
+    largest = np.abs(parts).max(-1)
+    shares = np.where(largest[..., None] > 0, parts / largest[..., None], 0.0)
+    squared = (shares * (cosines @ shares[..., None])[..., 0]).sum(-1)
+    return tensors((largest * np.sqrt(np.maximum(squared, 0)), largest * np.abs(shares).sum(-1)))
 
 
 WRAPPERS: dict[str, type[Wrapper]] = {wrapper.prefix: wrapper for wrapper in (Every, Smoothed, Rescaled)}

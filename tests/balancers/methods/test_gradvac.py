@@ -60,6 +60,17 @@ def test_targets_that_stay_at_zero_make_it_pcgrad(kind: str) -> None:
         torch.testing.assert_close(weights, project(gramian_of(rows), order))
 
 
+def test_replicas_meet_in_orders_of_their_own() -> None:
+    rows = torch.stack([KINDS["regular"](5, 4, seed) for seed in range(3)])
+    orders = torch.stack([torch.rand(5, 5, generator=generator(seed)).argsort(-1) for seed in range(3)])
+    targets = torch.rand(3, 5, 5, generator=generator(9), dtype=torch.float64) - 0.5
+    weights, following = vaccinate(evidence_from(rows), GradVacState(targets), orders, beta=0.3)
+    for i in range(3):
+        alone = vaccinate(evidence_from(rows[i]), GradVacState(targets[i]), orders[i], beta=0.3)
+        torch.testing.assert_close(weights[i], alone[0], rtol=1e-12, atol=0)
+        torch.testing.assert_close(following.targets[i], alone[1].targets, rtol=0, atol=1e-14)
+
+
 @witness("gradvac", "closed form")
 @pytest.mark.parametrize("target", [-0.3, 0.0, 0.6])
 def test_two_gradients_below_the_target_meet_at_it(target: float) -> None:

@@ -45,6 +45,23 @@ def test_two_tasks_have_a_closed_form(seed: int) -> None:
     torch.testing.assert_close(project(gramian, torch.tensor([[0, 1], [1, 0]])), expected)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_closed_form_for_two_tasks_is_what_the_turns_lead_to(seed: int) -> None:
+    rows = torch.cat([KINDS["spread"](2, 6, seed), torch.zeros(1, 6, dtype=torch.float64)])  # of 0: it takes no part
+    order = torch.tensor([[0, 1, 2], [2, 0, 1], [1, 0, 2]])
+    whole = project(gramian_of(rows), order)
+    torch.testing.assert_close(project(gramian_of(rows[:2]), order[:2, :2]), whole[:2], rtol=1e-14, atol=0)
+    assert whole[2] == 1
+
+
+def test_replicas_meet_in_orders_of_their_own() -> None:
+    rows = torch.stack([KINDS["regular"](5, 4, seed) for seed in range(3)])
+    orders = torch.stack([torch.rand(5, 5, generator=generator(seed)).argsort(-1) for seed in range(3)])
+    together = project(gramian_of(rows), orders)
+    for one, order, weights in zip(rows, orders, together, strict=True):
+        torch.testing.assert_close(project(gramian_of(one), order), weights, rtol=1e-14, atol=0)
+
+
 @witness("pcgrad", "closed form")
 def test_a_known_pair_has_the_known_weights() -> None:
     rows = torch.tensor([[-4.0, 1, 1], [6, 1, 1]], dtype=torch.float64)
