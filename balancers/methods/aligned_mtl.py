@@ -17,9 +17,10 @@ from balancers.contract.solution import Solution
 from balancers.contract.space import Choice, searching
 from balancers.contract.weighting import Claim, Evidence, Need
 from balancers.solvers.cosines import products_with
-from balancers.solvers.programmes import ACCURATE, flat, shaped
+from balancers.solvers.programmes import flat, shaped
 from balancers.solvers.singular import singular_values
 from balancers.solvers.spectral import spectrum
+from balancers.solvers.tolerances import ACCURATE
 
 Scale = Literal["min", "median", "rmse"]
 Flavour = Literal["paper", "official"]

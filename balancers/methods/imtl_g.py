@@ -13,8 +13,8 @@ from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.solvers.programmes import ACCURATE
 from balancers.solvers.spectral import equal_projections
+from balancers.solvers.tolerances import ACCURATE
 
 
 @register("imtl-g")

@@ -11,7 +11,8 @@ from torch import Tensor
 from balancers.contract.exactness import COSINE, DOUBLE
 from balancers.contract.solution import Solution
 from balancers.solvers.cosines import hull_of, length_of, products_with, sums_to_zero
-from balancers.solvers.programmes import ACCURATE, nonnegative
+from balancers.solvers.programmes import nonnegative
+from balancers.solvers.tolerances import ACCURATE
 
 
 class PriorityProblem(NamedTuple):
