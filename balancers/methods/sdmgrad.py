@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import as_tensor, is_single
 from balancers.contract.counts import require_count
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.solvers.simplex import project_onto_simplex, shares
+from balancers.solvers.single.simplex import nearest_on_simplex
 
 Flavour = Literal["paper", "official"]
 
@@ -101,7 +104,10 @@ class SDMGrad(Weighting[SDMGradState]):
 
     def update(self, evidence: Evidence, state: SDMGradState, draws: Draws) -> tuple[Tensor, SDMGradState]:
         """The weights after the inner steps, mixed with equal ones."""
-        products = normalised(evidence.gramian if self.flavour == "official" else evidence.cross_gramian)
+        measured = evidence.gramian if self.flavour == "official" else evidence.cross_gramian
+        if is_single(measured):
+            return self._of_one(measured.numpy(), state)
+        products = normalised(measured)
         pull = self.lambda_ / evidence.losses.shape[-1]
         weights, total = shares(state.parts)
         velocity = torch.zeros_like(weights)
@@ -109,6 +115,16 @@ class SDMGrad(Weighting[SDMGradState]):
             velocity = self.momentum * velocity + (products @ (weights + pull)[..., None]).squeeze(-1)
             weights = project_onto_simplex(weights - self.learning_rate * velocity)
         return (weights + pull) / (1 + self.lambda_), SDMGradState(weights * total)
+
+    def _of_one(self, measured: np.ndarray, state: SDMGradState) -> tuple[Tensor, SDMGradState]:
+        """The same without replicas, on arrays: every inner step is a dozen operations."""
+        products, pull = normalised(torch.from_numpy(measured)).numpy(), self.lambda_ / len(measured)
+        weights, total = (each.numpy() for each in shares(state.parts))
+        velocity = np.zeros(len(weights))
+        for _ in range(self.iterations):
+            velocity = self.momentum * velocity + products.dot(weights + pull)
+            weights = nearest_on_simplex(weights - self.learning_rate * velocity)
+        return as_tensor((weights + pull) / (1 + self.lambda_)), SDMGradState(as_tensor(weights * total))
 
 
 def normalised(products: Float[Tensor, "*B K K"]) -> Float[Tensor, "*B K K"]:

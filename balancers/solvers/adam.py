@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from balancers.contract.arrays import as_tensor, is_readable
 
 DECAYS = (0.9, 0.999)  # of the two moments, as in the paper
 
@@ -50,9 +53,23 @@ def adam_step(
 
     Reference: Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, Algorithm 1.
     """
+    if is_readable(gradient, first, second, steps):
+        return AdamStep(*map(as_tensor, _on_arrays(*(each.numpy() for each in (gradient, first, second, steps)))))
     first = DECAYS[0] * first + (1 - DECAYS[0]) * gradient
     second = DECAYS[1] * second + (1 - DECAYS[1]) * gradient**2
     unbiased_first = first / (1 - DECAYS[0] ** steps)
     unbiased_second = second / (1 - DECAYS[1] ** steps)
     direction = torch.where(unbiased_second > 0, unbiased_first / unbiased_second.sqrt(), 0.0)
     return AdamStep(direction, first, second)
+
+
+def _on_arrays(
+    gradient: np.ndarray, first: np.ndarray, second: np.ndarray, steps: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same for numbers on the host, where an operation on arrays costs a tenth of one on tensors."""
+    first = DECAYS[0] * first + (1 - DECAYS[0]) * gradient
+    second = DECAYS[1] * second + (1 - DECAYS[1]) * gradient**2
+    with np.errstate(all="ignore"):
+        unbiased_second = second / (1 - DECAYS[1] ** steps)
+        ratio = first / (1 - DECAYS[0] ** steps) / np.sqrt(unbiased_second)
+    return np.where(unbiased_second > 0, ratio, 0.0), first, second

@@ -6,12 +6,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.exactness import COSINE, DOUBLE
 from balancers.contract.solution import Solution
 from balancers.solvers.cosines import angles, hull_contains_zero, products_with, sums_to_zero
 from balancers.solvers.min_norm import min_norm
 from balancers.solvers.programmes import flat, shaped
-from balancers.solvers.single.arrays import is_single, solved_by
+from balancers.solvers.single.arrays import solved_by
 from balancers.solvers.single.bargaining import fair_weights
 from balancers.solvers.tolerances import ACCURATE, CALM, CONVERGED, FAINT, NEWTON, SHORT
 

@@ -6,12 +6,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.exactness import DOUBLE
 from balancers.contract.solution import Solution
 from balancers.solvers.cosines import angles, hull_contains_zero, length_of, products_with
 from balancers.solvers.dual_cone import tamed
 from balancers.solvers.programmes import ProgrammeLine, flat, nonnegative, search, shaped
-from balancers.solvers.single.arrays import is_single, solved_by
+from balancers.solvers.single.arrays import solved_by
 from balancers.solvers.single.conflict_averse import best_for_the_worst_off
 from balancers.solvers.tolerances import ACCURATE, WILD
 

@@ -6,12 +6,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.exactness import DOUBLE
 from balancers.contract.solution import Solution
 from balancers.solvers.conflict_averse import conflict_averse
 from balancers.solvers.cosines import angles, hull_contains_zero, length_of, products_with, sums_to_zero
 from balancers.solvers.programmes import Measure, ProgrammeLine, flat, nonnegative, search, shaped
-from balancers.solvers.single.arrays import is_single, solved_by
+from balancers.solvers.single.arrays import solved_by
 from balancers.solvers.single.conic import steepest
 from balancers.solvers.tolerances import ACCURATE, FAR, LARGE
 

@@ -6,11 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.exactness import DOUBLE
 from balancers.contract.solution import Solution
 from balancers.solvers.cosines import angles, products_with
 from balancers.solvers.programmes import nonnegative
-from balancers.solvers.single.arrays import is_single, solved_by
+from balancers.solvers.single.arrays import solved_by
 from balancers.solvers.single.min_norm import shortest_in_hull
 from balancers.solvers.tolerances import ACCURATE
 

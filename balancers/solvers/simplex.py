@@ -6,6 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import as_tensor, is_readable
+from balancers.solvers.single.simplex import nearest_on_simplex
+
 
 def shares(parts: Float[Tensor, "*B K"]) -> tuple[Float[Tensor, "*B K"], Float[Tensor, "*B 1"]]:
     """The shares of parts in their total, equal where the total is 0; and the total.
@@ -39,6 +42,8 @@ def project_onto_simplex(points: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]
     Reference: Duchi, Shalev-Shwartz, Singer and Chandra, Efficient Projections onto the l1-Ball for Learning in High
     Dimensions, ICML 2008, Figure 1.
     """
+    if points.dim() == 1 and is_readable(points):
+        return as_tensor(nearest_on_simplex(points.numpy()))
     # Only differences matter, and what lies more than 1 below the largest value ends at 0 wherever it lies: without
     # this, the 1 would drown in values of 1e20.
     below = (points - points.amax(-1, keepdim=True)).clamp(min=-1)

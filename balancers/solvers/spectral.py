@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.exactness import COSINE, DOUBLE, least_eigenvalue
 from balancers.contract.solution import Solution
 from balancers.solvers.cosines import products_with
-from balancers.solvers.single.arrays import is_single, solved_by
+from balancers.solvers.single.arrays import solved_by
 from balancers.solvers.single.spectral import given_projections
 from balancers.solvers.tolerances import ACCURATE
 

@@ -29,3 +29,4 @@ FAINT = 1e-100  # a share in the update below this has no effect
 GOOD = 1e-11  # relative error of a singular triple that the usual decomposition is allowed
 ORTHOGONAL = 1e-14  # cosine of two columns that are orthogonal
 SWEEPS = 30  # about six are taken
+FARTHEST = 1e-70  # a norm over the longest one: squares of norms that are further apart leave the range of float64

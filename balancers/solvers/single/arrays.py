@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from balancers.contract.arrays import as_tensor
 from balancers.contract.solution import Solution
 
 Vector = np.ndarray  # (K,), float64
@@ -28,18 +28,6 @@ class ArraySolution(NamedTuple):
     point: np.ndarray
     residual: float | np.ndarray
     solved: bool | np.ndarray
-
-
-def is_single(gramian: Tensor) -> bool:
-    """Whether a Gramian belongs to one problem, without replicas, and can be read as an array.
-
-    Example:
-        >>> import torch
-        >>> from balancers.solvers.single.arrays import is_single
-        >>> is_single(torch.eye(2, dtype=torch.float64)), is_single(torch.eye(2, dtype=torch.float64)[None])
-        (True, False)
-    """
-    return gramian.dim() == 2 and gramian.dtype is torch.float64 and gramian.is_cpu and not gramian.requires_grad
 
 
 def solved_by(solver: Callable[..., ArraySolution], *arguments: Any) -> Solution:
@@ -66,14 +54,3 @@ def as_solution(solution: ArraySolution) -> Solution:
         0.5
     """
     return Solution(as_tensor(solution.point), as_tensor(solution.residual), as_tensor(solution.solved))
-
-
-def as_tensor(value: float | bool | np.ndarray) -> Tensor:
-    """A tensor that shares the memory of an array; a number becomes one without axes.
-
-    Example:
-        >>> from balancers.solvers.single.arrays import as_tensor
-        >>> as_tensor(0.5).dtype, as_tensor(True).dtype
-        (torch.float64, torch.bool)
-    """
-    return torch.from_numpy(np.asarray(value))

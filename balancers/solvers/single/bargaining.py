@@ -11,6 +11,7 @@ from balancers.contract.exactness import COSINE, DOUBLE
 from balancers.solvers.single.arrays import ArraySolution, Matrix, Vector
 from balancers.solvers.single.cosines import hull_contains_zero, unit_gradients
 from balancers.solvers.single.min_norm import shortest_in_hull
+from balancers.solvers.single.pairs import fair_pair, pair_of
 from balancers.solvers.single.programmes import identity
 from balancers.solvers.tolerances import ACCURATE, CALM, CONVERGED, FAINT, NEWTON, SHORT
 
@@ -37,7 +38,9 @@ def fair_weights(gramian: Matrix, alpha: float, resolution: float, preference: V
     if not hull_contains_zero(unit, resolution):
         cosines = unit.cosines if present.all() else unit.cosines + np.diag(np.where(present, 0.0, 1.0))
         factors = relative ** (1 / alpha - 1) if preference is None else _factors(preference, relative, alpha)
-        point, residual = _newton(cosines, factors, alpha)
+        pair = pair_of(gramian)
+        bargain = fair_pair(pair, alpha, factors) if pair else None
+        point, residual = bargain or _newton(cosines, factors, alpha)
         weights, solved = np.where(present, point / relative * scale, 0.0), residual < ACCURATE
     if not solved:
         weights = len(gramian) * scale * shortest_in_hull(gramian, resolution).point

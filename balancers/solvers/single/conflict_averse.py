@@ -16,6 +16,8 @@ from balancers.solvers.single.cosines import (
 )
 from balancers.solvers.single.dual_cone import tamed
 from balancers.solvers.single.lines import Line, search
+from balancers.solvers.single.pair_updates import averse_pair
+from balancers.solvers.single.pairs import pair_of
 from balancers.solvers.single.programmes import nonnegative
 from balancers.solvers.tolerances import ACCURATE, WILD
 
@@ -30,6 +32,8 @@ def best_for_the_worst_off(gramian: Matrix, reference: Vector, radius: float, re
         >>> best_for_the_worst_off(gramian, np.full(2, 0.5), 0.5, 1e-8).point.round(3).tolist()
         [1.618, 0.5]
     """
+    if (pair := pair_of(gramian)) and (solution := averse_pair(pair, reference, radius, resolution)):
+        return solution
     unit = unit_gradients(gramian)
     parts = reference * unit.norms
     along = unit.cosines.dot(parts)

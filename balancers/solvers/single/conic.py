@@ -17,6 +17,8 @@ from balancers.solvers.single.cosines import (
     unit_gradients,
 )
 from balancers.solvers.single.lines import Line, Measure, search
+from balancers.solvers.single.pair_updates import steepest_of_pair
+from balancers.solvers.single.pairs import pair_of
 from balancers.solvers.single.programmes import nonnegative
 from balancers.solvers.tolerances import ACCURATE, FAR, LARGE
 
@@ -31,6 +33,8 @@ def steepest(gramian: Matrix, reference: Vector, cosine: float, resolution: floa
         >>> steepest(gramian, np.full(2, 0.5), 0.5, 1e-8).point.round(3).tolist()
         [2.632, 0.467]
     """
+    if (pair := pair_of(gramian)) and (solution := steepest_of_pair(pair, reference, cosine, resolution)):
+        return solution
     unit = unit_gradients(gramian)
     parts = reference * unit.norms
     length = length_of(unit.cosines, parts)

@@ -8,6 +8,7 @@ from scipy.linalg.lapack import dpotrs
 from balancers.contract.exactness import COSINE
 from balancers.solvers.single.arrays import ArraySolution, Matrix, Vector
 from balancers.solvers.single.cosines import SingleHull, UnitGradients, hull_of, unit_gradients
+from balancers.solvers.single.pairs import pair_of, pair_onto_cone
 from balancers.solvers.single.programmes import face_of, identity, nonnegative, quadratic
 from balancers.solvers.single.rows import nonnegative_rows
 from balancers.solvers.tolerances import ACCURATE, DAMPING, LARGE
@@ -23,6 +24,8 @@ def project_onto_cone(gramian: Matrix, references: np.ndarray, resolution: float
         >>> project_onto_cone(gramian, np.array([[0.5, 0.5]]), 1e-8).point.round(3).tolist()
         [[1.5, 0.5]]
     """
+    if pair := pair_of(gramian):
+        return pair_onto_cone(pair, references, resolution)
     unit = unit_gradients(gramian)
     scaled = references * unit.norms
     size = np.abs(scaled).max(-1, keepdims=True)

@@ -6,6 +6,7 @@ from math import sqrt
 
 from balancers.solvers.single.arrays import ArraySolution, Matrix
 from balancers.solvers.single.cosines import unit_gradients
+from balancers.solvers.single.pairs import pair_of, shortest_of_pair
 from balancers.solvers.single.programmes import nonnegative
 from balancers.solvers.tolerances import ACCURATE
 
@@ -19,6 +20,8 @@ def shortest_in_hull(gramian: Matrix, resolution: float) -> ArraySolution:
         >>> shortest_in_hull(np.array([[1.0, -3.0], [-3.0, 25.0]]), 1e-8).point.round(3).tolist()
         [0.875, 0.125]
     """
+    if pair := pair_of(gramian):
+        return shortest_of_pair(pair, resolution)
     unit = unit_gradients(gramian)
     norms = unit.norms
     smallest = norms.min()

@@ -9,7 +9,8 @@ from scipy.linalg.lapack import dsyevd
 
 from balancers.contract.exactness import COSINE, least_eigenvalue
 from balancers.solvers.single.arrays import ArraySolution, Matrix, Vector
-from balancers.solvers.single.cosines import relative_inverse
+from balancers.solvers.single.cosines import clamped_cosines, relative_inverse
+from balancers.solvers.single.pairs import LARGEST, projections_of_pair
 from balancers.solvers.tolerances import ACCURATE
 
 
@@ -35,6 +36,8 @@ def given_projections(cosines: Matrix, projections: Vector, resolution: float) -
         >>> given_projections(np.array([[1.0, -0.6], [-0.6, 1.0]]), np.ones(2), 1e-8).point.round(3).tolist()
         [2.5, 2.5]
     """
+    if len(cosines) == 2 and abs(cosine := float(cosines[0, 1])) < LARGEST and cosines[0, 0] > 0 and cosines[1, 1] > 0:
+        return projections_of_pair(cosine, *projections.tolist())
     present = cosines.diagonal() > 0
     target = np.where(present, projections, 0.0)
     values, vectors, kept = eigenvectors(cosines, resolution)
@@ -50,18 +53,19 @@ def given_projections(cosines: Matrix, projections: Vector, resolution: float) -
     return ArraySolution(point, residual, residual < ACCURATE)
 
 
-def impartial_weights(cosines: Matrix, norms: Vector, resolution: float) -> ArraySolution:
-    """The weights of IMTL-G: the same projection on every gradient, the weights summing to 1.
+def impartial_weights(gramian: Matrix, scales: Vector | float, resolution: float) -> ArraySolution:
+    """The weights of IMTL-G for gradients times scales: the same projection on each of them, weights summing to 1.
 
     Example:
         >>> import numpy as np
         >>> from balancers.solvers.single.spectral import impartial_weights
-        >>> cosines = np.array([[1.0, -0.6], [-0.6, 1.0]])
-        >>> impartial_weights(cosines, np.array([1.0, 5.0]), 1e-8).point.round(3).tolist()
+        >>> gramian = np.array([[1.0, -3.0], [-3.0, 25.0]])
+        >>> impartial_weights(gramian, 1.0, 1e-8).point.round(3).tolist()
         [0.833, 0.167]
     """
+    cosines, norms = clamped_cosines(gramian)
     solution = given_projections(cosines, np.ones(len(norms)), resolution)
-    inverse = solution.point * relative_inverse(norms)
+    inverse = solution.point * relative_inverse(norms * scales)
     total, size = float(inverse.sum()), float(np.abs(inverse).sum())
     solved = bool(solution.solved and (total > ACCURATE * size or size == 0))
     divisor = total if solved else size
@@ -69,17 +73,18 @@ def impartial_weights(cosines: Matrix, norms: Vector, resolution: float) -> Arra
     return ArraySolution(weights, solution.residual, solved)
 
 
-def conflict_free_weights(cosines: Matrix, norms: Vector, projections: Vector, resolution: float) -> ArraySolution:
-    """The weights of ConFIG: cosines with the update in given proportions, its length the sum of the projections on it.
+def conflict_free_weights(gramian: Matrix, shares: Vector, resolution: float) -> ArraySolution:
+    """The weights of ConFIG: cosines with the update in proportion to shares, its length the sum of all projections.
 
     Example:
         >>> import numpy as np
         >>> from balancers.solvers.single.spectral import conflict_free_weights
-        >>> cosines = np.array([[1.0, -0.6], [-0.6, 1.0]])
-        >>> conflict_free_weights(cosines, np.array([1.0, 5.0]), np.ones(2), 1e-8).point.round(3).tolist()
+        >>> gramian = np.array([[1.0, -3.0], [-3.0, 25.0]])
+        >>> conflict_free_weights(gramian, np.full(2, 0.5), 1e-8).point.round(3).tolist()
         [6.0, 1.2]
     """
-    solution = given_projections(cosines, projections, resolution)
+    cosines, norms = clamped_cosines(gramian)
+    solution = given_projections(cosines, shares * len(shares), resolution)
     along = cosines.dot(solution.point)
     square = float(solution.point.dot(along))
     parts = solution.point * (float(norms.dot(along)) / square) if square > 0 else np.zeros(len(norms))
