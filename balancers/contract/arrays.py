@@ -96,6 +96,30 @@ def in_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def is_readable(*tensors: Tensor) -> bool:
+    """Whether tensors are float64 numbers on the host that no graph follows, so that arrays can share their memory.
+
+    Example:
+        >>> import torch
+        >>> from balancers.contract.arrays import is_readable
+        >>> is_readable(torch.zeros(2, dtype=torch.float64)), is_readable(torch.zeros(2))
+        (True, False)
+    """
+    return all(each.is_cpu and each.dtype is torch.float64 and not each.requires_grad for each in tensors)
+
+
+def is_single(gramian: Tensor) -> bool:
+    """Whether a Gramian belongs to one problem, without replicas, and can be read as an array.
+
+    Example:
+        >>> import torch
+        >>> from balancers.contract.arrays import is_single
+        >>> is_single(torch.eye(2, dtype=torch.float64)), is_single(torch.eye(2, dtype=torch.float64)[None])
+        (True, False)
+    """
+    return gramian.dim() == 2 and is_readable(gramian)
+
+
 def _like(value: tuple[Any, ...], parts: list[Any]) -> tuple[Any, ...]:
     """A tuple of these parts, of the type of ``value``: a NamedTuple or a plain one."""
     make = getattr(type(value), "_make", tuple)

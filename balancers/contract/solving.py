@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from math import sqrt
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_readable, is_single, tensors
 from balancers.contract.solution import Certificate, Solution
 from balancers.contract.weighting import Answer, Draws, Evidence, Sizes, Weighting
 
@@ -63,6 +66,11 @@ def recording(certificate: Certificate, solution: Solution) -> Certificate:
         >>> failed.residual.item(), failed.fallbacks.item()
         (0.0, 1.0)
     """
+    if solution.solved.dim() == 0 and is_readable(solution.residual, *certificate):
+        largest, fallbacks = certificate.residual.numpy(), certificate.fallbacks.numpy()
+        if solution.solved.numpy():
+            return Certificate(tensors(np.maximum(largest, solution.residual.numpy())), tensors(fallbacks + 0.0))
+        return Certificate(tensors(largest + 0.0), tensors(fallbacks + 1.0))
     residual = torch.where(
         solution.solved, torch.maximum(certificate.residual, solution.residual), certificate.residual
     )
@@ -83,6 +91,10 @@ def clipped(solution: Solution, gramian: Float[Tensor, "*B K K"], max_norm: floa
     """
     if max_norm is None:
         return solution
+    if is_single(gramian) and is_readable(solution.point):
+        point = solution.point.numpy()
+        longest = sqrt(max(point.dot(gramian.numpy().dot(point)), 0.0))
+        return solution._replace(point=tensors(point * (max_norm / longest))) if longest > max_norm else solution
     length = (
         (solution.point * (gramian @ solution.point[..., None]).squeeze(-1)).sum(-1, keepdim=True).clamp(min=0).sqrt()
     )

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.exactness import COSINE, DOUBLE, least_eigenvalue
 from balancers.contract.preferring import Preferring
 from balancers.contract.registration import register
@@ -17,14 +19,15 @@ from balancers.contract.solution import Solution
 from balancers.contract.space import Choice, searching
 from balancers.contract.weighting import Claim, Evidence, Need
 from balancers.solvers.cosines import products_with
-from balancers.solvers.programmes import ACCURATE, flat, shaped
+from balancers.solvers.programmes import flat, shaped
+from balancers.solvers.single.arrays import as_solution
+from balancers.solvers.single.singular import aligned_weights
 from balancers.solvers.singular import singular_values
 from balancers.solvers.spectral import spectrum
+from balancers.solvers.tolerances import ACCURATE, FARTHEST
 
 Scale = Literal["min", "median", "rmse"]
 Flavour = Literal["paper", "official"]
-
-FARTHEST = 1e-70  # a norm over the longest one
 
 
 @register("aligned-mtl")
@@ -93,6 +96,8 @@ class AlignedMTL(Preferring):
 
     def solve_for(self, evidence: Evidence, shares: Float[Tensor, "*B K"]) -> Solution:
         """The weights of the mean, or of the sum, of the aligned gradients."""
+        if is_single(evidence.gramian) and (solution := self._of_one(evidence, shares)):
+            return solution
         shape = evidence.losses.shape
         cosines, norms = flat(evidence.cosines), evidence.norms.reshape(-1, shape[-1])
         largest = norms.amax(-1, keepdim=True)
@@ -107,9 +112,15 @@ class AlignedMTL(Preferring):
         parts = products_with(vectors, torch.where(kept, aligned / roots, 0.0))
         weights = torch.where(relative > 0, parts / relative, 0.0)
         residual = _residual(values, kept, decomposed.errors)
-        # Squares of norms that are further apart leave the range of float64.
         residual = torch.where(((relative > 0) & (relative < FARTHEST)).any(-1), 1.0, residual)
         return shaped(Solution(weights, residual, residual < ACCURATE), shape)
+
+    def _of_one(self, evidence: Evidence, shares: Float[Tensor, "K"]) -> Solution | None:
+        """The same without replicas, where the usual decomposition is exact enough."""
+        wanted = shares.numpy() * (1 if self.flavour == "paper" else len(shares))
+        with np.errstate(all="ignore"):
+            solution = aligned_weights(evidence.gramian.numpy(), wanted, self.scale, evidence.resolution)
+        return solution and as_solution(solution)
 
     def _length(self, singular: Float[Tensor, "N K"], rank: Tensor) -> Float[Tensor, "N 1"]:
         """The length of the aligned gradients, from the singular values in descending order."""

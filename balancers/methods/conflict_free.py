@@ -9,10 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.preferring import Preferring
 from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.weighting import Claim, Evidence, Need
+from balancers.solvers.single.arrays import solved_by
+from balancers.solvers.single.spectral import conflict_free_weights
 from balancers.solvers.spectral import proportional_projections
 
 
@@ -69,6 +72,8 @@ class ConFIG(Preferring):
 
     def solve_for(self, evidence: Evidence, shares: Float[Tensor, "*B K"]) -> Solution:
         """Cosines in the proportions of the shares, or what comes nearest."""
+        if is_single(evidence.gramian):
+            return solved_by(conflict_free_weights, evidence.gramian, shares, evidence.resolution)
         norms = evidence.norms
         solution = proportional_projections(evidence.cosines, shares * shares.shape[-1], evidence.resolution)
         projections = (evidence.cosines @ solution.point[..., None]).squeeze(-1)

@@ -21,7 +21,7 @@ from balancers.solvers.cosines import angles, hull_contains_zero, length_of, pro
 from balancers.solvers.linear import LinearProgramme, maximise
 from balancers.solvers.min_norm import min_norm
 from balancers.solvers.positive import logarithm
-from balancers.solvers.programmes import ACCURATE
+from balancers.solvers.tolerances import ACCURATE
 
 ROUNDING = 4 * COSINE  # a logarithm of a share that differs from its mean by less is equal
 

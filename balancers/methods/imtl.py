@@ -8,6 +8,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.registration import register
 from balancers.contract.solution import Certificate
 from balancers.contract.solving import recording
@@ -15,6 +16,8 @@ from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Answer, Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.methods.imtl_g import impartial
 from balancers.methods.imtl_l import IMTLL, IMTLLState
+from balancers.solvers.single.arrays import solved_by
+from balancers.solvers.single.spectral import impartial_weights
 
 
 class IMTLState(NamedTuple):
@@ -83,7 +86,10 @@ class IMTL(Weighting[IMTLState]):
     def update(self, evidence: Evidence, state: IMTLState, draws: Draws) -> tuple[Answer, IMTLState]:
         """The weights, the factors of the heads, and the scales of the next step."""
         scales, following = IMTLL(self.learning_rate).update(evidence, IMTLLState(*state[:4]), draws)
-        solution = impartial(evidence.cosines, evidence.norms * scales, evidence.resolution)
+        if is_single(evidence.gramian):
+            solution = solved_by(impartial_weights, evidence.gramian, scales, evidence.resolution)
+        else:
+            solution = impartial(evidence.cosines, evidence.norms * scales, evidence.resolution)
         recorded = recording(self.certificate(state), solution)
         return Answer(solution.point * scales, heads=scales), IMTLState(*following, *recorded)
 

@@ -8,13 +8,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.exactness import DOUBLE
 from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
 from balancers.contract.weighting import Claim, Draws, Evidence, Need
-from balancers.solvers.programmes import ACCURATE
+from balancers.solvers.single.arrays import solved_by
+from balancers.solvers.single.spectral import impartial_weights
 from balancers.solvers.spectral import equal_projections
+from balancers.solvers.tolerances import ACCURATE
 
 
 @register("imtl-g")
@@ -57,6 +60,8 @@ class IMTLG(Solving):
 
     def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """Equal projections, or what comes nearest."""
+        if is_single(evidence.gramian):
+            return solved_by(impartial_weights, evidence.gramian, 1.0, evidence.resolution)
         return impartial(evidence.cosines, evidence.norms, evidence.resolution)
 
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single, tensors
 from balancers.contract.registration import register
 from balancers.contract.solution import Certificate
 from balancers.contract.solving import recording
@@ -17,6 +19,10 @@ from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.solvers.cosines import angles, length_of
 from balancers.solvers.priority import PriorityProblem, follow_primary
+from balancers.solvers.single.arrays import as_solution
+from balancers.solvers.single.cosines import length_of as length_of_one
+from balancers.solvers.single.cosines import unit_gradients
+from balancers.solvers.single.priority import SinglePriority, along_primary
 
 
 class PCDState(NamedTuple):
@@ -114,6 +120,8 @@ class PCD(Weighting[PCDState]):
 
     def update(self, evidence: Evidence, state: PCDState, draws: Draws) -> tuple[Tensor, PCDState]:
         """The weights, and the running means with this step in them."""
+        if is_single(evidence.gramian):
+            return self._of_one(evidence, state)
         cosines, norms = angles(evidence.gramian)
         steps = state.steps + 1
         squared_norms = self.beta * state.squared_norms + (1 - self.beta) * norms**2
@@ -127,6 +135,23 @@ class PCD(Weighting[PCDState]):
         length = length_of(cosines, solution.point)[..., None]
         directed = (norms > 0) & (length > 0)
         return torch.where(directed, solution.point / norms * (wanted / length), 0.0), following
+
+    def _of_one(self, evidence: Evidence, state: PCDState) -> tuple[Tensor, PCDState]:
+        """The same without replicas, on arrays."""
+        unit = unit_gradients(evidence.gramian.numpy())
+        norms, primary = unit.norms, state.primary.numpy()
+        steps = state.steps.numpy() + 1
+        squared_norms = self.beta * state.squared_norms.numpy() + (1 - self.beta) * norms**2
+        usual = np.sqrt(squared_norms / (1 - self.beta**steps))
+        lengths = np.divide(norms, usual, out=np.zeros(len(norms)), where=norms > 0)
+        problem = SinglePriority(unit.cosines, lengths, primary, state.tau.numpy())
+        solution = along_primary(problem, evidence.resolution)
+        certificate = recording(self.certificate(state), as_solution(solution))
+        following = state._replace(squared_norms=tensors(squared_norms), steps=tensors(steps), **certificate._asdict())
+        length = length_of_one(unit.cosines, solution.point)
+        scale = float(primary.dot(norms)) / length if length > 0 else 0.0
+        weights = np.divide(solution.point * scale, norms, out=np.zeros(len(norms)), where=norms > 0)
+        return tensors(weights), following
 
     def certificate(self, state: PCDState) -> Certificate:
         """The record of residuals and fallbacks."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import tensors
 from balancers.contract.counts import require_count
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
@@ -101,14 +103,15 @@ class SDMGrad(Weighting[SDMGradState]):
 
     def update(self, evidence: Evidence, state: SDMGradState, draws: Draws) -> tuple[Tensor, SDMGradState]:
         """The weights after the inner steps, mixed with equal ones."""
-        products = normalised(evidence.gramian if self.flavour == "official" else evidence.cross_gramian)
+        measured = evidence.gramian if self.flavour == "official" else evidence.cross_gramian
+        products = normalised(measured).numpy()
         pull = self.lambda_ / evidence.losses.shape[-1]
-        weights, total = shares(state.parts)
-        velocity = torch.zeros_like(weights)
+        weights, total = shares(state.parts.numpy())
+        velocity = np.zeros_like(weights)
         for _ in range(self.iterations):
-            velocity = self.momentum * velocity + (products @ (weights + pull)[..., None]).squeeze(-1)
+            velocity = self.momentum * velocity + (products @ (weights + pull)[..., None])[..., 0]
             weights = project_onto_simplex(weights - self.learning_rate * velocity)
-        return (weights + pull) / (1 + self.lambda_), SDMGradState(weights * total)
+        return tensors((weights + pull) / (1 + self.lambda_)), SDMGradState(tensors(weights * total))
 
 
 def normalised(products: Float[Tensor, "*B K K"]) -> Float[Tensor, "*B K K"]:

@@ -6,17 +6,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.exactness import COSINE, DOUBLE
 from balancers.contract.solution import Solution
 from balancers.solvers.cosines import angles, hull_contains_zero, products_with, sums_to_zero
 from balancers.solvers.min_norm import min_norm
-from balancers.solvers.programmes import ACCURATE, flat, shaped
-
-NEWTON = 500  # steps; about ten are taken unless α is extreme and norms differ by many orders of magnitude
-CALM = 0.25  # relative change below which Newton steps are taken whole
-SHORT = 1e-3  # relative change from which on Newton's method surely converges
-SETTLED = 1e-7  # relative change of the last Newton step; the next would be its square
-FAINT = 1e-100  # a share in the update below this has no effect
+from balancers.solvers.programmes import flat, shaped
+from balancers.solvers.single.arrays import solved_by
+from balancers.solvers.single.bargaining import fair_weights
+from balancers.solvers.tolerances import ACCURATE, CALM, CONVERGED, FAINT, NEWTON, SHORT
 
 
 def bargain(
@@ -41,6 +39,8 @@ def bargain(
         >>> (weights * (gramian @ weights)).round(decimals=3).tolist()  # Gw = 1/w
         [1.0, 1.0]
     """
+    if is_single(gramian):
+        return solved_by(fair_weights, gramian, alpha, resolution, preference)
     shape = gramian.shape[:-1]
     gramian = flat(gramian)
     wanted = torch.ones_like(gramian[..., 0]) if preference is None else preference.reshape(gramian.shape[:-1])
@@ -85,7 +85,7 @@ def _newton(cosines: Float[Tensor, "N K K"], factors: Float[Tensor, "N K"], alph
         largest = change.abs().amax(-1, keepdim=True)
         point = point * (1 + torch.where(largest < CALM, 1.0, 1 / (1 + caution * largest)) * change)
         # Short steps square their relative length; one that does not even halve it is as short as rounding allows.
-        if bool(((largest < SETTLED) | (before < SHORT) & (2 * largest > before)).all()):
+        if bool(((largest < CONVERGED) | (before < SHORT) & (2 * largest > before)).all()):
             break
         before = largest
     return point, _relative_error(cosines, factors, alpha, point)

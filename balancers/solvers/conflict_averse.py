@@ -6,13 +6,15 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.exactness import DOUBLE
 from balancers.contract.solution import Solution
 from balancers.solvers.cosines import angles, hull_contains_zero, length_of, products_with
 from balancers.solvers.dual_cone import tamed
-from balancers.solvers.programmes import ACCURATE, ProgrammeLine, flat, nonnegative, search, shaped
-
-WILD = 1e5  # larger numbers in what is no solution are rounding
+from balancers.solvers.programmes import ProgrammeLine, flat, nonnegative, search, shaped
+from balancers.solvers.single.arrays import solved_by
+from balancers.solvers.single.conflict_averse import best_for_the_worst_off
+from balancers.solvers.tolerances import ACCURATE, WILD
 
 
 def conflict_averse(
@@ -40,6 +42,8 @@ def conflict_averse(
         >>> conflict_averse(gramian, mean, radius=0.5).point.round(decimals=3).tolist()
         [1.618, 0.5]
     """
+    if is_single(gramian):
+        return solved_by(best_for_the_worst_off, gramian, reference, radius, resolution)
     shape = reference.shape
     gramian, reference = flat(gramian), reference.reshape(-1, shape[-1])
     cosines, norms = angles(gramian)

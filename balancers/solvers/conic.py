@@ -6,14 +6,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.exactness import DOUBLE
 from balancers.contract.solution import Solution
 from balancers.solvers.conflict_averse import conflict_averse
 from balancers.solvers.cosines import angles, hull_contains_zero, length_of, products_with, sums_to_zero
-from balancers.solvers.dual_cone import LARGE
-from balancers.solvers.programmes import ACCURATE, Measure, ProgrammeLine, flat, nonnegative, search, shaped
-
-FAR = 1e9  # stands for infinity in a search
+from balancers.solvers.programmes import Measure, ProgrammeLine, flat, nonnegative, search, shaped
+from balancers.solvers.single.arrays import solved_by
+from balancers.solvers.single.conic import steepest
+from balancers.solvers.tolerances import ACCURATE, FAR, LARGE
 
 
 def steepest_in_cone(
@@ -42,6 +43,8 @@ def steepest_in_cone(
         >>> steepest_in_cone(gramian, mean, cosine=0.5).point.round(decimals=3).tolist()
         [2.632, 0.467]
     """
+    if is_single(gramian):
+        return solved_by(steepest, gramian, reference, cosine, resolution)
     shape = reference.shape
     gramian, reference = flat(gramian), reference.reshape(-1, shape[-1])
     cosines, norms = angles(gramian)

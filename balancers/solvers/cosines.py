@@ -14,9 +14,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from balancers.contract.exactness import COSINE, DOUBLE, least_eigenvalue
-from balancers.solvers.programmes import RIDGE, flat, nonnegative
-
-NARROW = 1e-2  # distance of the hull from zero below which the cone counts as narrow
+from balancers.solvers.programmes import flat, nonnegative
+from balancers.solvers.tolerances import NARROW, RIDGE
 
 
 class Angles(NamedTuple):

@@ -6,13 +6,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.exactness import DOUBLE
 from balancers.contract.solution import Solution
 from balancers.solvers.cosines import angles, hull_of, length_of, products_with
-from balancers.solvers.programmes import ACCURATE, nonnegative
-
-LARGE = 1e3  # larger numbers may throw out heads that follow the weights
-DAMPING = 1e-6  # added to the diagonal: keeps them below 500, and moves the result by a thousandth at most
+from balancers.solvers.programmes import nonnegative
+from balancers.solvers.single.arrays import solved_by
+from balancers.solvers.single.dual_cone import project_onto_cone
+from balancers.solvers.tolerances import ACCURATE, DAMPING, LARGE
 
 
 def dual_cone(
@@ -36,6 +37,8 @@ def dual_cone(
         >>> dual_cone(gramian, mean).point.round(decimals=3).tolist()
         [[1.5, 0.5]]
     """
+    if is_single(gramian):
+        return solved_by(project_onto_cone, gramian, references, resolution)
     cosines, norms = angles(gramian)
     scaled = references * norms[..., None, :]
     size = scaled.abs().amax(-1, keepdim=True)

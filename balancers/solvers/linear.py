@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from balancers.contract.solution import Solution
-from balancers.solvers.programmes import ACCURATE, shaped
+from balancers.solvers.programmes import shaped
+from balancers.solvers.tolerances import ACCURATE
 
 ZERO = 1e-11  # entries of a tableau, which are scaled to 1, below this are rounding
 GREEDY = 3  # pivots per column of the tableau that take the steepest variable; then the first, which cannot cycle

@@ -6,10 +6,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.exactness import DOUBLE
 from balancers.contract.solution import Solution
 from balancers.solvers.cosines import angles, products_with
-from balancers.solvers.programmes import ACCURATE, nonnegative
+from balancers.solvers.programmes import nonnegative
+from balancers.solvers.single.arrays import solved_by
+from balancers.solvers.single.min_norm import shortest_in_hull
+from balancers.solvers.tolerances import ACCURATE
 
 
 def min_norm(gramian: Float[Tensor, "*B K K"], resolution: float = DOUBLE) -> Solution:
@@ -31,6 +35,8 @@ def min_norm(gramian: Float[Tensor, "*B K K"], resolution: float = DOUBLE) -> So
         >>> min_norm(gramian).point.round(decimals=3).tolist()
         [0.875, 0.125]
     """
+    if is_single(gramian):
+        return solved_by(shortest_in_hull, gramian, resolution)
     cosines, norms = angles(gramian)
     zero = norms == 0
     smallest = norms.amin(-1, keepdim=True)

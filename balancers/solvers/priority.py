@@ -8,10 +8,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.exactness import COSINE, DOUBLE
 from balancers.contract.solution import Solution
 from balancers.solvers.cosines import hull_of, length_of, products_with, sums_to_zero
-from balancers.solvers.programmes import ACCURATE, nonnegative
+from balancers.solvers.programmes import nonnegative
+from balancers.solvers.single.arrays import solved_by
+from balancers.solvers.single.priority import SinglePriority, along_primary
+from balancers.solvers.tolerances import ACCURATE
 
 
 class PriorityProblem(NamedTuple):
@@ -70,6 +74,8 @@ def follow_primary(problem: PriorityProblem, resolution: float = DOUBLE) -> Solu
         >>> follow_primary(PriorityProblem(cosines, lengths, primary, 0.02 * tau)).point.round(decimals=3).tolist()
         [1.0, 0.7]
     """
+    if is_single(problem.cosines):
+        return solved_by(along_primary, SinglePriority(*(part.numpy() for part in problem)), resolution)
     secondary, required = problem.secondary, problem.required
     own = problem.primary * problem.lengths
     missing = required - products_with(problem.cosines, own)

@@ -10,15 +10,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from balancers.contract.solution import Solution
+from balancers.solvers.tolerances import REFINEMENTS, RIDGE, ROOTS, SETTLED, TRIES, ZERO
 
-RIDGE = 1e-11  # beside diagonals of 1: far above float64's rounding
-REFINEMENTS = 2  # enough to remove the effect of the ridge
-ZERO = 1e-13  # a relative violation below this is rounding
-SETTLED = 1e-8  # relative to the terms that cancel: a programme whose conditions are violated more is not solved
-ACCURATE = 1e-6  # relative to what the equation asks for: a solution that misses it by more is none
-TRIES = 3  # exchanges without progress before variables are taken one by one
 CHANGES = 5  # of the active set, per variable; about one is needed
-ROOTS = 80  # steps of a search along a line: enough to halve any interval down to rounding
 
 
 def nonnegative(matrix: Float[Tensor, "*B K K"], target: Float[Tensor, "*B K"]) -> Solution:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.solution import Solution
 from balancers.solvers.cosines import angles
 from balancers.solvers.programmes import ProgrammeLine, flat, search, shaped
+from balancers.solvers.single.arrays import solved_by
+from balancers.solvers.single.simplex import least_on_simplex
 
 
 def simplex_qp(gramian: Float[Tensor, "*B K K"], linear: Float[Tensor, "*B K"]) -> Solution:
@@ -29,6 +32,8 @@ def simplex_qp(gramian: Float[Tensor, "*B K K"], linear: Float[Tensor, "*B K"]) 
     Raises:
         ValueError: a gradient is zero.
     """
+    if is_single(gramian):
+        return solved_by(least_on_simplex, gramian, linear)
     shape = linear.shape
     gramian, linear = flat(gramian), linear.reshape(-1, shape[-1])
     cosines, norms = angles(gramian)

@@ -8,9 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-GOOD = 1e-11  # relative error of a singular triple that the usual decomposition is allowed
-ORTHOGONAL = 1e-14  # cosine of two columns that are orthogonal
-SWEEPS = 30  # about six are taken
+from balancers.solvers.tolerances import GOOD, ORTHOGONAL, SWEEPS
 
 
 class SingularValues(NamedTuple):

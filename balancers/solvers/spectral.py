@@ -8,10 +8,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.exactness import COSINE, DOUBLE, least_eigenvalue
 from balancers.contract.solution import Solution
 from balancers.solvers.cosines import products_with
-from balancers.solvers.programmes import ACCURATE
+from balancers.solvers.single.arrays import solved_by
+from balancers.solvers.single.spectral import given_projections
+from balancers.solvers.tolerances import ACCURATE
 
 
 class Spectrum(NamedTuple):
@@ -73,6 +76,8 @@ def proportional_projections(
         >>> [round(number, 3) for number in (cosines @ point).tolist()]
         [1.0, 3.0]
     """
+    if is_single(cosines):
+        return solved_by(given_projections, cosines, projections, resolution)
     present = (cosines.diagonal(dim1=-2, dim2=-1) > 0).to(cosines.dtype)
     target = projections * present
     values, vectors, kept = spectrum(cosines, resolution)
