@@ -144,16 +144,20 @@ def step_cost(  # noqa: PLR0913, PLR0917 - one parameter per option of the comma
     tasks: Annotated[str, typer.Option(help="Numbers of tasks, comma-separated.")] = "2,3,11,40",
     methods: Annotated[str, typer.Option(help="Only these balancers, comma-separated.", show_default="all")] = "",
     solver_tasks: Annotated[str, typer.Option(help="Numbers of tasks for solvers alone.")] = "2,3,5,11,20,40,100",
+    operator_tasks: Annotated[str, typer.Option(help="Numbers of tasks for counts of operators.")] = "3,10,40",
     effort: Annotated[float, typer.Option(min=0, help="How long to measure, in the usual time.")] = 1.0,
     results: Into = Path("results/micro"),
     redraw: Redraw = False,
 ) -> None:
-    """Time one balanced step on one CPU thread, beside a plain step and beside TorchJD's."""
+    """Time one balanced step on one CPU thread, and count its operators, beside a plain step and TorchJD's."""
     with plain_errors():
         from benchmarks.studies.step_cost import study  # noqa: PLC0415
 
         options = study.StepCostOptions(
-            tasks=split_numbers(tasks), methods=split_names(methods), solver_tasks=split_numbers(solver_tasks)
+            tasks=split_numbers(tasks),
+            methods=split_names(methods),
+            solver_tasks=split_numbers(solver_tasks),
+            operator_tasks=split_numbers(operator_tasks),
         )._replace(effort=effort, **({"models": split_names(models)} if models else {}))
         say_page(study.report(results) if redraw else study.run(options, results, out))
 
