@@ -170,6 +170,7 @@ def test_step_cost_refuses_an_unknown_model(tmp_path: Path) -> None:
         ("transfer", "transfer"),
         ("efficiency", "efficiency"),
         ("micro", "step-cost"),
+        ("gpu", "gpu"),
         ("throughput", "throughput"),
     ],
 )
