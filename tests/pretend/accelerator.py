@@ -61,9 +61,11 @@ class DeviceTensor(Tensor):
         waits["tolist"] += 1
         return self.raw.tolist()
 
-    def new_tensor(self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    def new_tensor(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, data: Any, dtype: Any = None, device: Any = None, **options: Any
+    ) -> Tensor:
         where = self.device if device is None else device
-        return torch.tensor(data, dtype=dtype or self.dtype, device=where, requires_grad=requires_grad)
+        return torch.tensor(data, dtype=dtype or self.dtype, device=where, **options)
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -162,7 +164,8 @@ class Generator(_OriginalGenerator):
     """Random numbers of the device are drawn in main memory."""
 
     def __new__(cls, device: Any = "cpu") -> torch.Generator:
-        return _OriginalGenerator.__new__(cls, "cpu" if _is_ours(device) else device)
+        where = "cpu" if _is_ours(device) else device
+        return _OriginalGenerator.__new__(cls, where)  # pyright: ignore[reportCallIssue]
 
 
 torch.Generator = Generator  # pyright: ignore[reportAttributeAccessIssue]

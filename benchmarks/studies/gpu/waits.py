@@ -26,15 +26,29 @@ SEEN_ON = "cuda"  # PyTorch's name for both; the profiler shows no runtime calls
 class Span(Protocol):
     """From when to when something lasted."""
 
-    start: float
-    end: float
+    @property
+    def start(self) -> float:
+        """When it began."""
+        ...
+
+    @property
+    def end(self) -> float:
+        """When it ended."""
+        ...
 
 
 class Event(Protocol):
     """A name with the time that it took, as in a profile."""
 
-    name: str
-    time_range: Span
+    @property
+    def name(self) -> str:
+        """What was called."""
+        ...
+
+    @property
+    def time_range(self) -> Span:
+        """When it was."""
+        ...
 
 
 def waits_of(step: Step, device: torch.device) -> int | None:

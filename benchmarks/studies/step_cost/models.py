@@ -31,8 +31,8 @@ class Problem(NamedTuple):
 
     def to(self, device: torch.device) -> Problem:
         """The same on a device; the modules themselves move there."""
-        modules = [module.to(device) for module in (self.encoder, self.last, self.heads)]
-        return Problem(*modules, self.inputs.to(device), self.targets.to(device))  # pyright: ignore[reportArgumentType]
+        encoder, last, heads = self.encoder.to(device), self.last.to(device), self.heads.to(device)
+        return Problem(encoder, last, heads, self.inputs.to(device), self.targets.to(device))
 
     def parameters(self) -> list[nn.Parameter]:
         """All parameters: of the encoder, then of the heads."""
