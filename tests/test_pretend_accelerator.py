@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ import pytest
 from balancers import Need, create, names
 
 ROOT = Path(__file__).parents[1]
-K_NUMBERS_ON_THE_HOST = False  # in the step of a single run, and in methods that look at gradients themselves
+GRADIENTS_MEET_K_NUMBERS = False  # whether methods that look at gradients themselves work on accelerators
 PLACES = ("shared", "last", "features")
 WAITS = dict.fromkeys(names(), 1) | {"famo": 2}  # famo is shown the losses after the step
-WITH_GRADIENTS = {name for name in names() if Need.GRADIENTS in create(name).needs}
+LATER = set() if GRADIENTS_MEET_K_NUMBERS else {name for name in names() if Need.GRADIENTS in create(name).needs}
 REFUSED = {  # by the balancer, on every device
     **{name: {"last", "features"} for name in ("db-mtl", "excess-mtl", "m-config", "moco", "sam-gs")},
     **{name: {"last"} for name in ("graddrop", "trimmed-mean")},
@@ -25,7 +26,8 @@ REFUSED = {  # by the balancer, on every device
     "rotograd": {"shared", "last"},
 }
 NOT_STACKABLE = {"excess-mtl", "rotograd"}  # see `benchmarks.running.grouping.stackable`
-ROUNDING = 1e-4  # of Gramians in single precision, after two steps
+IN_PIECES = {"gradnorm-regression-10 pcgrad alone"}  # the CPU adds its Gramian up by pieces that fit into caches
+ROUNDING, SINGLE = 1e-5, 1e-4  # of such sums in curves of six digits, and of Gramians in single precision
 
 
 def printed_by(*arguments: str) -> Any:
@@ -53,7 +55,7 @@ def runs() -> dict[str, Any]:
     return printed_by("tests.pretend.runs")
 
 
-@pytest.mark.parametrize("method", names())
+@pytest.mark.parametrize("method", sorted(set(names()) - LATER))
 @pytest.mark.parametrize("place", PLACES)
 def test_every_method_does_on_an_accelerator_what_it_does_on_the_cpu(
     method: str, place: str, steps: dict[str, Any]
@@ -63,29 +65,40 @@ def test_every_method_does_on_an_accelerator_what_it_does_on_the_cpu(
     if "refused" not in compared:
         assert compared.get("error") is None
         assert compared["gap"] == 0
-        if K_NUMBERS_ON_THE_HOST:
-            assert compared["waits"] == [WAITS[method]] * len(compared["waits"])
+        assert compared["waits"] == [WAITS[method]] * 2
 
 
-@pytest.mark.skipif(not K_NUMBERS_ON_THE_HOST, reason="steps compute K numbers in double precision on the device")
 def test_every_method_works_where_there_is_no_double_precision() -> None:
     for case, compared in printed_by("tests.pretend.steps", "without-float64").items():
-        assert compared.get("error") is None, case
-        assert "refused" in compared or compared["gap"] < ROUNDING, case
+        if case.split()[0] not in LATER:
+            assert compared.get("error") is None, case
+            assert "refused" in compared or compared["gap"] < SINGLE, case
 
 
 def test_runs_leave_the_same_records_on_an_accelerator(runs: dict[str, Any]) -> None:
     assert len(runs["compared"]) == 18
     for case, compared in runs["compared"].items():
-        assert compared["accelerator"] == compared["cpu"], case
+        if case in IN_PIECES:
+            for theirs, ours in zip(compared["cpu"], compared["accelerator"], strict=True):
+                assert list(numbers_in(ours)) == pytest.approx(list(numbers_in(theirs)), rel=ROUNDING), case
+        else:
+            assert compared["accelerator"] == compared["cpu"], case
         assert {record["status"] for record in compared["cpu"]} == {"done"}, case
-        if K_NUMBERS_ON_THE_HOST:
-            assert set(compared["waits"]) == {WAITS[case.split()[1]]}, case
+        assert set(compared["waits"]) == {WAITS[case.split()[1]]}, case
+
+
+def numbers_in(part: Any) -> Iterator[float]:
+    """All numbers of a record, in its order."""
+    if isinstance(part, dict | list):
+        for each in part.values() if isinstance(part, dict) else part:
+            yield from numbers_in(each)
+    elif isinstance(part, int | float):
+        yield part
 
 
 def test_replicas_wait_once_a_step_for_all_that_the_host_must_know(runs: dict[str, Any]) -> None:
     waits = runs["waits"]
     assert set(waits) == set(names()) - NOT_STACKABLE
-    for method, counts in waits.items():
-        if K_NUMBERS_ON_THE_HOST or method not in WITH_GRADIENTS:
-            assert counts == [WAITS[method]] * 3, method
+    assert {method: counts for method, counts in waits.items() if method not in LATER} == {
+        method: [WAITS[method]] * 3 for method in waits if method not in LATER
+    }

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 
-import torch
 from torch import Tensor
 
+from balancers.step.host import on_host
 from benchmarks.training.machine.devices import on_accelerator
 
 
@@ -17,13 +16,7 @@ def fetched(tensors: Sequence[Tensor]) -> list[Tensor]:
     The host waits for the accelerator once, or not at all if none of them lies there.
     """
     away = [tensor.detach() for tensor in tensors if on_accelerator(tensor.device)]
-    if away:
-        dtype = reduce(torch.promote_types, (tensor.dtype for tensor in away), torch.float32)  # float64 may be missing
-        flat = torch.cat([tensor.reshape(-1).to(dtype) for tensor in away]).cpu().double()
-        pieces = flat.split([tensor.numel() for tensor in away])
-        arrived = iter([piece.view(tensor.shape) for piece, tensor in zip(pieces, away, strict=True)])
-    else:
-        arrived = iter(())
+    arrived = iter(on_host(away) if away else [])
     return [next(arrived) if on_accelerator(tensor.device) else tensor.detach().double() for tensor in tensors]
 
 
