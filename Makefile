@@ -1,7 +1,7 @@
 # `make bench` and `make test` set everything up themselves. `make help` lists what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test plots micro throughput plane transfer efficiency counterexamples lint clean
+.PHONY: help setup bench test plots micro gpu throughput plane transfer efficiency counterexamples lint clean
 
 PYTHON ?= python3
 PIP_ARGS ?=
@@ -49,6 +49,9 @@ plots: setup ## draw the charts and write the report anew from what is in result
 
 micro: setup ## cost of one balanced step, beside a plain one and TorchJD's, to results/micro
 	$(RUN) benchmarks step-cost
+
+gpu: setup ## steps, runs per hour and a protocol on a GPU, within 8 minutes, to results/gpu
+	$(RUN) benchmarks gpu
 
 throughput: setup ## runs per hour as replicas, on workers and nodes, to results/throughput
 	$(RUN) benchmarks throughput

@@ -237,7 +237,7 @@ def seed_for(purpose: str, seed: int) -> int:
 @contextmanager
 def seeded(purpose: str, seed: int) -> Iterator[None]:
     """Run a block with torch's global generator seeded for ``purpose``, and leave the generator as it was."""
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    with torch.random.fork_rng(devices=range(torch.accelerator.device_count())):
         torch.manual_seed(seed_for(purpose, seed))
         yield
 

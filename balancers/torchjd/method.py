@@ -93,11 +93,11 @@ class TorchJDMethod(Weighting[Steps]):
     def update(self, evidence: Evidence, state: Steps, draws: Draws) -> tuple[Answer, Steps]:
         """TorchJD's answer, replica by replica."""
         tasks = evidence.losses.shape[-1]
-        device = evidence.losses.device
+        device = (evidence.gradients if Need.GRADIENTS in self.needs else evidence.losses).device
         memory = self._recall(tasks, device, state) if self.stateful else _Memory(self._build(tasks, device), tasks)
         seeds = draws.uniform(state.steps).flatten().tolist()
         answers = []
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
             for seed, replica in zip(seeds, _replicas(evidence), strict=True):
                 torch.manual_seed(int(seed * 2**53))
                 answers.append(self.kind.ask(memory.algorithm, replica))

@@ -35,10 +35,12 @@ Balancers = Annotated[
 ]
 Suites = Annotated[str, typer.Option(help="Suites or families of suites to run, comma-separated.")]
 Seeds = Annotated[int | None, typer.Option(min=1, help="Number of seeds; overrides the protocol.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps or xpu.")]
 Workers = Annotated[
     int | None,
-    typer.Option(min=0, help="Local processes; 0: only this process.", show_default="one per core, or one per GPU"),
+    typer.Option(
+        min=0, help="Local processes; 0: only this process.", show_default="one per core, or one per accelerator"
+    ),
 ]
 ModelFolder = Annotated[Path, typer.Argument(help="Folder that `run --save-models` or `finetune` wrote.")]
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from benchmarks.cli.options import (
     EXIT_FAILED,
     Data,
+    Device,
     Plugins,
     ResultsFolder,
     app,
@@ -75,7 +76,7 @@ def reproduce(
     tolerance: Annotated[
         float, typer.Option(min=0, help="Largest relative difference of metrics that counts as agreement.")
     ] = AGREE,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     data: Data = None,
     plugin: Plugins = None,
 ) -> None:

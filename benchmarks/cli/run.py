@@ -97,9 +97,10 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         source = find(protocol)
         folder = results or Path("results") / "-".join([read(source).name, *(path.stem for path in plugin or [])])
         _require_consistent(executor, address, gpus, workers, time_limit)
-        elsewhere = executor is ExecutorName.RAY and device == "cuda"  # the nodes have GPUs, not necessarily the driver
+        # The nodes of a cluster have accelerators, the driver not necessarily.
+        elsewhere = executor is ExecutorName.RAY and device in devices.ACCELERATORS
         where = torch.device(device) if elsewhere else devices.choose(device)
-        if gpus and where.type == "cpu":
+        if gpus and not devices.on_accelerator(where):
             raise ValueError("--gpus reserves GPUs that a run on the CPU does not use: add --device cuda")
         workers = local_workers.default_workers(where) if workers is None else workers
         options = runner.Options(

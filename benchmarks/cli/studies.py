@@ -144,17 +144,59 @@ def step_cost(  # noqa: PLR0913, PLR0917 - one parameter per option of the comma
     tasks: Annotated[str, typer.Option(help="Numbers of tasks, comma-separated.")] = "2,3,11,40",
     methods: Annotated[str, typer.Option(help="Only these balancers, comma-separated.", show_default="all")] = "",
     solver_tasks: Annotated[str, typer.Option(help="Numbers of tasks for solvers alone.")] = "2,3,5,11,20,40,100",
+    operator_tasks: Annotated[str, typer.Option(help="Numbers of tasks for counts of operators.")] = "3,10,40",
     effort: Annotated[float, typer.Option(min=0, help="How long to measure, in the usual time.")] = 1.0,
     results: Into = Path("results/micro"),
     redraw: Redraw = False,
 ) -> None:
-    """Time one balanced step on one CPU thread, beside a plain step and beside TorchJD's."""
+    """Time one balanced step on one CPU thread, and count its operators, beside a plain step and TorchJD's."""
     with plain_errors():
         from benchmarks.studies.step_cost import study  # noqa: PLC0415
 
         options = study.StepCostOptions(
-            tasks=split_numbers(tasks), methods=split_names(methods), solver_tasks=split_numbers(solver_tasks)
+            tasks=split_numbers(tasks),
+            methods=split_names(methods),
+            solver_tasks=split_numbers(solver_tasks),
+            operator_tasks=split_numbers(operator_tasks),
         )._replace(effort=effort, **({"models": split_names(models)} if models else {}))
+        say_page(study.report(results) if redraw else study.run(options, results, out))
+
+
+@app.command()
+def gpu(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
+    device: Device = "auto",
+    protocol: Annotated[str, typer.Option(help="Name or path of the protocol that is run.")] = "quick",
+    models: Annotated[str, typer.Option(help="Models whose steps are timed.")] = "two-layer,bert-12",
+    tasks: Annotated[str, typer.Option(help="Their numbers of tasks.")] = "3,10",
+    methods: Annotated[str, typer.Option(help="Methods whose steps are timed.", show_default="eight")] = "",
+    suites: Annotated[
+        str, typer.Option(help="Suites whose rates are measured.")
+    ] = "plane,gradnorm-regression-2,multimnist",
+    rate_methods: Annotated[str, typer.Option(help="Methods whose rates are measured.")] = "fixed,pcgrad",
+    replicas: Annotated[str, typer.Option(help="How many runs train in one loop.")] = "1,16,64",
+    seconds: Annotated[float, typer.Option(min=0, help="About how long to time the steps of one model.")] = 10.0,
+    minutes: Annotated[float, typer.Option(min=0, help="Minutes after which what is left is not measured.")] = 7.0,
+    results: Into = Path("results/gpu"),
+    redraw: Redraw = False,
+) -> None:
+    """Measure an accelerator: steps beside TorchJD's, waits for the device, runs per hour, and a whole protocol.
+
+    Exits with 2 where there is no accelerator, unless --device cpu is given.
+    """
+    with plain_errors():
+        from benchmarks.studies.gpu import study  # noqa: PLC0415
+
+        options = study.GpuOptions(
+            device=device,
+            protocol=protocol,
+            models=split_names(models),
+            tasks=split_numbers(tasks),
+            suites=split_names(suites),
+            rate_methods=split_names(rate_methods),
+            replicas=split_numbers(replicas),
+            seconds=seconds,
+            minutes=minutes,
+        )._replace(**({"methods": split_names(methods)} if methods else {}))
         say_page(study.report(results) if redraw else study.run(options, results, out))
 
 

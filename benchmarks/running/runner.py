@@ -36,6 +36,7 @@ from benchmarks.running.grouping import grouped
 from benchmarks.running.progress import Display
 from benchmarks.training.machine import environment
 from benchmarks.training.machine.data_parallel import World, join
+from benchmarks.training.machine.devices import on_accelerator
 from tasks import registry
 
 SKIPPED = "skipped.json"  # suite -> why it could not run
@@ -175,8 +176,8 @@ def executor_for(options: Options, folder: Path, world: World) -> Executor:
     if world.size > 1:
         return Here(setting, world)
     if options.executor == "ray":
-        on_gpu = options.device.type == "cuda"
-        share = Share(options.threads or 1, float(on_gpu) if options.gpus is None else options.gpus)
+        gpus = float(on_accelerator(options.device)) if options.gpus is None else options.gpus
+        share = Share(options.threads or 1, gpus)
         return Ray(setting, options.address, share)
     return Processes(setting, options.workers) if options.workers else Here(setting)
 

@@ -13,7 +13,7 @@ from benchmarks.training.engines.engine import Engine
 from benchmarks.training.engines.replicas.engine import Replicas
 from benchmarks.training.engines.single import Alone
 from benchmarks.training.loaded import Callbacks, Keep, Loaded, Progress
-from benchmarks.training.machine.devices import require_alive
+from benchmarks.training.machine.devices import free_memory
 from benchmarks.training.pace import Pace
 from benchmarks.training.train import train
 
@@ -63,9 +63,7 @@ def train_group(
         return
     # Outside of the handler, whose exception holds on to everything that the group had allocated.
     gc.collect()
-    if loaded.device.type == "cuda":
-        require_alive(loaded.device)
-        torch.cuda.empty_cache()
+    free_memory(loaded.device)
     middle = len(cells) // 2
     for half in (cells[:middle], cells[middle:]):
         yield from train_group(half, loaded, progress, keep, limit, pace)

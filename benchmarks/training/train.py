@@ -6,13 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 
-import torch
-
 from benchmarks.records.record import Cell, Outcome, Record, Scalars
 from benchmarks.training.batches import geometry_batch
 from benchmarks.training.engines.engine import Engine, Fault, Means
 from benchmarks.training.loaded import Callbacks, Loaded, MakeEngine
-from benchmarks.training.machine.devices import require_alive
+from benchmarks.training.machine.devices import noise_kept, synchronize
 from benchmarks.training.machine.environment import describe
 from benchmarks.training.measuring.clock import PeakMemory, Spent, Stopwatch
 from benchmarks.training.measuring.evaluate import Geometry
@@ -85,14 +83,13 @@ class Training:
     @contextmanager
     def recording_failures(self) -> Iterator[None]:
         """Turn an exception of a cell that trains alone into its record's status; restore the random generators."""
-        devices = [torch.cuda.current_device()] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
+        with noise_kept(self.device):
             try:
                 yield
             except Exception as error:  # one cell must not take the others down
                 if len(self.runs) > 1 or self.world.out_of_step(error):
                     raise
-                require_alive(self.device)
+                synchronize(self.device)  # raises where the device itself broke
                 step = self.engine.done if self._built else 0
                 self.runs[0].break_off(Fault(step, "failed", f"{type(error).__name__}: {error}"))
 

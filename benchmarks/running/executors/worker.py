@@ -66,7 +66,7 @@ class Worker:
     def train(self, job: Job, prepared: Prepared, tell: Tell) -> None:
         """Train the cells of a job together, or tell that it had better be split."""
         loaded, pace = prepared
-        if len(job.cells) > 1 and self.device.type == "cpu" and not pace.faster_together(job.cells):
+        if len(job.cells) > 1 and not devices.on_accelerator(self.device) and not pace.faster_together(job.cells):
             tell(Divided(job))
             return
         keep = None if self.setting.models is None else self._keep

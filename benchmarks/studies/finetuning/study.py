@@ -23,6 +23,7 @@ from benchmarks.studies.finetuning.results import TransferOutcome, TransferResul
 from benchmarks.studies.finetuning.tuning import PlannedTuning, Tuned, Tuner, TuningSetting, load, require_models
 from benchmarks.studies.finetuning.work import work
 from benchmarks.studies.results import Origin
+from benchmarks.training.machine.devices import on_accelerator
 
 PAGE, CHART = "transfer.md", "transfer"
 
@@ -50,7 +51,7 @@ def run(
     """
     summary = runner.run(protocol, filters, setting.folder, options._replace(save_models=True), console)
     store.pack(setting.folder)
-    workers = options.workers if options.device.type == "cpu" else 0  # one process has a GPU to itself
+    workers = 0 if on_accelerator(options.device) else options.workers  # one process has an accelerator to itself
     compared, failed = tune(setting, more, workers, console)
     TransferResults(compared).save(setting.folder)
     return report(setting.folder), summary.failed + failed

@@ -18,10 +18,10 @@ from torchjd import aggregation
 from balancers import Balancer, Draws, Evidence, Need, Sizes, Weighting, create
 from benchmarks.studies.step_cost.models import Problem, build
 from benchmarks.studies.step_cost.peers import PEERS, VARIANTS, equal_weights, features_step, peer_step, shared_step
-from benchmarks.studies.step_cost.steps import Sort, balanced_step, places, plain_step, probe, sort_of
+from benchmarks.studies.step_cost.steps import Sort, balanced_step, bound_step, places, plain_step, probe, sort_of
 from benchmarks.studies.timing import Effort, Step, alternate
 
-PLAIN, OURS, THEIRS = "plain", "ours", "torchjd"
+PLAIN, BOUND, OURS, THEIRS = "plain", "bound", "ours", "torchjd"
 MEASURED, DERIVED, NOT = "measured", "derived", ""
 ON_GRADIENTS = (aggregation.ConFIG, aggregation.ExcessMTL, aggregation.GradDrop, aggregation.TrimmedMean)
 
@@ -62,6 +62,7 @@ class Case(NamedTuple):
     weights: float  # of which for the weights, where derived
     torchjd: float
     torchjd_how: str  # measured, derived, or empty where there is none
+    bound: float = math.nan  # of the forward pass and K backward passes, beside which the step was timed
 
     @property
     def against(self) -> float:
@@ -78,6 +79,7 @@ class Bench:
     plan: ModelPlan
     problem: Problem
     plain: float = math.nan
+    bound: float = math.nan
     around: dict[tuple[Sort, str], float] = field(default_factory=dict)  # by sort and place
     evidence: dict[tuple[Sort, str], Evidence] = field(default_factory=dict)
     around_torchjd: dict[str, float] = field(default_factory=dict)  # by place, in the fastest variant
@@ -144,9 +146,10 @@ def _measure_around(bench: Bench, sorts: set[Sort]) -> None:
         if bench.tasks <= bench.plan.batches or variant.chunk is not None:
             theirs[name] = shared_step(bench.problem, equal_weights(), variant)
     at_features = features_step(bench.problem, equal_weights())
-    steps = {PLAIN: plain_step(bench.problem), **ours, **theirs, "features": at_features}
+    once = {PLAIN: plain_step(bench.problem), BOUND: bound_step(bench.problem)}
+    steps = {**once, **ours, **theirs, "features": at_features}
     seconds = alternate(steps, bench.clear, bench.plan.effort)
-    bench.plain = seconds[PLAIN]
+    bench.plain, bench.bound = seconds[PLAIN], seconds[BOUND]
     bench.around = {key: seconds[f"{OURS} {key}"] for key in balancers}
     bench.evidence = {key: balancer.evidence for key, balancer in balancers.items()}
     bench.variant = min(theirs, key=lambda name: seconds[name])
@@ -176,7 +179,7 @@ def derived(bench: Bench, name: str, weighting: Weighting) -> Iterator[Case]:
         weights = _seconds_of_weights(weighting, evidence, bench.plan.alone)
         theirs, how = _peers_time(bench, name, place, evidence)
         numbers = (bench.plain, bench.around[sort, place] + weights, DERIVED, weights, theirs)
-        yield Case(bench.model, bench.tasks, name, place, *numbers, how)
+        yield Case(bench.model, bench.tasks, name, place, *numbers, how, bench.bound)
 
 
 @torch.no_grad()

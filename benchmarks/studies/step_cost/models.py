@@ -29,6 +29,11 @@ class Problem(NamedTuple):
         """One mean squared error per task."""
         return [(head(features) - self.targets).square().mean() for head in self.heads]
 
+    def to(self, device: torch.device) -> Problem:
+        """The same on a device; the modules themselves move there."""
+        encoder, last, heads = self.encoder.to(device), self.last.to(device), self.heads.to(device)
+        return Problem(encoder, last, heads, self.inputs.to(device), self.targets.to(device))
+
     def parameters(self) -> list[nn.Parameter]:
         """All parameters: of the encoder, then of the heads."""
         return [*self.encoder.parameters(), *self.heads.parameters()]
@@ -72,11 +77,11 @@ def _transformer() -> Parts:
 
 
 class _Embedding(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, vocabulary: int, positions: int, width: int) -> None:
         super().__init__()
-        self.words = nn.Embedding(VOCABULARY, WIDTH)
-        self.positions = nn.Embedding(POSITIONS, WIDTH)
-        self.norm = nn.LayerNorm(WIDTH)
+        self.words = nn.Embedding(vocabulary, width)
+        self.positions = nn.Embedding(positions, width)
+        self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Hidden states (N, T, D) of tokens (N, T)."""
@@ -86,8 +91,20 @@ class _Embedding(nn.Module):
 def _encoder_22m() -> Parts:
     """The shape of MiniLM-L6: 22.5 million parameters, more than half of them embeddings."""
     layers = _layers(6, WIDTH, 12)
-    encoder = nn.Sequential(_Embedding(), *layers, _FirstToken())
+    encoder = nn.Sequential(_Embedding(VOCABULARY, POSITIONS, WIDTH), *layers, _FirstToken())
     return Parts(encoder, layers[-1], torch.randint(VOCABULARY, (16, 32)), WIDTH)
+
+
+def _bert_12() -> Parts:
+    """Twelve narrow layers: many small operators."""
+    layers = _layers(12, 128, 4)
+    encoder = nn.Sequential(_Embedding(1000, 32, 128), *layers, _FirstToken())
+    return Parts(encoder, layers[-1], torch.randint(1000, (8, 32)), 128)
+
+
+def _two_layers() -> Parts:
+    last = nn.Linear(128, 128)
+    return Parts(nn.Sequential(nn.Linear(64, 128), nn.ReLU(), last, nn.ReLU()), last, torch.randn(64, 64), 128)
 
 
 MODELS: dict[str, Callable[[], Parts]] = {
@@ -95,6 +112,8 @@ MODELS: dict[str, Callable[[], Parts]] = {
     "lenet": _lenet,
     "transformer": _transformer,
     "encoder-22m": _encoder_22m,
+    "bert-12": _bert_12,
+    "two-layer": _two_layers,
 }
 
 

@@ -19,6 +19,7 @@ from benchmarks.studies.timing import Effort, alternate
 
 TASKS = (2, 3, 5, 11, 20, 40, 100)
 EFFORT = Effort(0.3, fewest=3, most=50)
+INDEPENDENT, DEPENDENT, STATIONARY = KINDS = ("independent", "dependent", "stationary")
 
 # The name says what a solver finds on a Gramian, and which methods use it.
 SOLVERS: dict[str, Callable[[Tensor], object]] = {
@@ -41,24 +42,30 @@ class Solve(NamedTuple):
 
     solver: str
     tasks: int
-    gradients: str  # "independent" or "dependent"
+    gradients: str  # one of `KINDS`
     seconds: float
 
 
 def solves(numbers: Sequence[int] = TASKS, effort: float = 1.0) -> Iterator[Solve]:
-    """Every solver on random gradients: in twice as many dimensions as there are tasks, and in half as many.
+    """Every solver on random gradients of every kind.
 
     Args:
         numbers: the numbers of tasks.
         effort: how long to measure, in the usual time.
     """
     for tasks in numbers:
-        for gradients, dimension in (("independent", 2 * tasks), ("dependent", max(1, tasks // 2))):
-            generator = torch.Generator().manual_seed(tasks)
-            gramian = gramian_of(torch.randn(tasks, dimension, generator=generator, dtype=torch.float64))
+        for gradients in KINDS:
+            gramian = gramian_of(_gradients(tasks, gradients))
             steps = {name: _call(solver, gramian) for name, solver in SOLVERS.items()}
             for name, seconds in alternate(steps, lambda: None, EFFORT.times(effort)).items():
                 yield Solve(name, tasks, gradients, seconds)
+
+
+def _gradients(tasks: int, kind: str) -> Tensor:
+    generator = torch.Generator().manual_seed(tasks)
+    dimension = max(1, tasks // 2) if kind == DEPENDENT else 2 * tasks
+    rows = torch.randn(tasks, dimension, generator=generator, dtype=torch.float64)
+    return rows - rows.mean(0) if kind == STATIONARY else rows
 
 
 def _call(solver: Callable[[Tensor], object], gramian: Tensor) -> Callable[[], object]:

@@ -65,6 +65,17 @@ def plain_step(problem: Problem) -> Step:
     return step
 
 
+def bound_step(problem: Problem) -> Step:
+    """The forward pass, and a backward pass of each loss to all parameters that it reaches: F + B_1 + ... + B_K."""
+    shared = list(problem.encoder.parameters())
+
+    def step() -> None:
+        for loss, head in zip(problem.losses(problem.features()), problem.heads, strict=True):
+            torch.autograd.grad(loss, [*shared, *head.parameters()], retain_graph=True)
+
+    return step
+
+
 def balanced_step(problem: Problem, balancer: Balancer, place: str) -> Step:
     """A step that measures at ``place``, with all that the method needs: more batches, the losses after the step."""
     shared, last = list(problem.encoder.parameters()), list(problem.last.parameters())

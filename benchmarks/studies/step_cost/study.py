@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,9 +13,10 @@ from rich.console import Console
 from balancers import names
 from benchmarks.studies.progress import StudyProgress
 from benchmarks.studies.results import Origin, command_for
-from benchmarks.studies.step_cost import solvers, table
+from benchmarks.studies.step_cost import operators, solvers, table
 from benchmarks.studies.step_cost.checks import checks
 from benchmarks.studies.step_cost.measure import PLANS, Case, cases
+from benchmarks.studies.step_cost.operators import OperatorCount
 from benchmarks.studies.step_cost.results import StepCostResults
 from benchmarks.studies.timing import one_thread
 from benchmarks.training.machine.environment import describe
@@ -30,6 +32,7 @@ class StepCostOptions(NamedTuple):
         tasks: the numbers of tasks.
         methods: those whose steps are timed; all by default.
         solver_tasks: the numbers of tasks for solvers alone.
+        operator_tasks: the numbers of tasks for which operators are counted.
         effort: how long to measure, in the usual time; with 0, as few rounds as possible.
     """
 
@@ -37,6 +40,7 @@ class StepCostOptions(NamedTuple):
     tasks: tuple[int, ...] = (2, 3, 11, 40)
     methods: tuple[str, ...] = ()
     solver_tasks: tuple[int, ...] = solvers.TASKS
+    operator_tasks: tuple[int, ...] = operators.TASKS
     effort: float = 1.0
 
 
@@ -74,7 +78,8 @@ def report(folder: Path) -> Path:
 def _measure(options: StepCostOptions, console: Console) -> StepCostResults:
     pairs = [(model, tasks) for model in options.models for tasks in options.tasks]
     measured: list[Case] = []
-    with StudyProgress("measurements", len(pairs) + 2, console) as progress:
+    counted: list[OperatorCount] = []
+    with StudyProgress("measurements", len(pairs) + 3, console) as progress:
         for model, tasks in pairs:
             measured += cases(model, tasks, options.methods or names(), options.effort)
             progress.advance(f"{model}, {tasks} tasks")
@@ -82,4 +87,7 @@ def _measure(options: StepCostOptions, console: Console) -> StepCostResults:
         progress.advance("solvers")
         checked = list(checks(measured, options.effort))
         progress.advance("steps in full")
-    return StepCostResults(measured, solved, checked)
+        for model, tasks in product(operators.MODELS, options.operator_tasks):
+            counted += operators.operator_counts(model, tasks, options.methods or names())
+        progress.advance("operators")
+    return StepCostResults(measured, solved, checked, counted)

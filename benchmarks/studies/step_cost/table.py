@@ -13,8 +13,9 @@ from benchmarks.studies.results import Origin
 from benchmarks.studies.step_cost.aims import ALIKE, LARGE, aims
 from benchmarks.studies.step_cost.checks import Check
 from benchmarks.studies.step_cost.measure import Case
+from benchmarks.studies.step_cost.operators import OperatorCount
 from benchmarks.studies.step_cost.results import StepCostResults
-from benchmarks.studies.step_cost.solvers import Solve
+from benchmarks.studies.step_cost.solvers import KINDS, Solve
 
 INTRODUCTION = """\
 A step is one forward and one backward pass that fill all gradients, without the optimizer. Every time is the median
@@ -52,7 +53,8 @@ def as_markdown(results: StepCostResults, origin: Origin) -> str:
         INTRODUCTION,
         markdown.legend(tuple(SIGNS.items())),
         DETAILS,
-        *section("Aims", "\n".join(aims(cases, results.solves, results.checks))),
+        *section("Aims", "\n".join(aims(results))),
+        *section("Operators", *_operators(results.operators)),
         *section(
             "Beside TorchJD",
             *_summary(_compared(cases)),
@@ -147,12 +149,46 @@ def _solvers(cases: Sequence[Case], solves: Sequence[Solve]) -> str:
     lines = []
     for solver in dict.fromkeys(solve.solver for solve in solves):
         times = {(s.tasks, s.gradients): s.seconds for s in solves if s.solver == solver}
-        cells = [" / ".join(_ms(times.get((count, kind))) for kind in ("independent", "dependent")) for count in counts]
+        cells = [" / ".join(_ms(times.get((count, kind))) for kind in KINDS) for count in counts]
         if plain:
-            cells[-1] += f" ({max(times[counts[-1], kind] for kind in ('independent', 'dependent')) / plain[-1]:.0%})"
+            most = max(seconds for (tasks, _), seconds in times.items() if tasks == counts[-1])
+            cells[-1] += f" ({most / plain[-1]:.0%})"
         lines.append([solver, *cells])
-    text = f"Milliseconds for one Gramian of random gradients, linearly independent / dependent.{share}"
+    text = (
+        "Milliseconds for one Gramian of random gradients, linearly independent / dependent / independent with a mean "
+        f"of 0, which is a stationary point.{share}"
+    )
     return f"{text}\n\n{markdown.table(['solver', *(f'K={count}' for count in counts)], lines)}"
+
+
+def _operators(counts: Sequence[OperatorCount]) -> list[str]:
+    """A row per method, a column per model with its numbers of tasks in one cell."""
+    if not counts:
+        return []
+    numbers = sorted({count.tasks for count in counts})
+    models = list(dict.fromkeys(count.model for count in counts))
+    cells = {(count.method, count.model, count.tasks): count for count in counts}
+    lines = []
+    for method, kind in dict.fromkeys((count.method, count.looks_at) for count in counts):
+        shown = [" / ".join(_operators_of(cells[method, model, tasks]) for tasks in numbers) for model in models]
+        theirs = [" / ".join(_peers_of(cells[method, model, tasks]) for tasks in numbers) for model in models]
+        lines.append([method, kind, *(cell for pair in zip(shown, theirs, strict=True) for cell in pair)])
+    heads = [head for model in models for head in (model, f"TorchJD, {model}")]
+    text = (
+        f"Operators of a step at all shared parameters for K = {', '.join(map(str, numbers))}; in brackets: divided by "
+        "the bound. The bound is a plain step for methods that look at losses alone, else one forward pass and K "
+        "backward passes. Views are not counted. TorchJD works row by row. `two-layer` is a network of two layers, "
+        "`bert-12` a text encoder of twelve narrow ones."
+    )
+    return [text, markdown.table(["method", "looks at", *heads], lines, left=(0, 1))]
+
+
+def _operators_of(count: OperatorCount) -> str:
+    return f"{count.ours} ({count.ours / count.bound:.2f})"
+
+
+def _peers_of(count: OperatorCount) -> str:
+    return NONE if count.torchjd is None else f"{count.torchjd} ({count.torchjd / count.bound:.2f})"
 
 
 def _checks(checks: Sequence[Check]) -> str:

@@ -29,7 +29,7 @@ class ThroughputOptions(NamedTuple):
         worker_cells: how many they are.
         driver_protocol: name or path of the protocol whose cells show what the driver does for each.
         driver_seeds: how many seeds of it.
-        device: auto, cpu or cuda.
+        device: auto, cpu, cuda, mps or xpu.
     """
 
     protocol: str = "quick"

@@ -18,8 +18,9 @@ from torchjd.aggregation import PCGrad
 from torchjd.autojac import jac_to_grad, mtl_backward
 
 from benchmarks.studies.throughput.options import cells_of
-from benchmarks.studies.throughput.rates import load, now, steps_of
+from benchmarks.studies.throughput.rates import load, steps_of
 from benchmarks.training.batches import batches_of
+from benchmarks.training.machine.devices import now
 from benchmarks.training.measuring.evaluate import evaluate
 from benchmarks.training.schedule import evaluation_points
 from tasks.base import MultiTaskModel, Task

@@ -19,6 +19,7 @@ from benchmarks.training.engines.engine import Engine
 from benchmarks.training.engines.replicas.engine import Replicas
 from benchmarks.training.engines.single import Alone
 from benchmarks.training.loaded import Loaded
+from benchmarks.training.machine.devices import noise_kept, now
 from benchmarks.training.schedule import evaluation_points
 from tasks import registry
 from tasks.base import Splits
@@ -73,7 +74,7 @@ def engine_rate(cells: Sequence[Cell], device: torch.device, seconds: float, *, 
     """
     first = cells[0]
     loaded = load(first, device)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    with noise_kept(device):
         began = now(device)
         engine: Engine = (
             Replicas(cells, loaded.suite, loaded.splits.train, device)
@@ -121,7 +122,7 @@ def steps_of(cell: Cell, loaded: Loaded) -> int:
 
 
 def _seconds(work: Callable[[], object], device: torch.device, seconds: float) -> float:
-    """Mean time of some work over about so many seconds of repetitions, without a wait for a GPU in between."""
+    """Mean time of some work over about so many seconds of repetitions, without a wait for the device in between."""
     began = now(device)
     for _ in range(WARM_UP):
         work()
@@ -130,10 +131,3 @@ def _seconds(work: Callable[[], object], device: torch.device, seconds: float) -
     for _ in range(count):
         work()
     return (now(device) - began) / count
-
-
-def now(device: torch.device) -> float:
-    """The time, after the device has done all that it was asked to do."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter()

@@ -28,7 +28,7 @@ def as_markdown(results: ThroughputResults, options: ThroughputOptions, origin: 
         "norms and cosines of gradients.",
         _ways(options),
         f"![Runs per hour against replicas]({CHART}.svg)",
-        table(RATES, _rates(results.rates), left=range(3)),
+        table(RATES, rate_rows(results.rates), left=range(3)),
         *_fit_section(results.rates),
         "## Workers and nodes",
         f"{options.worker_cells} runs of {options.worker_method} on {options.worker_suite}. Every worker has one "
@@ -80,7 +80,8 @@ def _ways(options: ThroughputOptions) -> str:
     return legend(tuple(signs.items()))
 
 
-def _rates(rates: Sequence[Rate]) -> list[list[str]]:
+def rate_rows(rates: Sequence[Rate]) -> list[list[str]]:
+    """A line for each rate, under the heads `RATES`; every suite and method has a run alone among them."""
     alone = {(rate.suite, rate.method): rate for rate in rates if rate.way == ALONE}
     rows = []
     for rate in rates:

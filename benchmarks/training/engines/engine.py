@@ -11,9 +11,13 @@ from torch import Tensor
 
 from balancers import Certificate
 from benchmarks.records.record import Cost, Scalars, Status
+from benchmarks.training.machine.devices import on_accelerator
+from benchmarks.training.machine.transfer import fetched
 from benchmarks.training.measuring.clock import Spent
 from benchmarks.training.measuring.evaluate import Geometry
 from tasks.base import MultiTaskModel, Split
+
+HELD = 512  # tensors that are left on an accelerator before they are fetched together
 
 
 class Fault(NamedTuple):
@@ -40,8 +44,9 @@ class Engine(ABC):
         self.replicas = replicas
         self.device = device
         self.done = 0  # steps
-        self._sums = torch.zeros(2, replicas, tasks, dtype=torch.float64, device=device)
+        self._sums = torch.zeros(2, replicas, tasks, dtype=torch.float64)
         self._summed = 0
+        self._noted: list[Tensor] = []  # losses and weights in turn, on an accelerator, not yet in the sums
 
     @abstractmethod
     def step(self) -> None:
@@ -99,16 +104,25 @@ class Engine(ABC):
         """The cost of a training step of one run that trains alone; none if it is unknown."""
 
     def note(self, losses: Tensor, weights: Tensor) -> None:
-        """Add the losses and weights (R, K) of a step to the means."""
-        self._sums[0] += losses
-        self._sums[1] += weights
+        """Add the losses and weights (R, K) of a step to the means; no step waits for those of an accelerator."""
+        self._noted += [losses, weights]
         self._summed += 1
+        if len(self._noted) >= HELD or not any(on_accelerator(part.device) for part in (losses, weights)):
+            self._add_noted()
 
     def take_means(self) -> Means | None:
         """The means since the last call; none if there was no step since."""
         if self._summed == 0:
             return None
-        means = (self._sums / self._summed).cpu()
+        self._add_noted()
+        means = self._sums / self._summed
         self._sums.zero_()
         self._summed = 0
         return Means(means[0], means[1])
+
+    def _add_noted(self) -> None:
+        terms = fetched(self._noted)
+        for losses, weights in zip(terms[::2], terms[1::2], strict=True):
+            self._sums[0] += losses
+            self._sums[1] += weights
+        self._noted.clear()

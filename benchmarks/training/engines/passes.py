@@ -16,33 +16,21 @@ from torch.func import functional_call
 from benchmarks.records.record import Precision
 from benchmarks.training.batches import batches_of, casting, losses_of
 from benchmarks.training.machine.data_parallel import World
+from benchmarks.training.machine.devices import RandomState, noise_now, set_noise
 from tasks.base import MultiTaskModel, Split, Task, seeded
 
 OTHERS = ("data/second", "data/third")  # names of the orders of the two other batches; see `orders`
-
-RandomState = list[Tensor]  # of torch's global generators: of the CPU, and of the GPU if one is in use
-
-
-def noise_now(device: torch.device) -> RandomState:
-    """The state of the global random generators."""
-    return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
 
 
 @contextmanager
 def noise_from(noise: RandomState, device: torch.device) -> Iterator[None]:
     """Run a block with the random numbers that follow ``noise``, then restore the state of the generators."""
     before = noise_now(device)
-    _set_noise(noise, device)
+    set_noise(noise, device)
     try:
         yield
     finally:
-        _set_noise(before, device)
-
-
-def _set_noise(noise: RandomState, device: torch.device) -> None:
-    torch.set_rng_state(noise[0])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(noise[1], device)
+        set_noise(before, device)
 
 
 class Passes:

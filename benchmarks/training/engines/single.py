@@ -12,8 +12,9 @@ from balancers.step.parallel import Group
 from benchmarks.records.record import Cell, Cost, Scalars
 from benchmarks.training.batches import batches_of, casting, losses_of, make_optimizer
 from benchmarks.training.engines.engine import Engine, Fault
-from benchmarks.training.engines.passes import Passes, noise_now
+from benchmarks.training.engines.passes import Passes
 from benchmarks.training.machine.data_parallel import World
+from benchmarks.training.machine.devices import noise_now
 from benchmarks.training.measuring.clock import Clock, Spent
 from benchmarks.training.measuring.evaluate import Geometry, evaluate, geometry
 from tasks.base import MultiTaskModel, Split, Suite, seed_for

@@ -10,7 +10,11 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from benchmarks.training.machine.devices import on_accelerator
+
 T = TypeVar("T")
+
+BACKENDS = {"cuda": "nccl", "xpu": "xccl"}  # libraries for messages between accelerators; other devices send by gloo
 
 
 class World(NamedTuple):
@@ -76,7 +80,7 @@ def join(device: torch.device) -> World:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return World()
     if not dist.is_initialized():
-        if device.type == "cuda":
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        if on_accelerator(device):
+            torch.accelerator.set_device_index(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group(BACKENDS.get(device.type, "gloo"))
     return World(dist.get_rank(), dist.get_world_size(), dist.group.WORLD)

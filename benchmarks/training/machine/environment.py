@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.training.machine.devices import cores
+from benchmarks.training.machine.devices import cores, name_of
 
 COMMIT = "BALANCERS_COMMIT"  # environment variable
 REPOSITORY = Path(__file__).parents[3]
@@ -35,8 +35,8 @@ def describe(device: torch.device) -> dict[str, str]:
         "cores": str(cores()),
         "threads": str(torch.get_num_threads()),
     }
-    if device.type == "cuda" and torch.cuda.is_available():  # the driver of a cluster may have none
-        facts["gpu"] = torch.cuda.get_device_name(device)
+    if name := name_of(device):  # the driver of a cluster may have no accelerator
+        facts["gpu"] = name
     if revision := commit():
         facts["commit"] = revision
     return facts

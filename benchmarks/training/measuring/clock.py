@@ -14,9 +14,9 @@ from typing import NamedTuple
 import torch
 
 from benchmarks.records.record import Cost
+from benchmarks.training.machine import devices
 
-# Timing a step on a GPU means waiting for it; every tenth of a kind is timed, so that the others are not slowed.
-CUDA_SAMPLE = 10
+SAMPLE = 10  # steps of a kind, of which one is timed on an accelerator: to time a step means to wait for it
 
 WEIGHTING = "weighting"  # a part of the backward part
 REPORTED = ("forward", "backward", WEIGHTING, "optimizer")
@@ -50,13 +50,13 @@ class Stopwatch:
 class Clock:
     """Times the parts of training steps: ``start``, then ``lap`` at the end of each part, then ``stop``.
 
-    Steps can be of several kinds: a method may find new weights in every n-th step alone. On a GPU one step in
-    ``sample`` of each kind is timed.
+    Steps can be of several kinds: a method may find new weights in every n-th step alone. On an accelerator one step
+    in ``sample`` of each kind is timed.
     """
 
-    def __init__(self, device: torch.device, sample: int = CUDA_SAMPLE) -> None:
-        self._cuda = device.type == "cuda"
-        self._sample = sample
+    def __init__(self, device: torch.device, sample: int = SAMPLE) -> None:
+        self._device = device
+        self._sample = sample if devices.on_accelerator(device) else 1
         self._counts: dict[Hashable, int] = {}
         self._parts: dict[Hashable, dict[str, list[float]]] = {}
         self._kind: Hashable = None
@@ -68,7 +68,7 @@ class Clock:
         count = self._counts.get(kind, 0)
         self._counts[kind] = count + 1
         self._kind = kind
-        self._running = not self._cuda or count % self._sample == 0
+        self._running = count % self._sample == 0
         if self._running:
             self._mark = self._now()
 
@@ -106,22 +106,21 @@ class Clock:
         self._parts.setdefault(self._kind, {}).setdefault(part, []).append(seconds)
 
     def _now(self) -> float:
-        if self._cuda:
-            torch.cuda.synchronize()
+        devices.synchronize(self._device)
         return perf_counter()
 
 
 class PeakMemory:
-    """Peak memory since construction, in bytes: of the process on a CPU, allocated by torch on a GPU.
+    """Peak memory since construction, in bytes: of tensors on an accelerator, of the process on a CPU.
 
-    Where the kernel does not let the process reset its peak (not Linux, some containers), it is the peak since the
-    process began.
+    It is the process's as well where torch does not count the memory of an accelerator (Apple's). Where the kernel
+    does not let the process reset its peak (not Linux, some containers), it is the peak since the process began.
     """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
+        if devices.counts_memory(device):
+            devices.reset_peak_memory(device)
         else:
             try:
                 Path("/proc/self/clear_refs").write_text("5")
@@ -130,8 +129,8 @@ class PeakMemory:
 
     def read(self) -> int:
         """The peak until now."""
-        if self._device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self._device)
+        if devices.counts_memory(self._device):
+            return devices.peak_memory(self._device)
         try:
             match = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
         except OSError:

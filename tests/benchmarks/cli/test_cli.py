@@ -193,7 +193,7 @@ def test_check_refuses_a_plug_in_that_asks_for_a_network_when_it_is_imported(tmp
         (("run", "--protocol", "quik"), "did you mean 'quick'?"),
         (("run", "--balancers", "pcgard"), "did you mean 'pcgrad'?"),
         (("run", "--suites", "multimnst"), "multimnist"),
-        (("run", "--device", "tpu"), "expected auto, cpu or cuda"),
+        (("run", "--device", "tpu"), "expected auto, cpu, cuda, mps or xpu"),
         (("run", "--plugin", "nowhere.py"), "nowhere.py"),
         (("list", "suits"), "did you mean 'suites'?"),
         (("check", "pcgard"), "did you mean 'pcgrad'?"),

@@ -142,6 +142,7 @@ def test_transfer_is_trained_fine_tuned_and_written(tmp_path: Path) -> None:
 
 def test_step_cost_is_measured_and_written(tmp_path: Path) -> None:
     smallest = ["--models", "lenet", "--tasks", "3", "--methods", "fixed,pcgrad", "--solver-tasks", "2"]
+    smallest += ["--operator-tasks", "2"]
     done = call("step-cost", "--results", tmp_path, "--effort", 0, *smallest)
     assert done.exit_code == 0, done.output
     cases = list(zip(column(tmp_path / "micro.csv", "method"), column(tmp_path / "micro.csv", "place"), strict=True))
@@ -149,6 +150,8 @@ def test_step_cost_is_measured_and_written(tmp_path: Path) -> None:
     assert column(tmp_path / "checks.csv", "method") == ["fixed", "pcgrad", "pcgrad"]
     text = (tmp_path / "micro.md").read_text(encoding="utf-8")
     assert "| lenet | 3 | fixed | shared | " in text
+    assert column(tmp_path / "operators.csv", "model") == ["two-layer"] * 2 + ["bert-12"] * 2
+    assert column(tmp_path / "solvers.csv", "gradients")[-1] == "stationary"
     options = " ".join([*smallest, "--effort", "0"])
     assert f"Command: `python -m benchmarks step-cost {options}`" in text
     require_redrawn("step-cost", tmp_path, "micro.md")
@@ -167,6 +170,7 @@ def test_step_cost_refuses_an_unknown_model(tmp_path: Path) -> None:
         ("transfer", "transfer"),
         ("efficiency", "efficiency"),
         ("micro", "step-cost"),
+        ("gpu", "gpu"),
         ("throughput", "throughput"),
     ],
 )

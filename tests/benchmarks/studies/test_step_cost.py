@@ -10,15 +10,16 @@ import torch
 
 from balancers import Balancer, Need, create, names
 from benchmarks.studies.results import Origin
-from benchmarks.studies.step_cost import measure, study
+from benchmarks.studies.step_cost import measure, solvers, study
 from benchmarks.studies.step_cost.aims import aims
 from benchmarks.studies.step_cost.checks import Check, checks
 from benchmarks.studies.step_cost.measure import DERIVED, MEASURED, Case, ModelPlan, cases
 from benchmarks.studies.step_cost.models import MODELS, build
+from benchmarks.studies.step_cost.operators import OperatorCount, operator_counts, operators_of
 from benchmarks.studies.step_cost.peers import PEERS, VARIANTS, features_step, peer_step, shared_step
 from benchmarks.studies.step_cost.results import StepCostResults
 from benchmarks.studies.step_cost.solvers import SOLVERS, Solve
-from benchmarks.studies.step_cost.steps import balanced_step, places, plain_step, probe, sort_of
+from benchmarks.studies.step_cost.steps import balanced_step, bound_step, places, plain_step, probe, sort_of
 from benchmarks.studies.timing import Effort, alternate
 
 NO_TIME = Effort(0.0, fewest=1, most=1)
@@ -135,8 +136,9 @@ def test_the_summary_counts_and_averages_ratios(tmp_path: Path) -> None:
         case("a", "features", 1.01, torchjd=1.0),  # a difference too small to count
         case("c", "shared", 3.0),
     ]
-    solves = [Solve(next(iter(SOLVERS)), 2, kind, 1e-3) for kind in ("independent", "dependent")]
-    StepCostResults(ratios, solves, [Check("mlp", 3, "a", "shared", 2.0, 2.1)]).save(tmp_path)
+    solves = [Solve(next(iter(SOLVERS)), 2, kind, 1e-3) for kind in solvers.KINDS]
+    counts = [OperatorCount("bert-12", 3, "a", "Gramian", 1000, 1100, 1500)]
+    StepCostResults(ratios, solves, [Check("mlp", 3, "a", "shared", 2.0, 2.1)], counts).save(tmp_path)
     Origin("command", {"cores": "1"}).save(tmp_path)
     assert study.report(tmp_path) == tmp_path / "micro.md"
     text = (tmp_path / "micro.md").read_text(encoding="utf-8")
@@ -146,23 +148,94 @@ def test_the_summary_counts_and_averages_ratios(tmp_path: Path) -> None:
     assert "| shared | 2 | 50% | 0.50 |" in text
     assert "| c | 3.00 |" in text
     assert "| mlp | 3 | a | shared | 2.00 | 2.10 |" in text
+    assert "| a | Gramian | 1100 (1.10) | 1500 (1.50) |" in text
     assert (tmp_path / "micro.csv").read_text(encoding="utf-8").count("\n") == 1 + len(ratios)
     assert (tmp_path / "solvers.csv").exists()
 
 
-def test_every_aim_is_judged_by_its_worst_case() -> None:
-    def large(method: str, place: str, tasks: int, ours: float, weights: float) -> Case:
-        return Case("encoder-22m", tasks, method, place, 1.0, ours, DERIVED, weights, math.nan, "")
+def large(method: str, place: str, tasks: int, ours: float) -> Case:
+    return Case("encoder-22m", tasks, method, place, 1.0, ours, DERIVED, 0.01, math.nan, "", bound=float(tasks))
 
-    found = [
-        large("fairgrad", "features", 40, 1.5, 0.01),
-        large("pcgrad", "features", 11, 1.12, 0.002),
-        large("pcgrad", "shared", 40, 30.0, 0.03),
-    ]
-    solves = [Solve("quick", 40, "dependent", 0.04), Solve("slow", 40, "dependent", 0.2), Solve("slow", 100, "x", 9.0)]
-    lines = aims(found, solves, [Check("lenet", 3, "a", "shared", 1.1, 1.0)])
-    assert lines[0].endswith("at most 3.0% on its own gradients (`pcgrad`, K=40).")
-    assert lines[1] == "- The same on random gradients: missed by slow, K=40, dependent: 20%."
-    assert lines[2].endswith("at most 1.12 (`pcgrad`, K=11).")
-    assert "`fairgrad` at features: 1.5." in lines[3]
-    assert "by up to 10%" in lines[4]
+
+def counted(method: str, tasks: int, kind: str, ours: int) -> OperatorCount:
+    return OperatorCount("bert-12", tasks, method, kind, 1000, ours, None)
+
+
+def test_every_aim_is_judged_by_its_worst_case() -> None:
+    upgrad, cagrad, mgda = (next(name for name in SOLVERS if f"({m})" in name) for m in ("UPGrad", "CAGrad", "MGDA"))
+    results = StepCostResults(
+        cases=[
+            large("pcgrad", "shared", 40, 41.0),
+            large("mgda", "shared", 11, 11.99),
+            large("mgda", "features", 11, 99.0),
+            large("graddrop", "shared", 11, 99.0),
+            case("uncertainty", "shared", 1.0 + 5e-5, torchjd=1.0),
+            case("famo", "shared", 1.5, torchjd=4.0),
+        ],
+        solves=[
+            Solve(mgda, 11, "dependent", 1.1e-4),
+            Solve(mgda, 11, "stationary", 1.9e-4),
+            Solve(cagrad, 3, "independent", 1.9e-4),
+            Solve(upgrad, 40, "stationary", 9e-3),
+            Solve(upgrad, 100, "independent", 6e-2),
+            Solve(mgda, 100, "independent", 9.0),
+        ],
+        checks=[Check("lenet", 3, "a", "shared", 1.1, 1.0)],
+        operators=[
+            counted("mgda", 3, "Gramian", 1139),
+            counted("pcgrad", 10, "Gramian", 1141),
+            counted("graddrop", 3, "gradients", 9999),
+            counted("uncertainty", 3, "losses", 1030),
+            counted("famo", 3, "losses", 1300),
+        ],
+    )
+    gramian, losses, overhead, solving, cases_no_slower, mean, exact, accuracy = aims(results)
+    assert gramian.endswith("and 40 more*: missed (`pcgrad`, bert-12, K=10: 1141 beside 1000).")
+    assert losses.endswith("than a plain step*: met (`uncertainty`, bert-12, K=3: 30 more).")
+    assert overhead.endswith("at most 60 µs more than a plain step*: met (`uncertainty`, K=3: 50 µs).")
+    assert "missed (3 of 5 in time; " in solving
+    assert f"{mgda}, K=11, dependent: 0.11 of 0.1 ms; {upgrad}, K=100, independent: 60 of 50 ms)." in solving
+    assert "met (in 100.0% of 2; at most 1.00 times (`uncertainty`, mlp, K=3, shared))." in cases_no_slower
+    assert mean.endswith("at most 0.80 in the geometric mean*: met (0.61).")
+    assert exact.endswith("K backward passes*: missed (`mgda`, K=11: 1.09).")
+    assert "by up to 10%" in accuracy
+
+
+def test_aims_without_measurements_are_not_judged() -> None:
+    assert aims(StepCostResults([], [], [], [])) == []
+
+
+def test_operators_are_counted_without_views() -> None:
+    x = torch.ones(2, 3)
+
+    def step() -> None:
+        (x.t().reshape(-1)[:2] + 1).sum()  # to put a transposed tensor in line is a copy
+
+    assert operators_of(step) == 3
+    assert operators_of(lambda: x.view(3, 2).t()) == 0
+
+
+@pytest.mark.filterwarnings("ignore:You are solving a parameterized problem")  # cvxpy, of TorchJD's Nash-MTL
+@pytest.mark.parametrize("tasks", [2, 3])
+def test_every_method_has_its_operators_beside_its_bound(tasks: int) -> None:
+    counts = {count.method: count for count in operator_counts("two-layer", tasks, names())}
+    problem = build("two-layer", tasks)
+    plain, bound = operators_of(plain_step(problem)), operators_of(bound_step(problem))
+    assert list(counts) == list(names())
+    for name, count in counts.items():
+        assert count.bound == (plain if count.looks_at == "losses" else bound), name
+        assert count.ours > count.bound, name
+        assert (count.torchjd is None) or count.torchjd > 0
+    assert counts["pcgrad"].torchjd is not None
+    assert {counts[name].looks_at for name in ("pcgrad", "graddrop", "modo")} == {
+        "Gramian",
+        "gradients",
+        "three batches",
+    }
+
+
+def test_stationary_gradients_cancel() -> None:
+    rows = solvers._gradients(5, "stationary")
+    assert rows.shape == (5, 10)
+    assert rows.sum(0).abs().max() < 1e-12
+    assert torch.linalg.matrix_rank(solvers._gradients(6, "dependent")) == 3

@@ -14,14 +14,15 @@ from balancers.step.gradients import gramian_of
 from balancers.step.rounding import unit_of
 from benchmarks.records.record import Cell, Cost, Scalars
 from benchmarks.training.batches import casting, orders
-from benchmarks.training.engines.engine import Engine, Fault
+from benchmarks.training.engines.engine import Engine, Fault, Means
 from benchmarks.training.engines.passes import OTHERS
 from benchmarks.training.engines.replicas.dropout import Noise
 from benchmarks.training.engines.replicas.ensemble import Ensemble
-from benchmarks.training.engines.replicas.faults import Faults, harmless
+from benchmarks.training.engines.replicas.faults import Faults, Untold, finite_rows, harmless, sizes_of
 from benchmarks.training.engines.replicas.filling import Filler, Pass
 from benchmarks.training.engines.replicas.optimizers import OPTIMIZERS
 from benchmarks.training.engines.replicas.team import Mixed, Team
+from benchmarks.training.machine.transfer import fetched
 from benchmarks.training.measuring.clock import Clock, Spent
 from benchmarks.training.measuring.evaluate import Geometry, evaluation_batches
 from tasks.base import MultiTaskModel, Split, Suite, seed_for
@@ -55,17 +56,17 @@ class Replicas(Engine):
         self.cells = list(cells)
         self.tasks = [task for task in suite.tasks if task.name in first.tasks]
         self._ensemble = Ensemble([suite.build(cell.seed, cell.tasks) for cell in cells], self.tasks, device)
-        self._team = Team(cells, device)
-        self._bounds = torch.tensor([task.lower_bound for task in self.tasks], dtype=torch.float64, device=device)
+        self._team = Team(cells)
+        self._bounds = torch.tensor([task.lower_bound for task in self.tasks], dtype=torch.float64)
         self._faults = Faults(
             [task.name for task in self.tasks],
             [cell.balancer for cell in cells],
             self._team.positive_losses,
             self._bounds,
         )
-        self._positive = torch.tensor(self._team.positive_losses, device=device)[:, None]
-        self._largest_losses = torch.zeros(len(cells), len(self.tasks), dtype=torch.float64, device=device)
-        self._filler = Filler(self._ensemble, first.place, self._answer, self._bounded)
+        self._positive = torch.tensor(self._team.positive_losses)[:, None]
+        self._largest_losses = torch.zeros(len(cells), len(self.tasks), dtype=torch.float64)
+        self._filler = Filler(self._ensemble, first.place, self._answer)
         rates = self._ensemble.flat.new_tensor([[cell.learning_rate] for cell in cells])
         self._optimizer = OPTIMIZERS[first.optimizer](rates)
         self._data = _Data(train, first.batch_size, [cell.seed for cell in cells])
@@ -74,6 +75,8 @@ class Replicas(Engine):
         self._other_noise = Noise([seed_for("noise/others", cell.seed) for cell in cells], device)
         self._kept = self._ensemble.flat.clone()
         self._clocks = clocks
+        self._losses = torch.empty(0)  # (R, K) of the present step, on the host
+        self._untold: Untold | None = None  # of the last step
 
     def step(self) -> None:
         """One step of every replica."""
@@ -83,11 +86,11 @@ class Replicas(Engine):
         step = self._forward(batch)
         others = [self._other(data) for data in self._others] if Need.CROSS_GRAMIAN in needs else []
         gradients, mixed = self._filler.fill(step, others, needs)
-        self._faults.check_update(gradients, mixed, self.done)
+        largest = torch.linalg.vector_norm(gradients, torch.inf, dim=-1)
+        self._untold = Untold(self.done, self._losses, mixed.weights, mixed.heads, largest)
         self._optimizer.step(self._ensemble.flat, gradients)
         if Need.LOSSES_AFTER in needs:
             self._after(batch)
-        self.note(step.losses.detach(), mixed.weights)
 
     def _forward(self, batch: Split) -> Pass:
         ensemble = self._ensemble
@@ -105,22 +108,42 @@ class Replicas(Engine):
     @torch.no_grad()
     def _after(self, batch: Split) -> None:
         """Show the methods the losses after the step, with the dropout masks of the step."""
-        evidence = Evidence(self._bounded(self._forward(batch).losses))
-        self._team.after(harmless(evidence, self._faults.sound(evidence, self.done)).losses)
+        losses = self._forward(batch).losses
+        (values,) = self._told([losses])
+        evidence = Evidence(self._bounded(values, losses.dtype))
+        self._team.after(harmless(evidence, self._faults.sound(evidence.losses, None, self.done)).losses)
 
-    def _answer(self, evidence: Evidence) -> Mixed:
-        mixed = self._team.answer(harmless(evidence, self._faults.sound(evidence, self.done)))
-        self._faults.check(mixed, self.done)
-        return mixed
+    def _answer(self, measured: Evidence) -> Mixed:
+        """The methods' answers; all that the host must know of a step comes to it here, in one transfer."""
+        gramian, crossed, rows = measured.measured_gramian, measured.measured_cross_gramian, measured.measured_gradients
+        finite = finite_rows(rows) if rows is not None and gramian is None else None
+        parts = [gramian, crossed, finite]
+        losses, *told = self._told([measured.losses, *(part for part in parts if part is not None)])
+        there = iter(told)
+        gramian, crossed, finite = (None if part is None else next(there) for part in parts)
+        self._losses = losses
+        bounded = self._bounded(losses, measured.losses.dtype)
+        evidence = Evidence(bounded, gramian, rows, crossed, measured.resolution)
+        sound = self._faults.sound(bounded, sizes_of(gramian, crossed, finite), self.done)
+        return self._team.answer(harmless(evidence, sound))
 
-    def _bounded(self, losses: Tensor) -> Float[Tensor, "R K"]:
+    def _told(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The tensors on the host, after the faults and means of the last step: they come in the same transfer."""
+        untold, self._untold = self._untold, None
+        told = fetched([*tensors, *(untold.tensors if untold else [])])
+        if untold is not None:
+            taken = untold.told(told[len(tensors) :])
+            self._faults.check(taken)
+            self.note(taken.losses, taken.weights)
+        return told[: len(tensors)]
+
+    def _bounded(self, losses: Float[Tensor, "R K"], dtype: torch.dtype) -> Float[Tensor, "R K"]:
         """Distances from the lower bounds; what lies below by rounding alone lies at the bound, as for a `Balancer`."""
-        values = losses.detach().double()
-        above = values - self._bounds
+        above = losses - self._bounds
         if not any(self._team.positive_losses):
             return above
-        self._largest_losses = torch.fmax(self._largest_losses, values.abs())
-        rounding = self._largest_losses.clamp(min=1) * unit_of(losses.dtype)
+        self._largest_losses = torch.fmax(self._largest_losses, losses.abs())
+        rounding = self._largest_losses.clamp(min=1) * unit_of(dtype)
         return torch.where(self._positive & (above >= -rounding), above.clamp(min=0), above)
 
     def scale_rates(self, factor: float) -> None:
@@ -129,7 +152,13 @@ class Replicas(Engine):
 
     def faults(self) -> dict[int, Fault]:
         """The faults of the replicas that broke so far."""
+        self._told([])
         return self._faults.by_replica()
+
+    def take_means(self) -> Means | None:
+        """The means since the last call; none if there was no step since."""
+        self._told([])
+        return super().take_means()
 
     @torch.no_grad()
     def evaluate(self, split: Split) -> list[Scalars]:
@@ -154,7 +183,7 @@ class Replicas(Engine):
         rows = [
             [scores[run][task.name] if run in scores else 0.0 for task in self.tasks] for run in range(self.replicas)
         ]
-        self._team.after_validation(torch.tensor(rows, dtype=torch.float64, device=self.device))
+        self._team.after_validation(torch.tensor(rows, dtype=torch.float64))
 
     def geometry(self, batch: Split) -> list[Geometry]:
         """Norms and cosines of every replica's task gradients at all shared parameters."""

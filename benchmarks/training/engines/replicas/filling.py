@@ -17,7 +17,7 @@ from balancers.contract.evidence import WITHOUT_GRADIENTS
 from balancers.contract.exactness import resolution_of
 from balancers.step.gradients import cross_gramian_of, gramian_of
 from benchmarks.training.engines.replicas.ensemble import Ensemble
-from benchmarks.training.engines.replicas.team import Mixed
+from benchmarks.training.engines.replicas.team import Mixed, beside
 
 
 @dataclass
@@ -35,19 +35,17 @@ class Filler:
     Attributes:
         ensemble: the models.
         place: where gradients are measured: "shared", "last" or "features".
-        answer: from the evidence to the methods' answers.
-        bounded: from losses to their distances from the lower bounds, which the methods see.
+        answer: from what was measured, on the device, to the methods' answers. The losses are the models' own.
     """
 
     ensemble: Ensemble
     place: str
     answer: Callable[[Evidence], Mixed]
-    bounded: Callable[[Tensor], Tensor]
 
     def fill(self, step: Pass, others: Sequence[Pass], needs: Need) -> tuple[Float[Tensor, "R P"], Mixed]:
         """The gradients of all parameters, and the methods' answers that they follow."""
         if not needs & ~WITHOUT_GRADIENTS:
-            mixed = self.answer(Evidence(self.bounded(step.losses)))
+            mixed = self.answer(Evidence(step.losses.detach()))
             return self._weighted(step, mixed), mixed
         if self.place == "features":
             return self._at_features(step, needs)
@@ -65,9 +63,9 @@ class Filler:
         ensemble, losses = self.ensemble, step.losses
         heads = [leaf for task in ensemble.tasks for leaf in ensemble.specific(task)]
         if mixed.heads is mixed.weights:
-            return _flat(torch.autograd.grad(losses, [*ensemble.shared, *heads], mixed.weights.to(losses.dtype)))
-        own = torch.autograd.grad(losses, heads, mixed.heads.to(losses.dtype), retain_graph=True) if heads else ()
-        shared = torch.autograd.grad(losses, ensemble.shared, mixed.weights.to(losses.dtype))
+            return _flat(torch.autograd.grad(losses, [*ensemble.shared, *heads], beside(mixed.weights, losses)))
+        own = torch.autograd.grad(losses, heads, beside(mixed.heads, losses), retain_graph=True) if heads else ()
+        shared = torch.autograd.grad(losses, ensemble.shared, beside(mixed.weights, losses))
         return _flat([*shared, *own])
 
     def _at_features(self, step: Pass, needs: Need) -> tuple[Float[Tensor, "R P"], Mixed]:
@@ -93,16 +91,15 @@ class Filler:
 
     def _followed(self, specific: Sequence[Tensor], mixed: Mixed) -> list[Tensor]:
         """The gradient of each task's heads, weighted."""
-        return [
-            own * factor[:, None].to(own.dtype) for own, factor in zip(specific, mixed.heads.unbind(-1), strict=True)
-        ]
+        factors = beside(mixed.heads, specific[0]).unbind(-1)
+        return [own * factor[:, None].to(own.dtype) for own, factor in zip(specific, factors, strict=True)]
 
     def _evidence(
         self, step: Pass, rows: Float[Tensor, "R K D"], needs: Need, crossed: Sequence[Float[Tensor, "R K D"]]
     ) -> Evidence:
         pair = [rows, *crossed][-2:]
         return Evidence(
-            self.bounded(step.losses),
+            step.losses.detach(),
             gramian_of(rows) if Need.GRAMIAN in needs else None,
             rows,
             cross_gramian_of(*pair) if Need.CROSS_GRAMIAN in needs else None,

@@ -15,6 +15,7 @@ from balancers.contract.evidence import as_answer
 from balancers.step.memory import Memory
 from balancers.step.wide import combined
 from benchmarks.records.record import Cell
+from benchmarks.training.machine.transfer import placed
 from tasks.base import seed_for
 
 
@@ -62,15 +63,28 @@ class Player(Memory):
 
 def update_of(answer: Answer, gradients: Float[Tensor, "R K D"]) -> Float[Tensor, "R D"]:
     """The update that an answer to these gradients stands for."""
-    return combined(answer.weights, gradients if answer.gradients is None else answer.gradients)
+    rows = gradients if answer.gradients is None else answer.gradients
+    return combined(placed(answer.weights, rows), rows)
 
 
 class Mixed(NamedTuple):
-    """The answers of all methods, together."""
+    """The answers of all methods, together.
 
-    weights: Float[Tensor, "R K"]  # of an elementwise method, their mean over the elements
-    heads: Float[Tensor, "R K"]  # weights of the losses that task-specific parameters follow
-    update: Float[Tensor, "R D"] | None  # the combined gradient at the place of measuring, if one was measured
+    Attributes:
+        weights: (r, K) for the r replicas of each method, on the host; where a method computes them from gradients on
+            an accelerator, such as elementwise weights, of which this is the mean over the elements, they are there.
+        heads: the same for weights of the losses that task-specific parameters follow.
+        update: the combined gradient at the place of measuring, on the device, if one was measured.
+    """
+
+    weights: Sequence[Float[Tensor, "r K"]]
+    heads: Sequence[Float[Tensor, "r K"]]
+    update: Float[Tensor, "R D"] | None
+
+
+def beside(parts: Sequence[Float[Tensor, "r K"]], like: Tensor) -> Float[Tensor, "R K"]:
+    """The weights of all replicas, on the device and in the dtype of ``like``."""
+    return torch.cat([placed(part, like).to(like.dtype) for part in parts])
 
 
 class Team:
@@ -78,15 +92,14 @@ class Team:
 
     Args:
         cells: the cells, whose methods have the same needs.
-        device: the device of the losses.
     """
 
-    def __init__(self, cells: Sequence[Cell], device: torch.device) -> None:
+    def __init__(self, cells: Sequence[Cell]) -> None:
         self.players: list[Player] = []
         start = 0
         for _, group in groupby(cells, key=lambda cell: (cell.balancer, sorted(cell.hyperparameters.items()))):
             mine = list(group)
-            self.players.append(Player.of_cells(mine, start).to(device))
+            self.players.append(Player.of_cells(mine, start))
             start += len(mine)
         self.weigh_heads = cells[0].heads == "weighted"
 
@@ -113,14 +126,13 @@ class Team:
     def answer(self, evidence: Evidence) -> Mixed:
         """The methods' answers to the evidence of a step."""
         answers = [player.answer(evidence) for player in self.players]
-        weights = torch.cat([a.weights if a.weights.dim() == 2 else a.weights.mean(-1) for a in answers])
-        ones = torch.ones_like(weights)
-        heads = [ones[p.slice] if a.heads is None else a.heads for p, a in zip(self.players, answers, strict=True)]
+        weights = [answer.weights if answer.weights.dim() == 2 else answer.weights.mean(-1) for answer in answers]
+        heads = [torch.ones_like(w) if a.heads is None else a.heads for w, a in zip(weights, answers, strict=True)]
         update = None
         if evidence.measured_gradients is not None:
             rows = [evidence.gradients[player.slice] for player in self.players]
             update = torch.cat([update_of(answer, row) for answer, row in zip(answers, rows, strict=True)])
-        return Mixed(weights, weights if self.weigh_heads else torch.cat(heads), update)
+        return Mixed(weights, weights if self.weigh_heads else heads, update)
 
     @torch.no_grad()
     def after(self, losses: Float[Tensor, "R K"]) -> None:

@@ -19,7 +19,8 @@ from balancers.contract.solving import Solving
 from benchmarks.protocols.expand import expand
 from benchmarks.records.record import Cell, Record
 from benchmarks.training.batches import losses_of
-from benchmarks.training.engines.passes import Passes, noise_now
+from benchmarks.training.engines.passes import Passes
+from benchmarks.training.machine.devices import noise_now
 from benchmarks.training.measuring import clock
 from tasks.base import MultiTaskModel
 from tests.benchmarks.single import train

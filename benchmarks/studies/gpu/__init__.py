@@ -1,0 +1,1 @@
+"""What an accelerator does with our steps and runs, measured with one command within eight minutes."""
