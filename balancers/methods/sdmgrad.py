@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.contract.arrays import tensors
+from balancers.contract.arrays import quiet, tensors
 from balancers.contract.counts import require_count
 from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
@@ -101,6 +101,7 @@ class SDMGrad(Weighting[SDMGradState]):
         """Equal weights."""
         return SDMGradState(sizes.per_task() + 1)
 
+    @quiet
     def update(self, evidence: Evidence, state: SDMGradState, draws: Draws) -> tuple[Tensor, SDMGradState]:
         """The weights after the inner steps, mixed with equal ones."""
         measured = evidence.gramian if self.flavour == "official" else evidence.cross_gramian
