@@ -110,7 +110,8 @@ class SDMGrad(Weighting[SDMGradState]):
         weights, total = shares(state.parts.numpy())
         velocity = np.zeros_like(weights)
         for _ in range(self.iterations):
-            velocity = self.momentum * velocity + (products @ (weights + pull)[..., None])[..., 0]
+            # Products and sums apart: a fused operation rounds tasks with opposite gradients unequally.
+            velocity = self.momentum * velocity + (products * (weights + pull)[..., None, :]).sum(-1)
             weights = project_onto_simplex(weights - self.learning_rate * velocity)
         return tensors((weights + pull) / (1 + self.lambda_)), SDMGradState(tensors(weights * total))
 
