@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from balancers.contract.arrays import arrays, is_readable, sent, tensors
+from balancers.contract.arrays import sent
 
 DECAYS = (0.9, 0.999)  # of the two moments, as in the paper
 
@@ -47,8 +47,6 @@ def adam_step(gradient: Any, first: Any, second: Any, steps: Any) -> AdamStep:
 
     Reference: Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, Algorithm 1.
     """
-    if isinstance(gradient, Tensor) and is_readable(gradient, first, second, steps):
-        return tensors(adam_step(*arrays((gradient, first, second, steps))))
     counts = np.asarray(steps)
     first = DECAYS[0] * first + (1 - DECAYS[0]) * gradient
     second = DECAYS[1] * second + (1 - DECAYS[1]) * gradient**2
