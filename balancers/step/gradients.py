@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -61,8 +61,8 @@ class TaskGradients:
         pieces = pieces_of(sizes, columns_of(sum(sizes), len(self.rows), device))
         if len(pieces) == 1 and len(reached) == len(self.shared):
             return self._shared(sum_of_products([(self.matrix, self.matrix)], device))
-        columns = (self._columns([part._replace(tensor=reached[part.tensor]) for part in piece]) for piece in pieces)
-        return self._shared(sum_of_products(((piece, piece) for piece in columns), device))
+        chosen = ([part._replace(tensor=reached[part.tensor]) for part in piece] for piece in pieces)
+        return self._shared(sum_of_products(((columns, columns) for columns in self._widened(chosen)), device))
 
     def _shared(self, products: Float[Tensor, "K K"]) -> Float[Tensor, "K K"]:
         return products if self.share is None else self.share(products)
@@ -93,6 +93,21 @@ class TaskGradients:
         pieces = [self._piece(row[part.tensor], part) for row in self.rows for part in parts]
         flat = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
         return flat.view(len(self.rows), -1)
+
+    def _widened(self, pieces: Iterable[Sequence[Part]]) -> Iterator[Float[Tensor, "K N"]]:
+        """Columns of the matrix; those of one tensor in double precision, which the next ones may overwrite."""
+        room: Tensor | None = None
+        for parts in pieces:
+            size = parts[0].stop - parts[0].start
+            if len(parts) > 1 or not may_look(self.shared[0].device):
+                yield self._columns(parts)
+                continue
+            if room is None or room.shape[1] < size:
+                room = torch.empty(len(self.rows), size, dtype=torch.float64)
+            wide = room[:, :size]
+            for place, row in zip(wide.unbind(), self.rows, strict=True):
+                place.copy_(self._piece(row[parts[0].tensor], parts[0]))
+            yield wide
 
     def _piece(self, gradient: Tensor | None, part: Part) -> Float[Tensor, "N"]:
         place = self.places[part.tensor]

@@ -10,8 +10,8 @@ import torch
 
 from balancers.contract.exactness import PIECE
 
-PIECES = 24  # of a row, at least, if they are not shorter than PIECE: few enough that operators cost little
-LONGEST = 1 << 17  # elements of a piece on a processor: some rows of them fit its cache
+PIECES = 24  # of a row that is not so long that operators cost nothing beside what they do
+LONGEST = 1 << 17  # elements of such a piece on a processor
 AT_ONCE = 1 << 25  # elements of all rows together on an accelerator
 
 
@@ -36,10 +36,11 @@ def columns_of(elements: int, rows: int, device: torch.device) -> int:
         >>> import torch
         >>> from balancers.step.pieces import columns_of
         >>> columns_of(10_000, 3, torch.device("cpu")), columns_of(50_000_000, 3, torch.device("cpu"))
-        (32768, 131072)
+        (32768, 32768)
     """
     if device.type == "cpu":
-        return min(max(PIECE, -(-elements // PIECES)), LONGEST)
+        longer = -(-elements // PIECES)
+        return longer if PIECE < longer <= LONGEST else PIECE
     return max(PIECE, AT_ONCE // rows)
 
 
