@@ -47,7 +47,7 @@ def adam_step(gradient: Any, first: Any, second: Any, steps: Any) -> AdamStep:
 
     Reference: Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, Algorithm 1.
     """
-    if isinstance(gradient, Tensor) and is_readable(gradient, first, second, steps):
+    if isinstance(gradient, Tensor) and isinstance(steps, Tensor) and is_readable(gradient, first, second, steps):
         return tensors(adam_step(*arrays((gradient, first, second, steps))))
     counts = np.asarray(steps)
     first = DECAYS[0] * first + (1 - DECAYS[0]) * gradient
