@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 
-from balancers import Need, create, names
+from balancers import names
 
 ROOT = Path(__file__).parents[1]
-GRADIENTS_MEET_K_NUMBERS = False  # whether methods that look at gradients themselves work on accelerators
 PLACES = ("shared", "last", "features")
-WAITS = dict.fromkeys(names(), 1) | {"famo": 2}  # famo is shown the losses after the step
-LATER = set() if GRADIENTS_MEET_K_NUMBERS else {name for name in names() if Need.GRADIENTS in create(name).needs}
+TWICE = {
+    "famo": 2,  # it is shown the losses after the step
+    **dict.fromkeys(("db-mtl", "excess-mtl", "m-config", "moco"), 2),  # inner products of what they keep of gradients
+}
+WAITS = dict.fromkeys(names(), 1) | TWICE
 REFUSED = {  # by the balancer, on every device
     **{name: {"last", "features"} for name in ("db-mtl", "excess-mtl", "m-config", "moco", "sam-gs")},
     **{name: {"last"} for name in ("graddrop", "trimmed-mean")},
@@ -55,7 +57,7 @@ def runs() -> dict[str, Any]:
     return printed_by("tests.pretend.runs")
 
 
-@pytest.mark.parametrize("method", sorted(set(names()) - LATER))
+@pytest.mark.parametrize("method", names())
 @pytest.mark.parametrize("place", PLACES)
 def test_every_method_does_on_an_accelerator_what_it_does_on_the_cpu(
     method: str, place: str, steps: dict[str, Any]
@@ -70,9 +72,8 @@ def test_every_method_does_on_an_accelerator_what_it_does_on_the_cpu(
 
 def test_every_method_works_where_there_is_no_double_precision() -> None:
     for case, compared in printed_by("tests.pretend.steps", "without-float64").items():
-        if case.split()[0] not in LATER:
-            assert compared.get("error") is None, case
-            assert "refused" in compared or compared["gap"] < SINGLE, case
+        assert compared.get("error") is None, case
+        assert "refused" in compared or compared["gap"] < SINGLE, case
 
 
 def test_runs_leave_the_same_records_on_an_accelerator(runs: dict[str, Any]) -> None:
@@ -99,6 +100,4 @@ def numbers_in(part: Any) -> Iterator[float]:
 def test_replicas_wait_once_a_step_for_all_that_the_host_must_know(runs: dict[str, Any]) -> None:
     waits = runs["waits"]
     assert set(waits) == set(names()) - NOT_STACKABLE
-    assert {method: counts for method, counts in waits.items() if method not in LATER} == {
-        method: [WAITS[method]] * 3 for method in waits if method not in LATER
-    }
+    assert waits == {method: [WAITS[method]] * 3 for method in waits}

@@ -192,7 +192,8 @@ class Replicas(Engine):
             features = ensemble.features(batch.inputs, common=True)
             losses = ensemble.losses(ensemble.outputs(features), batch.targets, common=True)
             rows = self._filler.rows(losses, ensemble.shared, heads=False)[0]
-        evidence = Evidence(losses.detach().double(), gramian_of(rows))
+        host_losses, gramian = fetched([losses, gramian_of(rows)])
+        evidence = Evidence(host_losses, gramian)
         norms, cosines = evidence.norms.tolist(), evidence.cosines.tolist()
         names = [task.name for task in self.tasks]
         pairs = list(combinations(range(len(names)), 2))

@@ -108,7 +108,7 @@ class Faults:
             elif kind == BELOW:
                 guards.require_bounded_losses(values, values - self._bounds, [0.0] * len(values), self._tasks, method)
             elif kind == GRADIENT:
-                guards.require_finite_gradients(Evidence(values, values.diag_embed()), self._tasks)
+                guards.require_finite_gradients(Evidence(values), values.tolist(), self._tasks)
             elif kind == WEIGHT:
                 losses = self._losses[replica].abs().tolist()
                 guards.require_finite_answer(Answer(values), self._tasks, method, losses)

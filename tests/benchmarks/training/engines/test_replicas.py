@@ -213,7 +213,7 @@ class Waiting(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-# These solve equations by iterations that end when all replicas are solved, or sort by values.
+# These solve equations by iterations that end when all replicas are solved, and look at numbers on the host for that.
 LOOKING = {
     "aligned-mtl",
     "cagrad",
@@ -221,7 +221,6 @@ LOOKING = {
     "dualproj",
     "epo",
     "fairgrad",
-    "go4align",
     "mgda",
     "nash-mtl",
     "pcd",
