@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.exactness import COSINE
 from balancers.contract.preferences import allocate, checked_preference
 from balancers.contract.registration import register
@@ -21,6 +22,8 @@ from balancers.solvers.cosines import angles, hull_contains_zero, length_of, pro
 from balancers.solvers.linear import LinearProgramme, maximise
 from balancers.solvers.min_norm import min_norm
 from balancers.solvers.positive import logarithm
+from balancers.solvers.single.arrays import solved_by
+from balancers.solvers.single.proportions import proportional_weights
 from balancers.solvers.tolerances import ACCURATE
 
 ROUNDING = 4 * COSINE  # a logarithm of a share that differs from its mean by less is equal
@@ -107,6 +110,10 @@ class EPO(Weighting[EPOState]):
 
     def update(self, evidence: Evidence, state: EPOState, draws: Draws) -> tuple[Tensor, EPOState]:
         """K times the solution of this step's programme."""
+        if is_single(evidence.gramian):
+            problem = evidence.gramian, evidence.losses, state.preference
+            solution = solved_by(proportional_weights, *problem, self.tolerance, evidence.resolution)
+            return solution.point, EPOState(state.preference, *recording(self.certificate(state), solution))
         preference = state.preference / state.preference.norm(dim=-1, keepdim=True)
         wanted = programme(evidence, preference, self.tolerance)
         solution = _honest(maximise(wanted), wanted, evidence)

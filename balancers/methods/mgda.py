@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import torch
+import numpy as np
 from jaxtyping import Float
-from torch import Tensor
 
+from balancers.contract.arrays import quiet, tensors
 from balancers.contract.registration import register
 from balancers.contract.solution import Solution
 from balancers.contract.solving import Solving
@@ -86,19 +86,21 @@ class MGDA(Solving):
         """Division by losses needs them to be positive."""
         return self.normalization in ("loss", "loss+")
 
+    @quiet
     def solve(self, evidence: Evidence, draws: Draws) -> Solution:
         """The weights on the simplex."""
         if self.normalization == "none":
             return min_norm(evidence.gramian, evidence.resolution)
-        factors = torch.ones_like(evidence.losses)
+        factors, norms, losses = np.ones(1), evidence.norms.numpy(), evidence.losses.numpy()
         if self.normalization in ("l2", "loss+"):
-            factors = torch.where(evidence.norms > 0, 1 / evidence.norms, 0.0)
+            factors = np.where(norms > 0, 1 / norms, 0.0)
         if self.positive_losses:
-            factors = factors / _away_from_zero(evidence.losses)
-        return min_norm(evidence.gramian * factors[..., :, None] * factors[..., None, :], evidence.resolution)
+            factors = factors / _away_from_zero(losses)
+        scaled = evidence.gramian.numpy() * factors[..., :, None] * factors[..., None, :]
+        return min_norm(tensors(scaled), evidence.resolution)
 
 
-def _away_from_zero(losses: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+def _away_from_zero(losses: Float[np.ndarray, "*B K"]) -> Float[np.ndarray, "*B K"]:
     """Losses over the largest of them, none so small that a division by it would overflow; 1 if all are 0."""
-    largest = losses.amax(-1, keepdim=True)
-    return torch.where(largest > 0, (losses / largest).clamp(min=FLOOR), 1.0)
+    largest = losses.max(-1, keepdims=True)
+    return np.where(largest > 0, np.maximum(losses / largest, FLOOR), 1.0)

@@ -150,7 +150,7 @@ class PCD(Weighting[PCDState]):
         following = state._replace(squared_norms=tensors(squared_norms), steps=tensors(steps), **certificate._asdict())
         length = length_of_one(unit.cosines, solution.point)
         scale = float(primary.dot(norms)) / length if length > 0 else 0.0
-        weights = np.divide(solution.point * scale, norms, out=np.zeros(len(norms)), where=norms > 0)
+        weights = np.divide(solution.point, norms, out=np.zeros(len(norms)), where=norms > 0) * scale
         return tensors(weights), following
 
     def certificate(self, state: PCDState) -> Certificate:

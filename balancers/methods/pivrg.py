@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from balancers.contract.arrays import quiet, tensors
 from balancers.contract.registration import register
 from balancers.contract.solution import Certificate
 from balancers.contract.solving import clipped, recording
@@ -115,11 +117,13 @@ class PIVRG(Weighting[PIVRGState]):
         """The record of residuals and fallbacks."""
         return Certificate(state.residual, state.fallbacks)
 
+    @quiet
     def importance(self, state: PIVRGState) -> Float[Tensor, "*B K"]:
         """The importance of every task; 1 for those without a score."""
-        scored = state.scored > 0
-        lowest = torch.where(scored, state.scores, torch.inf).amin(-1, keepdim=True)
-        highest = torch.where(scored, state.scores, -torch.inf).amax(-1, keepdim=True)
-        temperature = ((highest - lowest) / math.log(self.bound)).clamp(min=self.min_temperature)
-        shares = torch.where(scored, ((lowest - state.scores) / temperature).exp(), 0.0)
-        return torch.where(scored, shares * scored.sum(-1, keepdim=True) / shares.sum(-1, keepdim=True), 1.0)
+        scores, scored = state.scores.numpy(), state.scored.numpy() > 0
+        lowest = np.where(scored, scores, np.inf).min(-1, keepdims=True)
+        highest = np.where(scored, scores, -np.inf).max(-1, keepdims=True)
+        temperature = np.maximum((highest - lowest) / math.log(self.bound), self.min_temperature)
+        shares = np.where(scored, np.exp((lowest - scores) / temperature), 0.0)
+        total = shares.sum(-1, keepdims=True)
+        return tensors(np.where(scored, shares * scored.sum(-1, keepdims=True) / total, 1.0))

@@ -8,13 +8,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from balancers.contract.arrays import is_single
 from balancers.contract.solution import Solution
 from balancers.solvers.programmes import shaped
-from balancers.solvers.tolerances import ACCURATE
-
-ZERO = 1e-11  # entries of a tableau, which are scaled to 1, below this are rounding
-GREEDY = 3  # pivots per column of the tableau that take the steepest variable; then the first, which cannot cycle
-PIVOTS = 30  # per column of the tableau, in all; a few are enough
+from balancers.solvers.single.arrays import solved_by
+from balancers.solvers.single.linear import best_on_simplex
+from balancers.solvers.tolerances import ACCURATE, GREEDY, NEGLIGIBLE, PIVOTS
 
 
 class LinearProgramme(NamedTuple):
@@ -58,6 +57,8 @@ def maximise(programme: LinearProgramme) -> Solution:
 
     Reference: Bland, New Finite Pivoting Rules for the Simplex Method, Mathematics of Operations Research 1977.
     """
+    if is_single(programme.matrix):
+        return solved_by(best_on_simplex, programme.gains, programme.matrix, programme.bounds)
     shape = programme.gains.shape
     gains = programme.gains.reshape(-1, shape[-1])
     matrix = programme.matrix.reshape(-1, *programme.matrix.shape[-2:])
@@ -130,7 +131,7 @@ def _climb(tableau: _Tableau, costs: Float[Tensor, "N C"], first: int) -> _Table
     index = torch.arange(columns, device=rows.device)
     for turn in range(PIVOTS * columns):
         reduced = costs - (costs.take_along_dim(basis, -1)[:, None, :] @ rows[..., :-1]).squeeze(-2)
-        eligible = (reduced > ZERO) & (index >= first)
+        eligible = (reduced > NEGLIGIBLE) & (index >= first)
         if not eligible.any():
             break
         steepest = torch.where(eligible, reduced, 0.0).argmax(-1)
@@ -156,8 +157,8 @@ def _leaving(column: Tensor, right: Tensor, basis: Tensor, first: int) -> Bool[T
 
     Once the sum is 1, what is missing in it leaves at once if it is still basic.
     """
-    stuck = (basis < first) & (column.abs() > ZERO)
-    ratios = torch.where(column > ZERO, right / column, torch.inf)
+    stuck = (basis < first) & (column.abs() > NEGLIGIBLE)
+    ratios = torch.where(column > NEGLIGIBLE, right / column, torch.inf)
     ratios = torch.where(stuck, 0.0, ratios)
     least = ratios.amin(-1, keepdim=True)
     tied = (ratios <= least) & ratios.isfinite()

@@ -30,3 +30,8 @@ GOOD = 1e-11  # relative error of a singular triple that the usual decomposition
 ORTHOGONAL = 1e-14  # cosine of two columns that are orthogonal
 SWEEPS = 30  # about six are taken
 FARTHEST = 1e-70  # a norm over the longest one: squares of norms that are further apart leave the range of float64
+
+# The simplex method
+NEGLIGIBLE = 1e-11  # entries of a tableau, which are scaled to 1, below this are rounding
+GREEDY = 3  # pivots per column of the tableau that take the steepest variable; then the first, which cannot cycle
+PIVOTS = 30  # per column of the tableau, in all; a few are enough

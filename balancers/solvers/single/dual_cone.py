@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg.lapack import dpotrs
 
 from balancers.contract.exactness import COSINE
 from balancers.solvers.single.arrays import ArraySolution, Matrix, Vector
 from balancers.solvers.single.cosines import SingleHull, UnitGradients, hull_of, unit_gradients
 from balancers.solvers.single.pairs import pair_of, pair_onto_cone
-from balancers.solvers.single.programmes import face_of, identity, nonnegative, quadratic
+from balancers.solvers.single.programmes import face_of, identity, nonnegative, quadratic, refine, solve_on
 from balancers.solvers.single.rows import nonnegative_rows
 from balancers.solvers.tolerances import ACCURATE, DAMPING, LARGE
 
@@ -67,10 +66,12 @@ def _until_zero(unit: UnitGradients, shortest: Vector, scaled: np.ndarray, targe
     A combination of these gradients that has the opposite of the reference need not be positive; so much of their
     combination to 0 is added that it is. There is none where a cone, however thin, is left.
     """
-    face = face_of(unit.programme, shortest > 0)
+    programme = unit.programme
+    face = face_of(programme, shortest > 0)
     level = shortest[face.index]
     extra = np.zeros(target.shape)
-    parts = dpotrs(face.factor, target[:, face.index].T, 1)[0].T
+    columns = np.ascontiguousarray(target.T)
+    parts = refine(programme, columns, face, solve_on(face, columns))[face.index].T
     enough = np.maximum((-parts / level).max(-1, keepdims=True), 0)
     extra[:, face.index] = np.maximum(parts + level * enough, 0)
     if extra.max() > LARGE:
