@@ -18,6 +18,7 @@ from balancers.step.gradients import TaskGradients, task_gradients
 from balancers.step.graph import Leaves
 from balancers.step.lean.measured import LeanProducts, measure_lean
 from balancers.step.parallel import Group
+from balancers.step.tables import LookedUp
 from balancers.step.update import (
     Addition,
     Weighed,
@@ -89,7 +90,9 @@ def fill(job: FillJob, needs: Need, at: list[Tensor] | None, features: Sequence[
         return at_parameters(job, at)
     if features is not None:
         return at_features(job, features)
-    return at_shared_lean(job) if job.lean else at_shared(job)
+    if job.lean:
+        return at_shared_lean(job)
+    return at_shared(job, whole=bool(needs & ~(WITHOUT_GRADIENTS | Need.GRAMIAN)))
 
 
 def from_losses(job: FillJob) -> Weighed:
@@ -198,8 +201,10 @@ def _wide_pass(
     return narrowed(whole, job.leaves.shared, terms)
 
 
-def at_shared(job: FillJob) -> Weighed:
+def at_shared(job: FillJob, *, whole: bool = True) -> Weighed:
     """One backward pass per task; the update is put together from the gradients that were measured.
+
+    Unless the ``whole`` gradients are needed, those of large embedding tables are measured lookup by lookup.
 
     Example:
         >>> import torch
@@ -219,9 +224,11 @@ def at_shared(job: FillJob) -> Weighed:
         >>> point.grad.tolist()
         [-2.0, 4.0]
     """
-    measured = job.group.gradients(task_gradients(job.losses, job.leaves))
+    tables = None if whole or job.group.size > 1 else LookedUp(job.losses, job.leaves.shared)
+    measured = job.group.gradients(task_gradients(job.losses, job.leaves, tables=tables))
     weighed = job.weigh(measured)
-    return _write(job, measured, weighed, shared_update(weighed, measured, job.tasks))
+    update = shared_update(weighed, measured, job.tasks)
+    return _write(job, measured, weighed, update if tables is None else tables.dense(update))
 
 
 def at_shared_lean(job: FillJob) -> Weighed:

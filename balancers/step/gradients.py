@@ -14,6 +14,7 @@ from balancers.contract.exactness import PIECE, resolution_of
 from balancers.step.graph import Leaves
 from balancers.step.host import may_look, on_host, widest
 from balancers.step.pieces import Part, columns_of, pieces_of
+from balancers.step.tables import LookedUp
 
 SMALL = 1e-200  # a squared norm below this may have lost terms that float64 cannot hold
 
@@ -175,11 +176,17 @@ def real_view(tensor: Tensor) -> Tensor:
 
 
 def task_gradients(
-    losses: Sequence[Tensor], leaves: Leaves, *, retain_graph: bool = False, seeds: Sequence[float] | None = None
+    losses: Sequence[Tensor],
+    leaves: Leaves,
+    *,
+    retain_graph: bool = False,
+    seeds: Sequence[float] | None = None,
+    tables: LookedUp | None = None,
 ) -> TaskGradients:
     """One backward pass per task; the graph is freed with the last one unless ``retain_graph``.
 
-    With ``seeds``, the gradients are those of the losses times these numbers.
+    With ``seeds``, the gradients are those of the losses times these numbers. With ``tables``, those of large embedding
+    tables are rows of their stand-ins.
 
     Example:
         >>> import torch
@@ -190,20 +197,22 @@ def task_gradients(
         >>> task_gradients(losses, Leaves([point], [])).rows[1][0].tolist()
         [-3.0, 4.0]
     """
+    inputs = list(leaves.shared) if tables is None else tables.inputs(leaves.shared)
     rows, specific = [], []
     for number, loss in enumerate(losses):
         gradients = torch.autograd.grad(
             loss,
-            [*leaves.shared, *leaves.specific],
+            [*inputs, *leaves.specific],
             None if seeds is None else loss.new_tensor(seeds[number]),
             retain_graph=retain_graph or number + 1 < len(losses),
             allow_unused=True,
         )
         dense = [g.to_dense() if g is not None and g.is_sparse else g for g in gradients]
-        rows.append([None if g is None else real_view(g) for g in dense[: len(leaves.shared)]])
-        own = zip(leaves.specific, dense[len(leaves.shared) :], strict=True)
+        row = dense[: len(inputs)] if tables is None else tables.row(dense[: len(inputs)], len(leaves.shared))
+        rows.append([None if g is None else real_view(g) for g in row])
+        own = zip(leaves.specific, dense[len(inputs) :], strict=True)
         specific.append([(parameter, gradient) for parameter, gradient in own if gradient is not None])
-    return TaskGradients(leaves.shared, rows, specific)
+    return TaskGradients(leaves.shared if tables is None else tables.stand_ins(leaves.shared), rows, specific)
 
 
 def gramian_of(matrix: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K K"]:

@@ -93,7 +93,6 @@ def measure_step(
         >>> from balancers.step.gradients import task_gradients
         >>> from balancers.step.graph import Leaves
         >>> from balancers.step.inputs import Step
-    from balancers.step.lean.measured import LeanProducts
         >>> from balancers.step.measuring import measure_step
         >>> from balancers.step.parallel import Group
         >>> point = torch.ones(2, requires_grad=True)

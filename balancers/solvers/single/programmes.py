@@ -125,7 +125,7 @@ def plain(programme: Quadratic, target: Vector, support: np.ndarray) -> Vector:
     Example:
         >>> import numpy as np
         >>> from balancers.solvers.single.programmes import plain, quadratic
-        >>> plain(quadratic(2 * np.eye(2), regular=True), np.ones(2), np.array([False, True])).tolist()
+        >>> plain(quadratic(2 * np.eye(2), regular=True), np.ones(2), np.array([False, True])).round(3).tolist()
         [0.0, 0.5]
     """
     point = np.zeros(len(target))
@@ -182,7 +182,7 @@ def solve_on(face: Face, target: np.ndarray) -> np.ndarray:
         >>> import numpy as np
         >>> from balancers.solvers.single.programmes import face_of, quadratic, solve_on
         >>> face = face_of(quadratic(2 * np.eye(2), regular=True), np.array([False, True]))
-        >>> solve_on(face, np.ones(2)).tolist()
+        >>> solve_on(face, np.ones(2)).round(3).tolist()
         [0.0, 0.5]
     """
     point = np.zeros(target.shape)

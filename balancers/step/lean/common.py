@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from balancers.step.lean.junctions import Junctions
-from balancers.step.lean.lookups import Lookups, compact_rows, find_lookups
 from balancers.step.lean.products import Product, find_products, slices_of
 from balancers.step.lean.total import GramianSum
 from balancers.step.lean.unbatchable import unbatchable
 from balancers.step.lean.unbatched import Rows, hand_over
+from balancers.step.lookups import Lookups, compaction_of, find_lookups
 
 # The fallback is exact: it runs the operation for one task after the other.
 SLOW = "There is a performance drop because we have not yet implemented the batching rule"
@@ -71,10 +71,10 @@ def through_common(junctions: Junctions, seeds: dict[GradientEdge, Rows], total:
     except Exception as error:
         _grad(list(seeds), inputs, [rows[0] for rows in seeds.values()])  # raises what is wrong for one task, too
         raise unbatchable(error, batched, junctions.common, list(total.tasks_of)) from error
-    for table, outputs in routes.lookups:
-        rows = {edge: looked_up.pop(edge) for edge in outputs if edge in looked_up}
-        if rows:
-            total.add(table, compact_rows(table, rows))
+    for lookups in routes.lookups:
+        rows = [looked_up.pop(edge, None) for edge in lookups.edges]
+        if any(row is not None for row in rows):
+            total.add(lookups.table, compaction_of(lookups).rows(rows))
 
 
 def _grad(
