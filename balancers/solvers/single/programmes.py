@@ -6,9 +6,9 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg.lapack import dposv, dpotrf, dpotrs, dtrtrs
 
 from balancers.solvers.single.arrays import Matrix, Vector
+from balancers.solvers.single.lapack import dposv, dpotrf, dpotrs, dtrtrs
 from balancers.solvers.tolerances import REFINEMENTS, RIDGE, TRIES, ZERO
 
 FIRM = 1e-3  # on the diagonal of a Cholesky factor: its matrix is so far from singular that it needs no ridge
@@ -41,7 +41,7 @@ class Face(NamedTuple):
         [[2.0]]
     """
 
-    index: np.ndarray
+    variables: np.ndarray
     factor: np.ndarray
 
 
@@ -160,7 +160,7 @@ def face_of(programme: Quadratic, support: np.ndarray) -> Face:
     Example:
         >>> import numpy as np
         >>> from balancers.solvers.single.programmes import face_of, quadratic
-        >>> face_of(quadratic(np.eye(2), regular=True), np.array([False, True])).index.tolist()
+        >>> face_of(quadratic(np.eye(2), regular=True), np.array([False, True])).variables.tolist()
         [1]
     """
     index = support.nonzero()[0]
@@ -186,8 +186,8 @@ def solve_on(face: Face, target: np.ndarray) -> np.ndarray:
         [0.0, 0.5]
     """
     point = np.zeros(target.shape)
-    if face.index.size:
-        point[face.index] = dpotrs(face.factor, target.take(face.index, 0), 1)[0]
+    if face.variables.size:
+        point[face.variables] = dpotrs(face.factor, target.take(face.variables, 0), 1)[0]
     return point
 
 
@@ -201,10 +201,10 @@ def refine(programme: Quadratic, target: np.ndarray, face: Face, point: np.ndarr
         >>> refine(matrix, np.ones(2), face_of(matrix, np.ones(2) > 0), np.zeros(2)).tolist()
         [1.0, 1.0]
     """
-    if face.index.size:
+    if face.variables.size:
         for _ in range(programme.refinements):
             missed = target - programme.matrix.dot(point)
-            point[face.index] += dpotrs(face.factor, missed.take(face.index, 0), 1)[0]
+            point[face.variables] += dpotrs(face.factor, missed.take(face.variables, 0), 1)[0]
     return point
 
 
