@@ -65,7 +65,7 @@ def shortest_of_pair(pair: Pair, resolution: float) -> ArraySolution:
     Example:
         >>> import numpy as np
         >>> from balancers.solvers.single.pairs import pair_of, shortest_of_pair
-        >>> shortest_of_pair(pair_of(np.array([[1.0, -3.0], [-3.0, 25.0]])), 1e-8).point.tolist()
+        >>> shortest_of_pair(pair_of(np.array([[1.0, -3.0], [-3.0, 25.0]])), 1e-8).point.round(3).tolist()
         [0.875, 0.125]
     """
     cosine, _, _, one, other = pair

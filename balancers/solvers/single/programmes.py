@@ -125,8 +125,8 @@ def plain(programme: Quadratic, target: Vector, support: np.ndarray) -> Vector:
     Example:
         >>> import numpy as np
         >>> from balancers.solvers.single.programmes import plain, quadratic
-        >>> plain(quadratic(2 * np.eye(2), regular=True), np.ones(2), np.array([False, True])).tolist()
-        [0.0, 0.5]
+        >>> plain(quadratic(4 * np.eye(2), regular=True), np.ones(2), np.array([False, True])).tolist()
+        [0.0, 0.25]
     """
     point = np.zeros(len(target))
     index = support.nonzero()[0]
@@ -181,9 +181,9 @@ def solve_on(face: Face, target: np.ndarray) -> np.ndarray:
     Example:
         >>> import numpy as np
         >>> from balancers.solvers.single.programmes import face_of, quadratic, solve_on
-        >>> face = face_of(quadratic(2 * np.eye(2), regular=True), np.array([False, True]))
+        >>> face = face_of(quadratic(4 * np.eye(2), regular=True), np.array([False, True]))
         >>> solve_on(face, np.ones(2)).tolist()
-        [0.0, 0.5]
+        [0.0, 0.25]
     """
     point = np.zeros(target.shape)
     if face.variables.size:

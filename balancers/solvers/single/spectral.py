@@ -81,7 +81,7 @@ def conflict_free_weights(gramian: Matrix, shares: Vector, resolution: float) ->
         >>> from balancers.solvers.single.spectral import conflict_free_weights
         >>> gramian = np.array([[1.0, -3.0], [-3.0, 25.0]])
         >>> conflict_free_weights(gramian, np.full(2, 0.5), 1e-8).point.round(3).tolist()
-        [6.0, 1.2]
+        [3.0, 0.6]
     """
     cosines, norms = clamped_cosines(gramian)
     solution = given_projections(cosines, shares * len(shares), resolution)
