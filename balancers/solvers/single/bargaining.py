@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import exp, inf
 
 import numpy as np
-from scipy.linalg.lapack import dposv, dpotrf, dpotri
 
 from balancers.contract.exactness import COSINE, DOUBLE
 from balancers.solvers.single.arrays import ArraySolution, Matrix, Vector
 from balancers.solvers.single.cosines import hull_contains_zero, unit_gradients
+from balancers.solvers.single.lapack import dposv, dpotrf, dpotri
 from balancers.solvers.single.min_norm import shortest_in_hull
 from balancers.solvers.single.pairs import fair_pair, pair_of
 from balancers.solvers.single.programmes import identity

@@ -6,10 +6,10 @@ from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg.lapack import dsyevd
 
 from balancers.contract.exactness import COSINE, least_eigenvalue
 from balancers.solvers.single.arrays import Matrix, Vector
+from balancers.solvers.single.lapack import dsyevd
 from balancers.solvers.single.programmes import Quadratic, identity, is_definite, nonnegative, quadratic
 from balancers.solvers.tolerances import NARROW, RIDGE
 

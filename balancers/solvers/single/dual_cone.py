@@ -68,12 +68,12 @@ def _until_zero(unit: UnitGradients, shortest: Vector, scaled: np.ndarray, targe
     """
     programme = unit.programme
     face = face_of(programme, shortest > 0)
-    level = shortest[face.index]
+    level = shortest[face.variables]
     extra = np.zeros(target.shape)
     columns = np.ascontiguousarray(target.T)
-    parts = refine(programme, columns, face, solve_on(face, columns))[face.index].T
+    parts = refine(programme, columns, face, solve_on(face, columns))[face.variables].T
     enough = np.maximum((-parts / level).max(-1, keepdims=True), 0)
-    extra[:, face.index] = np.maximum(parts + level * enough, 0)
+    extra[:, face.variables] = np.maximum(parts + level * enough, 0)
     if extra.max() > LARGE:
         return None
     total = scaled + extra

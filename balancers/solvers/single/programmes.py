@@ -6,9 +6,9 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg.lapack import dposv, dpotrf, dpotrs, dtrtrs
 
 from balancers.solvers.single.arrays import Matrix, Vector
+from balancers.solvers.single.lapack import dposv, dpotrf, dpotrs, dtrtrs
 from balancers.solvers.tolerances import REFINEMENTS, RIDGE, TRIES, ZERO
 
 FIRM = 1e-3  # on the diagonal of a Cholesky factor: its matrix is so far from singular that it needs no ridge
@@ -41,7 +41,7 @@ class Face(NamedTuple):
         [[2.0]]
     """
 
-    index: np.ndarray
+    variables: np.ndarray
     factor: np.ndarray
 
 
@@ -125,8 +125,8 @@ def plain(programme: Quadratic, target: Vector, support: np.ndarray) -> Vector:
     Example:
         >>> import numpy as np
         >>> from balancers.solvers.single.programmes import plain, quadratic
-        >>> plain(quadratic(2 * np.eye(2), regular=True), np.ones(2), np.array([False, True])).round(3).tolist()
-        [0.0, 0.5]
+        >>> plain(quadratic(4 * np.eye(2), regular=True), np.ones(2), np.array([False, True])).tolist()
+        [0.0, 0.25]
     """
     point = np.zeros(len(target))
     index = support.nonzero()[0]
@@ -160,7 +160,7 @@ def face_of(programme: Quadratic, support: np.ndarray) -> Face:
     Example:
         >>> import numpy as np
         >>> from balancers.solvers.single.programmes import face_of, quadratic
-        >>> face_of(quadratic(np.eye(2), regular=True), np.array([False, True])).index.tolist()
+        >>> face_of(quadratic(np.eye(2), regular=True), np.array([False, True])).variables.tolist()
         [1]
     """
     index = support.nonzero()[0]
@@ -181,13 +181,13 @@ def solve_on(face: Face, target: np.ndarray) -> np.ndarray:
     Example:
         >>> import numpy as np
         >>> from balancers.solvers.single.programmes import face_of, quadratic, solve_on
-        >>> face = face_of(quadratic(2 * np.eye(2), regular=True), np.array([False, True]))
-        >>> solve_on(face, np.ones(2)).round(3).tolist()
-        [0.0, 0.5]
+        >>> face = face_of(quadratic(4 * np.eye(2), regular=True), np.array([False, True]))
+        >>> solve_on(face, np.ones(2)).tolist()
+        [0.0, 0.25]
     """
     point = np.zeros(target.shape)
-    if face.index.size:
-        point[face.index] = dpotrs(face.factor, target.take(face.index, 0), 1)[0]
+    if face.variables.size:
+        point[face.variables] = dpotrs(face.factor, target.take(face.variables, 0), 1)[0]
     return point
 
 
@@ -201,10 +201,10 @@ def refine(programme: Quadratic, target: np.ndarray, face: Face, point: np.ndarr
         >>> refine(matrix, np.ones(2), face_of(matrix, np.ones(2) > 0), np.zeros(2)).tolist()
         [1.0, 1.0]
     """
-    if face.index.size:
+    if face.variables.size:
         for _ in range(programme.refinements):
             missed = target - programme.matrix.dot(point)
-            point[face.index] += dpotrs(face.factor, missed.take(face.index, 0), 1)[0]
+            point[face.variables] += dpotrs(face.factor, missed.take(face.variables, 0), 1)[0]
     return point
 
 

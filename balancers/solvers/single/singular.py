@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from scipy.linalg.lapack import dgesdd
 
 from balancers.contract.exactness import COSINE, DOUBLE, least_eigenvalue
 from balancers.solvers.single.arrays import ArraySolution, Matrix, Vector
 from balancers.solvers.single.cosines import clamped_cosines
+from balancers.solvers.single.lapack import dgesdd
 from balancers.solvers.single.spectral import eigenvectors
 from balancers.solvers.tolerances import ACCURATE, FARTHEST, GOOD
 

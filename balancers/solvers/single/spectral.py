@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
-from scipy.linalg.lapack import dsyevd
 
 from balancers.contract.exactness import COSINE, least_eigenvalue
 from balancers.solvers.single.arrays import ArraySolution, Matrix, Vector
 from balancers.solvers.single.cosines import clamped_cosines, relative_inverse
+from balancers.solvers.single.lapack import dsyevd
 from balancers.solvers.single.pairs import LARGEST, projections_of_pair
 from balancers.solvers.tolerances import ACCURATE
 
