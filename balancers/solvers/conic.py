@@ -7,10 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.arrays import is_single
-from balancers.contract.exactness import DOUBLE
+from balancers.contract.exactness import COSINE, DOUBLE
 from balancers.contract.solution import Solution
 from balancers.solvers.conflict_averse import conflict_averse
-from balancers.solvers.cosines import angles, hull_contains_zero, length_of, products_with, sums_to_zero
+from balancers.solvers.cosines import angles, hull_of, length_of, products_with, sums_to_zero
 from balancers.solvers.programmes import Measure, ProgrammeLine, flat, nonnegative, search, shaped
 from balancers.solvers.single.arrays import solved_by
 from balancers.solvers.single.conic import steepest
@@ -26,7 +26,8 @@ def steepest_in_cone(
     it is the best of all. Else d lies on the cone's surface and is a multiple of the projection of :math:`g_0` onto
     :math:`\{u : g_i^\top u \ge \nu\}`: a search for the ν at which the cosine is c. A gradient of norm zero has no
     influence. The conditions are :math:`g_i^\top d \ge \nu`, equality for the gradients that d is made of beside
-    :math:`g_0`, and the cosine. The residual is the largest violation, in units of :math:`\|g_i\| \|d\|`.
+    :math:`g_0`, and the cosine. The residual is the largest violation, in units of :math:`\|g_i\| \|d\|`, and at least
+    what rounding of the cosines may turn d by: it goes with the inverse square of the hull's distance from zero.
 
     Where no direction in the cone decreases all losses, as at a Pareto stationary point, the problem has no solution,
     and d has the direction of `conflict_averse` for the largest radius that stays in the cone, the limit of the
@@ -51,12 +52,13 @@ def steepest_in_cone(
     parts = reference * norms
     length = length_of(cosines, parts)
     nonzero = length > resolution * parts.norm(dim=-1)
-    stationary = hull_contains_zero(cosines, resolution)
+    stationary, distance = hull_of(cosines, resolution)
     solvable = nonzero & ~stationary
     best, residual = parts.clone(), torch.zeros_like(length)
     if solvable.any():
         centre = parts[solvable] / length[solvable, None]
         best[solvable], residual[solvable] = _steepest(cosines[solvable], norms[solvable], centre, cosine)
+    residual = torch.where(solvable, torch.maximum(residual, shape[-1] * COSINE / distance**2), residual)
     solved = ~stationary & (residual < ACCURATE)
     if not solved.all():
         averse = conflict_averse(gramian, reference, (1 - cosine**2) ** 0.5, resolution)

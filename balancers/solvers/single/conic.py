@@ -6,11 +6,12 @@ from math import inf, nan, sqrt
 
 import numpy as np
 
+from balancers.contract.exactness import COSINE
 from balancers.solvers.single.arrays import ArraySolution, Matrix, Vector
 from balancers.solvers.single.conflict_averse import best_for_the_worst_off
 from balancers.solvers.single.cosines import (
     UnitGradients,
-    hull_contains_zero,
+    hull_of,
     length_of,
     relative_inverse,
     sums_to_zero,
@@ -39,11 +40,12 @@ def steepest(gramian: Matrix, reference: Vector, cosine: float, resolution: floa
     parts = reference * unit.norms
     length = length_of(unit.cosines, parts)
     nonzero = length > resolution * sqrt(parts.dot(parts))
-    stationary = hull_contains_zero(unit, resolution)
+    hull = hull_of(unit, resolution)
     best, residual = parts, 0.0
-    if nonzero and not stationary:
+    if nonzero and not hull.contains_zero:
         best, residual = _steepest(unit, parts / length, cosine)
-    solved = not stationary and residual < ACCURATE
+        residual = max(residual, len(parts) * COSINE / hull.distance**2)
+    solved = not hull.contains_zero and residual < ACCURATE
     if not solved:
         radius = (1 - cosine**2) ** 0.5
         best = best_for_the_worst_off(gramian, reference, radius, resolution).point * unit.norms
