@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from balancers.contract.exactness import PIECE, resolution_of
+from balancers.step import several
 from balancers.step.graph import Leaves
 from balancers.step.host import may_look, on_host, widest
 from balancers.step.pieces import Part, columns_of, pieces_of
@@ -124,16 +126,16 @@ class TaskGradients:
         """
         if "matrix" in self.__dict__:
             return self.split(combine(weights, self.matrix))
-        sums: list[Tensor | None] = [None] * len(self.shared)
+        sums: dict[int, Tensor] = {}  # by the position of a shared tensor
         for weight, row in zip(weights.tolist(), self.rows, strict=True):
-            new = [i for i, gradient in enumerate(row) if gradient is not None and sums[i] is None]
-            more = [i for i, gradient in enumerate(row) if gradient is not None and sums[i] is not None]
+            terms = {i: gradient for i, gradient in enumerate(row) if gradient is not None}
+            more = [i for i in terms if i in sums]
             if more:
-                torch._foreach_add_([sums[i] for i in more], [row[i] for i in more], alpha=weight)
+                several.add([sums[i] for i in more], [terms[i] for i in more], weight)
+            new = [i for i in terms if i not in sums]
             if new:
-                for i, term in zip(new, torch._foreach_mul([row[i] for i in new], weight), strict=True):
-                    sums[i] = term
-        return sums
+                sums |= zip(new, several.scaled([terms[i] for i in new], weight), strict=True)
+        return [sums.get(i) for i in range(len(self.shared))]
 
     def split(self, flat: Float[Tensor, "D"]) -> list[Tensor | None]:
         """A flat vector as parts in the shapes and dtypes of the shared tensors; none where no loss depends on one."""
@@ -197,12 +199,12 @@ def task_gradients(
         >>> task_gradients(losses, Leaves([point], [])).rows[1][0].tolist()
         [-3.0, 4.0]
     """
-    inputs = list(leaves.shared) if tables is None else tables.inputs(leaves.shared)
+    inputs: tuple[Any, ...] = tuple(leaves.shared) if tables is None else tables.inputs(leaves.shared)
     rows, specific = [], []
     for number, loss in enumerate(losses):
         gradients = torch.autograd.grad(
             loss,
-            [*inputs, *leaves.specific],
+            (*inputs, *leaves.specific),
             None if seeds is None else loss.new_tensor(seeds[number]),
             retain_graph=retain_graph or number + 1 < len(losses),
             allow_unused=True,

@@ -92,7 +92,7 @@ class Compaction(NamedTuple):
     shapes: list[torch.Size]  # of the indices at each edge
     padding: list[Bool[Tensor, "..."] | None]  # for each edge, the lookups that have no gradient
 
-    def rows(self, gradients: Sequence[Inexact[Tensor, "K *I W"] | None]) -> Inexact[Tensor, "K N W"]:
+    def rows(self, gradients: Sequence[Inexact[Tensor, "K ... W"] | None]) -> Inexact[Tensor, "K N W"]:
         """The rows, from the gradients at every edge of the lookups; none where no loss depends on an edge."""
         tasks = next(len(gradient) for gradient in gradients if gradient is not None)
         parts = []

@@ -113,7 +113,7 @@ def measure_step(
     losses = stacked_losses(step.losses)
     (losses,) = group.mean([losses.double() if group.size > 1 else losses])
     if gradients is None and not unchecked:
-        return Measured(*on_host([losses]))
+        return Measured(on_host([losses])[0])
     sent = {"losses": losses} | {f"unchecked {i}": number for i, number in enumerate(unchecked)}
     if gradients is not None:
         sent |= _numbers_of(gradients, needs, others, group)
@@ -137,7 +137,9 @@ def _numbers_of(
     """What is to be sent of the gradients, by name."""
     sent: dict[str, Tensor] = {}
     if Need.CROSS_GRAMIAN in needs:
-        rows = [group.gradients(task_gradients(batch.losses, Leaves(gradients.shared, []))).matrix for batch in others]
+        rows = [
+            group.gradients(task_gradients(batch.losses, Leaves(list(gradients.shared), []))).matrix for batch in others
+        ]
         sent["crossed"] = cross_gramian_of(*([gradients.matrix, *rows][-2:]))
     if Need.GRAMIAN in needs:
         sent["products"] = gradients.products

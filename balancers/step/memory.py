@@ -142,7 +142,8 @@ class Memory(nn.Module):
         if "_numbers" not in state:  # earlier pickles have buffers only
             large = {*_with_axes(element_axes(self._state_type)), *_with_axes(width_axes(self._state_type))}
             small = [key for key in map(_key, self._state_type._fields) if key[len(STATE_PREFIX) :] not in large]
-            self._numbers = {key: self._buffers.pop(key).cpu() for key in small}
+            buffers = {key: self._buffers.pop(key) for key in small}
+            self._numbers = {key: buffer.cpu() for key, buffer in buffers.items() if buffer is not None}
 
     def get_extra_state(self) -> Tensor:
         """What a checkpoint holds beside the buffers, as bytes: the generator, then method and tasks as JSON."""
@@ -170,7 +171,9 @@ class Memory(nn.Module):
     def _about(self) -> dict[str, Any]:
         return {"method": repr(self.weighting), "tasks": list(self.tasks)}
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+    def _load_from_state_dict(  # pyright: ignore[reportIncompatibleMethodOverride] - five more, as they come
+        self, state_dict: dict[str, Any], prefix: str, *args: Any
+    ) -> None:
         saved = state_dict.get(prefix + "_extra_state")
         if saved is not None:
             theirs = {key: value for key, value in self._saved(saved).items() if key not in self._progress()}

@@ -45,10 +45,10 @@ class LookedUp:
             return tensor
         return tensor.detach().new_zeros(()).expand(len(self._compactions[i].indices), tensor.shape[1])
 
-    def inputs(self, shared: Sequence[Tensor]) -> list[Tensor | GradientEdge]:
+    def inputs(self, shared: Sequence[Tensor]) -> tuple[Tensor | GradientEdge, ...]:
         """What to ask gradients of: the shared tensors that are no such tables, then all edges of the lookups."""
         others = [tensor for i, tensor in enumerate(shared) if i not in self._edges]
-        return [*others, *(edge for edges in self._edges.values() for edge in edges)]
+        return (*others, *(edge for edges in self._edges.values() for edge in edges))
 
     def row(self, gradients: Sequence[Tensor | None], count: int) -> list[Tensor | None]:
         """The gradients at the stand-ins of ``count`` shared tensors, from those of the inputs."""

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from balancers.contract.evidence import Answer
+from balancers.step import several
 from balancers.step.errors import OutOfRangeError
 from balancers.step.gradients import TaskGradients, combine
 from balancers.step.host import may_look
@@ -193,7 +194,7 @@ def head_gradients(
     if numbers is None:
         return [Addition(tensor, gradient, ours=False) for tensor, gradient in pairs]
     each = [number for number, pairs in zip(numbers, measured.specific, strict=True) for _ in pairs]
-    weighted = torch._foreach_mul([gradient for _, gradient in pairs], each) if pairs else []
+    weighted = several.scaled([gradient for _, gradient in pairs], each) if pairs else []
     return [Addition(tensor, gradient) for (tensor, _), gradient in zip(pairs, weighted, strict=True)]
 
 
@@ -245,9 +246,9 @@ def accumulate(additions: Sequence[Addition]) -> None:
         else:
             foreign.setdefault((tensor.dtype, tensor.device), []).append((tensor, gradient))
     for pairs in sums.values():
-        torch._foreach_add_([total for total, _ in pairs], [gradient for _, gradient in pairs])
+        several.add([total for total, _ in pairs], [gradient for _, gradient in pairs])
     for pairs in foreign.values():
-        copies = torch._foreach_mul([gradient for _, gradient in pairs], 1.0)
+        copies = several.scaled([gradient for _, gradient in pairs], 1.0)
         for (tensor, _), copy in zip(pairs, copies, strict=True):
             tensor.grad = copy
     if again:
