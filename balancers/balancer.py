@@ -263,7 +263,8 @@ class Balancer(Memory):
             NonFiniteGradientError: a gradient that was measured is NaN or infinite.
             OutOfRangeError: gradients and weights are finite, but the update is too large for the dtype of a
                 parameter, or so small that all of it would be 0.
-            NonFiniteError: the method gave a weight, or wants to remember a number, that is NaN or infinite.
+            NonFiniteError: the method gave a weight, or wants to remember a number, that is NaN or infinite. On an
+                accelerator, what is as long as a gradient is looked at in the next step, which then raises the error.
             ValueError: losses or parameters are not what they must be. A method that needs losses of at least their
                 lower bound takes those that lie below it by rounding alone as the bound: by 8 eps of their dtype times
                 the largest loss of the task so far, or times 1 if that is larger.
