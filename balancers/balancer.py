@@ -46,8 +46,8 @@ ORDINARY = 1e100  # losses beyond it may leave the range of what methods remembe
 class Balancer(Memory):
     """A method in a training loop; `backward` replaces ``losses.sum().backward()``.
 
-    It has no parameters of its own: a method's state is kept in buffers, which no optimizer and no weight decay can
-    touch. ``state_dict`` holds everything that a fresh balancer needs to go on bit for bit, random numbers included.
+    It has no parameters of its own: no optimizer and no weight decay can touch a method's state. ``state_dict`` holds
+    everything that a fresh balancer needs to go on bit for bit, random numbers included.
 
     Example:
         Two tasks with the gradients (1, 0) and (-3, 4) at a shared point. A gradient step for their sum would increase
@@ -109,13 +109,15 @@ class Balancer(Memory):
         self.observe = observe
         self.memory = memory
         arguments.require_lean(memory, self.weighting.needs | observe, self.weighting.name)
-        self._lower_bounds = torch.tensor(lower_bounds_of(lower_bounds, self.tasks), dtype=torch.float64)
-        self._bounds = any(self._lower_bounds.tolist())
+        bounds = lower_bounds_of(lower_bounds, self.tasks)
+        self._lower_bounds = torch.tensor(bounds, dtype=torch.float64, device="cpu")
+        self._bounds = any(bounds)
         self._group = Group(None)
         self.weighting_seconds = 0.0
         self._evidence: Evidence | None = None
         self._weights: Tensor | None = None
         self._largest_losses = [0.0] * len(self.tasks)  # in magnitude, of all steps so far
+        self._device = torch.device("cpu")  # of the losses of the last step
         self._unchecked: list[Tensor] = []  # numbers on an accelerator that the next step looks at
         self._awaited: Tensor | None = None  # tasks whose losses after the optimizer's step are still to come
 
@@ -225,7 +227,8 @@ class Balancer(Memory):
         Gradients are measured at all shared parameters (one backward pass per task, which is also all that is needed
         for the update), or where ``at`` or ``features`` say. The graph is freed. Nothing is written to ``.grad``
         before the method has answered. Hooks on the accumulation of gradients do not run for parameters whose update
-        is put together from measured gradients.
+        is put together from measured gradients, and hooks on the graph node of a lookup in an embedding table do not
+        change what is measured at a large table.
 
         Example:
             The gradients are (1, 0) and (-3, 4). In a second batch there is no loss for the second task.
@@ -269,7 +272,8 @@ class Balancer(Memory):
                 lower bound takes those that lie below it by rounding alone as the bound: by 8 eps of their dtype times
                 the largest loss of the task so far, or times 1 if that is larger.
 
-        After each of these errors ``.grad``, the state and the random numbers are as they were.
+        After each of these errors ``.grad``, the state and the random numbers are as they were, but for the error that
+        comes one step later.
         """
         if isinstance(losses, Tensor) and shared is None and features is None:
             raise ValueError("losses in one tensor do not show what is shared: pass shared=encoder.parameters()")
@@ -305,10 +309,11 @@ class Balancer(Memory):
         with self.unless_refused(), without_autocast(step.losses[0].device):
             answer, seeds, *_ = fill(job, needs, part, features)  # weights and update are not for half precision
         of_all_tasks, dtype = with_zeros_for_absent(answer.weights, step.present, len(self.tasks)), step.losses[0].dtype
-        weights = of_all_tasks.to(dtype) if seeds is None else in_dtype(of_all_tasks, dtype)
+        weights = of_all_tasks.to(dtype, copy=True) if seeds is None else in_dtype(of_all_tasks, dtype).clone()
         weights = weights.to(step.losses[0].device, non_blocking=True)
         # Past `torch.nn.Module`, whose way to set an attribute takes longer than many a method's mathematics.
-        self.__dict__.update(noted, _weights=weights, _awaited=step.present if Need.LOSSES_AFTER in needs else None)
+        awaited = step.present if Need.LOSSES_AFTER in needs else None
+        self.__dict__.update(noted, _weights=weights, _awaited=awaited, _device=weights.device)
         return weights
 
     @torch.no_grad()
@@ -379,8 +384,8 @@ class Balancer(Memory):
             return
         state = self.state
         values, scored = collect_scores(scores, self.tasks)
-        (values,) = self._group.mean([values.to(state[0].device)])
-        self.remember(after_validation_of(self.weighting, values, state, scored.to(values.device)))
+        (values,) = on_host(self._group.mean([values.to(self._device)]))
+        self.remember(after_validation_of(self.weighting, values, state, scored))
 
     def _names(self, step: Step) -> list[str]:
         """The names of the present tasks."""
@@ -454,7 +459,12 @@ class Balancer(Memory):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """The balancer of a pickle; earlier ones do not know how large losses were."""
         bounds = any(state["_lower_bounds"].tolist())
-        later = {"_largest_losses": [0.0] * len(state["tasks"]), "_bounds": bounds, "_unchecked": [], "memory": "full"}
+        later = {
+            "_largest_losses": [0.0] * len(state["tasks"]),
+            "_bounds": bounds,
+            "_unchecked": [],
+            "memory": "full",
+        } | {"_device": torch.device("cpu")}
         super().__setstate__(later | state)
 
     def _about(self) -> dict[str, Any]:

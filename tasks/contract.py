@@ -237,7 +237,9 @@ def seed_for(purpose: str, seed: int) -> int:
 @contextmanager
 def seeded(purpose: str, seed: int) -> Iterator[None]:
     """Run a block with torch's global generator seeded for ``purpose``, and leave the generator as it was."""
-    with torch.random.fork_rng(devices=range(torch.accelerator.device_count())):
+    accelerator = torch.accelerator.current_accelerator()
+    devices, kind = range(torch.accelerator.device_count()), "cuda" if accelerator is None else accelerator.type
+    with torch.random.fork_rng(devices=devices, device_type=kind):
         torch.manual_seed(seed_for(purpose, seed))
         yield
 

@@ -11,7 +11,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from balancers import Balancer, names
-from balancers.step.gradients import gramian_of
+from balancers.step.products import gramian_of
 from benchmarks.analysis.results import read_results
 from benchmarks.records.store import Store
 from benchmarks.studies.step_cost.models import build

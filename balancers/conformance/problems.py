@@ -11,7 +11,7 @@ from torch import Tensor
 from balancers.contract.evidence import as_answer
 from balancers.contract.exactness import resolution_of
 from balancers.contract.weighting import Answer, Draws, Evidence, Need, Sizes, Weighting
-from balancers.step.gradients import combine, gramian_of
+from balancers.step.products import combine, gramian_of
 
 DIMENSION = 12  # of the gradients in the problems below
 TASK_COUNTS = (1, 2, 3, 7, 40)  # with more tasks than dimensions, gradients are linearly dependent

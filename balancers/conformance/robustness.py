@@ -13,7 +13,7 @@ from balancers.conformance.problems import evidence_of, problems, require, requi
 from balancers.contract.evidence import Evidence, as_answer
 from balancers.contract.weighting import Draws, Need, Weighting
 from balancers.step.absent_tasks import after_present, after_validation_of, update_present
-from balancers.step.gradients import cross_gramian_of
+from balancers.step.products import cross_gramian_of
 from balancers.step.state_axes import task_axes
 
 SCALES = (1e-12, 1.0, 1e12)

@@ -19,9 +19,7 @@ PIECE = 1 << 15  # elements of a row that are multiplied at a time: a few rows o
 ROUNDINGS = 4  # of an element of a gradient, at least: of the losses, the activations, the backward pass and its sums
 
 
-def resolution_of(
-    dtype: torch.dtype, elements: int = 1, processes: int = 1, products: torch.dtype = torch.float64
-) -> float:
+def resolution_of(dtype: torch.dtype, elements: int = 1, processes: int = 1) -> float:
     r"""The length below which a combination of gradients is zero up to rounding, relative to its terms.
 
     A vector :math:`\sum_i x_i g_i` that is shorter than this times :math:`(\sum_i x_i^2 \|g_i\|^2)^{1/2}` is
@@ -37,11 +35,9 @@ def resolution_of(
         dtype: of the gradients. A complex one counts as its real part.
         elements: of one gradient; sums of many pieces are rounded more often, which counts in float64 alone.
         processes: that average their gradients in that dtype.
-        products: the dtype in which the inner products were formed.
     """
     pieces, averaged = max(1.0, elements / PIECE), float(processes)
-    rounding = COSINE if products == torch.float64 else ROUNDINGS * torch.finfo(products).eps
-    of_products = (rounding * (pieces * averaged) ** 0.5) ** 0.5
+    of_products = (COSINE * (pieces * averaged) ** 0.5) ** 0.5
     return max(of_products, ROUNDINGS * torch.finfo(dtype).eps * averaged**0.5)
 
 

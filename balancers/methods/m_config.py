@@ -18,8 +18,8 @@ from balancers.contract.solution import Certificate
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Answer, Draws, Evidence, Need, Sizes, Weighting
 from balancers.methods.conflict_free import ConFIG
-from balancers.step.gradients import combine, gramian_of
 from balancers.step.host import on_host
+from balancers.step.products import combine, gramian_of
 
 
 class MConFIGState(NamedTuple):

@@ -16,8 +16,8 @@ from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Answer, Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.solvers.simplex import project_onto_simplex, shares, softmax
-from balancers.step.gradients import gramian_of
 from balancers.step.host import on_host
+from balancers.step.products import gramian_of
 
 Flavour = Literal["paper", "official"]
 

@@ -249,7 +249,16 @@ def at_shared_lean(job: FillJob) -> Weighed:
         >>> at_shared_lean(job).answer.weights.tolist(), point.grad.tolist()
         ([1.0, 25.0], [-74.0, 100.0])
     """
-    return _backward_weighted(job, job.weigh(measure_lean(job.losses, job.leaves.shared, job.group)))
+    weighed = job.weigh(measure_lean(job.losses, job.leaves.shared, job.group))
+    try:
+        return _backward_weighted(job, weighed)
+    except RuntimeError as error:
+        if "vmapped" not in str(error):
+            raise
+        raise ValueError(
+            "a tensor between the shared parameters and the losses retains its gradient, and took those of all tasks "
+            "at once: leave out retain_grad(), or use memory='full'"
+        ) from error
 
 
 def _write(
@@ -315,5 +324,6 @@ def _backward(
         return
     leaves = [*job.leaves.shared, *job.leaves.specific] if inputs is None else inputs
     gradients = torch.autograd.grad(tensors, leaves, seeds, retain_graph=retain_graph, allow_unused=True)
-    means = zip(leaves, job.group.means(gradients), strict=True)
+    dense = (g.to_dense() if g is not None and g.is_sparse else g for g in gradients)
+    means = zip(leaves, job.group.means(dense), strict=True)
     accumulate([Addition(tensor, gradient) for tensor, gradient in means if gradient is not None])

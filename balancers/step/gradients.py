@@ -11,14 +11,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.contract.exactness import PIECE, resolution_of
+from balancers.contract.exactness import resolution_of
 from balancers.step import several
 from balancers.step.graph import Leaves
-from balancers.step.host import may_look, on_host, widest
+from balancers.step.host import may_look, on_host
 from balancers.step.pieces import Part, columns_of, pieces_of
+from balancers.step.products import combine, gramian_of, products_fit, sum_of_products
 from balancers.step.tables import LookedUp
-
-SMALL = 1e-200  # a squared norm below this may have lost terms that float64 cannot hold
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class TaskGradients:
 
     Example:
         >>> import torch
-        >>> from balancers.step.gradients import combine, task_gradients
+        >>> from balancers.step.gradients import task_gradients
         >>> from balancers.step.graph import Leaves
         >>> point = torch.ones(2, requires_grad=True)
         >>> losses = [point[0], -3 * point[0] + 4 * point[1]]  # gradients (1, 0) and (-3, 4)
@@ -53,7 +52,8 @@ class TaskGradients:
     @cached_property
     def matrix(self) -> Float[Tensor, "K D"]:
         """The gradients at the shared tensors, one flat row per task."""
-        return self._columns([Part(i, 0, tensor.numel()) for i, tensor in enumerate(self.places)])
+        columns = self._columns([Part(i, 0, tensor.numel()) for i, tensor in enumerate(self.places)])
+        return columns.clone() if len(self.rows) == len(self.places) == 1 else columns  # or it were the gradient itself
 
     @cached_property
     def products(self) -> Float[Tensor, "K K"]:
@@ -78,7 +78,7 @@ class TaskGradients:
 
     def gramian_from(self, products: Float[Tensor, "K K"]) -> Float[Tensor, "K K"]:
         """The Gramian, once its products are in main memory; formed again where squares leave the range of float64."""
-        if torch.float64 in {tensor.dtype for tensor in self.places} and not _in_range(products):
+        if torch.float64 in {tensor.dtype for tensor in self.places} and not products_fit(products):
             (products,) = on_host([self._shared(gramian_of(self.matrix))])
         return (products + products.mT) / 2
 
@@ -161,8 +161,7 @@ def resolution_at(tensors: Sequence[Tensor], processes: int = 1) -> float:
         '4.8e-07'
     """
     elements = sum(tensor.numel() for tensor in tensors)
-    products = widest(tensors[0].device)
-    return max(resolution_of(dtype, elements, processes, products) for dtype in {tensor.dtype for tensor in tensors})
+    return max(resolution_of(dtype, elements, processes) for dtype in {tensor.dtype for tensor in tensors})
 
 
 def real_view(tensor: Tensor) -> Tensor:
@@ -215,85 +214,3 @@ def task_gradients(
         own = zip(leaves.specific, dense[len(inputs) :], strict=True)
         specific.append([(parameter, gradient) for parameter, gradient in own if gradient is not None])
     return TaskGradients(leaves.shared if tables is None else tables.stand_ins(leaves.shared), rows, specific)
-
-
-def gramian_of(matrix: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K K"]:
-    """Inner products of the rows, in float64 and exactly symmetric.
-
-    Example:
-        >>> import torch
-        >>> from balancers.step.gradients import gramian_of
-        >>> gramian_of(torch.tensor([[1.0, 0.0], [-3.0, 4.0]])).tolist()
-        [[1.0, -3.0], [-3.0, 25.0]]
-    """
-    products = cross_gramian_of(matrix, matrix)
-    return (products + products.mT) / 2
-
-
-def cross_gramian_of(left: Float[Tensor, "*B K D"], right: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B K K"]:
-    """Inner products of the rows of one matrix with the rows of another, in float64.
-
-    Products of numbers in single precision never leave the range of double precision. Rows in double precision are
-    scaled by a power of two where theirs do.
-
-    Example:
-        >>> import torch
-        >>> from balancers.step.gradients import cross_gramian_of
-        >>> cross_gramian_of(torch.tensor([[1.0, 0.0], [-3.0, 4.0]]), torch.tensor([[2.0, 0.0], [0.0, 1.0]])).tolist()
-        [[2.0, 0.0], [-6.0, 4.0]]
-    """
-    pieces = list(zip(left.split(PIECE, dim=-1), right.split(PIECE, dim=-1), strict=True))
-    if torch.float64 not in (left.dtype, right.dtype):
-        return sum_of_products(pieces, left.device)
-    if left is right and may_look(left.device) and _in_range(products := sum_of_products(pieces, left.device)):
-        return products
-    scale_left, scale_right = _scale(left), _scale(right)
-    scaled = ((a.double() / scale_left, b.double() / scale_right) for a, b in pieces)
-    return sum_of_products(scaled, left.device) * scale_left * scale_right.mT
-
-
-def sum_of_products(pieces: Iterable[tuple[Tensor, Tensor]], device: torch.device) -> Float[Tensor, "*B K L"]:
-    """The sum of ``a @ b.mT`` in double precision: single precision loses combinations of nearly dependent rows.
-
-    A device without double precision takes single precision, of which `resolution_of` knows.
-
-    Example:
-        >>> import torch
-        >>> from balancers.step.gradients import sum_of_products
-        >>> rows = torch.tensor([[1.0, 0.0], [-3.0, 4.0]])
-        >>> sum_of_products([(rows, rows), (rows, rows)], rows.device).tolist()
-        [[2.0, -6.0], [-6.0, 50.0]]
-    """
-    dtype = widest(device)
-    total: Tensor | None = None
-    for a, b in pieces:
-        left = a.to(dtype)
-        product = left @ (left if a is b else b.to(dtype)).mT
-        total = product if total is None else total.add_(product)
-    return torch.zeros((), dtype=dtype, device=device) if total is None else total
-
-
-def _in_range(products: Float[Tensor, "*B K K"]) -> bool:
-    squares = products.diagonal(dim1=-2, dim2=-1)
-    return bool(((squares > SMALL) & squares.isfinite()).all())
-
-
-def _scale(matrix: Tensor) -> Tensor:
-    """A power of two for every row, shape (..., K, 1), near its largest element."""
-    largest = matrix.abs().amax(-1, keepdim=True).double()
-    return torch.where(largest > 0, torch.exp2(torch.floor(torch.log2(largest))), 1.0)
-
-
-def combine(weights: Tensor, matrix: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B D"]:
-    """The weighted sum of the rows; weights are per row, (*B, K), or per element, (*B, K, D).
-
-    Example:
-        >>> import torch
-        >>> from balancers.step.gradients import combine
-        >>> combine(torch.tensor([3.0, 1.0]), torch.tensor([[1.0, 0.0], [-3.0, 4.0]])).tolist()
-        [0.0, 4.0]
-    """
-    weights = weights.to(matrix.device, matrix.dtype, non_blocking=True)
-    if weights.dim() == matrix.dim():
-        return (weights * matrix).sum(-2)
-    return (weights[..., None, :] @ matrix).squeeze(-2)

@@ -27,11 +27,6 @@ class Leaves:
         self._specific = specific
 
     @property
-    def complete(self) -> bool:
-        """Whether the specific ones are known without a walk through the graph."""
-        return True
-
-    @property
     def specific(self) -> list[Tensor]:
         """Of one task or of several, but not part of what is balanced."""
         return self._specific
@@ -45,18 +40,13 @@ class LeavesBeside(Leaves):
         >>> from balancers.step.graph import LeavesBeside
         >>> shared, head = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
         >>> leaves = LeavesBeside([(shared * head).sum()], [shared])
-        >>> leaves.complete, leaves.specific[0] is head, leaves.complete
-        (False, True, True)
+        >>> leaves.specific[0] is head
+        True
     """
 
     def __init__(self, losses: Sequence[Tensor], shared: list[Tensor]) -> None:
         super().__init__(shared, [])
         self._losses: Sequence[Tensor] | None = losses
-
-    @property
-    def complete(self) -> bool:
-        """Whether they were looked for."""
-        return self._losses is None
 
     @property
     def specific(self) -> list[Tensor]:

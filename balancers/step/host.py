@@ -24,7 +24,7 @@ def may_look(device: torch.device) -> bool:
 
 
 def on_host(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """The numbers of all tensors of one device in main memory, in double precision: one transfer, one wait.
+    """The numbers of all tensors in main memory, in double precision: one transfer and one wait for those of a device.
 
     Example:
         >>> import torch
@@ -32,12 +32,13 @@ def on_host(tensors: Sequence[Tensor]) -> list[Tensor]:
         >>> [numbers.tolist() for numbers in on_host([torch.tensor([1.0, 2.0]), torch.tensor([[3.0]])])]
         [[1.0, 2.0], [[3.0]]]
     """
-    if may_look(tensors[0].device):
+    away = [tensor for tensor in tensors if not may_look(tensor.device)]
+    if not away:
         return [tensor.double() for tensor in tensors]
-    dtype = widest(tensors[0].device)
-    packed = torch.cat([tensor.reshape(-1).to(dtype) for tensor in tensors]).cpu().double()
-    parts = packed.split([tensor.numel() for tensor in tensors])
-    return [part.view(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
+    dtype = widest(away[0].device)
+    packed = torch.cat([tensor.reshape(-1).to(dtype) for tensor in away]).cpu().double()
+    arrived = iter(packed.split([tensor.numel() for tensor in away]))
+    return [t.double() if may_look(t.device) else next(arrived).view(t.shape) for t in tensors]
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:

@@ -143,7 +143,7 @@ def collect(
 
 @lru_cache
 def _tensor_of(positions: tuple[int, ...]) -> Int[Tensor, "P"]:
-    return torch.tensor(positions)
+    return torch.tensor(positions, device="cpu")
 
 
 def _by_name(losses: Mapping[str, Tensor], tasks: tuple[str, ...]) -> list[Tensor | None]:

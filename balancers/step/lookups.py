@@ -10,7 +10,7 @@ from jaxtyping import Bool, Inexact, Int
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from balancers.step.lean.junctions import Junctions, is_kept
+from balancers.step.junctions import Junctions, is_kept
 
 LOOKUP = "EmbeddingBackward0"
 
@@ -20,7 +20,7 @@ class Lookups(NamedTuple):
 
     Example:
         >>> import torch
-        >>> from balancers.step.lean.junctions import find_junctions
+        >>> from balancers.step.junctions import find_junctions
         >>> from balancers.step.lookups import find_lookups
         >>> words = torch.nn.Embedding(9, 2)
         >>> loss = words(torch.tensor([3, 3])).sum()
@@ -38,7 +38,7 @@ def find_lookups(junctions: Junctions, shared: Sequence[Tensor]) -> list[Lookups
 
     Example:
         >>> import torch
-        >>> from balancers.step.lean.junctions import find_junctions
+        >>> from balancers.step.junctions import find_junctions
         >>> from balancers.step.lookups import find_lookups
         >>> words = torch.nn.Embedding(9, 2)
         >>> tied = words(torch.tensor([3, 3])) @ words.weight.mT
@@ -101,7 +101,8 @@ class Compaction(NamedTuple):
             part = part if padding is None else part.masked_fill(padding[..., None], 0)
             parts.append(part.reshape(tasks, -1, self.table.shape[1]))
         stacked = torch.cat(parts, 1) if len(parts) > 1 else parts[0]
-        return torch.zeros_like(stacked).index_add_(1, self.place, stacked)
+        wide = torch.promote_types(stacked.dtype, torch.float32)  # a frequent row is the sum of many lookups
+        return torch.zeros_like(stacked, dtype=wide).index_add_(1, self.place, stacked.to(wide)).to(stacked.dtype)
 
     def dense(self, rows: Inexact[Tensor, "N W"]) -> Inexact[Tensor, "V W"]:
         """The gradient of the table that such rows stand for."""

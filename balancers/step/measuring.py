@@ -12,12 +12,13 @@ from torch import Tensor
 
 from balancers.contract.exactness import DOUBLE
 from balancers.contract.weighting import Evidence, Need
-from balancers.step.gradients import TaskGradients, cross_gramian_of, task_gradients
+from balancers.step.gradients import TaskGradients, task_gradients
 from balancers.step.graph import Leaves, find_leaves
 from balancers.step.host import on_host
 from balancers.step.inputs import Step
 from balancers.step.lean.measured import LeanProducts
 from balancers.step.parallel import Group
+from balancers.step.products import cross_gramian_of
 
 
 class Measured(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
-from balancers.step.lean.junctions import find_junctions
+from balancers.step.junctions import find_junctions
 from balancers.step.lookups import Compaction, compaction_of, find_lookups
 
 LARGE = 1 << 20  # elements of a table; below, a walk through the graph costs more than it saves

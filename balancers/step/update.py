@@ -16,8 +16,9 @@ from torch import Tensor
 from balancers.contract.evidence import Answer
 from balancers.step import several
 from balancers.step.errors import OutOfRangeError
-from balancers.step.gradients import TaskGradients, combine
+from balancers.step.gradients import TaskGradients
 from balancers.step.host import may_look
+from balancers.step.products import combine
 from balancers.step.wide import Terms, narrowed, require_finite_rows, weighted_rows, weighted_sums, widened
 
 
@@ -224,8 +225,8 @@ def accumulate(additions: Sequence[Addition]) -> None:
         >>> point.grad.tolist()
         [2.0, 5.0]
     """
-    sums: dict[tuple[torch.dtype, torch.device], list[tuple[Tensor, Tensor]]] = {}
-    foreign: dict[tuple[torch.dtype, torch.device], list[tuple[Tensor, Tensor]]] = {}
+    totals: list[tuple[Tensor, Tensor]] = []
+    foreign: list[tuple[Tensor, Tensor]] = []
     met: set[Tensor] = set()
     again: list[Addition] = []
     for addition in additions:
@@ -236,20 +237,29 @@ def accumulate(additions: Sequence[Addition]) -> None:
         met.add(tensor)
         if tensor.is_complex() and not gradient.is_complex():
             gradient = torch.view_as_complex(gradient.contiguous())
-        total = tensor.grad
-        if total is not None:
-            sums.setdefault((total.dtype, total.device), []).append((total, gradient.to(total.dtype)))
+        if tensor.grad is not None and tensor.grad.layout == torch.strided:
+            totals.append((tensor.grad, gradient.to(tensor.grad.dtype)))
+        elif tensor.grad is not None:
+            tensor.grad = gradient + tensor.grad
         elif gradient.dtype != tensor.dtype or gradient.stride() != tensor.stride():
             tensor.grad = torch.empty_like(tensor, requires_grad=False).copy_(gradient)
         elif ours:
             tensor.grad = gradient
         else:
-            foreign.setdefault((tensor.dtype, tensor.device), []).append((tensor, gradient))
-    for pairs in sums.values():
+            foreign.append((tensor, gradient))
+    for pairs in _alike(totals):
         several.add([total for total, _ in pairs], [gradient for _, gradient in pairs])
-    for pairs in foreign.values():
-        copies = several.scaled([gradient for _, gradient in pairs], 1.0)
+    for pairs in _alike(foreign):
+        copies = several.scaled([gradient for _, gradient in pairs], 1.0)  # in one call, which copying has not
         for (tensor, _), copy in zip(pairs, copies, strict=True):
             tensor.grad = copy
     if again:
         accumulate(again)
+
+
+def _alike(pairs: Sequence[tuple[Tensor, Tensor]]) -> list[list[tuple[Tensor, Tensor]]]:
+    """The pairs in groups whose first tensors have one dtype and device."""
+    groups: dict[tuple[torch.dtype, torch.device], list[tuple[Tensor, Tensor]]] = {}
+    for pair in pairs:
+        groups.setdefault((pair[0].dtype, pair[0].device), []).append(pair)
+    return list(groups.values())

@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.step import gradients
+from balancers.contract.exactness import widest
+from balancers.step import products
 from balancers.step.errors import OutOfRangeError, nonfinite_gradients
 
 COLUMNS = 1 << 20  # of a matrix that are held in double precision at a time
@@ -38,7 +39,7 @@ class Terms(NamedTuple):
 
     def each(self) -> list[tuple[str, float, float]]:
         """Every task, its largest weight, and the largest element of its gradient."""
-        weights = self.weights.abs().double().flatten(1).amax(-1) if self.weights.dim() > 1 else self.weights.abs()
+        weights = self.weights.abs().flatten(1).amax(-1) if self.weights.dim() > 1 else self.weights.abs()
         sizes = [largest_of(row) / seed for row, seed in zip(self.rows, self.seeds, strict=True)]
         return list(zip(self.tasks, weights.tolist(), sizes, strict=True))
 
@@ -85,10 +86,10 @@ def weighted_rows(weights: Tensor, matrix: Float[Tensor, "*B K D"]) -> Float[Ten
         >>> weighted_rows(weights, torch.tensor([[2.0**-130], [1.0]]))
         tensor([1024.], dtype=torch.float64)
     """
-    weights = weights.to(matrix.device)
+    weights = weights.to(matrix.device) if widest(matrix.device) == torch.float64 else weights
     whole = weights if weights.dim() == matrix.dim() else weights[..., None].expand(matrix.shape)
     pieces = zip(whole.split(COLUMNS, -1), matrix.split(COLUMNS, -1), strict=True)
-    return torch.cat([(left.double() * right.double()).sum(-2) for left, right in pieces], -1)
+    return torch.cat([(widened(left) * widened(right)).sum(-2) for left, right in pieces], -1)
 
 
 def combined(weights: Tensor, matrix: Float[Tensor, "*B K D"]) -> Float[Tensor, "*B D"]:
@@ -102,8 +103,8 @@ def combined(weights: Tensor, matrix: Float[Tensor, "*B K D"]) -> Float[Tensor, 
         >>> combined(torch.tensor([2.0**140, 0.0], dtype=torch.float64), torch.tensor([[2.0**-130], [1.0]]))
         tensor([1024.])
     """
-    update = gradients.combine(weights, matrix)
-    if gradients.may_look(matrix.device) and not torch.linalg.vector_norm(update, math.inf).isfinite():
+    update = products.combine(weights, matrix)
+    if products.may_look(matrix.device) and not torch.linalg.vector_norm(update, math.inf).isfinite():
         update = weighted_rows(weights, matrix).to(matrix.dtype)
     return update
 
@@ -116,7 +117,16 @@ def widened(tensor: Tensor) -> Tensor:
         >>> from balancers.step.wide import widened
         >>> widened(torch.ones(1)).dtype, widened(torch.ones(1, dtype=torch.complex64)).dtype
         (torch.float64, torch.complex128)
+
+    Raises:
+        OutOfRangeError: the device has no double precision.
     """
+    if widest(tensor.device) != torch.float64:
+        raise OutOfRangeError(
+            f"the losses are so large or so small that this step needs double precision, which {tensor.device.type} "
+            "does not have; nothing was written to .grad, and the state is as it was. Bring the losses to one scale, "
+            "near 1"
+        )
     return tensor.to(torch.promote_types(tensor.dtype, torch.float64))
 
 

@@ -329,3 +329,55 @@ def test_lower_bounds_may_be_given_for_some_tasks_by_name() -> None:
     balancer = Balancer("uncertainty", ["a", "b"], lower_bounds={"b": -5.0})
     balancer.backward(list(point.square().unbind()), shared=[point])
     assert balancer.evidence.losses.tolist() == [1.0, 6.0]
+
+
+def test_a_sparse_gradient_that_is_there_already_is_added_to() -> None:
+    words, heads = nn.Embedding(9, 4, sparse=True), [nn.Linear(4, 1) for _ in range(2)]
+    tokens = torch.tensor([1, 3, 1])
+    words(tokens).sum().backward()
+    before = words.weight.grad
+    assert before is not None
+    losses = [head(words(tokens)).square().mean() for head in heads]
+    weights = Balancer("mgda", 2).backward(losses, shared=words.parameters())
+    again = [head(words(tokens)).square().mean() for head in heads]
+    parts = [torch.autograd.grad(loss, words.weight)[0].to_dense() for loss in again]
+    assert words.weight.grad is not None
+    expected = before.to_dense() + sum(weight * part for weight, part in zip(weights, parts, strict=True))
+    torch.testing.assert_close(words.weight.grad.to_dense(), expected)
+
+
+def test_whoever_changes_the_returned_weights_changes_no_state() -> None:
+    point, balancer = torch.ones(2, dtype=torch.float64, requires_grad=True), Balancer("fixed", 2)
+    balancer.backward([point[0], point[1]], shared=[point]).mul_(0.5)
+    assert balancer.backward([point[0], point[1]], shared=[point]).tolist() == [1.0, 1.0]
+
+
+def test_a_balancer_made_where_the_default_device_is_another_works() -> None:
+    with torch.device("meta"):
+        balancer = Balancer("mgda", 2, lower_bounds=[-1.0, 0.0])
+    point = torch.ones(2, requires_grad=True)
+    balancer.backward([point[0], point[1]], shared=[point])
+    assert balancer.evidence.losses.tolist() == [2.0, 1.0]
+
+
+class Saved(torch.autograd.Function):
+    """The sum of a tensor, whose gradient is a tensor that the user keeps."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, values: Tensor, slopes: Tensor) -> Tensor:
+        """The sum."""
+        ctx.slopes = slopes  # pyright: ignore[reportAttributeAccessIssue]
+        return values.sum()
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *_: Tensor) -> tuple[Tensor, None]:  # pyright: ignore
+        """The user's tensor itself."""
+        return ctx.slopes, None  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_the_evidence_of_one_task_is_not_the_users_tensor() -> None:
+    point, slopes = torch.zeros(3, requires_grad=True), torch.tensor([1.0, 2.0, 3.0])
+    balancer = Balancer("graddrop", 1)
+    balancer.backward([Saved.apply(point, slopes)], shared=[point])
+    slopes.zero_()
+    assert balancer.evidence.gradients.tolist() == [[1.0, 2.0, 3.0]]

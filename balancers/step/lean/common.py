@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from balancers.step.lean.junctions import Junctions
+from balancers.step.junctions import Junctions
 from balancers.step.lean.products import Product, find_products, slices_of
 from balancers.step.lean.total import GramianSum
 from balancers.step.lean.unbatchable import unbatchable
@@ -29,7 +29,7 @@ def through_common(junctions: Junctions, seeds: dict[GradientEdge, Rows], total:
     Example:
         >>> import torch
         >>> from balancers.step.lean.common import through_common
-        >>> from balancers.step.lean.junctions import find_junctions
+        >>> from balancers.step.junctions import find_junctions
         >>> from balancers.step.lean.total import GramianSum
         >>> point = torch.ones(2, requires_grad=True)
         >>> features = 2 * point

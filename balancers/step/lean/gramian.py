@@ -15,8 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 
+from balancers.step.junctions import Junctions, find_junctions
 from balancers.step.lean.common import through_common
-from balancers.step.lean.junctions import Junctions, find_junctions
 from balancers.step.lean.own import to_junctions
 from balancers.step.lean.total import GramianSum
 

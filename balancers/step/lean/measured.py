@@ -32,15 +32,6 @@ class LeanProducts:
     products: Float[Tensor, "K K"]  # on the device of the parameters
     reached: list[bool]  # whether a task's loss depends on any of them
 
-    @property
-    def matrix(self) -> Tensor:
-        """There are no gradients.
-
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError("a step with memory='lean' holds no gradients: use memory='full'")
-
     def gramian_from(self, products: Float[Tensor, "K K"]) -> Float[Tensor, "K K"]:
         """The Gramian, once its products are in main memory."""
         return (products + products.mT) / 2

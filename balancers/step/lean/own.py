@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 
-from balancers.step.lean.junctions import Junctions
+from balancers.step.junctions import Junctions
 from balancers.step.lean.total import GramianSum
 from balancers.step.lean.unbatched import Rows
 
@@ -20,7 +20,7 @@ def to_junctions(losses: Sequence[Tensor], junctions: Junctions, total: GramianS
 
     Example:
         >>> import torch
-        >>> from balancers.step.lean.junctions import find_junctions
+        >>> from balancers.step.junctions import find_junctions
         >>> from balancers.step.lean.own import to_junctions
         >>> from balancers.step.lean.total import GramianSum
         >>> point = torch.ones(2, requires_grad=True)

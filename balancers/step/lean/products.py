@@ -10,7 +10,7 @@ from jaxtyping import Inexact
 from torch import Tensor
 from torch.autograd.graph import Node, get_gradient_edge
 
-from balancers.step.lean.junctions import Junctions, is_kept
+from balancers.step.junctions import Junctions, is_kept
 
 RIGHT = {"AddmmBackward0": 2, "MmBackward0": 1}  # place of the right factor among the inputs
 LEFT = {"AddmmBackward0": "mat1", "MmBackward0": "self"}  # names of the left factor among the saved tensors
@@ -23,7 +23,7 @@ class Product(NamedTuple):
 
     Example:
         >>> import torch
-        >>> from balancers.step.lean.junctions import find_junctions
+        >>> from balancers.step.junctions import find_junctions
         >>> from balancers.step.lean.products import find_products
         >>> layer = torch.nn.Linear(3, 2)
         >>> inputs = torch.ones(5, 3, requires_grad=True)
@@ -43,7 +43,7 @@ def find_products(junctions: Junctions, shared: Sequence[Tensor]) -> list[Produc
 
     Example:
         >>> import torch
-        >>> from balancers.step.lean.junctions import find_junctions
+        >>> from balancers.step.junctions import find_junctions
         >>> from balancers.step.lean.products import find_products
         >>> layer = torch.nn.Linear(2, 2)
         >>> find_products(find_junctions([layer(layer(torch.ones(1, 2))).sum()]), [layer.weight])  # used twice
@@ -61,19 +61,18 @@ def find_products(junctions: Junctions, shared: Sequence[Tensor]) -> list[Produc
             continue
         leaf = _behind_views(children[factor][0], junctions)
         passed_on = any(child in leads for number, (child, _) in enumerate(children) if number != factor)
-        if leaf in weights and passed_on and _is_plain(node):
+        if leaf in weights and passed_on and _is_plain(node, weights[leaf]):
             products.append(Product(weights[leaf], node))
     return products
 
 
-def _is_plain(node: Any) -> bool:
-    """Whether it is a product of dense matrices, times one."""
+def _is_plain(node: Any, weight: Tensor) -> bool:
+    """Whether it is a product of dense matrices, times one, and complex only if the weight is."""
     name = LEFT[node.name()]
-    return (
-        getattr(node, "_saved_alpha", 1) == 1
-        and is_kept(node, name)
-        and getattr(node, f"_saved_{name}").layout == torch.strided
-    )
+    if getattr(node, "_saved_alpha", 1) != 1 or not is_kept(node, name):
+        return False
+    left: Tensor = getattr(node, f"_saved_{name}")
+    return left.layout == torch.strided and left.is_complex() == weight.is_complex()
 
 
 def _behind_views(node: Node | None, junctions: Junctions) -> Node | None:

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from balancers.step.gradients import gramian_of, real_view
-from balancers.step.host import widest
-from balancers.step.lean.junctions import Junctions
+from balancers.step.gradients import real_view
+from balancers.step.junctions import Junctions
 from balancers.step.lean.unbatched import Rows
+from balancers.step.products import gramian_of, place_of_products
 
 
 class GramianSum:
@@ -19,7 +19,7 @@ class GramianSum:
 
     Example:
         >>> import torch
-        >>> from balancers.step.lean.junctions import find_junctions
+        >>> from balancers.step.junctions import find_junctions
         >>> from balancers.step.lean.total import GramianSum
         >>> point = torch.ones(2, requires_grad=True)
         >>> total = GramianSum(find_junctions([point.sum(), point.prod()]), [point], None)
@@ -30,7 +30,7 @@ class GramianSum:
 
     def __init__(self, junctions: Junctions, shared: Sequence[Tensor], mean: Callable[[Tensor], Tensor] | None) -> None:
         tasks = len(junctions.entries)
-        self.gramian = torch.zeros(tasks, tasks, dtype=widest(shared[0].device), device=shared[0].device)
+        self.gramian = torch.zeros(tasks, tasks, dtype=torch.float64, device=place_of_products(shared[0].device))
         self.tasks_of = {parameter: junctions.tasks_of(parameter) for parameter in shared}
         self.mean = mean
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from balancers import Draws, Evidence, Need, Weighting
 from balancers.contract.exactness import resolution_of
-from balancers.step.gradients import gramian_of
+from balancers.step.products import gramian_of
 from benchmarks.training.engines.replicas.optimizers import DECAYS, EPSILON, Stepper
 from benchmarks.training.engines.replicas.team import Player, update_of
 from tasks.suites.plane import BOUND, SCALE, first_loss, second_loss

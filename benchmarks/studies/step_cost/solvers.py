@@ -14,7 +14,7 @@ from balancers.solvers.conic import steepest_in_cone
 from balancers.solvers.dual_cone import dual_cone
 from balancers.solvers.min_norm import min_norm
 from balancers.solvers.spectral import equal_projections, spectrum
-from balancers.step.gradients import gramian_of
+from balancers.step.products import gramian_of
 from benchmarks.studies.timing import Effort, alternate
 
 TASKS = (2, 3, 5, 11, 20, 40, 100)

@@ -11,7 +11,7 @@ from torchjd.aggregation import AlignedMTLWeighting
 
 from balancers import Draws, create
 from balancers.methods.aligned_mtl import AlignedMTL, Scale
-from balancers.step.gradients import gramian_of
+from balancers.step.products import gramian_of
 from tests.balancers.jacobians import KINDS, evidence_from, first_weights, regular
 from tests.balancers.witness import witness
 from tests.references.aligned_mtl import aligned

@@ -11,7 +11,7 @@ from torchjd.aggregation import CAGradWeighting
 from balancers import Balancer, Claim, create
 from balancers.conformance import check
 from balancers.solvers.cosines import angles, hull_contains_zero
-from balancers.step.gradients import gramian_of
+from balancers.step.products import gramian_of
 from tests.balancers.descent import CENTRES, CURVATURES, STARTS, descend
 from tests.balancers.jacobians import KINDS, first_weights, friendly, regular, strongly_stationary, weakly_stationary
 from tests.balancers.optimality import unit

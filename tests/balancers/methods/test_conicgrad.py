@@ -13,7 +13,7 @@ from balancers.methods.conicgrad import ConicGrad
 from balancers.solvers.conflict_averse import conflict_averse
 from balancers.solvers.conic import steepest_in_cone
 from balancers.solvers.min_norm import min_norm
-from balancers.step.gradients import gramian_of
+from balancers.step.products import gramian_of
 from tests.balancers.jacobians import KINDS, evidence_from, first_weights, friendly, regular, strongly_stationary
 from tests.balancers.witness import witness
 from tests.references.cone import bound

@@ -12,7 +12,7 @@ from balancers.conformance.problems import update_of
 from balancers.contract.evidence import as_answer
 from balancers.contract.weighting import Heads
 from balancers.methods.db_mtl import DBMTL
-from balancers.step.gradients import gramian_of
+from balancers.step.products import gramian_of
 from tests.balancers.histories import losses_like
 from tests.balancers.jacobians import evidence_from, first_weights, regular, spread
 from tests.balancers.network import small_network

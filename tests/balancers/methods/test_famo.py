@@ -10,7 +10,7 @@ from balancers import Balancer, Draws, Evidence, Sizes, Weighting, create
 from balancers.conformance import check
 from balancers.contract.evidence import as_answer
 from balancers.solvers.min_norm import min_norm
-from balancers.step.gradients import gramian_of
+from balancers.step.products import gramian_of
 from tests.balancers.histories import losses_like
 from tests.balancers.jacobians import regular
 from tests.balancers.witness import witness

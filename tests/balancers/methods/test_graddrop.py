@@ -11,7 +11,7 @@ from torchjd.aggregation import GradDrop as TorchJDGradDrop
 from balancers import Balancer, Claim, Draws, Sizes, create
 from balancers.conformance import check
 from balancers.methods.graddrop import keep
-from balancers.step.gradients import combine
+from balancers.step.products import combine
 from tests.balancers.jacobians import KINDS, evidence_from, first_weights, generator, regular
 from tests.balancers.network import small_network
 from tests.balancers.witness import witness

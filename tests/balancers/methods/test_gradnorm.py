@@ -9,7 +9,7 @@ from torch import Tensor
 from balancers import Balancer, Draws, Evidence, Sizes, Weighting, create
 from balancers.contract.evidence import as_answer
 from balancers.methods.gradnorm import VANISHING, relative_rates
-from balancers.step.gradients import gramian_of
+from balancers.step.products import gramian_of
 from tests.balancers.jacobians import evidence_from, generator, spread
 from tests.balancers.witness import witness
 from tests.references.gradnorm import gradnorm_slope

@@ -11,7 +11,7 @@ from balancers import Draws, Sizes, create
 from balancers.contract.evidence import as_answer
 from balancers.methods.gradvac import GradVacState, vaccinate
 from balancers.methods.pcgrad import project
-from balancers.step.gradients import gramian_of
+from balancers.step.products import gramian_of
 from tests.balancers.jacobians import KINDS, evidence_from, generator, regular
 from tests.balancers.witness import witness
 from tests.references.gradvac import gradvac

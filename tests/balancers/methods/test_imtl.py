@@ -7,7 +7,7 @@ from torch import Tensor
 from balancers import Answer, Balancer, Draws, Sizes, create
 from balancers.contract.evidence import as_answer
 from balancers.methods.imtl import IMTL, IMTLState
-from balancers.step.gradients import gramian_of
+from balancers.step.products import gramian_of
 from tests.balancers.histories import losses_like, weights_over
 from tests.balancers.jacobians import evidence_from, first_weights, regular, spread
 from tests.balancers.network import small_network

@@ -9,7 +9,7 @@ from torchjd.aggregation import IMTLGWeighting
 
 from balancers import Certificate, Draws, Sizes, create
 from balancers.methods.imtl_g import IMTLG
-from balancers.step.gradients import gramian_of
+from balancers.step.products import gramian_of
 from tests.balancers.jacobians import KINDS, evidence_from, first_weights, friendly, regular, strongly_stationary
 from tests.balancers.witness import witness
 from tests.references.imtl_g import imtl_g

@@ -9,7 +9,7 @@ from torchjd.aggregation import KrumWeighting
 
 from balancers import create
 from balancers.methods.krum import Krum
-from balancers.step.gradients import gramian_of
+from balancers.step.products import gramian_of
 from tests.balancers.jacobians import KINDS, first_weights, regular
 from tests.balancers.witness import witness
 from tests.references.krum import multi_krum, scores

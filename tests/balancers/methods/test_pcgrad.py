@@ -9,7 +9,7 @@ from torchjd.aggregation import PCGradWeighting
 
 from balancers import Draws
 from balancers.methods.pcgrad import PCGrad, project
-from balancers.step.gradients import gramian_of
+from balancers.step.products import gramian_of
 from tests.balancers.jacobians import KINDS, evidence_from, generator
 from tests.balancers.witness import witness
 from tests.references.pcgrad import pcgrad

@@ -9,7 +9,7 @@ from torchjd.aggregation import TrimmedMean as TorchJDTrimmedMean
 
 from balancers import create
 from balancers.methods import trimmed_mean as module
-from balancers.step.gradients import combine
+from balancers.step.products import combine
 from tests.balancers.jacobians import KINDS, first_weights, regular
 from tests.balancers.witness import witness
 from tests.references.trimmed_mean import trimmed_mean

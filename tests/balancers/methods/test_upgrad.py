@@ -11,7 +11,7 @@ from torchjd.linalg import QuadprogProjector
 
 from balancers import Balancer, create
 from balancers.solvers.cosines import angles, hull_contains_zero
-from balancers.step.gradients import gramian_of
+from balancers.step.products import gramian_of
 from tests.balancers.descent import STARTS, descend, distance_from_stationary
 from tests.balancers.jacobians import KINDS, first_weights, friendly, regular, spread
 from tests.balancers.optimality import TOLERANCE, combined

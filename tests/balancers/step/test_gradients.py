@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from balancers.step.gradients import cross_gramian_of, gramian_of, task_gradients
+from balancers.step.gradients import task_gradients
 from balancers.step.graph import Leaves
+from balancers.step.products import cross_gramian_of, gramian_of
 
 
 def exact(left: Tensor, right: Tensor) -> list[list[Fraction]]:

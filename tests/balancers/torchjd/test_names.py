@@ -13,7 +13,7 @@ from balancers import Answer, Balancer, Draws, Evidence, Need, Sizes, create, re
 from balancers.conformance import CHECKS
 from balancers.conformance.problems import all_answers, all_updates, all_weights, problems
 from balancers.contract.evidence import as_answer
-from balancers.step.gradients import cross_gramian_of, gramian_of
+from balancers.step.products import cross_gramian_of, gramian_of
 from balancers.torchjd import names as from_torchjd
 from tests.balancers.jacobians import first_weights, regular
 from tests.balancers.network import small_network

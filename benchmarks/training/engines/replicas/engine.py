@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from balancers import Certificate, Evidence, Need
-from balancers.step.gradients import gramian_of
+from balancers.step.products import gramian_of
 from balancers.step.rounding import unit_of
 from benchmarks.records.record import Cell, Cost, Scalars
 from benchmarks.training.batches import casting, orders

@@ -15,7 +15,7 @@ from torch import Tensor
 from balancers import Evidence, Need
 from balancers.contract.evidence import WITHOUT_GRADIENTS
 from balancers.contract.exactness import resolution_of
-from balancers.step.gradients import cross_gramian_of, gramian_of
+from balancers.step.products import cross_gramian_of, gramian_of
 from benchmarks.training.engines.replicas.ensemble import Ensemble
 from benchmarks.training.engines.replicas.team import Mixed, beside
 

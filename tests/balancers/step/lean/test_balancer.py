@@ -71,3 +71,27 @@ def test_nothing_changes_where_an_operation_cannot_be_batched() -> None:
     with pytest.raises(ValueError, match="use memory='full'"):
         Balancer("mgda", 2, memory="lean").backward(losses, shared=encoder.parameters())
     assert all(parameter.grad is None for module in (encoder, *heads) for parameter in module.parameters())
+
+
+def test_a_retained_gradient_is_refused_by_name() -> None:
+    encoder, heads = nn.Linear(3, 4), [nn.Linear(4, 1) for _ in range(2)]
+    features = torch.tanh(encoder(torch.ones(5, 3)))
+    features.retain_grad()
+    losses = [head(features).square().mean() for head in heads]
+    with pytest.raises(ValueError, match=r"leave out retain_grad\(\)"):
+        Balancer("mgda", 2, memory="lean").backward(losses, shared=encoder.parameters())
+    assert all(parameter.grad is None for parameter in encoder.parameters())
+
+
+def test_a_real_weight_in_a_complex_product_has_real_gradients() -> None:
+    torch.manual_seed(0)
+    first, second = (nn.Parameter(torch.randn(4, 4)) for _ in range(2))
+    inputs = torch.randn(5, 4, dtype=torch.complex64)
+    gramians = []
+    for memory in ("full", "lean"):
+        outputs = torch.tanh(inputs @ first.to(torch.complex64)) @ second.to(torch.complex64)
+        losses = [outputs.real.square().mean(), (outputs.imag - 1).square().mean(), outputs.abs().mean()]
+        balancer = Balancer("mgda", 3, memory=memory)  # pyright: ignore[reportArgumentType]
+        balancer.backward(losses, shared=[first, second])
+        gramians.append(balancer.evidence.gramian)
+    torch.testing.assert_close(*gramians, rtol=1e-4, atol=1e-6)

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 from torch.utils.checkpoint import checkpoint
 
-from balancers.step.gradients import TaskGradients, gramian_of, task_gradients
+from balancers.step.gradients import TaskGradients, task_gradients
 from balancers.step.graph import Leaves
 from balancers.step.lean.gramian import lean_gramian
+from balancers.step.products import gramian_of
 
 TASKS = 4
 ROUNDING = {torch.float32: 2e-6, torch.bfloat16: 2e-2}

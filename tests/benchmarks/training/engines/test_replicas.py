@@ -231,7 +231,7 @@ LOOKING = {
 
 @pytest.mark.parametrize("method", STACKABLE)
 def test_no_step_waits_for_the_device_except_for_solvers(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("balancers.step.gradients.may_look", lambda device: False)
+    monkeypatch.setattr("balancers.step.products.may_look", lambda device: False)
     found, data = cells(method), loaded()
     engine = Replicas(found, data.suite, data.splits.train, CPU)
     for _ in range(3):

@@ -14,7 +14,7 @@ class Junctions(NamedTuple):
 
     Example:
         >>> import torch
-        >>> from balancers.step.lean.junctions import find_junctions
+        >>> from balancers.step.junctions import find_junctions
         >>> point = torch.ones(2, requires_grad=True)
         >>> features = 2 * point
         >>> junctions = find_junctions([features.sum(), features.prod()])
@@ -40,7 +40,7 @@ def find_junctions(losses: Sequence[Tensor]) -> Junctions:
 
     Example:
         >>> import torch
-        >>> from balancers.step.lean.junctions import find_junctions
+        >>> from balancers.step.junctions import find_junctions
         >>> point = torch.ones(2, requires_grad=True)
         >>> len(find_junctions([point.sum()]).common)  # the sum and the leaf
         2
@@ -78,7 +78,7 @@ def is_kept(node: Node, name: str) -> bool:
 
     Example:
         >>> import torch
-        >>> from balancers.step.lean.junctions import is_kept
+        >>> from balancers.step.junctions import is_kept
         >>> point = torch.ones(2, requires_grad=True)
         >>> with torch.autograd.graph.save_on_cpu():
         ...     packed = point.exp()
