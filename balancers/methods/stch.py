@@ -17,6 +17,7 @@ from balancers.contract.registration import register
 from balancers.contract.space import Interval, searching
 from balancers.contract.weighting import Claim, Draws, Evidence, Need, Sizes, Weighting
 from balancers.solvers.positive import inverse, logarithm
+from balancers.solvers.simplex import softmax
 
 Flavour = Literal["paper", "official"]
 
@@ -119,5 +120,4 @@ class STCH(Weighting[STCHState]):
 
     def _shares(self, values: Float[np.ndarray, "*B K"]) -> Float[np.ndarray, "*B K"]:
         """The slope of the smooth maximum of the values in each of them."""
-        powers = np.exp((values - values.max(-1, keepdims=True)) / self.mu)
-        return powers / powers.sum(-1, keepdims=True)
+        return softmax((values - values.max(-1, keepdims=True)) / self.mu)

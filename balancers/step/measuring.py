@@ -127,7 +127,7 @@ def measure_step(
     lengths = None if largest is None else largest.tolist()
     if gramian is not None:
         lengths = [math.sqrt(square) if square > 0 else square for square in gramian.diagonal().tolist()]
-    matrix = gradients.matrix if Need.GRADIENTS in needs else None
+    matrix = gradients.matrix if Need.GRADIENTS in needs and isinstance(gradients, TaskGradients) else None
     resolution = gradients.resolution(group.size)
     return Measured(numbers["losses"], gramian, matrix, numbers.get("crossed"), resolution, lengths, looked_at)
 
@@ -137,6 +137,8 @@ def _numbers_of(
 ) -> dict[str, Tensor]:
     """What is to be sent of the gradients, by name."""
     sent: dict[str, Tensor] = {}
+    if isinstance(gradients, LeanProducts):
+        return {"products": gradients.products} if Need.GRAMIAN in needs else {}
     if Need.CROSS_GRAMIAN in needs:
         rows = [
             group.gradients(task_gradients(batch.losses, Leaves(list(gradients.shared), []))).matrix for batch in others

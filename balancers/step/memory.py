@@ -1,4 +1,4 @@
-"""What a balancer remembers between steps: the method's state in buffers, and its random numbers."""
+"""What a balancer remembers between steps: the state of its method, and its random numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from balancers.contract.weighting import Draws, Sizes, Weighting
 from balancers.step.state_axes import element_axes, width_axes
 
 LATER = ("preference=None", "burn_in=0")  # fields of methods that earlier checkpoints lack
-STATE_PREFIX = "state_"  # of the buffers, so that no field of a state can hide an attribute of the module
+STATE_PREFIX = "state_"  # of their names, so that no field of a state can hide an attribute of the module
 
 
 class Memory(nn.Module):
@@ -117,7 +117,7 @@ class Memory(nn.Module):
         state = self.weighting.init(sizes)
         self.sizes = sizes
         self._state_type = type(state)
-        large = {*_with_axes(element_axes(self._state_type)), *_with_axes(width_axes(self._state_type))}
+        large = _large_fields(self._state_type)
         for field, value in zip(self._state_type._fields, state, strict=True):
             key = _key(field)
             stored = self._buffers.get(key) if field in large else self._numbers.get(key)
@@ -140,7 +140,7 @@ class Memory(nn.Module):
         super().__setstate__(state)
         self._state_type = type(self.weighting.init(self.sizes))
         if "_numbers" not in state:  # earlier pickles have buffers only
-            large = {*_with_axes(element_axes(self._state_type)), *_with_axes(width_axes(self._state_type))}
+            large = _large_fields(self._state_type)
             small = [key for key in map(_key, self._state_type._fields) if key[len(STATE_PREFIX) :] not in large]
             buffers = {key: self._buffers.pop(key) for key in small}
             self._numbers = {key: buffer.cpu() for key, buffer in buffers.items() if buffer is not None}
@@ -230,9 +230,10 @@ def _key(field: str) -> str:
     return STATE_PREFIX + field
 
 
-def _with_axes(axes: dict[str, tuple[int, ...]]) -> list[str]:
-    """The fields that have such axes."""
-    return [field for field, positions in axes.items() if positions]
+def _large_fields(state_type: type[tuple]) -> set[str]:
+    """The fields that have axes as long as a gradient, or as wide as a representation."""
+    axes = (element_axes(state_type), width_axes(state_type))
+    return {field for of_fields in axes for field, positions in of_fields.items() if positions}
 
 
 def _comparable(about: dict[str, Any]) -> dict[str, Any]:

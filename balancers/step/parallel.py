@@ -5,7 +5,8 @@ the whole batch is the mean over the processes:
 
 - the losses that the method sees: K numbers, in one message;
 - the task gradients, where they are measured at parameters: K times the number of elements, in one message per dtype,
-  before the Gramian is formed, so that they are the inner products of the whole batch;
+  before the Gramian is formed, so that they are the inner products of the whole batch; with ``memory="lean"``, those of
+  one parameter, or of a part of one, in a message;
 - where they are measured at features, which belong to examples, the Gramian: K x K numbers, since the inner products of
   the whole batch are the sums of the processes' own;
 - the update: once the number of shared elements, unless it is a combination of gradients that were averaged already;

@@ -10,7 +10,7 @@ import torch
 
 from balancers.contract.exactness import PIECE
 
-PIECES = 24  # of a row that is not so long that operators cost nothing beside what they do
+PIECES = 24  # of a row of middle length; in shorter pieces, the cost of calling operators would show
 LONGEST = 1 << 17  # elements of such a piece on a processor
 AT_ONCE = 1 << 25  # elements of all rows together on an accelerator
 

@@ -31,6 +31,7 @@ PROMISED = {
     "fixed_weights": r"weights: tensor\(\[1\.0000, 0\.3000\]\)",
     "heads": r"own .*: 1\.5156\nweighted .*: 0\.1516",
     "last_shared_layer": r"at all shared parameters: .*\n.*at the last shared layer: .*\n.*as well: True",
+    "lean_memory": r"both ways agree: True",
     "list_methods": r"43 methods: aligned-mtl, .*\n.*CAGrad\(c=0\.4.*GRAMIAN(.*\n)+.*c: how far",
     "losses_after_step": r"step 0 weights .*\nstep 49 weights",
     "lower_bounds": r"without a bound: scale-invariant needs losses of at least 0.*\nweights with a bound",

@@ -1,8 +1,8 @@
 """Closed forms for two gradients, in numbers of Python, which cost a tenth of what arrays do.
 
 They are for gradients that are neither zero nor nearly parallel or opposite: there the terms of closed forms cancel,
-and the general solvers, which refine what they find, are more exact. So a pair whose cosine is beyond `LARGEST` goes
-the general way, and with it every pair that may be stationary: what is said of such points is decided in one place.
+and the general solvers, which refine what they find, are more exact. So a pair whose cosine is beyond `LARGEST_COSINE`
+goes the general way, and with it every pair that may be stationary: such points are dealt with in one place.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from balancers.contract.exactness import COSINE
 from balancers.solvers.single.arrays import ArraySolution, Matrix, Vector
 from balancers.solvers.tolerances import ACCURATE, CALM, CONVERGED, NARROW, NEWTON, SHORT
 
-LARGEST = 1 - NARROW**2  # a cosine, up to sign
+LARGEST_COSINE = 1 - NARROW**2  # a cosine, up to sign
 
 
 class Pair(NamedTuple):
@@ -56,7 +56,7 @@ def pair_of(gramian: Matrix) -> Pair | None:
         return None
     first, second = sqrt(square), sqrt(other)
     cosine, least = product / first / second, min(first, second)
-    return Pair(cosine, first, second, least / first, least / second) if abs(cosine) < LARGEST else None
+    return Pair(cosine, first, second, least / first, least / second) if abs(cosine) < LARGEST_COSINE else None
 
 
 def shortest_of_pair(pair: Pair, resolution: float) -> ArraySolution:

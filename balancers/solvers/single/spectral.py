@@ -10,7 +10,7 @@ from balancers.contract.exactness import COSINE, least_eigenvalue
 from balancers.solvers.single.arrays import ArraySolution, Matrix, Vector
 from balancers.solvers.single.cosines import clamped_cosines, relative_inverse
 from balancers.solvers.single.lapack import dsyevd
-from balancers.solvers.single.pairs import LARGEST, projections_of_pair
+from balancers.solvers.single.pairs import LARGEST_COSINE, projections_of_pair
 from balancers.solvers.tolerances import ACCURATE
 
 
@@ -36,7 +36,12 @@ def given_projections(cosines: Matrix, projections: Vector, resolution: float) -
         >>> given_projections(np.array([[1.0, -0.6], [-0.6, 1.0]]), np.ones(2), 1e-8).point.round(3).tolist()
         [2.5, 2.5]
     """
-    if len(cosines) == 2 and abs(cosine := float(cosines[0, 1])) < LARGEST and cosines[0, 0] > 0 and cosines[1, 1] > 0:
+    if (
+        len(cosines) == 2
+        and abs(cosine := float(cosines[0, 1])) < LARGEST_COSINE
+        and cosines[0, 0] > 0
+        and cosines[1, 1] > 0
+    ):
         return projections_of_pair(cosine, *projections.tolist())
     present = cosines.diagonal() > 0
     target = np.where(present, projections, 0.0)
