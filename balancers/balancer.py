@@ -299,7 +299,7 @@ class Balancer(Memory):
             if gradients is not None:
                 guards.require_reached(gradients.reached, tasks)
             measured = measure_step(step, gradients, needs, crossed, self._group, self._unchecked)
-            self._unchecked.clear()
+            self.__dict__["_unchecked"] = []
             weighed, notes = self._weigh(measured, step, leaves)
             noted.update(notes)
             return weighed
@@ -307,13 +307,16 @@ class Balancer(Memory):
         lean = self.memory == "lean"
         job = FillJob(tasks, step.losses, leaves, weigh, self.heads == "weighted", self._group, lean)
         with self.unless_refused(), without_autocast(step.losses[0].device):
-            answer, seeds, *_ = fill(job, needs, part, features)  # weights and update are not for half precision
+            weighed = fill(job, needs, part, features)  # weights and update are not for half precision
+        answer, seeds, _, unchecked = weighed
         of_all_tasks, dtype = with_zeros_for_absent(answer.weights, step.present, len(self.tasks)), step.losses[0].dtype
         weights = of_all_tasks.to(dtype, copy=True) if seeds is None else in_dtype(of_all_tasks, dtype).clone()
         weights = weights.to(step.losses[0].device, non_blocking=True)
         # Past `torch.nn.Module`, whose way to set an attribute takes longer than many a method's mathematics.
         awaited = step.present if Need.LOSSES_AFTER in needs else None
-        self.__dict__.update(noted, _weights=weights, _awaited=awaited, _device=weights.device)
+        self.__dict__.update(
+            noted, _weights=weights, _awaited=awaited, _device=weights.device, _unchecked=unchecked or []
+        )
         return weights
 
     @torch.no_grad()
@@ -435,7 +438,7 @@ class Balancer(Memory):
         if seeds is not None or self.keeps_gradients or max(sizes) > ORDINARY:
             guards.require_finite_state(self.state, tasks, name, sizes)
             unchecked = [torch.linalg.vector_norm(part, math.inf) for part in self.state if not may_look(part.device)]
-        notes = {"_evidence": evidence, "_largest_losses": largest, "_unchecked": unchecked}
+        notes = {"_evidence": evidence, "_largest_losses": largest}
         return Weighed(answer, seeds, sizes, unchecked), notes | {"weighting_seconds": seconds}
 
     def set_extra_state(self, state: Tensor) -> None:

@@ -25,6 +25,8 @@ from balancers.step.wide import Terms, narrowed, require_finite_rows, weighted_r
 class Weighed(NamedTuple):
     """The answer of a method, and whether its products with the gradients need care.
 
+    What cannot be looked at without waiting for an accelerator is added to ``unchecked`` on the way to ``.grad``.
+
     Example:
         >>> import torch
         >>> from balancers import Answer
@@ -35,8 +37,8 @@ class Weighed(NamedTuple):
 
     answer: Answer
     seeds: Sequence[float] | None = None  # powers of two near 1 / loss; None where all products stay inside the range
-    losses: Sequence[float] = ()  # how large they are
-    unchecked: list[Tensor] | None = None  # takes numbers that the next step must look at, on an accelerator
+    losses: Sequence[float] = ()  # their magnitudes
+    unchecked: list[Tensor] | None = None  # numbers that the next step must look at; None where all were looked at
 
 
 class Addition(NamedTuple):

@@ -18,7 +18,7 @@ from benchmarks.training.engines.engine import Engine, Fault, Means
 from benchmarks.training.engines.passes import OTHERS
 from benchmarks.training.engines.replicas.dropout import Noise
 from benchmarks.training.engines.replicas.ensemble import Ensemble
-from benchmarks.training.engines.replicas.faults import Faults, Untold, finite_rows, harmless, sizes_of
+from benchmarks.training.engines.replicas.faults import Faults, PendingStep, finite_rows, harmless, sizes_of
 from benchmarks.training.engines.replicas.filling import Filler, Pass
 from benchmarks.training.engines.replicas.optimizers import OPTIMIZERS
 from benchmarks.training.engines.replicas.team import Mixed, Team
@@ -76,7 +76,7 @@ class Replicas(Engine):
         self._kept = self._ensemble.flat.clone()
         self._clocks = clocks
         self._losses = torch.empty(0)  # (R, K) of the present step, on the host
-        self._untold: Untold | None = None  # of the last step
+        self._pending: PendingStep | None = None  # of the last step
 
     def step(self) -> None:
         """One step of every replica."""
@@ -87,7 +87,7 @@ class Replicas(Engine):
         others = [self._other(data) for data in self._others] if Need.CROSS_GRAMIAN in needs else []
         gradients, mixed = self._filler.fill(step, others, needs)
         largest = torch.linalg.vector_norm(gradients, torch.inf, dim=-1)
-        self._untold = Untold(self.done, self._losses, mixed.weights, mixed.heads, largest)
+        self._pending = PendingStep(self.done, self._losses, mixed.weights, mixed.heads, largest)
         self._optimizer.step(self._ensemble.flat, gradients)
         if Need.LOSSES_AFTER in needs:
             self._after(batch)
@@ -109,7 +109,7 @@ class Replicas(Engine):
     def _after(self, batch: Split) -> None:
         """Show the methods the losses after the step, with the dropout masks of the step."""
         losses = self._forward(batch).losses
-        (values,) = self._told([losses])
+        (values,) = self._fetch([losses])
         evidence = Evidence(self._bounded(values, losses.dtype))
         self._team.after(harmless(evidence, self._faults.sound(evidence.losses, None, self.done)).losses)
 
@@ -118,24 +118,24 @@ class Replicas(Engine):
         gramian, crossed, rows = measured.measured_gramian, measured.measured_cross_gramian, measured.measured_gradients
         finite = finite_rows(rows) if rows is not None and gramian is None else None
         parts = [gramian, crossed, finite]
-        losses, *told = self._told([measured.losses, *(part for part in parts if part is not None)])
-        there = iter(told)
-        gramian, crossed, finite = (None if part is None else next(there) for part in parts)
+        losses, *others = self._fetch([measured.losses, *(part for part in parts if part is not None)])
+        arrived = iter(others)
+        gramian, crossed, finite = (None if part is None else next(arrived) for part in parts)
         self._losses = losses
         bounded = self._bounded(losses, measured.losses.dtype)
         evidence = Evidence(bounded, gramian, rows, crossed, measured.resolution)
         sound = self._faults.sound(bounded, sizes_of(gramian, crossed, finite), self.done)
         return self._team.answer(harmless(evidence, sound))
 
-    def _told(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+    def _fetch(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """The tensors on the host, after the faults and means of the last step: they come in the same transfer."""
-        untold, self._untold = self._untold, None
-        told = fetched([*tensors, *(untold.tensors if untold else [])])
-        if untold is not None:
-            taken = untold.told(told[len(tensors) :])
+        pending, self._pending = self._pending, None
+        numbers = fetched([*tensors, *(pending.tensors if pending else [])])
+        if pending is not None:
+            taken = pending.settled(numbers[len(tensors) :])
             self._faults.check(taken)
             self.note(taken.losses, taken.weights)
-        return told[: len(tensors)]
+        return numbers[: len(tensors)]
 
     def _bounded(self, losses: Float[Tensor, "R K"], dtype: torch.dtype) -> Float[Tensor, "R K"]:
         """Distances from the lower bounds; what lies below by rounding alone lies at the bound, as for a `Balancer`."""
@@ -152,12 +152,12 @@ class Replicas(Engine):
 
     def faults(self) -> dict[int, Fault]:
         """The faults of the replicas that broke so far."""
-        self._told([])
+        self._fetch([])
         return self._faults.by_replica()
 
     def take_means(self) -> Means | None:
         """The means since the last call; none if there was no step since."""
-        self._told([])
+        self._fetch([])
         return super().take_means()
 
     @torch.no_grad()

@@ -27,7 +27,7 @@ class TakenStep(NamedTuple):
     largest: Float[Tensor, "R"]  # element of the gradients of all parameters, in magnitude
 
 
-class Untold(NamedTuple):
+class PendingStep(NamedTuple):
     """The same while some of it is on the device, where the next transfer takes it along; weights by method."""
 
     step: int
@@ -41,7 +41,7 @@ class Untold(NamedTuple):
         """What has to be on the host."""
         return [*self.weights, *self.heads, self.largest]
 
-    def told(self, tensors: Sequence[Tensor]) -> TakenStep:
+    def settled(self, tensors: Sequence[Tensor]) -> TakenStep:
         """The step, from these tensors on the host."""
         *parts, largest = tensors
         methods = len(self.weights)
