@@ -438,8 +438,8 @@ class Balancer(Memory):
         if seeds is not None or self.keeps_gradients or max(sizes) > ORDINARY:
             guards.require_finite_state(self.state, tasks, name, sizes)
             unchecked = [torch.linalg.vector_norm(part, math.inf) for part in self.state if not may_look(part.device)]
-        notes = {"_evidence": evidence, "_largest_losses": largest}
-        return Weighed(answer, seeds, sizes, unchecked), notes | {"weighting_seconds": seconds}
+        notes = {"_evidence": evidence, "_largest_losses": largest, "weighting_seconds": seconds}
+        return Weighed(answer, seeds, sizes, unchecked), notes
 
     def set_extra_state(self, state: Tensor) -> None:
         """Continue from a checkpoint. Checkpoints are taken between steps, so that no losses are awaited.

@@ -1,4 +1,4 @@
-"""Numbers per task as NumPy arrays: an operation on a few numbers takes less than half of its time in PyTorch.
+"""Numbers per task as NumPy arrays: an operation on a few numbers costs less than in PyTorch.
 
 Everything of the size of K is on the CPU in double precision, so that tensors and arrays can share their memory. No
 function here copies, and nobody may write into what they return.

@@ -115,11 +115,11 @@ def measure_step(
     (losses,) = group.mean([losses.double() if group.size > 1 else losses])
     if gradients is None and not unchecked:
         return Measured(on_host([losses])[0])
-    sent = {"losses": losses} | {f"unchecked {i}": number for i, number in enumerate(unchecked)}
+    sent = {"losses": losses} | ({"unchecked": torch.stack(list(unchecked))} if unchecked else {})
     if gradients is not None:
         sent |= _numbers_of(gradients, needs, others, group)
     numbers = dict(zip(sent, on_host(list(sent.values())), strict=True))
-    looked_at = [numbers[f"unchecked {i}"].item() for i in range(len(unchecked))]
+    looked_at = numbers["unchecked"].tolist() if unchecked else []
     if gradients is None:
         return Measured(numbers["losses"], unchecked=looked_at)
     products, largest = numbers.get("products"), numbers.get("lengths")

@@ -1,4 +1,4 @@
-"""Closed forms for two gradients, in numbers of Python, which cost a tenth of what arrays do.
+"""Closed forms for two gradients, in numbers of Python, which cost less than arrays of two.
 
 They are for gradients that are neither zero nor nearly parallel or opposite: there the terms of closed forms cancel,
 and the general solvers, which refine what they find, are more exact. So a pair whose cosine is beyond `LARGEST_COSINE`
